@@ -1,0 +1,19 @@
+"""`reid-gl color-histogram`: how far colour alone goes on a data set."""
+
+from __future__ import annotations
+
+import argparse
+
+from reid_gl.cli.experiment import add_config_arguments, print_scores, read_config
+from reid_gl.experiment.color_histogram import run_color_histogram
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_config_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Score the baseline on DATA."""
+    print_scores(run_color_histogram(read_config(options)))
+    return 0

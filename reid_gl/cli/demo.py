@@ -1,0 +1,66 @@
+"""`reid-gl demo`: the main job on made-up people, with a table at the end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from reid_gl.cli.experiment import prepare_torch
+from reid_gl.cli.signals import noted_signals
+from reid_gl.experiment.demo import SUMMARY_FILE, run_demo
+from reid_gl.report.scores import format_scores
+from reid_gl.training.fit import Interrupted
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("--seed", type=int, default=0, help="of the people and of the training; default: 0")
+    parser.add_argument("--out", default="runs/demo", metavar="FOLDER", help="default: %(default)s")
+    parser.add_argument(
+        "--data", metavar="FOLDER", help="default: data/synthetic, data/synthetic_<seed> after 0"
+    )
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="on top of configs/synthetic.yml")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo and print its table and summary."""
+    prepare_torch(options.seed)
+    folder = Path(options.out)
+    data = Path(options.data or ("data/synthetic" if options.seed == 0 else f"data/synthetic_{options.seed}"))
+    try:
+        with noted_signals() as stop_signal, tqdm(unit="image", desc="rendering", disable=None) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+                if done == total:
+                    bar.close()
+
+            summary = run_demo(
+                folder,
+                data,
+                seed=options.seed,
+                overrides=tuple(options.overrides),
+                stop_signal=stop_signal,
+                progress=show,
+            )
+    except Interrupted as stop:
+        logger.warning("stopped by signal %d; run the demo again to go on", stop.signal_number)
+        return 128 + stop.signal_number
+    rows = {
+        "colour histogram": summary["colour_histogram"],
+        "untrained network": summary["untrained"],
+        "trained network": summary["trained"],
+    }
+    print(format_scores(rows), file=sys.stderr)
+    logger.info("seconds: %s", summary["seconds"])
+    logger.info("written to %s", folder / SUMMARY_FILE)
+    print(json.dumps(summary))
+    return 0

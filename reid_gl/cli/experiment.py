@@ -1,0 +1,44 @@
+"""What the commands that read an experiment file have in common."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import torch
+from yacs.config import CfgNode
+
+from reid_gl.config import load_config
+from reid_gl.report.scores import format_scores
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--config-file` and trailing overrides."""
+    parser.add_argument("--config-file", metavar="FILE", help="experiment file, .yml or .yaml")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY VALUE",
+        help="for example SEED 1 MODEL.DEVICE cpu INPUT.SIZE [128,64]",
+    )
+
+
+def read_config(options: argparse.Namespace) -> CfgNode:
+    """The configuration that the arguments describe."""
+    return load_config(options.config_file, options.overrides)
+
+
+def prepare_torch(seed: int) -> None:
+    """Process-wide settings, which no other part of the package touches."""
+    torch.manual_seed(seed)
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+
+
+def print_scores(scores: dict[str, Any]) -> None:
+    """The table to stderr, the JSON object to stdout."""
+    name = f"{scores['dataset']} ({scores['feature']}, {scores['distance']})"
+    print(format_scores({name: scores}), file=sys.stderr)
+    print(json.dumps(scores))

@@ -1,0 +1,72 @@
+"""The `reid-gl` command: sub-commands, logging, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "train": "train a network and test it",
+    "test": "score a checkpoint",
+    "make-synthetic": "render the synthetic pedestrians",
+    "color-histogram": "score colour histograms, the baseline to beat",
+    "extract-cuhk03": "write the pictures of CUHK03's .mat file",
+    "demo": "render, train, test and compare, start to end",
+}
+USER_ERRORS = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one sub-command.
+
+    Args:
+        arguments: words after the program's name; None takes them from sys.argv.
+
+    Returns:
+        Exit code: 0, 1 for a mistake of the user's, 128 + n after signal n.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] not in COMMANDS:
+        return _print_usage(words)
+    # each command imports what it needs: `reid-gl --help` must not wait for torch
+    command = importlib.import_module(f"reid_gl.cli.{words[0].replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"reid-gl {words[0]}", description=COMMANDS[words[0]])
+    parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
+    command.add_arguments(parser)
+    options = parser.parse_args(words[1:])
+    _set_up_logging()
+    try:
+        return int(command.run(options))
+    except KeyboardInterrupt:
+        return 130
+    except USER_ERRORS as error:
+        if options.traceback:
+            raise
+        logging.getLogger("reid_gl").error("%s: %s", type(error).__name__, error)
+        return 1
+
+
+def _print_usage(words: list[str]) -> int:
+    wants_help = words[:1] in (["-h"], ["--help"])
+    stream = sys.stdout if wants_help else sys.stderr
+    if words and not wants_help:
+        print(f"unknown command {words[0]!r}", file=stream)
+    print("usage: reid-gl <command> [options]; reid-gl <command> --help for its options\n", file=stream)
+    for name, meaning in COMMANDS.items():
+        print(f"  {name:<16} {meaning}", file=stream)
+    return 0 if wants_help else 2
+
+
+def _set_up_logging() -> None:
+    """Messages to stderr, above the progress bar instead of through it."""
+    from reid_gl.cli.progress import BarFriendlyHandler
+
+    handler = BarFriendlyHandler()
+    handler.setFormatter(logging.Formatter("%(levelname).1s %(message)s"))
+    logger = logging.getLogger("reid_gl")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

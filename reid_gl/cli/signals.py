@@ -1,0 +1,36 @@
+"""Ctrl-C and SIGTERM as a wish that a loop can read, instead of a blow in mid-step."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def noted_signals() -> Iterator[Callable[[], int]]:
+    """Note SIGINT and SIGTERM while the block runs; the second one acts as it would without.
+
+    Yields:
+        A function that gives the number of the signal noted, or 0.
+    """
+    noted: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        logger.warning("signal %d: finishing the step and saving; once more to stop at once", number)
+        for other, handler in before.items():
+            signal.signal(other, handler)
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: noted[0] if noted else 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

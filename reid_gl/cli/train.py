@@ -1,0 +1,38 @@
+"""`reid-gl train`: train a network, then score it on the test set."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from reid_gl.cli.experiment import add_config_arguments, prepare_torch, print_scores, read_config
+from reid_gl.cli.signals import noted_signals
+from reid_gl.config import load_config
+from reid_gl.experiment import run_test, run_training
+from reid_gl.training.fit import Interrupted
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_config_arguments(parser)
+    parser.add_argument("--resume", action="store_true", help="continue the run in OUTPUT_DIR")
+    parser.add_argument("--no-test", action="store_true", help="do not score the test set at the end")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and test; exit code 130 or 143 after a signal, with everything saved."""
+    config = read_config(options)
+    prepare_torch(config.SEED)
+    try:
+        with noted_signals() as stop_signal:
+            weights, dataset = run_training(config, resume=options.resume, stop_signal=stop_signal)
+    except Interrupted as stop:
+        logger.warning("%s", stop)
+        return 128 + stop.signal_number
+    logger.info("weights: %s", weights)
+    if not options.no_test:
+        overrides = [*options.overrides, "MODEL.WEIGHTS", str(weights)]
+        print_scores(run_test(load_config(options.config_file, overrides), dataset))
+    return 0

@@ -1,0 +1,190 @@
+"""From a configuration to objects: the only reader of config keys."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from yacs.config import CfgNode
+
+from reid_gl.data.holdout import hold_out_identities
+from reid_gl.data.sampler import PKSampler
+from reid_gl.data.sources import load_dataset
+from reid_gl.data.transforms import Augmentation, Preprocessing
+from reid_gl.device import choose_device, choose_precision
+from reid_gl.losses import CrossEntropyLoss, GroupLoss, LossTerm, WeightedSum
+from reid_gl.models import NetSettings, ReidNet, load_backbone_weights
+from reid_gl.records import ReidDataset
+from reid_gl.training.fit import FitSettings
+from reid_gl.training.optimizer import make_optimizer
+from reid_gl.training.schedule import Schedule
+from reid_gl.training.step import StepSettings
+
+logger = logging.getLogger(__name__)
+
+
+def build_dataset(config: CfgNode) -> ReidDataset:
+    """The data set as it is on disk."""
+    return load_dataset(config.DATA.NAMES, config.DATA.ROOT)
+
+
+def build_holdout(config: CfgNode, dataset: ReidDataset) -> ReidDataset | None:
+    """Training samples without the held-out identities, and those as a test set; None if none are."""
+    if not config.DATA.HOLDOUT:
+        return None
+    return hold_out_identities(dataset.train, config.DATA.HOLDOUT, seed=config.SEED)
+
+
+def build_preprocessing(config: CfgNode) -> Preprocessing:
+    """Resize and normalisation."""
+    if len(config.INPUT.SIZE) != 2:
+        raise ValueError(f"INPUT.SIZE must be [height, width], got {config.INPUT.SIZE}")
+    height, width = config.INPUT.SIZE
+    mean, std = tuple(config.INPUT.MEAN), tuple(config.INPUT.STD)
+    return Preprocessing(height, width, config.INPUT.KERNEL, mean, std)
+
+
+def build_augmentation(config: CfgNode) -> Augmentation:
+    """Random changes of training pictures."""
+    red, green, blue = (round(255 * value) for value in config.INPUT.MEAN)
+    return Augmentation(
+        flip=config.INPUT.FLIP,
+        pad=config.INPUT.PAD,
+        erase=config.INPUT.ERASE,
+        erase_area=tuple(config.INPUT.ERASE_AREA),
+        erase_aspect=config.INPUT.ERASE_ASPECT,
+        fill=(red, green, blue),
+    )
+
+
+def build_sampler(config: CfgNode, labels: list[int]) -> PKSampler:
+    """P x K batches."""
+    return PKSampler(
+        labels,
+        num_identities=config.SOLVER.IDENTITIES_PER_BATCH,
+        num_images=config.SOLVER.IMAGES_PER_IDENTITY,
+        seed=config.SEED,
+    )
+
+
+def build_net(config: CfgNode, num_classes: int, *, pretrained: bool = True) -> ReidNet:
+    """The network, its backbone started as MODEL.PRETRAINED says; channels last, on the CPU."""
+    settings = NetSettings(
+        backbone=config.MODEL.BACKBONE,
+        num_classes=num_classes,
+        last_stride=config.MODEL.LAST_STRIDE,
+        pooling=config.MODEL.POOLING,
+        mixed_weight=config.MODEL.MIXED_WEIGHT,
+        gem_exponent=config.MODEL.GEM_EXPONENT,
+        neck=config.MODEL.NECK,
+    )
+    net = ReidNet(settings)
+    if pretrained and config.MODEL.PRETRAINED != "none":
+        count = load_backbone_weights(net, config.MODEL.PRETRAINED)
+        logger.info("the backbone starts from %s (%d tensors)", config.MODEL.PRETRAINED, count)
+    return net.to(memory_format=torch.channels_last)
+
+
+def build_losses(config: CfgNode) -> WeightedSum:
+    """The weighted sum of LOSS.NAMES."""
+    names, weights = config.LOSS.NAMES, config.LOSS.WEIGHTS
+    if len(names) != len(weights) or len(set(names)) != len(names):
+        raise ValueError(f"LOSS.NAMES {names} needs one weight each in LOSS.WEIGHTS {weights}, no name twice")
+    pairs = zip(names, weights, strict=True)
+    return WeightedSum([_loss_term(config, name, weight) for name, weight in pairs])
+
+
+def _loss_term(config: CfgNode, name: str, weight: float) -> LossTerm:
+    if name == "cross_entropy":
+        smoothing = config.LOSS.CROSS_ENTROPY.LABEL_SMOOTHING
+        return LossTerm(name, CrossEntropyLoss(label_smoothing=smoothing), weight)
+    if name == "group":
+        group = config.LOSS.GROUP
+        loss = GroupLoss(
+            num_steps=group.NUM_STEPS,
+            temperature=group.TEMPERATURE,
+            anchors_per_class=group.ANCHORS_PER_CLASS,
+            anchor_choice=group.ANCHOR_CHOICE,
+            self_similarity=group.SELF_SIMILARITY,
+        )
+        return LossTerm(name, loss, weight, group.FEATURE)
+    raise ValueError(f"unknown loss {name!r} in LOSS.NAMES: expected group or cross_entropy")
+
+
+def build_optimizer(config: CfgNode, net: ReidNet, losses: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser over network and losses."""
+    return make_optimizer(
+        net,
+        losses,
+        name=config.SOLVER.OPTIMIZER,
+        lr=config.SOLVER.BASE_LR,
+        weight_decay=config.SOLVER.WEIGHT_DECAY,
+        momentum=config.SOLVER.MOMENTUM,
+        backbone_lr_factor=config.SOLVER.BACKBONE_LR_FACTOR,
+    )
+
+
+def build_fit_settings(config: CfgNode) -> FitSettings:
+    """How training goes."""
+    solver = config.SOLVER
+    device = choose_device(config.MODEL.DEVICE)
+    return FitSettings(
+        schedule=Schedule(
+            num_epochs=solver.NUM_EPOCHS,
+            kind=solver.SCHEDULE,
+            warmup_epochs=solver.WARMUP_EPOCHS,
+            warmup_factor=solver.WARMUP_FACTOR,
+            milestones=tuple(solver.MILESTONES),
+            gamma=solver.GAMMA,
+            final_factor=solver.FINAL_FACTOR,
+        ),
+        step=StepSettings(choose_precision(solver.PRECISION, device), solver.MICRO_BATCH, solver.CLIP_NORM),
+        device=device,
+        seed=config.SEED,
+        freeze_epochs=solver.FREEZE_EPOCHS,
+        ema_decay=solver.EMA_DECAY,
+        checkpoint_every=solver.CHECKPOINT_EVERY,
+        evaluate_every=solver.EVALUATE_EVERY,
+        select_best=config.DATA.HOLDOUT > 0,
+    )
+
+
+def build_evaluation(config: CfgNode) -> dict[str, Any]:
+    """Keyword arguments of reid_gl.inference.evaluate, without the preprocessing."""
+    return {
+        "feature": config.TEST.FEATURE,
+        "metric": config.TEST.METRIC,
+        "camera_filter": config.TEST.CAMERA_FILTER,
+        "batch_size": config.TEST.BATCH_SIZE,
+        "num_workers": config.DATA.NUM_WORKERS,
+        "precision": config.TEST.PRECISION,
+    }
+
+
+def build_device(config: CfgNode) -> torch.device:
+    """Where the network runs."""
+    return choose_device(config.MODEL.DEVICE)
+
+
+def build_loading(config: CfgNode, device: torch.device) -> dict[str, Any]:
+    """Keyword arguments of the training loader."""
+    return {"num_workers": config.DATA.NUM_WORKERS, "pin_memory": device.type == "cuda"}
+
+
+def build_output_dir(config: CfgNode) -> Path:
+    """The run folder."""
+    return Path(config.OUTPUT_DIR)
+
+
+def build_weights_path(config: CfgNode) -> Path:
+    """The checkpoint to test.
+
+    Raises:
+        ValueError: none is set.
+    """
+    if not config.MODEL.WEIGHTS:
+        raise ValueError("no weights to test: add MODEL.WEIGHTS <run folder>/model.ckpt to the command")
+    return Path(config.MODEL.WEIGHTS)

@@ -1,0 +1,165 @@
+"""Experiment files and overrides into one configuration, every mistake in one sentence."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yacs.config import CfgNode
+
+from reid_gl.config.defaults import default_config
+
+SUFFIXES = (".yml", ".yaml")
+BASE_KEY = "_BASE_"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used, and why."""
+
+
+def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> CfgNode:
+    """Defaults, then the file and what it inherits, then overrides.
+
+    Args:
+        path: .yml or .yaml file; its `_BASE_` names another one, relative to itself. A file that does
+            not exist is looked for by its name among the configs that come with the package.
+        overrides: alternating keys and values, for example ["SEED", "1", "INPUT.SIZE", "[128,64]"].
+
+    Returns:
+        A frozen configuration.
+
+    Raises:
+        ConfigError: unknown key (with the nearest valid one), wrong type, odd number of overrides, a
+            file that is not YAML, or inheritance in a circle.
+        FileNotFoundError: no such file.
+    """
+    config = default_config()
+    name = "custom"
+    if path is not None:
+        path = find_config(path)
+        name = path.stem
+        for values, source in _inherited(path, ()):
+            for key, value in _leaves(values):
+                _set(config, key, value, source)
+    if len(overrides) % 2:
+        raise ConfigError(
+            f"overrides come in pairs KEY VALUE, got {len(overrides)} words: {' '.join(overrides)}"
+        )
+    for key, text in zip(overrides[::2], overrides[1::2], strict=True):
+        _set(config, key, _parse(text), "the command line")
+    if not config.OUTPUT_DIR:
+        config.OUTPUT_DIR = f"runs/{name}"
+    config.freeze()
+    return config
+
+
+def find_config(path: str | Path) -> Path:
+    """The file itself, or the packaged one of the same name.
+
+    Raises:
+        ConfigError: neither .yml nor .yaml.
+        FileNotFoundError: no such file here or in the package.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(f"config file {path}: only {' and '.join(SUFFIXES)} are read")
+    if path.is_file():
+        return path
+    package = Path(__file__).resolve().parent.parent
+    for folder in (package / "configs", package.parent / "configs"):
+        if (folder / path.name).is_file():
+            return folder / path.name
+    raise FileNotFoundError(f"config file {path} does not exist, here or among the package's configs")
+
+
+def dump_config(config: CfgNode) -> str:
+    """The whole configuration as YAML."""
+    return str(config.dump())
+
+
+def _inherited(path: Path, above: tuple[Path, ...]) -> Iterator[tuple[dict[str, Any], str]]:
+    """(values, file) of the file's ancestors first, then its own."""
+    if path.resolve() in above:
+        raise ConfigError(f"config file {path} inherits from itself through {BASE_KEY}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config file {path} is no valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"config file {path} must hold keys and values, found {type(values).__name__}")
+    base = values.pop(BASE_KEY, None)
+    if base is not None:
+        parent = path.parent / str(base)
+        if not parent.is_file():
+            raise FileNotFoundError(f"{path} inherits from {parent}, which does not exist")
+        yield from _inherited(find_config(parent), (*above, path.resolve()))
+    yield values, str(path)
+
+
+def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _set(config: CfgNode, key: str, value: object, source: str) -> None:
+    known = dict(_leaves(config))
+    if key not in known:
+        near = difflib.get_close_matches(key.upper(), known, n=1, cutoff=0.0)[0]
+        raise ConfigError(f"unknown config key {key!r} in {source}; the nearest one is {near!r}")
+    old = known[key]
+    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if isinstance(old, str) and value is None:
+        value = "none"  # YAML reads the word null; `none` itself is already a string
+    fits = type(value) is type(old) and (not isinstance(old, list) or _same_kind(old, value))
+    if not fits:
+        raise ConfigError(
+            f"config key {key} in {source} must be {_kind(old)} like {old!r}, got {value!r} ({_kind(value)})"
+        )
+    node = config
+    *parents, last = key.split(".")
+    for parent in parents:
+        node = node[parent]
+    node[last] = value
+
+
+def _same_kind(old: list[Any], new: list[Any]) -> bool:
+    numbers = (int, float)
+    if isinstance(old[0], str):
+        return all(isinstance(item, str) for item in new)
+    whole = isinstance(old[0], int)
+    return all(isinstance(item, int if whole else numbers) and not isinstance(item, bool) for item in new)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, list):
+        return f"a list of {_kind(value[0])}" if value else "an empty list"
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    return kinds.get(type(value), type(value).__name__)
+
+
+def _parse(text: str) -> object:
+    """A value as YAML reads it; YAML 1.1 takes 1e-3 for text, people mean the number."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return _number(value)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, list):
+        return [_number(item) for item in value]
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value

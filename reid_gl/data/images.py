@@ -1,0 +1,112 @@
+"""Reading picture files that may be broken, hostile, or no pictures at all."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+MAX_PIXELS = 64_000_000
+"""Larger pictures are refused by their header, before a byte of them is decoded."""
+
+Image8 = NDArray[np.uint8]
+
+
+class UnreadableImageError(ValueError):
+    """A file that is not a whole picture of a sensible size."""
+
+
+def read_image(path: str | Path) -> Image8:
+    """Decode a picture file.
+
+    Args:
+        path: JPEG, PNG or whatever else OpenCV and PIL both know.
+
+    Returns:
+        (H, W, 3) uint8 RGB; grey is repeated, transparency dropped.
+
+    Raises:
+        FileNotFoundError: no such file.
+        UnreadableImageError: empty, truncated, no picture, or more than MAX_PIXELS.
+    """
+    return decode_image(_read_bytes(path), name=str(path))
+
+
+def decode_image(data: bytes, *, name: str = "image") -> Image8:
+    """Decode a picture held in memory, as read_image does.
+
+    Args:
+        data: the encoded bytes.
+        name: how errors call it.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        UnreadableImageError: as read_image.
+    """
+    _check_header(data, name)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise UnreadableImageError(f"image {name} cannot be decoded: {error.err}") from None
+    if image is None:
+        raise UnreadableImageError(f"image {name} is truncated or broken: restore or remove the file")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _read_bytes(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        raise FileNotFoundError(f"image {path} does not exist") from None
+
+
+def _check_header(data: bytes, name: str) -> None:
+    if not data:
+        raise UnreadableImageError(f"image {name} is empty (0 bytes): restore or remove the file")
+    width, height = _header_size(data, name)
+    if width * height > MAX_PIXELS:
+        raise UnreadableImageError(
+            f"image {name} claims {width} x {height} pixels, more than {MAX_PIXELS:,} are not decoded: "
+            "remove it or scale it down"
+        )
+    if _is_truncated_jpeg(data):
+        raise UnreadableImageError(f"image {name} is truncated: restore or remove the file")
+
+
+def _header_size(data: bytes, name: str) -> tuple[int, int]:
+    """(width, height) as the file's header says, nothing decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                width, height = image.size
+                return width, height
+    except Image.DecompressionBombError:
+        raise UnreadableImageError(
+            f"image {name} claims far more than {MAX_PIXELS:,} pixels: remove it"
+        ) from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        raise UnreadableImageError(
+            f"{name} is not an image (its first bytes are {data[:8]!r}): remove it from the folder"
+        ) from None
+
+
+def _is_truncated_jpeg(data: bytes) -> bool:
+    return data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-64:]
+
+
+def check_image(path: str | Path) -> str:
+    """What is wrong with a picture file, judged by its header and end without decoding; "" if nothing."""
+    try:
+        data = _read_bytes(path)
+        _check_header(data, str(path))
+    except (FileNotFoundError, UnreadableImageError) as error:
+        return str(error)
+    return ""

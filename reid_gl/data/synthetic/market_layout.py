@@ -1,0 +1,178 @@
+"""Write a synthetic set in Market-1501 layout: same seed, same bytes, however many workers."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+
+from reid_gl.data.synthetic.cameras import CAMERAS
+from reid_gl.data.synthetic.people import Person
+from reid_gl.data.synthetic.plan import (
+    GALLERY,
+    QUERY,
+    TRAIN,
+    Shot,
+    SyntheticSize,
+    draw_bad_framing,
+    draw_cast,
+    draw_pose,
+    generator,
+    plan_shots,
+)
+from reid_gl.data.synthetic.render import render_person
+
+VERSION = 1
+CARD = "synthetic.json"
+SHOTS_PER_TASK = 60
+DEFAULT_SIZE = SyntheticSize()
+
+
+def write_synthetic(
+    out: str | Path,
+    *,
+    seed: int = 0,
+    size: SyntheticSize = DEFAULT_SIZE,
+    num_workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, int]:
+    """Render a whole set, or find that it is there already.
+
+    The set is rendered into a folder beside `out` and renamed at the end, so that `out` is never half full.
+
+    Args:
+        out: folder to make; `bounding_box_train`, `query` and `bounding_box_test` come to lie in it.
+        seed: 0 or more; another seed means other people.
+        size: how many people and pictures.
+        num_workers: processes that render; with 1, the calling process renders. More than 1 starts new
+            Python processes, so that a script must guard its code by `if __name__ == "__main__":`.
+        progress: called with (pictures done, pictures in all).
+
+    Returns: number of pictures: "train", "query", "gallery" without junk, and of the gallery "distractors";
+        "junk"; and the identities, "train_identities" and "test_identities".
+
+    Raises:
+        FileExistsError: if `out` exists and is not this set.
+        ValueError: if seed or num_workers is out of range.
+    """
+    if seed < 0 or num_workers < 1:
+        raise ValueError(f"seed is {seed} and num_workers {num_workers}: expected at least 0 and at least 1")
+    out = Path(out)
+    card = {"version": VERSION, "seed": seed, "size": asdict(size)}
+    if out.exists():
+        return _counts_of(out, card)
+    shots = plan_shots(seed, size)
+    counts = _count(shots, size)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        for folder in (TRAIN, QUERY, GALLERY):
+            (unfinished / folder).mkdir()
+        done = 0
+        for finished in _render_all(unfinished, seed, size, shots, num_workers):
+            done += finished
+            if progress is not None:
+                progress(done, len(shots))
+        (unfinished / CARD).write_text(json.dumps({**card, "counts": counts}, indent=2) + "\n")
+        unfinished.chmod(0o755)
+        unfinished.rename(out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return counts
+
+
+def _counts_of(out: Path, card: dict[str, object]) -> dict[str, int]:
+    """The counts of a finished set, if it is the one that the card describes."""
+    advice = "choose another folder or remove this one"
+    try:
+        found = json.loads((out / CARD).read_text())
+        counts = {str(name): int(count) for name, count in found.pop("counts").items()}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        raise FileExistsError(
+            f"{out} exists but holds no finished synthetic set (no whole {CARD}): {advice}"
+        ) from None
+    if found != card:
+        raise FileExistsError(f"{out} holds another synthetic set ({found}, asked for {card}): {advice}")
+    return counts
+
+
+def _count(shots: list[Shot], size: SyntheticSize) -> dict[str, int]:
+    """How many pictures there are of each kind."""
+    folders = Counter(shot.folder for shot in shots)
+    pids = Counter(shot.pid for shot in shots)
+    return {
+        "train": folders[TRAIN],
+        "query": folders[QUERY],
+        "gallery": folders[GALLERY] - pids[-1],
+        "distractors": pids[0],
+        "junk": pids[-1],
+        "train_identities": size.num_train_identities,
+        "test_identities": size.num_test_identities,
+    }
+
+
+def _render_all(
+    out: Path, seed: int, size: SyntheticSize, shots: list[Shot], num_workers: int
+) -> Iterator[int]:
+    """Render every shot; yields how many each task has finished."""
+    tasks = [shots[start : start + SHOTS_PER_TASK] for start in range(0, len(shots), SHOTS_PER_TASK)]
+    if num_workers == 1:
+        for task in tasks:
+            yield _render_task(str(out), seed, size, task)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start_worker)
+    try:
+        futures = [pool.submit(_render_task, str(out), seed, size, task) for task in tasks]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """One thread per process: the processes are the parallelism."""
+    cv2.setNumThreads(1)
+
+
+@lru_cache(maxsize=1)
+def _cast(seed: int, size: SyntheticSize) -> list[Person]:
+    """The people of the set, drawn once per process."""
+    return draw_cast(seed, size)
+
+
+def _render_task(out: str, seed: int, size: SyntheticSize, shots: list[Shot]) -> int:
+    """Render and save some shots; returns how many."""
+    people = _cast(seed, size)
+    for shot in shots:
+        jpeg = render_shot(shot, seed, people)
+        (Path(out) / shot.folder / shot.filename).write_bytes(jpeg)
+    return len(shots)
+
+
+def render_shot(shot: Shot, seed: int, people: list[Person]) -> bytes:
+    """One picture of the plan as a JPEG file of the camera's quality.
+
+    Args:
+        shot: what to take.
+        seed: of the set.
+        people: of the set, see plan.draw_cast.
+    """
+    rng = generator(seed, shot.stream, shot.camid, shot.number)
+    camera = CAMERAS[shot.camid]
+    person = None if shot.person < 0 else people[shot.person]
+    pose = draw_pose(seed, shot, rng)
+    framing = draw_bad_framing(rng) if shot.bad_box else None
+    image = render_person(person, camera, rng, pose=pose, framing=framing)
+    quality = int(rng.integers(camera.quality[0], camera.quality[1] + 1))
+    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return encoded.tobytes()

@@ -1,0 +1,57 @@
+"""Which processor computes, and in which number format."""
+
+from __future__ import annotations
+
+import torch
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is the first of CUDA, MPS and the CPU that is there.
+
+    Raises:
+        ValueError: unknown name, or a device that this machine or this torch does not have.
+    """
+    kind = name.partition(":")[0]
+    if kind not in DEVICES:
+        raise ValueError(f"unknown device {name!r}: expected one of {', '.join(DEVICES)}")
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if kind == "auto":
+        return torch.device(next(device for device, present in available.items() if present))
+    if not available[kind]:
+        raise ValueError(f"device {name!r} is not available here: use auto or cpu")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """The dtype for the backbone; "auto" is the fastest one that trains safely on the device.
+
+    Returns:
+        bfloat16 where the hardware multiplies it (CUDA from Ampere on; CPUs with AMX or AVX512-BF16),
+        else float16 on CUDA and float32 elsewhere.
+
+    Raises:
+        ValueError: unknown name, or float16 away from CUDA (its gradients need the scaler).
+    """
+    if name not in PRECISIONS:
+        raise ValueError(f"unknown precision {name!r}: expected one of {', '.join(PRECISIONS)}")
+    if name == "float16" and device.type != "cuda":
+        raise ValueError("float16 needs a CUDA device: use auto, bfloat16 or float32")
+    if name != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "cpu" and _cpu_multiplies_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
+def _cpu_multiplies_bfloat16() -> bool:
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # old torch cannot tell
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

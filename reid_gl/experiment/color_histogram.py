@@ -1,0 +1,38 @@
+"""Score colour histograms on a data set: what a network has to beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yacs.config import CfgNode
+
+from reid_gl.config.build import build_dataset, build_evaluation
+from reid_gl.evaluation.protocol import check_protocol
+from reid_gl.evaluation.ranking import evaluate_features
+from reid_gl.inference.color_histogram import extract_color_histograms
+from reid_gl.report.scores import scores_to_dict
+
+
+def run_color_histogram(config: CfgNode) -> dict[str, Any]:
+    """Compare the HSV histograms of the pictures of DATA under the protocol of TEST.
+
+    Returns:
+        Scores in [0, 1] with protocol, counts and settings.
+    """
+    dataset = build_dataset(config)
+    camera_filter = build_evaluation(config)["camera_filter"]
+    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    result = evaluate_features(
+        extract_color_histograms(dataset.query),
+        extract_color_histograms(dataset.gallery),
+        metric="cosine",
+        use_cameras=preflight.use_cameras,
+    )
+    return scores_to_dict(
+        result,
+        preflight,
+        dataset=dataset.name,
+        feature="colour histogram",
+        distance="cosine",
+        dtype="float32",
+    )

@@ -1,0 +1,104 @@
+"""The main job on synthetic pedestrians: render, train from scratch, test, compare."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reid_gl.config import load_config
+from reid_gl.data.synthetic.market_layout import write_synthetic
+from reid_gl.experiment.color_histogram import run_color_histogram
+from reid_gl.experiment.test import run_test
+from reid_gl.experiment.train import run_training
+from reid_gl.experiment.untrained import run_untrained
+from reid_gl.training.run_folder import TRAINING_FILE, write_text
+
+logger = logging.getLogger(__name__)
+
+CONFIG_FILE = "configs/synthetic.yml"
+SUMMARY_FILE = "summary.json"
+
+
+def run_demo(
+    folder: Path,
+    data: Path,
+    *,
+    seed: int = 0,
+    overrides: tuple[str, ...] = (),
+    stop_signal: Callable[[], int] = lambda: 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Render, score two baselines, train, test, and write summary.json.
+
+    A demo that was interrupted in training goes on; one that was finished is moved aside, not replaced.
+
+    Args:
+        folder: where results go.
+        data: where the pictures are, or will be rendered.
+        seed: of the people and of the training.
+        overrides: configuration keys and values on top of configs/synthetic.yml.
+        stop_signal: number of the signal that asks to stop, or 0.
+        progress: told (done, total) while rendering.
+
+    Returns:
+        Scores by name, "seconds" of each part, and "resumed".
+    """
+    resume = _make_room(folder)
+    settings = ["DATA.ROOT", str(data), "SEED", str(seed), "OUTPUT_DIR", str(folder / "train"), *overrides]
+    config = load_config(CONFIG_FILE, settings)
+    seconds: dict[str, float | None] = {"install": _install_seconds()}
+    with _timed(seconds, "render"):
+        write_synthetic(data, seed=seed, progress=progress)
+    with _timed(seconds, "test"):
+        summary = {"colour_histogram": run_color_histogram(config), "untrained": run_untrained(config)}
+    torch.manual_seed(seed)
+    with _timed(seconds, "train"):
+        weights, dataset = run_training(config, resume=resume, stop_signal=stop_signal)
+    with _timed(seconds, "test"):
+        tested = load_config(CONFIG_FILE, [*settings, "MODEL.WEIGHTS", str(weights)])
+        summary["trained"] = run_test(tested, dataset)
+    result = {**summary, "seconds": seconds, "resumed": resume, "seed": seed}
+    write_text(folder / SUMMARY_FILE, json.dumps(result, indent=2) + "\n")
+    return result
+
+
+class _timed:  # noqa: N801 - reads like the context manager it is
+    """Adds the seconds that a block takes to an entry."""
+
+    def __init__(self, seconds: dict[str, float | None], name: str) -> None:
+        self._seconds, self._name = seconds, name
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        before = self._seconds.get(self._name) or 0.0
+        self._seconds[self._name] = round(before + time.perf_counter() - self._start, 1)
+
+
+def _make_room(folder: Path) -> bool:
+    """Whether an unfinished training waits in the folder; whatever else is there is moved aside."""
+    if not folder.exists():
+        return False
+    if not (folder / SUMMARY_FILE).exists() and (folder / "train" / TRAINING_FILE).exists():
+        logger.info("continuing the unfinished demo in %s", folder)
+        return True
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}-{number}")).exists():
+        number += 1
+    folder.rename(aside)
+    logger.info("the earlier demo is kept in %s", aside)
+    return False
+
+
+def _install_seconds() -> float | None:
+    """What the Makefile noted when it filled the environment; None for another environment."""
+    note = Path(sys.prefix) / "install_seconds"
+    return float(note.read_text()) if note.is_file() else None

@@ -1,0 +1,161 @@
+"""Train a network as a configuration says, in a run folder of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from yacs.config import CfgNode
+
+from reid_gl.config import build
+from reid_gl.config.load import dump_config
+from reid_gl.data.loaders import BatchLoader, ImageBatches, check_images, make_label_map
+from reid_gl.data.sampler import PKSampler
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.evaluation.protocol import check_protocol
+from reid_gl.inference.evaluate import evaluate
+from reid_gl.models import read_checkpoint
+from reid_gl.models.weights import CHECKPOINT_FORMAT
+from reid_gl.records import ReidDataset
+from reid_gl.training.checkpoint import save_checkpoint
+from reid_gl.training.fit import FitSettings, TrainingState, fit, make_training_state
+from reid_gl.training.log import RunLog
+from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, open_run_folder
+
+logger = logging.getLogger(__name__)
+
+
+def run_training(
+    config: CfgNode, *, resume: bool = False, stop_signal: Callable[[], int] = lambda: 0
+) -> tuple[Path, ReidDataset]:
+    """Train, or go on training, and leave the weights to use in the run folder as model.ckpt.
+
+    The initial weights come from torch's global random state: seed it first.
+
+    Args:
+        config: the experiment.
+        resume: continue the run in OUTPUT_DIR.
+        stop_signal: number of the signal that asks to stop, or 0.
+
+    Returns:
+        The weights to use, and the data set.
+
+    Raises:
+        ValueError, FileNotFoundError, FileExistsError: data, configuration or run folder cannot be used.
+        Interrupted: stopped by a signal with everything saved.
+        NonFiniteError: training diverged; the last checkpoint is intact.
+    """
+    dataset = build.build_dataset(config)
+    _check_data(config, dataset)
+    holdout = build.build_holdout(config, dataset)
+    train = holdout.train if holdout is not None else dataset.train
+    label_map = make_label_map(train)
+    labels = [label_map[sample.pid] for sample in train]
+    sampler = build.build_sampler(config, labels)
+    settings = build.build_fit_settings(config)
+    state = _make_state(config, settings, len(label_map), resume=resume)
+    preprocessing = build.build_preprocessing(config)
+    batches = ImageBatches(
+        train,
+        labels,
+        preprocessing=preprocessing,
+        augmentation=build.build_augmentation(config),
+        seed=settings.seed,
+    )
+    folder = open_run_folder(build.build_output_dir(config), config_text=dump_config(config), resume=resume)
+    if resume:
+        _restore(state, folder / TRAINING_FILE, list(label_map))
+    header = {
+        "format": CHECKPOINT_FORMAT,
+        "net": state.net.settings.to_dict(),
+        "preprocessing": preprocessing.to_dict(),
+        "pids": list(label_map),
+        "config": dump_config(config),
+    }
+    log = _make_log(folder, settings, sampler, state)
+    try:
+        fit(
+            state,
+            BatchLoader(batches, sampler, **build.build_loading(config, settings.device)),
+            sampler,
+            preprocessing,
+            settings,
+            log=log,
+            save=lambda state, selected: _save(state, selected, header, folder),
+            evaluate=_make_evaluation(config, holdout or dataset, preprocessing),
+            stop_signal=stop_signal,
+        )
+    finally:
+        log.close()
+    return folder / MODEL_FILE, dataset
+
+
+def _check_data(config: CfgNode, dataset: ReidDataset) -> None:
+    camera_filter = build.build_evaluation(config)["camera_filter"]
+    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    num_identities = len({sample.pid for sample in dataset.train})
+    logger.info("%s: %d training images of %d identities", dataset.name, len(dataset.train), num_identities)
+    logger.info("%s: %s", dataset.name, preflight)
+    check_images([*dataset.train, *dataset.query, *dataset.gallery])
+
+
+def _make_state(config: CfgNode, settings: FitSettings, num_classes: int, *, resume: bool) -> TrainingState:
+    net = build.build_net(config, num_classes, pretrained=not resume).to(settings.device)
+    losses = build.build_losses(config).to(settings.device)
+    optimizer = build.build_optimizer(config, net, losses)
+    return make_training_state(net, losses, optimizer, settings)
+
+
+def _restore(state: TrainingState, path: Path, pids: list[int]) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist: the run was stopped before its first checkpoint; remove its folder and "
+            "start again"
+        )
+    checkpoint = read_checkpoint(path)
+    if checkpoint["pids"] != pids:
+        raise ValueError(
+            f"{path} was trained on {len(checkpoint['pids'])} identities, the training set has {len(pids)} "
+            "or other ones: give the data set that the run began with"
+        )
+    state.load_dict(checkpoint["training"])
+    logger.info("resuming after epoch %d, step %d", state.epoch, state.step)
+
+
+def _make_log(folder: Path, settings: FitSettings, sampler: PKSampler, state: TrainingState) -> RunLog:
+    first = sampler.epoch_batches(0)
+    return RunLog(
+        folder,
+        num_epochs=settings.schedule.num_epochs,
+        steps_per_epoch=len(first),
+        batch_size=len(first[0]),
+        epoch=state.epoch,
+        step=state.step,
+    )
+
+
+def _make_evaluation(
+    config: CfgNode, dataset: ReidDataset, preprocessing: Preprocessing
+) -> Callable[[nn.Module], dict[str, float]]:
+    settings = build.build_evaluation(config)
+
+    def run(net: nn.Module) -> dict[str, float]:
+        result = evaluate(net, dataset, preprocessing=preprocessing, **settings)
+        return {"rank1": result.rank(1), "mAP": result.mean_ap}
+
+    return run
+
+
+def _save(state: TrainingState, selected: bool, header: dict[str, Any], folder: Path) -> None:
+    weights = {
+        **header,
+        "model": state.final_net.state_dict(),
+        "epoch": state.epoch,
+        "metrics": dict(state.metrics),
+    }
+    if selected:
+        save_checkpoint(weights, folder / MODEL_FILE)
+    save_checkpoint({**weights, "training": state.to_dict()}, folder / TRAINING_FILE)

@@ -1,0 +1,49 @@
+"""Cross-entropy over the training identities with label smoothing."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def cross_entropy_loss(logits: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy in float32 or better.
+
+    Args:
+        logits: (N, C).
+        labels: (N,) int64 in [0, C).
+        label_smoothing: share of the target spread evenly over all C classes, in [0, 1).
+
+    Returns:
+        Scalar, nats per row.
+
+    Source:
+        Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
+    """
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return F.cross_entropy(wide, labels, label_smoothing=label_smoothing)
+
+
+class CrossEntropyLoss(nn.Module):
+    """cross_entropy_loss with its setting."""
+
+    def __init__(self, *, label_smoothing: float = 0.1) -> None:
+        super().__init__()
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label smoothing must lie in [0, 1), got {label_smoothing}")
+        self.label_smoothing = label_smoothing
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        *,
+        logits: Tensor | None = None,
+        anchors: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Scalar loss of logits (N, C) and labels (N,); the other arguments are not used."""
+        if logits is None:
+            raise ValueError("cross-entropy needs logits (N, C): the network must have a classifier")
+        return cross_entropy_loss(logits, labels, label_smoothing=self.label_smoothing)

@@ -1,0 +1,64 @@
+"""Several losses as one, each term named for the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from reid_gl.records import FEATURES, ReidOutput
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """One loss with its share.
+
+    Attributes:
+        name: how logs call it.
+        loss: module called (embeddings, labels, *, logits, anchors, generator).
+        weight: factor in the sum.
+        feature: which embedding it sees, "before_neck" or "after_neck".
+    """
+
+    name: str
+    loss: nn.Module
+    weight: float = 1.0
+    feature: str = "before_neck"
+
+
+class WeightedSum(nn.Module):
+    """The weighted sum of named losses on a network's output."""
+
+    def __init__(self, terms: Sequence[LossTerm]) -> None:
+        super().__init__()
+        if not terms:
+            raise ValueError("no loss was given: name at least one in LOSS.NAMES")
+        for term in terms:
+            if term.feature not in FEATURES:
+                raise ValueError(f"unknown feature {term.feature!r}: expected one of {', '.join(FEATURES)}")
+        self.terms = tuple(terms)
+        self.losses = nn.ModuleDict({term.name: term.loss for term in terms})
+
+    def forward(
+        self, output: ReidOutput, labels: Tensor, *, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Total and the detached terms before weighting.
+
+        Args:
+            output: the network's output for N pictures.
+            labels: (N,) int64.
+            generator: CPU random state of the losses that draw.
+
+        Returns:
+            The scalar to minimise, and name -> scalar of each term.
+        """
+        total = output.logits.new_zeros(())
+        values: dict[str, Tensor] = {}
+        for term in self.terms:
+            embeddings = getattr(output, term.feature)
+            value = term.loss(embeddings, labels, logits=output.logits, generator=generator)
+            total = total + term.weight * value
+            values[term.name] = value.detach()
+        return total, values

@@ -1,0 +1,135 @@
+"""Feature maps: every ResNet and ResNeXt of torchvision, and the OSNets of torchreid.
+
+The only file that imports torchvision.models or torchreid. torchreid is loaded when one of its networks
+is asked for, never before.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import logging
+from types import ModuleType
+from typing import Any
+
+import torchvision.models
+from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
+
+OSNETS = (
+    "osnet_x1_0",
+    "osnet_x0_75",
+    "osnet_x0_5",
+    "osnet_x0_25",
+    "osnet_ibn_x1_0",
+    "osnet_ain_x1_0",
+    "osnet_ain_x0_75",
+    "osnet_ain_x0_5",
+    "osnet_ain_x0_25",
+)
+TORCHREID_LAYOUTS = ("torchreid.reid.models", "torchreid.models")
+"""The registry's package has the first layout, an installation from the author's repository the second."""
+
+
+def backbone_names() -> tuple[str, ...]:
+    """Every name make_backbone knows."""
+    families = ("resnet*", "resnext*", "wide_resnet*")
+    resnets = torchvision.models.list_models(module=torchvision.models, include=families)
+    return (*resnets, *OSNETS)
+
+
+def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
+    """Build a network from images (N, 3, H, W) to a feature map (N, D, H', W'), random weights.
+
+    Args:
+        name: one of backbone_names().
+        last_stride: stride of the last residual stage, 1 or 2; torchvision's networks are made with 2.
+            OSNet ends at one sixteenth of the image whatever is asked, as last_stride 1 does elsewhere.
+
+    Returns:
+        The network and D.
+
+    Raises:
+        ValueError: unknown name, or a stride that the network cannot have.
+        ImportError: an OSNet without torchreid installed.
+    """
+    if last_stride not in (1, 2):
+        raise ValueError(f"last stride must be 1 or 2, got {last_stride}")
+    if name in OSNETS:
+        if last_stride == 2:
+            raise ValueError(f"{name} has no strided last stage: set MODEL.LAST_STRIDE 1")
+        return _OsnetMap.make(name)
+    if name not in backbone_names():
+        near = difflib.get_close_matches(name, backbone_names(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown backbone {name!r}{hint} Known: {', '.join(backbone_names())}")
+    resnet = torchvision.models.get_model(name, weights=None)
+    if last_stride == 1:
+        _remove_last_stride(resnet)
+    return _ResNetMap(resnet), resnet.fc.in_features
+
+
+class _ResNetMap(nn.Module):
+    """The layers of a torchvision ResNet up to the last feature map, under torchvision's names."""
+
+    def __init__(self, resnet: torchvision.models.ResNet) -> None:
+        super().__init__()
+        for name, layer in resnet.named_children():
+            if name not in ("avgpool", "fc"):
+                self.add_module(name, layer)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = images
+        for layer in self.children():
+            maps = layer(maps)
+        return maps
+
+
+def _remove_last_stride(resnet: torchvision.models.ResNet) -> None:
+    first_block: Any = resnet.layer4[0]
+    strided = first_block.conv2 if hasattr(first_block, "conv3") else first_block.conv1
+    for convolution in (strided, first_block.downsample[0]):
+        convolution.stride = (1, 1)
+
+
+class _OsnetMap(nn.Module):
+    """The convolutions of a torchreid OSNet, under torchreid's names."""
+
+    def __init__(self, osnet: nn.Module) -> None:
+        super().__init__()
+        for name, layer in osnet.named_children():
+            if name not in ("global_avgpool", "fc", "classifier"):
+                self.add_module(name, layer)
+
+    @classmethod
+    def make(cls, name: str) -> tuple[nn.Module, int]:
+        osnet = import_torchreid_models().build_model(name, num_classes=1, pretrained=False)
+        return cls(osnet), osnet.conv5.conv.out_channels
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = images
+        for layer in self.children():
+            maps = layer(maps)
+        return maps
+
+
+def import_torchreid_models() -> ModuleType:
+    """The models module of whichever torchreid is installed; says which layout was found.
+
+    Raises:
+        ImportError: neither layout can be imported.
+    """
+    errors = []
+    for layout in TORCHREID_LAYOUTS:
+        try:
+            module = importlib.import_module(layout)
+        except ImportError as error:
+            errors.append(f"{layout}: {error}")
+            continue
+        logger.info("torchreid networks come from %s", layout)
+        return module
+    raise ImportError(
+        f"OSNet needs torchreid, which cannot be imported ({'; '.join(errors)}): "
+        "pip install torchreid, or choose a torchvision backbone"
+    )

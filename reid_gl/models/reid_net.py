@@ -1,0 +1,81 @@
+"""The network: backbone, pooling, neck, classifier."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reid_gl.models.backbones import make_backbone
+from reid_gl.models.neck import make_neck
+from reid_gl.models.pooling import make_pooling
+from reid_gl.records import ReidOutput
+
+
+@dataclass(frozen=True)
+class NetSettings:
+    """Everything needed to build the network again; checkpoints carry it.
+
+    Attributes:
+        backbone: name of the feature extractor.
+        num_classes: C, training identities.
+        last_stride: 1 or 2.
+        pooling: "average", "max", "mixed" or "gem".
+        mixed_weight: share of max pooling, for "mixed".
+        gem_exponent: first exponent, for "gem".
+        neck: "bnneck" or "none".
+    """
+
+    backbone: str
+    num_classes: int
+    last_stride: int = 1
+    pooling: str = "average"
+    mixed_weight: float = 0.5
+    gem_exponent: float = 3.0
+    neck: str = "bnneck"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as checkpoints keep them."""
+        return asdict(self)
+
+
+class ReidNet(nn.Module):
+    """Images to embeddings and identity scores.
+
+    The backbone may run under autocast; pooling, neck and classifier always compute in float32.
+
+    Attributes:
+        settings: what it was built from.
+        num_features: D.
+    """
+
+    def __init__(self, settings: NetSettings) -> None:
+        super().__init__()
+        if settings.num_classes < 1:
+            raise ValueError(f"the classifier needs at least one identity, got {settings.num_classes}")
+        self.settings = settings
+        self.backbone, self.num_features = make_backbone(settings.backbone, last_stride=settings.last_stride)
+        self.pooling = make_pooling(
+            settings.pooling, mixed_weight=settings.mixed_weight, gem_exponent=settings.gem_exponent
+        )
+        self.neck = make_neck(settings.neck, self.num_features)
+        self.classifier = nn.Linear(self.num_features, settings.num_classes, bias=False)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+
+    def forward(self, images: Tensor) -> ReidOutput:
+        """Normalised images (N, 3, H, W) to both embeddings (N, D) and logits (N, C)."""
+        return self.head(self.pooled(images))
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """The expensive half: images (N, 3, H, W) to pooled features (N, D) float32."""
+        maps = self.backbone(images)  # (N, D, H', W')
+        pooled: Tensor = self.pooling(maps)
+        return pooled
+
+    def head(self, pooled: Tensor) -> ReidOutput:
+        """The cheap half: pooled features (N, D) to the network's output, in float32."""
+        with torch.autocast(pooled.device.type, enabled=False):
+            after_neck = self.neck(pooled)
+            return ReidOutput(before_neck=pooled, after_neck=after_neck, logits=self.classifier(after_neck))

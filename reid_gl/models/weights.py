@@ -1,0 +1,160 @@
+"""Weights on disk: our checkpoints, and ImageNet weights for the backbone."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+import torchvision.models
+from torch import nn
+
+from reid_gl.models.reid_net import NetSettings, ReidNet
+
+CHECKPOINT_FORMAT = "reid_gl/1"
+
+
+@dataclass(frozen=True)
+class LoadedNet:
+    """A network from a checkpoint with what belongs to it.
+
+    Attributes:
+        net: on the CPU, in evaluation mode.
+        checkpoint: everything else the file holds.
+    """
+
+    net: ReidNet
+    checkpoint: dict[str, Any]
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint of this project without running any code in it.
+
+    Returns:
+        The stored dictionary; "format", "net" (settings), "model" (tensors) and "preprocessing" are
+        always there.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: truncated, or not one of our checkpoints.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"checkpoint {path} does not exist")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError(
+            f"{path} is not a reid_gl checkpoint: it holds Python objects, which are never loaded"
+        ) from None
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        raise ValueError(
+            f"checkpoint {path} is truncated or no checkpoint at all ({_first_line(error)}): "
+            "use another one of the run folder"
+        ) from None
+    found = checkpoint.get("format") if isinstance(checkpoint, dict) else type(checkpoint).__name__
+    if found != CHECKPOINT_FORMAT:
+        raise ValueError(
+            f"{path} is not a reid_gl checkpoint: expected format {CHECKPOINT_FORMAT!r}, found {found!r}"
+        )
+    return dict(checkpoint)
+
+
+def load_net(path: str | Path) -> LoadedNet:
+    """Build the network that a checkpoint describes and load its weights, all of them.
+
+    Raises:
+        FileNotFoundError, ValueError: as read_checkpoint; also if tensors do not fit the settings.
+    """
+    checkpoint = read_checkpoint(path)
+    net = ReidNet(NetSettings(**checkpoint["net"]))
+    load_tensors(net, checkpoint["model"], source=str(path))
+    return LoadedNet(net.eval(), checkpoint)
+
+
+def load_tensors(net: nn.Module, tensors: dict[str, Any], *, source: str) -> None:
+    """Load a state dict strictly, turning torch's list of differences into one sentence.
+
+    Raises:
+        ValueError: names or shapes differ, with the first differences.
+    """
+    own = net.state_dict()
+    problems = [f"missing {name}" for name in own.keys() - tensors.keys()]
+    problems += [f"unexpected {name}" for name in tensors.keys() - own.keys()]
+    problems += [
+        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(own[name].shape)}"
+        for name in own.keys() & tensors.keys()
+        if tensors[name].shape != own[name].shape
+    ]
+    if problems:
+        shown = "; ".join(sorted(problems)[:3])
+        raise ValueError(
+            f"{source} does not fit the network in {len(problems)} places ({shown}): it was made for "
+            "another backbone, neck or number of training identities"
+        )
+    net.load_state_dict(tensors)
+
+
+def load_backbone_weights(net: ReidNet, source: str) -> int:
+    """Start the backbone from weights made elsewhere.
+
+    Args:
+        net: network whose backbone is filled.
+        source: "imagenet" for torchvision's weights (downloaded once, checksum verified), or a file with
+            a state dict of the same backbone; its classifier is ignored.
+
+    Returns:
+        Number of tensors loaded.
+
+    Raises:
+        ValueError: ImageNet weights cannot be had, or the file does not fill the backbone.
+        FileNotFoundError: no such file.
+    """
+    tensors = _imagenet_tensors(net.settings.backbone) if source == "imagenet" else _file_tensors(source)
+    own = net.backbone.state_dict()
+    missing = [name for name in own if name not in tensors and not name.endswith("num_batches_tracked")]
+    wrong = [name for name in own if name in tensors and tensors[name].shape != own[name].shape]
+    if missing or wrong:
+        raise ValueError(
+            f"{source} does not fill {net.settings.backbone}: {len(missing)} tensors are missing "
+            f"({', '.join(missing[:3])}), {len(wrong)} have another shape ({', '.join(wrong[:3])})"
+        )
+    fitting = {name: tensors[name] for name in own if name in tensors}
+    net.backbone.load_state_dict(fitting, strict=False)
+    return len(fitting)
+
+
+def _imagenet_tensors(backbone: str) -> dict[str, Any]:
+    ways_out = "set MODEL.PRETRAINED to a file with the weights, or to none to train from scratch"
+    try:
+        weights = torchvision.models.get_model_weights(backbone)
+    except ValueError:
+        raise ValueError(f"torchvision has no ImageNet weights for {backbone}: {ways_out}") from None
+    first = next(iter(weights))  # IMAGENET1K_V1, the weights the published baselines started from
+    try:
+        return dict(first.get_state_dict(progress=True, check_hash=True))
+    except (URLError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"the ImageNet weights of {backbone} cannot be downloaded ({_first_line(error)}): {ways_out}"
+        ) from None
+
+
+def _file_tensors(path: str) -> dict[str, Any]:
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"MODEL.PRETRAINED {path} does not exist: give a file, imagenet, or none to train from scratch"
+        )
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        raise ValueError(f"{path} is no file of plain tensors ({_first_line(error)})") from None
+    tensors = tensors.get("model", tensors.get("state_dict", tensors))
+    return {name.removeprefix("module.").removeprefix("backbone."): value for name, value in tensors.items()}
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,135 @@
+"""What crosses folders: samples, data sets, batches, network outputs, features and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+JUNK_PID = -1
+"""Identity of gallery images that the Market protocol ignores: neither right nor wrong."""
+
+DISTRACTOR_PID = 0
+"""Identity of gallery images that show nobody among the queries: always wrong."""
+
+
+FEATURES = ("before_neck", "after_neck")
+"""The two embeddings of a ReidOutput, by name."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of one person, known by its file name only: nothing is opened.
+
+    Attributes:
+        path: image file.
+        pid: identity as the data set prints it; 0 is a distractor, -1 junk.
+        camid: camera, counted from 0; -1 if unknown.
+        box: (x1, y1, x2, y2) pixels of the person inside the image; None for the whole image.
+        tracklet: number of the track the picture was cut from; -1 if unknown.
+    """
+
+    path: str
+    pid: int
+    camid: int = -1
+    box: tuple[int, int, int, int] | None = None
+    tracklet: int = -1
+
+
+@dataclass(frozen=True)
+class ReidDataset:
+    """A training set and its test set; the identities of the two are disjoint.
+
+    Attributes:
+        train: samples to learn from.
+        query: samples to look for.
+        gallery: samples to search, distractors included, junk left out.
+        name: how results call the data set.
+    """
+
+    train: tuple[Sample, ...]
+    query: tuple[Sample, ...]
+    gallery: tuple[Sample, ...]
+    name: str = "custom"
+
+
+class Batch(NamedTuple):
+    """One step's worth of pictures.
+
+    Attributes:
+        images: (N, 3, H, W) uint8 RGB, resized and augmented, not yet normalised.
+        labels: (N,) int64 in [0, C).
+        camids: (N,) int64.
+    """
+
+    images: Tensor
+    labels: Tensor
+    camids: Tensor
+
+
+class ReidOutput(NamedTuple):
+    """What the network says of N pictures.
+
+    Attributes:
+        before_neck: (N, D) pooled features.
+        after_neck: (N, D) features after the neck; the same as before_neck if there is none.
+        logits: (N, C) scores over the training identities.
+    """
+
+    before_neck: Tensor
+    after_neck: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Features:
+    """Embeddings of M pictures with what the protocol needs to score them.
+
+    Attributes:
+        embeddings: (M, D) float32.
+        pids: (M,) int64.
+        camids: (M,) int64, -1 where unknown.
+        paths: M image files, in the same order.
+    """
+
+    embeddings: NDArray[np.float32]
+    pids: NDArray[np.int64]
+    camids: NDArray[np.int64]
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RankingResult:
+    """Scores of a ranked gallery, all in [0, 1].
+
+    Attributes:
+        cmc: (max_rank,) share of scored queries with a match among the first 1, 2, ... images.
+        mean_ap: mean average precision, rectangle rule (precision at each match).
+        mean_ap_trapezoid: the same by the trapezoid rule of the official Market-1501 code.
+        mean_inp: mean inverse negative penalty (matches divided by the rank of the last one).
+        num_queries: queries given.
+        num_scored: queries that have a match in the gallery; only these count.
+        num_gallery: gallery images searched, junk left out.
+        average_precision: (num_queries,) rectangle rule, NaN where a query has no match.
+        first_match: (num_queries,) rank of the first match from 1, 0 where there is none.
+    """
+
+    cmc: NDArray[np.float64]
+    mean_ap: float
+    mean_ap_trapezoid: float
+    mean_inp: float
+    num_queries: int
+    num_scored: int
+    num_gallery: int
+    average_precision: NDArray[np.float64]
+    first_match: NDArray[np.int64]
+
+    def rank(self, k: int) -> float:
+        """Share of scored queries with a match among the first k images, 1 <= k <= max_rank."""
+        if not 1 <= k <= len(self.cmc):
+            raise ValueError(f"rank {k} was not computed: expected 1 to {len(self.cmc)} (max_rank)")
+        return float(self.cmc[k - 1])

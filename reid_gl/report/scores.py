@@ -1,0 +1,66 @@
+"""Scores as one JSON object and as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reid_gl.evaluation.protocol import Preflight
+from reid_gl.records import RankingResult
+
+RANKS = (1, 5, 10, 20)
+
+
+def scores_to_dict(result: RankingResult, preflight: Preflight, **settings: object) -> dict[str, Any]:
+    """Everything needed to compare a result: scores in [0, 1], protocol, counts and settings.
+
+    Args:
+        result: the scores.
+        preflight: the protocol they were made under.
+        settings: what else to record, such as feature, distance and dtype.
+    """
+    ranks = {f"rank{k}": result.rank(k) for k in RANKS}
+    return {
+        **ranks,
+        "mAP": result.mean_ap,
+        "mAP_trapezoid": result.mean_ap_trapezoid,
+        "mINP": result.mean_inp,
+        "protocol": {
+            "name": preflight.name,
+            "ap_rule": "mAP: rectangle, mAP_trapezoid: trapezoid",
+            "junk": "identity -1 ignored",
+            "ties": "wrong images first",
+        },
+        "counts": {
+            "queries": result.num_queries,
+            "queries_scored": result.num_scored,
+            "gallery": result.num_gallery,
+            "distractors": preflight.num_distractors,
+        },
+        **settings,
+    }
+
+
+def format_scores(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table in percent, one named result per line.
+
+    Args:
+        rows: name to what scores_to_dict gives; keys that are missing leave a blank.
+    """
+    columns = {
+        "rank1": "rank-1",
+        "rank5": "rank-5",
+        "rank10": "rank-10",
+        "rank20": "rank-20",
+        "mAP": "mAP",
+        "mAP_trapezoid": "mAP (trapezoid)",
+        "mINP": "mINP",
+    }
+    shown = {key: title for key, title in columns.items() if any(key in row for row in rows.values())}
+    width = max((len(name) for name in rows), default=0)
+    lines = ["  ".join([" " * width, *shown.values(), "  (%)"]).rstrip()]
+    for name, row in rows.items():
+        cells = [f"{100 * row[key]:.1f}" if key in row else "" for key in shown]
+        padded = [cell.rjust(len(title)) for cell, title in zip(cells, shown.values(), strict=True)]
+        lines.append("  ".join([name.ljust(width), *padded]))
+    return "\n".join(lines)

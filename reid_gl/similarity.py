@@ -1,0 +1,72 @@
+"""Every pairwise distance and similarity of the package, once."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+METRICS = ("cosine", "euclidean")
+
+
+def cosine_distance(first: Tensor, second: Tensor) -> Tensor:
+    """One minus the cosine of every pair of rows; a zero row is at distance 1 from everything.
+
+    Args:
+        first: (A, D) floating point.
+        second: (B, D) of the same dtype.
+
+    Returns:
+        (A, B) distances in [0, 2].
+    """
+    return 1.0 - F.normalize(first, dim=1) @ F.normalize(second, dim=1).T
+
+
+def euclidean_distance(first: Tensor, second: Tensor) -> Tensor:
+    """Euclidean distance, not squared, of every pair of rows.
+
+    The expansion |a|^2 + |b|^2 - 2ab loses small distances of large vectors, so both sides are first
+    shifted by the mean of the second one, and the product is taken in float64 where inputs are float32.
+
+    Args:
+        first: (A, D) floating point.
+        second: (B, D) of the same dtype.
+
+    Returns:
+        (A, B) distances, at least 0.
+    """
+    centre = second.mean(dim=0, keepdim=True) if len(second) else 0.0
+    distances = torch.cdist((first - centre).double(), (second - centre).double())
+    return distances.to(first.dtype)
+
+
+def pairwise_distance(first: Tensor, second: Tensor, *, metric: str) -> Tensor:
+    """Distance of every pair of rows by the metric's name, (A, D) and (B, D) to (A, B).
+
+    Raises:
+        ValueError: unknown metric.
+    """
+    if metric == "cosine":
+        return cosine_distance(first, second)
+    if metric == "euclidean":
+        return euclidean_distance(first, second)
+    raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
+
+
+def pearson_similarity(embeddings: Tensor) -> Tensor:
+    """Pearson correlation of every pair of rows, each centred over its own D numbers.
+
+    A constant row correlates with nothing: its similarities are 0 and so is its gradient.
+
+    Args:
+        embeddings: (N, D) floating point.
+
+    Returns:
+        (N, N) correlations in [-1, 1].
+    """
+    centred = embeddings - embeddings.mean(dim=1, keepdim=True)
+    tiny = torch.finfo(embeddings.dtype).eps
+    scale = embeddings.detach().abs().amax(dim=1, keepdim=True)
+    varies = centred.detach().abs().amax(dim=1, keepdim=True) > tiny * scale
+    unit = F.normalize(torch.where(varies, centred, 0.0), dim=1, eps=1e-30)
+    return unit @ unit.T

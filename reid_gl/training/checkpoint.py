@@ -1,0 +1,36 @@
+"""Training state on disk: a checkpoint is there whole, or the one before it still is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def save_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
+    """Write tensors and plain values to a file that appears, or is replaced, in one step.
+
+    Args:
+        checkpoint: dictionary that torch.load(weights_only=True) reads back.
+        path: file; a reader never sees half of it, and a failure leaves the old one.
+
+    Raises:
+        OSError: the disk is full or not writable; says that nothing was lost.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
+        partial.unlink(missing_ok=True)
+        cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__ or error
+        state = "the one before it is intact" if path.exists() else "there is none before it"
+        raise OSError(
+            f"checkpoint {path} could not be written ({cause}); {state}: free some space, then resume"
+        ) from error

@@ -1,0 +1,122 @@
+"""Where training reports to: a progress bar, a JSON-lines file and TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from reid_gl.training.run_folder import LOG_FILE, write_text
+
+logger = logging.getLogger(__name__)
+
+
+class RunLog:
+    """Writes a run's steps and epochs; resuming drops the lines written after the checkpoint.
+
+    Args:
+        folder: the run folder.
+        num_epochs: length of training.
+        steps_per_epoch: of the first epoch; others may differ by a few.
+        batch_size: pictures in a step.
+        epoch: epochs finished before.
+        step: steps finished after those.
+        every: steps between two lines.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        num_epochs: int,
+        steps_per_epoch: int,
+        batch_size: int,
+        epoch: int = 0,
+        step: int = 0,
+        every: int = 10,
+    ) -> None:
+        self._path = folder / LOG_FILE
+        _drop_lines_after(self._path, epoch, step)
+        self._file = self._path.open("a", encoding="utf-8")
+        self._num_epochs, self._steps_per_epoch, self._every = num_epochs, steps_per_epoch, every
+        done = epoch * steps_per_epoch + step
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done if done else None)
+        self._bar = tqdm(
+            total=num_epochs * steps_per_epoch * batch_size,
+            initial=done * batch_size,
+            unit="image",
+            dynamic_ncols=True,
+            disable=None,  # no bar where nobody watches
+        )
+        self._sums: dict[str, float] = {}
+        self._count = self._images = 0
+        self._since = time.perf_counter()
+
+    def step(self, epoch: int, step: int, num_images: int, values: dict[str, float]) -> None:
+        """Add one step; every few steps their means are written."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+        self._images += num_images
+        self._bar.update(num_images)
+        if step % self._every == 0:
+            self._flush(epoch, step)
+
+    def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Close an epoch, counted from 1."""
+        self._flush(epoch, 0)
+        if metrics:
+            self._write({"type": "evaluation", "epoch": epoch, "step": 0, **metrics})
+            for name, value in metrics.items():
+                self._writer.add_scalar(f"evaluation/{name}", value, epoch * self._steps_per_epoch)
+            logger.info("epoch %d: %s", epoch, ", ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
+        self._since = time.perf_counter()  # the evaluation's time is not the training's
+
+    def close(self) -> None:
+        """Flush and close everything."""
+        self._bar.close()
+        self._file.close()
+        self._writer.close()
+
+    def _flush(self, epoch: int, step: int) -> None:
+        if not self._count:
+            return
+        now = time.perf_counter()
+        means = {name: value / self._count for name, value in self._sums.items()}
+        rate = self._images / (now - self._since)
+        self._write({"type": "step", "epoch": epoch, "step": step, **means, "images_per_second": rate})
+        place = epoch * self._steps_per_epoch + step
+        for name, value in {**means, "images_per_second": rate}.items():
+            self._writer.add_scalar(f"training/{name}", value, place)
+        shown = {
+            name: f"{value:.3f}" for name, value in means.items() if name not in ("total", "learning_rate")
+        }
+        self._bar.set_description(f"epoch {min(epoch + 1, self._num_epochs)}/{self._num_epochs}")
+        self._bar.set_postfix(shown)
+        if step == 0 and self._bar.disable:
+            logger.info("epoch %d/%d: %s, %.0f images/s", epoch, self._num_epochs, shown, rate)
+        self._sums, self._count, self._images, self._since = {}, 0, 0, now
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+
+def _drop_lines_after(path: Path, epoch: int, step: int) -> None:
+    """Keep the lines up to the checkpoint that training goes on from; a torn last line goes too."""
+    if not path.exists():
+        return
+    kept = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        if (line["epoch"], line["step"]) <= (epoch, step):
+            kept.append(text)
+    write_text(path, "".join(f"{text}\n" for text in kept))

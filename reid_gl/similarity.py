@@ -26,7 +26,7 @@ def euclidean_distance(first: Tensor, second: Tensor) -> Tensor:
     """Euclidean distance, not squared, of every pair of rows.
 
     The expansion |a|^2 + |b|^2 - 2ab loses small distances of large vectors, so both sides are first
-    shifted by the mean of the second one, and the product is taken in float64 where inputs are float32.
+    shifted by the mean of the second one, and all of it is computed in float64.
 
     Args:
         first: (A, D) floating point.
@@ -35,9 +35,9 @@ def euclidean_distance(first: Tensor, second: Tensor) -> Tensor:
     Returns:
         (A, B) distances, at least 0.
     """
-    centre = second.mean(dim=0, keepdim=True) if len(second) else 0.0
-    distances = torch.cdist((first - centre).double(), (second - centre).double())
-    return distances.to(first.dtype)
+    wide_first, wide_second = first.double(), second.double()
+    centre = wide_second.mean(dim=0, keepdim=True) if len(second) else 0.0
+    return torch.cdist(wide_first - centre, wide_second - centre).to(first.dtype)
 
 
 def pairwise_distance(first: Tensor, second: Tensor, *, metric: str) -> Tensor:
@@ -67,6 +67,8 @@ def pearson_similarity(embeddings: Tensor) -> Tensor:
     centred = embeddings - embeddings.mean(dim=1, keepdim=True)
     tiny = torch.finfo(embeddings.dtype).eps
     scale = embeddings.detach().abs().amax(dim=1, keepdim=True)
-    varies = centred.detach().abs().amax(dim=1, keepdim=True) > tiny * scale
-    unit = F.normalize(torch.where(varies, centred, 0.0), dim=1, eps=1e-30)
+    spread = centred.detach().abs().amax(dim=1, keepdim=True)
+    varies = spread > tiny * scale
+    # divided by its spread first, so that the squares of very large or small rows neither overflow nor vanish
+    unit = F.normalize(torch.where(varies, centred / torch.where(varies, spread, 1.0), 0.0), dim=1)
     return unit @ unit.T

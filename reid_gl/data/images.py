@@ -76,7 +76,7 @@ def _check_header(data: bytes, name: str) -> None:
             f"image {name} claims {width} x {height} pixels, more than {MAX_PIXELS:,} are not decoded: "
             "remove it or scale it down"
         )
-    if _is_truncated_jpeg(data):
+    if _is_truncated_jpeg(data) or _is_truncated_png(data):
         raise UnreadableImageError(f"image {name} is truncated: restore or remove the file")
 
 
@@ -99,7 +99,18 @@ def _header_size(data: bytes, name: str) -> tuple[int, int]:
 
 
 def _is_truncated_jpeg(data: bytes) -> bool:
-    return data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-64:]
+    """Whether no end follows the first scan; thumbnails before it and trailers after the end do not count."""
+    if data[:2] != b"\xff\xd8":
+        return False
+    place = 2
+    while data[place : place + 1] == b"\xff" and data[place + 1 : place + 2] != b"\xda":
+        is_filling = data[place + 1 : place + 2] == b"\xff"
+        place += 1 if is_filling else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return b"\xff\xd9" not in data[place:]
+
+
+def _is_truncated_png(data: bytes) -> bool:
+    return data[:4] == b"\x89PNG" and b"IEND\xaeB`\x82" not in data
 
 
 def check_image(path: str | Path) -> str:

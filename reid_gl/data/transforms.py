@@ -116,9 +116,10 @@ class Augmentation:
         height, width = image.shape[:2]
         down, right = (int(shift) for shift in rng.integers(-self.pad, self.pad + 1, size=2))
         moved = np.zeros_like(image)
-        moved[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)] = image[
-            max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)
-        ]
+        rows, columns = max(0, height - abs(down)), max(0, width - abs(right))  # what stays in sight
+        top, left = max(0, -down), max(0, -right)
+        seen = image[top : top + rows, left : left + columns]
+        moved[max(0, down) : max(0, down) + rows, max(0, right) : max(0, right) + columns] = seen
         return moved
 
     def _erase(self, image: Image8, rng: np.random.Generator) -> None:

@@ -75,7 +75,9 @@ def check_protocol(
     for sample in kept:
         cameras_of[sample.pid].add(sample.camid)
     absent = sum(sample.pid not in cameras_of for sample in query)
-    same_only = sum(use_cameras and cameras_of.get(sample.pid) == {sample.camid} for sample in query)
+    same_only = sum(
+        use_cameras and sample.camid >= 0 and cameras_of.get(sample.pid) == {sample.camid} for sample in query
+    )
     query_pids = {sample.pid for sample in query}
     result = Preflight(
         use_cameras=use_cameras,

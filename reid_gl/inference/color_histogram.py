@@ -12,10 +12,12 @@ from reid_gl.data.images import read_image
 from reid_gl.records import Features, Sample
 
 HSV_LIMITS = (180.0, 256.0, 256.0)
+BODY_SHARE = 0.12
+"""Standard deviation of the bell around the middle column, share of the picture's width."""
 
 
 def color_histogram(
-    image: NDArray[np.uint8], *, bins: tuple[int, int, int] = (8, 8, 4), stripes: int = 6
+    image: NDArray[np.uint8], *, bins: tuple[int, int, int] = (8, 4, 1), stripes: int = 12
 ) -> NDArray[np.float32]:
     """Hellinger-normalised HSV histogram of horizontal stripes.
 
@@ -27,7 +29,8 @@ def color_histogram(
         bins: of hue, saturation and value, each at least 1.
         stripes: of equal height, at least 1.
 
-    Returns: (stripes * product of bins,) float32 of norm 1, no entry below 0.
+    Returns:
+        (stripes * product of bins,) float32 of norm 1, no entry below 0.
 
     Raises:
         ValueError: if shape, bins or stripes are out of range.
@@ -57,12 +60,12 @@ def color_histogram(
 def _column_weights(width: int) -> NDArray[np.float64]:
     """(width,) bell around the middle column."""
     position = (np.arange(width) + 0.5) / width - 0.5
-    weights: NDArray[np.float64] = np.exp(-0.5 * (position / 0.22) ** 2)
+    weights: NDArray[np.float64] = np.exp(-0.5 * (position / BODY_SHARE) ** 2)
     return weights
 
 
 def extract_color_histograms(
-    samples: Sequence[Sample], *, bins: tuple[int, int, int] = (8, 8, 4), stripes: int = 6
+    samples: Sequence[Sample], *, bins: tuple[int, int, int] = (8, 4, 1), stripes: int = 12
 ) -> Features:
     """Colour histograms of pictures on disk, to be compared by cosine similarity.
 
@@ -71,7 +74,8 @@ def extract_color_histograms(
         bins: of hue, saturation and value.
         stripes: of equal height.
 
-    Returns: features with (M, stripes * product of bins) float32 embeddings of norm 1.
+    Returns:
+        Features with (M, stripes * product of bins) float32 embeddings of norm 1.
 
     Raises:
         ValueError: if there are no samples, or as `color_histogram` does.

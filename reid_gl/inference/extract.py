@@ -28,7 +28,7 @@ def extract_features(
 ) -> Features:
     """Run a network over samples, on the device its parameters are on.
 
-    The network is left in the mode it came in. Batch normalisation works from its stored statistics, so
+    The network and its layers are left in the mode they came in. Batch normalisation works from its stored statistics, so
     a picture's feature does not depend on its neighbours.
 
     Args:
@@ -55,7 +55,7 @@ def extract_features(
     loader = BatchLoader(batches, consecutive_keys(len(samples), batch_size), num_workers=num_workers)
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     dtype = choose_precision(precision, device)
-    was_training = net.training
+    modes = [(module, module.training) for module in net.modules()]
     net.eval()
     rows = []
     try:
@@ -70,7 +70,8 @@ def extract_features(
                 rows.append(_embeddings(output, feature).float().cpu())
                 bar.update(len(images))
     finally:
-        net.train(was_training)
+        for module, was_training in modes:
+            module.training = was_training
     return _as_features(torch.cat(rows), samples)
 
 

@@ -59,8 +59,10 @@ class GeMPooling(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (N, D, H, W) to (N, D) float32."""
-        powers = maps.float().clamp_min(self.eps).pow(self.exponent)
-        return powers.mean(dim=(2, 3)).pow(1 / self.exponent)
+        maps = maps.float().clamp_min(self.eps)
+        largest = maps.detach().amax(dim=(2, 3), keepdim=True)  # divided out, else powers under- or overflow
+        powers = (maps / largest).pow(self.exponent)
+        return largest[:, :, 0, 0] * powers.mean(dim=(2, 3)).pow(1 / self.exponent)
 
 
 def make_pooling(name: str, *, mixed_weight: float = 0.5, gem_exponent: float = 3.0) -> nn.Module:

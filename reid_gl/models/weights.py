@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from torch import nn
 from reid_gl.models.reid_net import NetSettings, ReidNet
 
 CHECKPOINT_FORMAT = "reid_gl/1"
+NOT_PLAIN = "it is no torch file, or holds Python objects, which are never loaded"
+BROKEN_FILE = (RuntimeError, EOFError, ValueError, OSError, LookupError, AssertionError, struct.error)
+"""What torch.load raises for text, pictures and truncated files, besides UnpicklingError."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise ValueError(
-            f"{path} is not a reid_gl checkpoint: it holds Python objects, which are never loaded"
-        ) from None
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        raise ValueError(f"{path} is not a reid_gl checkpoint: {NOT_PLAIN}") from None
+    except BROKEN_FILE as error:
         raise ValueError(
             f"checkpoint {path} is truncated or no checkpoint at all ({_first_line(error)}): "
             "use another one of the run folder"
@@ -149,8 +151,12 @@ def _file_tensors(path: str) -> dict[str, Any]:
         )
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except pickle.UnpicklingError:
+        raise ValueError(f"{path} is no file of plain tensors: {NOT_PLAIN}") from None
+    except BROKEN_FILE as error:
         raise ValueError(f"{path} is no file of plain tensors ({_first_line(error)})") from None
+    if not isinstance(tensors, dict):
+        raise ValueError(f"{path} holds a {type(tensors).__name__}, expected a state dict: names and tensors")
     tensors = tensors.get("model", tensors.get("state_dict", tensors))
     return {name.removeprefix("module.").removeprefix("backbone."): value for name, value in tensors.items()}
 

@@ -16,6 +16,8 @@ CONFIG_FILE = "config.yml"
 TRAINING_FILE = "training.ckpt"
 MODEL_FILE = "model.ckpt"
 LOG_FILE = "log.jsonl"
+MAY_CHANGE = ("ROOT:", "NUM_WORKERS:", "DEVICE:")
+"""Keys that belong to the machine and not to the experiment: a run may be resumed elsewhere."""
 
 
 def open_run_folder(path: str | Path, *, config_text: str, resume: bool) -> Path:
@@ -73,9 +75,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _check_same_config(old: str, new: str, folder: Path) -> None:
-    if old == new:
+    before, after = (
+        [line for line in text.splitlines() if not line.strip().startswith(MAY_CHANGE)] for text in (old, new)
+    )
+    if before == after:
         return
-    before, after = old.splitlines(), new.splitlines()
     changed = [line.strip() for line in after if line not in before] or ["fewer keys"]
     raise ValueError(
         f"the run in {folder} was started with another configuration (now {'; '.join(changed[:3])}): "

@@ -164,7 +164,8 @@ def crop_background(name: str, height: int, width: int, rng: np.random.Generator
         width: columns wanted.
         rng: where, and how near.
 
-    Returns: (height, width, 3) float32 in [0, 255].
+    Returns:
+        (height, width, 3) float32 in [0, 255].
     """
     scene = scene_image(name)
     zoom = float(rng.uniform(0.85, 1.45))

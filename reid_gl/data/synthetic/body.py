@@ -113,7 +113,8 @@ def make_skeleton(person: Person, pose: Pose) -> dict[str, Point]:
         person: proportions, and what hand holds a bag.
         pose: phase and stride; the yaw does not matter.
 
-    Returns: "pelvis", "chest", "neck", "head", and per side "left_hip" and so on, in statures.
+    Returns:
+        "pelvis", "chest", "neck", "head", and per side "left_hip" and so on, in statures.
     """
     joints: dict[str, Point] = {
         "pelvis": (0.0, person.leg_share, 0.0),

@@ -72,7 +72,8 @@ def draw_people(rng: np.random.Generator, num_people: int) -> list[Person]:
         rng: source of all choices.
         num_people: how many.
 
-    Returns: the people; a longer list does not start with a shorter one.
+    Returns:
+        The people; a longer list does not start with a shorter one.
 
     Raises:
         ValueError: if the attributes cannot tell that many people apart.

@@ -126,7 +126,8 @@ def cloth_tile(garment: Garment, part: str) -> FloatImage:
         garment: what to draw.
         part: "torso" (with logo and opening) or "limb".
 
-    Returns: (TILE_HEIGHT, TILE_WIDTH, 3) float32 BGR in [0, 255], a period around the body wide.
+    Returns:
+        (TILE_HEIGHT, TILE_WIDTH, 3) float32 BGR in [0, 255], a period around the body wide.
     """
     mask = _pattern(garment, part)[..., None]
     tile = as_float(CLOTH[garment.colour]) * (1 - mask) + as_float(CLOTH[garment.second]) * mask

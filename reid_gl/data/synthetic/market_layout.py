@@ -7,10 +7,12 @@ import multiprocessing
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 import cv2
@@ -45,20 +47,19 @@ def write_synthetic(
     num_workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, int]:
-    """Render a whole set, or find that it is there already.
-
-    The set is rendered into a folder beside `out` and renamed at the end, so that `out` is never half full.
+    """Render a whole set beside `out` and rename it at the end, or find that it is there already.
 
     Args:
         out: folder to make; `bounding_box_train`, `query` and `bounding_box_test` come to lie in it.
         seed: 0 or more; another seed means other people.
         size: how many people and pictures.
-        num_workers: processes that render; with 1, the calling process renders. More than 1 starts new
-            Python processes, so that a script must guard its code by `if __name__ == "__main__":`.
+        num_workers: processes that render; 1 is the calling process, more need a script that guards its
+            code by `if __name__ == "__main__":`.
         progress: called with (pictures done, pictures in all).
 
-    Returns: number of pictures: "train", "query", "gallery" without junk, and of the gallery "distractors";
-        "junk"; and the identities, "train_identities" and "test_identities".
+    Returns:
+        Pictures by kind: "train", "query", "gallery" (junk left out), "distractors" (part of the gallery) and
+        "junk"; and people: "train_identities" and "test_identities".
 
     Raises:
         FileExistsError: if `out` exists and is not this set.
@@ -66,28 +67,31 @@ def write_synthetic(
     """
     if seed < 0 or num_workers < 1:
         raise ValueError(f"seed is {seed} and num_workers {num_workers}: expected at least 0 and at least 1")
-    out = Path(out)
     card = {"version": VERSION, "seed": seed, "size": asdict(size)}
-    if out.exists():
-        return _counts_of(out, card)
+    if Path(out).exists():
+        return _counts_of(Path(out), card)
     shots = plan_shots(seed, size)
     counts = _count(shots, size)
+    with _finished_or_nothing(Path(out)) as folder:
+        with closing(_render_all(folder, seed, size, shots, num_workers)) as tasks:
+            for done in tasks:
+                if progress is not None:
+                    progress(done, len(shots))
+        (folder / CARD).write_text(json.dumps({**card, "counts": counts}, indent=2) + "\n")
+    return counts
+
+
+@contextmanager
+def _finished_or_nothing(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its name if all goes well and disappears otherwise."""
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        for folder in (TRAIN, QUERY, GALLERY):
-            (unfinished / folder).mkdir()
-        done = 0
-        for finished in _render_all(unfinished, seed, size, shots, num_workers):
-            done += finished
-            if progress is not None:
-                progress(done, len(shots))
-        (unfinished / CARD).write_text(json.dumps({**card, "counts": counts}, indent=2) + "\n")
+        yield unfinished
         unfinished.chmod(0o755)
         unfinished.rename(out)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return counts
 
 
 def _counts_of(out: Path, card: dict[str, object]) -> dict[str, int]:
@@ -122,19 +126,19 @@ def _count(shots: list[Shot], size: SyntheticSize) -> dict[str, int]:
 
 def _render_all(
     out: Path, seed: int, size: SyntheticSize, shots: list[Shot], num_workers: int
-) -> Iterator[int]:
-    """Render every shot; yields how many each task has finished."""
+) -> Generator[int, None, None]:
+    """Render every shot into the three folders; yields how many are done after each task."""
+    for folder in (TRAIN, QUERY, GALLERY):
+        (out / folder).mkdir()
     tasks = [shots[start : start + SHOTS_PER_TASK] for start in range(0, len(shots), SHOTS_PER_TASK)]
     if num_workers == 1:
-        for task in tasks:
-            yield _render_task(str(out), seed, size, task)
+        yield from accumulate(_render_task(str(out), seed, size, task) for task in tasks)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start_worker)
     try:
         futures = [pool.submit(_render_task, str(out), seed, size, task) for task in tasks]
-        for future in as_completed(futures):
-            yield future.result()
+        yield from accumulate(future.result() for future in as_completed(futures))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -55,7 +55,8 @@ def expose(canvas: FloatImage, camera: Camera, rng: np.random.Generator) -> Byte
         camera: what takes it.
         rng: the weather and the noise.
 
-    Returns: (HEIGHT, WIDTH, 3) uint8 BGR.
+    Returns:
+        (HEIGHT, WIDTH, 3) uint8 BGR.
     """
     scale = min(1.0, camera.resolution * float(rng.uniform(0.8, 1.2)))
     width, height = max(8, round(WIDTH * scale)), max(16, round(HEIGHT * scale))

@@ -96,7 +96,7 @@ def _frame(corners: list[tuple[float, float]]) -> tuple[int, int, int, int]:
 
 @lru_cache(maxsize=128)
 def _columns(width: int) -> tuple[FloatImage, FloatImage]:
-    """(width,) angles on a cylinder at the columns of its picture, radians, and (width,) even steps from 0 to 1."""
+    """(width,) angles on a cylinder at the columns of its picture, and even steps from 0 to 1."""
     angle = np.arcsin(np.linspace(-0.98, 0.98, width, dtype=np.float32))
     return angle, np.linspace(0, 1, width, dtype=np.float32)
 

@@ -110,7 +110,8 @@ def render_person(
         pose: direction and phase of walking.
         framing: the detector's box; None draws one as good as this camera's detector.
 
-    Returns: (HEIGHT, WIDTH, 3) uint8 BGR.
+    Returns:
+        (HEIGHT, WIDTH, 3) uint8 BGR.
     """
     canvas = crop_background(camera.scene, OVERSAMPLING * HEIGHT, OVERSAMPLING * WIDTH, rng)
     if framing is None:

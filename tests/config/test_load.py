@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reid_gl.config import ConfigError, default_config, dump_config, load_config
+from reid_gl.config import build
+from reid_gl.config.load import find_config
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yml"))
+
+
+def write(folder: Path, text: str, name: str = "x.yml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_builds(path: Path) -> None:
+    config = load_config(path, ["MODEL.PRETRAINED", "none", "MODEL.DEVICE", "cpu"])
+    labels = [label for label in range(20) for _ in range(10)]
+    net = build.build_net(config, 20)
+    losses = build.build_losses(config)
+    optimizer = build.build_optimizer(config, net, losses)
+    settings = build.build_fit_settings(config)
+    batch_size = config.SOLVER.IDENTITIES_PER_BATCH * config.SOLVER.IMAGES_PER_IDENTITY
+    assert all(len(batch) == batch_size for batch in build.build_sampler(config, labels).epoch_batches(0))
+    assert len(optimizer.param_groups) == 2
+    assert 0 < settings.schedule.factor(settings.schedule.num_epochs - 0.5) <= 1
+    assert build.build_preprocessing(config).height == config.INPUT.SIZE[0]
+    assert build.build_augmentation(config).fill == (124, 116, 104)
+    assert set(losses.losses) == {"group", "cross_entropy"}
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
+    path = write(tmp_path, "SEED: 3\nSOLVER:\n  NUM_EPOCHS: 9\n")
+    config = load_config(path, ["SEED", "4"])
+    assert (config.SEED, config.SOLVER.NUM_EPOCHS, config.TEST.METRIC) == (4, 9, "cosine")
+    assert config.OUTPUT_DIR == "runs/x"
+
+
+def test_a_file_inherits_and_may_override(tmp_path: Path) -> None:
+    write(tmp_path, "SEED: 1\nINPUT:\n  SIZE: [64, 32]\n", "parent.yml")
+    path = write(tmp_path, "_BASE_: parent.yml\nSEED: 2\n")
+    config = load_config(path)
+    assert config.SEED == 2
+    assert config.INPUT.SIZE == [64, 32]
+
+
+def test_a_dumped_configuration_loads_to_itself(tmp_path: Path) -> None:
+    config = load_config(CONFIGS[0], ["SEED", "8"])
+    assert load_config(write(tmp_path, dump_config(config))) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e-3", 1e-3), ("2", 2.0), (".5", 0.5)],
+)
+def test_numbers_are_numbers_however_they_are_written(text: str, value: float) -> None:
+    assert load_config(None, ["SOLVER.BASE_LR", text]).SOLVER.BASE_LR == value
+
+
+def test_lists_and_words_on_the_command_line() -> None:
+    words = ["INPUT.SIZE", "[128,64]", "MODEL.PRETRAINED", "none", "SOLVER.COMPILE", "true"]
+    config = load_config(None, words)
+    assert config.INPUT.SIZE == [128, 64]
+    assert config.MODEL.PRETRAINED == "none"
+    assert config.SOLVER.COMPILE is True
+
+
+@pytest.mark.parametrize("word", ["SOLVER.BASELR", "solver.base_lr", "SOLVER.BASE-LR"])
+def test_an_unknown_key_names_the_nearest_one(word: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"unknown config key '{word}'.*nearest one is 'SOLVER.BASE_LR'"):
+        load_config(None, [word, "1"])
+    with pytest.raises(ConfigError, match="unknown config key 'SOLVER.BASELR' in .*x.yml.*SOLVER.BASE_LR"):
+        load_config(write(tmp_path, "SOLVER:\n  BASELR: 1\n"))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("SEED", "often", "SEED .* must be a whole number like 0, got 'often'"),
+        ("SEED", "1.5", "must be a whole number"),
+        ("INPUT.SIZE", "128", "must be a list of a whole number"),
+        ("INPUT.SIZE", "[a, b]", "must be a list of a whole number"),
+        ("SOLVER.COMPILE", "1", "must be true or false"),
+        ("SOLVER.BASE_LR", "true", "must be a number"),
+        ("MODEL.BACKBONE", "50", "must be text"),
+        ("LOSS.NAMES", "[1]", "must be a list of text"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused(key: str, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(None, [key, text])
+
+
+def test_a_section_is_no_key() -> None:
+    with pytest.raises(ConfigError, match="unknown config key 'SOLVER'"):
+        load_config(None, ["SOLVER", "1"])
+
+
+def test_an_override_without_a_value() -> None:
+    with pytest.raises(ConfigError, match="pairs KEY VALUE, got 1 words: SEED"):
+        load_config(None, ["SEED"])
+
+
+@pytest.mark.parametrize("name", ["x.py", "x.json", "x"])
+def test_only_yaml_is_read(name: str, tmp_path: Path) -> None:
+    path = write(tmp_path, "raise SystemExit('this ran')", name)
+    with pytest.raises(ConfigError, match=r"only .yml and .yaml are read"):
+        load_config(path)
+
+
+def test_yaml_cannot_make_objects(tmp_path: Path) -> None:
+    path = write(tmp_path, "SEED: !!python/object/apply:os.getpid []\n")
+    with pytest.raises(ConfigError, match="no valid YAML"):
+        load_config(path)
+
+
+def test_broken_yaml_and_lists(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no valid YAML"):
+        load_config(write(tmp_path, "SEED: [1\n"))
+    with pytest.raises(ConfigError, match="must hold keys and values, found list"):
+        load_config(write(tmp_path, "- 1\n"))
+
+
+def test_a_missing_file_and_a_missing_parent(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere.yml does not exist"):
+        load_config(tmp_path / "nowhere.yml")
+    with pytest.raises(FileNotFoundError, match=r"inherits from .*gone.yml, which does not exist"):
+        load_config(write(tmp_path, "_BASE_: gone.yml\n"))
+
+
+def test_inheritance_in_a_circle(tmp_path: Path) -> None:
+    write(tmp_path, "_BASE_: b.yml\n", "a.yml")
+    write(tmp_path, "_BASE_: a.yml\n", "b.yml")
+    with pytest.raises(ConfigError, match="inherits from itself"):
+        load_config(tmp_path / "a.yml")
+
+
+def test_a_packaged_config_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_config("configs/market.yml").is_file()
+
+
+def test_the_result_is_frozen_and_the_defaults_are_fresh() -> None:
+    config = load_config()
+    with pytest.raises(AttributeError):
+        config.SEED = 1
+    assert default_config() is not default_config()

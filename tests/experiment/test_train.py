@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from reid_gl.config import load_config
+from reid_gl.experiment import run_test, run_training
+from reid_gl.models import read_checkpoint
+from reid_gl.training.fit import Interrupted
+
+
+def train(words: list[str], *, resume: bool = False, stop_after: int = 0) -> Path:
+    """Run a training; stop_after counts the steps after which a signal seems to come."""
+    steps = 0
+
+    def stop_signal() -> int:
+        nonlocal steps
+        steps += 1
+        return 15 if steps == stop_after else 0
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = load_config(None, words)
+        return run_training(config, resume=resume, stop_signal=stop_signal)[0].parent
+
+
+def assert_same(first: Any, second: Any, where: str = "") -> None:
+    assert type(first) is type(second), where
+    if isinstance(first, torch.Tensor):
+        assert torch.equal(first, second), where
+    elif isinstance(first, dict):
+        assert list(first) == list(second), where
+        for key in first:
+            assert_same(first[key], second[key], f"{where}/{key}")
+    elif isinstance(first, list | tuple):
+        assert len(first) == len(second), where
+        for place, pair in enumerate(zip(first, second, strict=True)):
+            assert_same(*pair, f"{where}/{place}")
+    else:
+        assert first == second, where
+
+
+def training_state(folder: Path) -> dict[str, Any]:
+    return read_checkpoint(folder / "training.ckpt")["training"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("stop_after", [6, 8])
+def test_stopping_and_resuming_equals_never_stopping_bit_for_bit(
+    words: list[str], tmp_path: Path, workers: int, stop_after: int
+) -> None:
+    words += ["DATA.NUM_WORKERS", str(workers), "SOLVER.EMA_DECAY", "0.9", "SOLVER.NUM_EPOCHS", "2"]
+    straight = train([*words, "OUTPUT_DIR", str(tmp_path / "straight")])
+    with pytest.raises(Interrupted):
+        train(words, stop_after=stop_after)
+    stopped = training_state(tmp_path / "run")
+    assert (stopped["epoch"], stopped["step"]) == divmod(stop_after, 6) if stop_after % 6 else (0, 6)
+    resumed = train(words, resume=True)
+    assert_same(training_state(resumed), training_state(straight))
+    for folder in (resumed, straight):
+        lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        assert [line["epoch"] for line in lines] == sorted(line["epoch"] for line in lines)
+
+
+def test_a_finished_run_resumes_to_itself(words: list[str]) -> None:
+    folder = train(words)
+    before = training_state(folder)
+    assert_same(training_state(train(words, resume=True)), before)
+
+
+def test_the_checkpoint_holds_what_inference_needs_and_the_folder_the_rest(words: list[str]) -> None:
+    folder = train([*words, "SOLVER.EVALUATE_EVERY", "2"])
+    checkpoint = read_checkpoint(folder / "model.ckpt")
+    assert checkpoint["pids"] == list(range(1, 9))
+    assert checkpoint["net"]["backbone"] == "resnet18"
+    assert checkpoint["preprocessing"]["height"] == 64
+    assert checkpoint["epoch"] == 3
+    assert checkpoint["metrics"].keys() == {"rank1", "mAP"}
+    assert "BACKBONE: resnet18" in checkpoint["config"]
+    assert "training" not in checkpoint
+    assert {path.name for path in folder.iterdir()} >= {"config.yml", "environment.json", "log.jsonl"}
+
+
+def test_it_overfits_eight_people(words: list[str], people: Path) -> None:
+    words += ["SOLVER.NUM_EPOCHS", "12", "SOLVER.SCHEDULE", "cosine", "SOLVER.BASE_LR", "0.001", "INPUT.ERASE", "0."]
+    folder = train(words)
+    from reid_gl.data.sources import load_market1501
+    from reid_gl.data.transforms import Preprocessing
+    from reid_gl.inference import evaluate
+    from reid_gl.models import load_net
+    from reid_gl.records import ReidDataset
+
+    seen = load_market1501(people).train
+    dataset = ReidDataset(seen, seen[::3], seen)
+    result = evaluate(load_net(folder / "model.ckpt").net, dataset, preprocessing=Preprocessing(64, 32))
+    assert result.rank(1) == 1.0
+    assert result.mean_ap > 0.95
+
+
+def test_the_best_epoch_is_chosen_on_held_out_training_identities(words: list[str]) -> None:
+    folder = train([*words, "DATA.HOLDOUT", "0.25", "SOLVER.EVALUATE_EVERY", "1"])
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    scores = {line["epoch"]: line["mAP"] for line in lines if line["type"] == "evaluation"}
+    checkpoint = read_checkpoint(folder / "model.ckpt")
+    assert len(checkpoint["pids"]) == 6
+    assert checkpoint["metrics"]["mAP"] == max(scores.values())
+    assert checkpoint["epoch"] == min(epoch for epoch, score in scores.items() if score == max(scores.values()))
+
+
+def test_micro_batches_freezing_and_warm_up_run(words: list[str]) -> None:
+    words += ["SOLVER.MICRO_BATCH", "3", "SOLVER.FREEZE_EPOCHS", "1", "SOLVER.WARMUP_EPOCHS", "1."]
+    folder = train([*words, "SOLVER.NUM_EPOCHS", "2", "SOLVER.CLIP_NORM", "1."])
+    assert training_state(folder)["epoch"] == 2
+
+
+def test_another_training_set_cannot_be_resumed(words: list[str], tmp_path: Path) -> None:
+    from tests.made_up_people import write_people
+
+    train([*words, "SOLVER.NUM_EPOCHS", "1"])
+    other = write_people(tmp_path / "other", num_people=9)
+    with pytest.raises(ValueError, match="was trained on 8 identities, the training set has 9"):
+        train([*words, "SOLVER.NUM_EPOCHS", "1", "DATA.ROOT", str(other)], resume=True)
+
+
+def test_a_truncated_checkpoint_cannot_be_resumed(words: list[str]) -> None:
+    folder = train([*words, "SOLVER.NUM_EPOCHS", "1"])
+    path = folder / "training.ckpt"
+    path.write_bytes(path.read_bytes()[:100_000])
+    with pytest.raises(ValueError, match=r"training.ckpt is truncated"):
+        train([*words, "SOLVER.NUM_EPOCHS", "1"], resume=True)
+
+
+def test_a_mistake_leaves_no_run_folder(words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"P=9 different identities and the training set has 8"):
+        train([*words, "SOLVER.IDENTITIES_PER_BATCH", "9"])
+    with pytest.raises(ValueError, match="unknown backbone 'resnet19'"):
+        train([*words, "MODEL.BACKBONE", "resnet19"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_divergence_names_the_place_and_keeps_the_last_checkpoint(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reid_gl.losses import CrossEntropyLoss
+    from reid_gl.training.step import NonFiniteError
+
+    forward, calls = CrossEntropyLoss.forward, 0
+
+    def broken(self: CrossEntropyLoss, *arguments: Any, **keywords: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return forward(self, *arguments, **keywords) * (float("nan") if calls == 9 else 1.0)
+
+    monkeypatch.setattr(CrossEntropyLoss, "forward", broken)
+    with pytest.raises(NonFiniteError, match="epoch 2, batch 3: loss term 'cross_entropy' is nan"):
+        train(words)
+    state = training_state(tmp_path / "run")
+    assert state["epoch"] == 1
+    assert all(value.isfinite().all() for value in state["net"].values())
+
+
+def test_a_broken_picture_is_named_before_training(words: list[str], tmp_path: Path) -> None:
+    from reid_gl.data.images import UnreadableImageError
+    from tests.made_up_people import write_people
+
+    root = write_people(tmp_path / "market1501")
+    broken = root / "bounding_box_train" / "0003_c1s1_000001_00.jpg"
+    broken.write_bytes(broken.read_bytes()[:-100])
+    (root / "query" / "0101_c1s1_000000_00.jpg").write_bytes(b"")
+    with pytest.raises(UnreadableImageError, match="2 of 105 images cannot be read: .*truncated.*0 bytes"):
+        train([*words, "DATA.ROOT", str(root)])
+
+
+def test_scores_of_the_result_file_are_those_returned(words: list[str]) -> None:
+    folder = train([*words, "SOLVER.NUM_EPOCHS", "1"])
+    scores = run_test(load_config(None, [*words, "MODEL.WEIGHTS", str(folder / "model.ckpt")]))
+    assert json.loads((folder / "test_market1501_before_neck_cosine.json").read_text()) == scores
+    assert scores["counts"] == {"queries": 8, "queries_scored": 8, "gallery": 49, "distractors": 1}
+    assert scores["protocol"]["name"] == "market1501"
+    assert {"rank1", "rank5", "rank10", "rank20", "mAP", "mAP_trapezoid", "mINP"} <= scores.keys()
+    assert (scores["feature"], scores["distance"], scores["dtype"]) == ("before_neck", "cosine", "float32")
+    assert 0 < scores["mAP"] <= 1
+    with pytest.raises(ValueError, match="no weights to test: add MODEL.WEIGHTS"):
+        run_test(load_config(None, words))

@@ -1,0 +1,56 @@
+"""Group Loss as the paper writes it: beliefs as probabilities, one image and one class at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tests.reference.slow_similarity import Rows, slow_pearson_similarity
+
+Beliefs = list[list[float]]
+
+
+def slow_group_loss(
+    embeddings: Rows,
+    labels: Sequence[int],
+    *,
+    logits: Rows,
+    anchors: Sequence[bool],
+    num_steps: int,
+    temperature: float,
+    self_similarity: bool,
+) -> float:
+    similarities = slow_pearson_similarity(embeddings)
+    for i, row in enumerate(similarities):
+        for j, value in enumerate(row):
+            row[j] = 0.0 if i == j and not self_similarity else max(0.0, value)
+    beliefs = [
+        _one_hot(labels[i], len(row)) if anchors[i] else _softmax([z / temperature for z in row])
+        for i, row in enumerate(logits)
+    ]
+    for _ in range(num_steps):
+        beliefs = slow_replicator_step(similarities, beliefs)
+    losses = [-math.log(beliefs[i][label]) for i, label in enumerate(labels) if not anchors[i]]
+    return math.fsum(losses) / len(losses) if losses else 0.0
+
+
+def slow_replicator_step(similarities: Rows, beliefs: Beliefs) -> Beliefs:
+    """X(c) <- X(c) * support(c) / sum of the same over all classes; unchanged without any support."""
+    updated = []
+    for i, belief in enumerate(beliefs):
+        product = []
+        for c, share in enumerate(belief):
+            support = math.fsum(similarities[i][j] * beliefs[j][c] for j in range(len(beliefs)))
+            product.append(share * support)
+        total = math.fsum(product)
+        updated.append([value / total for value in product] if total > 0 else belief)
+    return updated
+
+
+def _softmax(row: Sequence[float]) -> list[float]:
+    powers = [math.exp(z - max(row)) for z in row]
+    return [power / math.fsum(powers) for power in powers]
+
+
+def _one_hot(label: int, num_classes: int) -> list[float]:
+    return [1.0 if c == label else 0.0 for c in range(num_classes)]

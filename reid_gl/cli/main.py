@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"reid-gl {words[0]}", description=COMMANDS[words[0]])
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
     command.add_arguments(parser)
-    options = parser.parse_args(words[1:])
+    options = parser.parse_intermixed_args(words[1:])
     _set_up_logging()
     try:
         return int(command.run(options))
@@ -70,3 +70,6 @@ def _set_up_logging() -> None:
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+if __name__ == "__main__":
+    sys.exit(main())

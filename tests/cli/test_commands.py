@@ -1,0 +1,123 @@
+"""The commands as a user runs them: in processes of their own, with signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from reid_gl.models import read_checkpoint
+from tests.experiment.conftest import SMALL
+from tests.made_up_people import write_people
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_people(tmp_path_factory.mktemp("people") / "market1501")
+
+
+def command(tool: str, *words: object) -> list[str]:
+    return [sys.executable, str(ROOT / "tools" / f"{tool}.py"), *map(str, words)]
+
+
+def call(tool: str, *words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(tool, *words), capture_output=True, text=True, timeout=120, check=False)
+
+
+def start_and_wait_for_steps(words: list[object], folder: Path, epoch: int) -> subprocess.Popen[str]:
+    """Start a training and wait until its log shows a step of this epoch."""
+    process = subprocess.Popen(command("train", *words), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        log = folder / "log.jsonl"
+        if log.exists() and f'"epoch": {epoch}' in log.read_text():
+            return process
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"training did not reach epoch {epoch}: {process.communicate()[1]}")
+
+
+def test_train_then_test_then_the_baseline(people: Path, tmp_path: Path) -> None:
+    words = [*SMALL, "SOLVER.NUM_EPOCHS", 1, "DATA.ROOT", people]
+    trained = call("train", *words, "OUTPUT_DIR", tmp_path / "run")
+    assert trained.returncode == 0, trained.stderr
+    tested = call("test", *words, "MODEL.WEIGHTS", tmp_path / "run" / "model.ckpt")
+    assert json.loads(tested.stdout) == json.loads(trained.stdout)
+    assert "rank-1" in tested.stderr
+    assert "8 of 8 queries have a match from another camera" in tested.stderr
+    baseline = json.loads(call("color_histogram", *words).stdout)
+    assert baseline["feature"] == "colour histogram"
+    assert baseline["rank1"] > 0.5  # blocks of colour
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_killed_in_an_epoch_and_resumed_equals_never_killed(
+    people: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    words: list[object] = [*SMALL, "DATA.ROOT", people, "SOLVER.NUM_EPOCHS", 40, "INPUT.SIZE", "[32,16]"]
+    words += ["--no-test"]
+    process = start_and_wait_for_steps([*words, "OUTPUT_DIR", tmp_path / "run"], tmp_path / "run", epoch=2)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    stopped = read_checkpoint(tmp_path / "run" / "training.ckpt")["training"]
+    assert stopped["epoch"] < 40
+    resumed = call("train", *words, "--resume", "OUTPUT_DIR", tmp_path / "run")
+    assert resumed.returncode == 0, resumed.stderr
+    straight = call("train", *words, "OUTPUT_DIR", tmp_path / "straight")
+    assert straight.returncode == 0, straight.stderr
+    first, second = (read_checkpoint(tmp_path / name / "model.ckpt")["model"] for name in ("run", "straight"))
+    assert all(torch.equal(first[name], second[name]) for name in second)
+
+
+@pytest.mark.parametrize(
+    ("tool", "words", "message"),
+    [
+        ("train", ["DATA.ROOT", "nowhere"], "nowhere"),
+        ("train", ["SEEDS", "1"], "unknown config key 'SEEDS' in the command line; the nearest one is 'SEED'"),
+        ("train", ["--config-file", "x.py"], "only .yml and .yaml are read"),
+        ("train", ["SOLVER.BASE_LR", "fast"], "SOLVER.BASE_LR in the command line must be a number"),
+        ("test", ["MODEL.WEIGHTS", "none.ckpt"], "checkpoint none.ckpt does not exist"),
+        ("test", [], "no weights to test"),
+    ],
+)
+def test_a_mistake_ends_in_one_sentence(tool: str, words: list[str], message: str) -> None:
+    answer = call(tool, *words)
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_a_checkpoint_of_another_project_is_refused(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"conv1.weight": torch.zeros(1)}}, tmp_path / "other.pth")
+    answer = call("test", "MODEL.WEIGHTS", tmp_path / "other.pth")
+    assert answer.returncode == 1
+    assert "is not a reid_gl checkpoint: expected format 'reid_gl/1'" in answer.stderr
+
+
+def test_help_and_unknown_commands() -> None:
+    script = [sys.executable, "-m", "reid_gl.cli.main"]
+    wanted = subprocess.run([*script, "--help"], capture_output=True, text=True, check=False)
+    assert (wanted.returncode, wanted.stderr) == (0, "")
+    assert "make-synthetic" in wanted.stdout
+    unknown = subprocess.run([*script, "fly"], capture_output=True, text=True, check=False)
+    assert unknown.returncode == 2
+    assert "unknown command 'fly'" in unknown.stderr
+
+
+def test_results_alone_go_to_stdout_even_without_a_terminal(people: Path) -> None:
+    answer = call("color_histogram", *SMALL, "DATA.ROOT", people)
+    assert len(answer.stdout.splitlines()) == 1
+    assert os.linesep not in answer.stdout.strip()

@@ -148,6 +148,7 @@ def build_fit_settings(config: CfgNode) -> FitSettings:
         ema_decay=solver.EMA_DECAY,
         checkpoint_every=solver.CHECKPOINT_EVERY,
         evaluate_every=solver.EVALUATE_EVERY,
+        compile_backbone=solver.COMPILE,
         select_best=config.DATA.HOLDOUT > 0,
     )
 

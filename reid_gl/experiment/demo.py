@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from reid_gl.config import load_config
-from reid_gl.data.synthetic.market_layout import write_synthetic
+from reid_gl.data.synthetic.market_layout import DEFAULT_SIZE, write_synthetic
+from reid_gl.data.synthetic.plan import SyntheticSize
 from reid_gl.experiment.color_histogram import run_color_histogram
 from reid_gl.experiment.test import run_test
 from reid_gl.experiment.train import run_training
@@ -31,6 +32,7 @@ def run_demo(
     data: Path,
     *,
     seed: int = 0,
+    size: SyntheticSize = DEFAULT_SIZE,
     overrides: tuple[str, ...] = (),
     stop_signal: Callable[[], int] = lambda: 0,
     progress: Callable[[int, int], None] | None = None,
@@ -43,6 +45,7 @@ def run_demo(
         folder: where results go.
         data: where the pictures are, or will be rendered.
         seed: of the people and of the training.
+        size: of the set to render.
         overrides: configuration keys and values on top of configs/synthetic.yml.
         stop_signal: number of the signal that asks to stop, or 0.
         progress: told (done, total) while rendering.
@@ -55,7 +58,7 @@ def run_demo(
     config = load_config(CONFIG_FILE, settings)
     seconds: dict[str, float | None] = {"install": _install_seconds()}
     with _timed(seconds, "render"):
-        write_synthetic(data, seed=seed, progress=progress)
+        write_synthetic(data, seed=seed, size=size, progress=progress)
     with _timed(seconds, "test"):
         summary = {"colour_histogram": run_color_histogram(config), "untrained": run_untrained(config)}
     torch.manual_seed(seed)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,7 +13,7 @@ from torch import Tensor
 from reid_gl.losses import GroupLoss, choose_anchors, group_loss, replicator_dynamics
 from tests.reference.slow_group_loss import slow_group_loss
 
-LN2, LN3 = torch.tensor([2.0, 3.0], dtype=torch.float64).log().tolist()
+LN2, LN3, LN7 = math.log(2), math.log(3), math.log(7)
 
 
 class Case(NamedTuple):
@@ -65,7 +66,7 @@ def _assert_finite(case: Case, **settings: Any) -> None:
         # image 1: support .5 (1, 0) + (.5, .5) = (1, .5), belief (2/3, 1/3); image 2 hears only itself
         (1, True, (LN3 - LN2 + LN2) / 2),
         # again: support (7/6, 1/3), belief (7/8, 1/8)
-        (2, True, (3 * LN2 - torch.tensor(7.0, dtype=torch.float64).log().item() + LN2) / 2),
+        (2, True, (3 * LN2 - LN7 + LN2) / 2),
         # image 1 hears the anchor only: belief (1, 0); image 2 hears nobody and keeps (1/2, 1/2)
         (1, False, LN2 / 2),
     ],
@@ -92,7 +93,19 @@ def test_agrees_with_the_slow_version(num_steps: int, self_similarity: bool, see
         temperature=2.5,
         self_similarity=self_similarity,
     )
-    assert _loss(case, **settings).item() == pytest.approx(expected, abs=1e-9)
+    if math.isinf(expected):  # only anchors of other classes spoke to some row: see the test below
+        assert 50 < _loss(case, **settings) < math.inf
+    else:
+        assert _loss(case, **settings).item() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_row_that_hears_only_wrong_anchors_has_a_large_finite_loss(dtype: torch.dtype) -> None:
+    """The formula says infinity: the belief in the true class is multiplied by zero."""
+    case = _three_images()._replace(labels=torch.tensor([0, 1, 1]))
+    case = case._replace(embeddings=case.embeddings.to(dtype), logits=case.logits.to(dtype))
+    assert 40 < _loss(case, num_steps=1, self_similarity=False) < math.inf
+    _assert_finite(case, num_steps=3, self_similarity=False)
 
 
 @pytest.mark.parametrize("self_similarity", [True, False])
@@ -254,10 +267,12 @@ def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
 def test_autocast_changes_nothing() -> None:
     case = _random_case(10)
     case = case._replace(embeddings=case.embeddings.float(), logits=case.logits.float())
+    embeddings = case.embeddings.clone().requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = _loss_and_gradients(case)
-    for value, expected in zip(inside, _loss_and_gradients(case), strict=True):
-        assert torch.equal(value, expected)
+        inside = _loss(case._replace(embeddings=embeddings))
+    expected, gradient, _ = _loss_and_gradients(case)
+    assert torch.equal(inside.detach(), expected)
+    assert torch.equal(torch.autograd.grad(inside, embeddings)[0], gradient)
 
 
 @pytest.mark.parametrize("choice", ["first", "random"])

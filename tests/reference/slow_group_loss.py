@@ -30,7 +30,8 @@ def slow_group_loss(
     ]
     for _ in range(num_steps):
         beliefs = slow_replicator_step(similarities, beliefs)
-    losses = [-math.log(beliefs[i][label]) for i, label in enumerate(labels) if not anchors[i]]
+    free = [beliefs[i][label] for i, label in enumerate(labels) if not anchors[i]]
+    losses = [-math.log(belief) if belief > 0 else math.inf for belief in free]
     return math.fsum(losses) / len(losses) if losses else 0.0
 
 

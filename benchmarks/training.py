@@ -1,0 +1,224 @@
+"""Training throughput beside torchreid's triplet engine, on the same folder, in one process.
+
+    python benchmarks/training.py [--root FOLDER] [--steps N] [--repeats N]
+
+Both train the same network (torchvision's ResNet without its last stride, BNNeck's batch normalisation
+only in ours) on 16 identities x 4 pictures from the same files, with random flips, crops and erasing, on
+the same device; they take turns, and the median of the repeats counts. Without --root the synthetic
+people are rendered first. Prints a Markdown page; what goes to stdout belongs into docs/benchmarks/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from reid_gl.data.loaders import BatchLoader, ImageBatches, make_label_map
+from reid_gl.data.sampler import PKSampler
+from reid_gl.data.sources import load_market_layout
+from reid_gl.data.synthetic.market_layout import write_synthetic
+from reid_gl.data.transforms import Augmentation, Preprocessing
+from reid_gl.device import choose_device, choose_precision
+from reid_gl.losses import CrossEntropyLoss, GroupLoss, LossTerm, WeightedSum
+from reid_gl.models import NetSettings, ReidNet
+from reid_gl.records import Batch, ReidDataset
+from reid_gl.training.optimizer import make_optimizer
+from reid_gl.training.step import StepSettings, train_step
+
+P, K = 16, 4
+CASES = (("resnet50", 256, 128), ("resnet18", 128, 64))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, help="a set in Market-1501 layout")
+    parser.add_argument("--steps", type=int, default=4, help="timed steps of each turn")
+    parser.add_argument("--repeats", type=int, default=3, help="turns of each side")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = options.root or Path(folder) / "synthetic"
+        if options.root is None:
+            write_synthetic(root)
+        print_header(root)
+        dataset = load_market_layout(root)
+        for backbone, height, width in CASES:
+            ours = our_steps(dataset, backbone, height, width)
+            theirs = torchreid_steps(dataset, backbone, height, width)
+            print_case(backbone, height, width, *take_turns(ours, theirs, options.steps, options.repeats))
+            print_shares(dataset, backbone, height, width, options.steps)
+
+
+def print_header(root: Path) -> None:
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "")
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} cores, {cpu}"
+    print("# Training throughput\n")
+    print(f"- command: `python {' '.join(sys.argv)}`")
+    print(f"- commit: {commit.stdout.strip()}; date: {time.strftime('%Y-%m-%d')}")
+    print(f"- hardware: {device}; {platform.platform()}; torch {torch.__version__}")
+    print(f"- data: {root.name}, batches of {P} x {K}\n", flush=True)
+
+
+def print_case(backbone: str, height: int, width: int, ours: float, theirs: float) -> None:
+    print(f"## {backbone}, {height} x {width}\n")
+    print("| | images/s | ratio |\n|---|---|---|")
+    print(f"| torchreid, triplet engine, float32 | {theirs:.1f} | 1.0 |")
+    print(f"| reid_gl, Group Loss + cross-entropy | {ours:.1f} | {ours / theirs:.2f} |\n", flush=True)
+
+
+def take_turns(
+    ours: Iterator[int], theirs: Iterator[int], steps: int, repeats: int
+) -> tuple[float, float]:
+    """Median images/s of both sides; one step of each beforehand is not counted."""
+    rates: tuple[list[float], list[float]] = ([], [])
+    for side in (ours, theirs):
+        next(side)
+    for _ in range(repeats):
+        for side, collected in zip((ours, theirs), rates, strict=True):
+            start = time.perf_counter()
+            images = sum(next(side) for _ in range(steps))
+            synchronize()
+            collected.append(images / (time.perf_counter() - start))
+    return statistics.median(rates[0]), statistics.median(rates[1])
+
+
+def synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def our_batches(dataset: ReidDataset, height: int, width: int, num_workers: int = 2) -> Iterator[Batch]:
+    label_map = make_label_map(dataset.train)
+    labels = [label_map[sample.pid] for sample in dataset.train]
+    sampler = PKSampler(labels, num_identities=P, num_images=K)
+    images = ImageBatches(
+        dataset.train,
+        labels,
+        preprocessing=Preprocessing(height, width),
+        augmentation=Augmentation(pad=height // 25),
+    )
+    loader = BatchLoader(images, sampler, num_workers=num_workers, pin_memory=torch.cuda.is_available())
+    for epoch in range(1000):
+        sampler.start_at(epoch)
+        yield from loader
+
+
+def our_step(dataset: ReidDataset, backbone: str, height: int, width: int) -> Callable[[Batch], dict[str, float]]:
+    device = choose_device("auto")
+    num_classes = len(make_label_map(dataset.train))
+    net = ReidNet(NetSettings(backbone, num_classes, last_stride=2)).to(device).train()
+    net = net.to(memory_format=torch.channels_last)
+    losses = WeightedSum(
+        [
+            LossTerm("group", GroupLoss(anchors_per_class=1)),
+            LossTerm("cross_entropy", CrossEntropyLoss()),
+        ]
+    )
+    optimizer = make_optimizer(net, losses)
+    settings = StepSettings(choose_precision("auto", device))
+    scaler = torch.amp.GradScaler(device.type, enabled=settings.dtype == torch.float16)
+    preprocessing = Preprocessing(height, width)
+
+    def step(batch: Batch) -> dict[str, float]:
+        images = preprocessing.normalize(batch.images.to(device, non_blocking=True))
+        return train_step(
+            net,
+            losses,
+            optimizer,
+            images.contiguous(memory_format=torch.channels_last),
+            batch.labels.to(device, non_blocking=True),
+            settings=settings,
+            scaler=scaler,
+            generator=torch.Generator().manual_seed(0),
+        )
+
+    return step
+
+
+def our_steps(dataset: ReidDataset, backbone: str, height: int, width: int) -> Iterator[int]:
+    step = our_step(dataset, backbone, height, width)
+    for batch in our_batches(dataset, height, width):
+        step(batch)
+        yield len(batch.labels)
+
+
+def torchreid_steps(dataset: ReidDataset, backbone: str, height: int, width: int) -> Iterator[int]:
+    """Steps of torchreid's own engine on torchreid's own loader."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        from torchreid import reid
+
+        label_map = make_label_map(dataset.train)
+        train = [(sample.path, label_map[sample.pid], sample.camid) for sample in dataset.train]
+        test = [(sample.path, sample.pid, sample.camid) for sample in dataset.query]
+
+        class Folder(reid.data.datasets.ImageDataset):
+            def __init__(self, root: str = "", **keywords: object) -> None:
+                super().__init__(train, test, test, **keywords)
+
+        name = f"folder_{backbone}_{height}"
+        reid.data.register_image_dataset(name, Folder)
+        manager = reid.data.ImageDataManager(
+            root="",
+            sources=name,
+            height=height,
+            width=width,
+            batch_size_train=P * K,
+            num_instances=K,
+            train_sampler="RandomIdentitySampler",
+            transforms=["random_flip", "random_crop", "random_erase"],
+            workers=2,
+            use_gpu=torch.cuda.is_available(),
+        )
+        model = reid.models.build_model(backbone, len(label_map), loss="triplet", pretrained=False)
+        if torch.cuda.is_available():
+            model = model.cuda()
+        optimizer = reid.optim.build_optimizer(model, optim="adam", lr=3.5e-4)
+        engine = reid.engine.ImageTripletEngine(manager, model, optimizer, use_gpu=torch.cuda.is_available())
+    engine.set_model_mode("train")
+    for _ in range(1000):
+        for data in engine.train_loader:
+            engine.forward_backward(data)
+            yield P * K
+
+
+def print_shares(dataset: ReidDataset, backbone: str, height: int, width: int, steps: int) -> None:
+    """What loading and augmentation cost: alone, and as time the step waits for them."""
+    alone = our_batches(dataset, height, width, num_workers=0)
+    next(alone)
+    start = time.perf_counter()
+    for _ in range(10):
+        next(alone)
+    loading = (time.perf_counter() - start) / 10
+    step, batches = our_step(dataset, backbone, height, width), our_batches(dataset, height, width)
+    step(next(batches))
+    waited = 0.0
+    start = time.perf_counter()
+    for _ in range(2 * steps):
+        before = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - before
+        step(batch)
+    synchronize()
+    total = time.perf_counter() - start
+    print("| loader and augmentation | |\n|---|---|")
+    print(f"| alone, one process | {1000 * loading:.1f} ms a batch, {P * K / loading:.0f} images/s |")
+    print(f"| as a share of a step, were they not overlapped | {loading / (total / (2 * steps)):.1%} |")
+    print(f"| time the step waits for data, two workers | {waited / total:.1%} |\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

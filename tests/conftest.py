@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reid_gl.records import Sample
+
+WriteNoise = Callable[..., Path]
+MakeSamples = Callable[..., list[Sample]]
+
+
+@pytest.fixture
+def write_noise(tmp_path: Path) -> WriteNoise:
+    """Write a picture of random pixels: write_noise("a.png", seed=0, size=(rows, columns))."""
+
+    def write(name: str, *, seed: int = 0, size: tuple[int, int] = (32, 16)) -> Path:
+        pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+        path = tmp_path / name
+        assert cv2.imwrite(str(path), pixels)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def make_samples(write_noise: WriteNoise) -> MakeSamples:
+    """Samples of (pid, camid) pairs, each with a picture of its own."""
+
+    def make(*people: tuple[int, int], prefix: str = "") -> list[Sample]:
+        return [
+            Sample(str(write_noise(f"{prefix}{number:03d}.jpg", seed=number)), pid, camid)
+            for number, (pid, camid) in enumerate(people)
+        ]
+
+    return make

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import logging
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reid_gl.data.images import UnreadableImageError, read_image
+from reid_gl.data.loaders import BatchLoader, ImageBatches, check_images, consecutive_keys, make_label_map
+from reid_gl.data.sampler import BatchKey, PKSampler
+from reid_gl.data.transforms import Augmentation, Preprocessing
+from reid_gl.records import Batch, Sample
+from tests.conftest import MakeSamples, WriteNoise
+
+SMALL = Preprocessing(height=16, width=8)
+
+
+@pytest.fixture
+def batches(make_samples: MakeSamples) -> ImageBatches:
+    """Twelve pictures of four people, augmented."""
+    samples = make_samples(*((number % 4, number % 3) for number in range(12)))
+    labels = [sample.pid for sample in samples]
+    return ImageBatches(samples, labels, preprocessing=SMALL, augmentation=Augmentation(pad=2), seed=3)
+
+
+def _same(first: Batch, second: Batch) -> bool:
+    return all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_a_batch_holds_what_its_key_says(batches: ImageBatches) -> None:
+    batch = batches[BatchKey(0, 0, (5, 2, 11))]
+    assert batch.images.shape == (3, 3, 16, 8)
+    assert batch.images.dtype == torch.uint8
+    assert batch.labels.tolist() == [1, 2, 3]
+    assert batch.camids.tolist() == [2, 2, 2]
+    assert batch.labels.dtype == batch.camids.dtype == torch.int64
+
+
+def test_without_augmentation_the_pictures_are_the_files(make_samples: MakeSamples) -> None:
+    samples = make_samples((1, 0), (2, 0))
+    plain = ImageBatches(samples, [0, 1], preprocessing=Preprocessing(height=32, width=16))
+    images = plain[BatchKey(0, 0, (1, 0))].images
+    assert np.array_equal(images[0].permute(1, 2, 0), read_image(samples[1].path))
+    assert np.array_equal(images[1].permute(1, 2, 0), read_image(samples[0].path))
+
+
+def test_changes_depend_on_seed_epoch_step_and_place_only(batches: ImageBatches) -> None:
+    key = BatchKey(2, 7, (3, 3, 3, 3))
+    images = batches[key].images
+    assert torch.equal(batches[key].images, images)
+    assert len({image.numpy().tobytes() for image in images}) > 1
+    for other in (key._replace(epoch=3), key._replace(step=8)):
+        assert not torch.equal(batches[other].images, images)
+    again = ImageBatches(
+        batches.samples, batches.labels, preprocessing=SMALL, augmentation=batches.augmentation, seed=4
+    )
+    assert not torch.equal(again[key].images, images)
+
+
+def test_workers_change_no_bit_and_no_global_state(batches: ImageBatches) -> None:
+    sampler = PKSampler(batches.labels, num_identities=2, num_images=2, seed=1)
+    state = torch.get_rng_state()
+    alone = list(BatchLoader(batches, sampler))
+    helped = BatchLoader(batches, sampler, num_workers=2)
+    assert len(alone) == len(sampler)
+    for _ in range(2):  # the workers live on
+        assert all(_same(one, other) for one, other in zip(alone, helped, strict=True))
+    sampler.start_at(1, 1)  # and follow the sampler to another epoch
+    expected = [batches[key] for key in sampler]
+    assert all(_same(one, other) for one, other in zip(expected, helped, strict=True))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_data_set_can_be_sent_to_a_spawned_worker(batches: ImageBatches) -> None:
+    copy = pickle.loads(pickle.dumps(batches))
+    key = BatchKey(0, 0, (0, 1, 2))
+    assert _same(copy[key], batches[key])
+
+
+def test_boxes_are_cut_out(write_noise: WriteNoise) -> None:
+    path = write_noise("frame.png", size=(40, 30))
+    samples = [Sample(str(path), 1, box=(5, 10, 13, 26)), Sample(str(path), 1)]
+    images = ImageBatches(samples, [0, 0], preprocessing=SMALL)[BatchKey(0, 0, (0, 1))].images
+    frame = read_image(path)
+    assert np.array_equal(images[0].permute(1, 2, 0), frame[10:26, 5:13])  # 16 x 8: nothing to resize
+    assert np.array_equal(images[1].permute(1, 2, 0), SMALL.resize(frame))
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (b"\xff\xd8 nonsense", UnreadableImageError, r"^\S*broken\.jpg is not an image .* from the folder$"),
+        (b"", UnreadableImageError, r"^image \S*broken\.jpg is empty \(0 bytes\): restore or remove the file$"),
+        (None, FileNotFoundError, r"^image \S*broken\.jpg does not exist$"),
+    ],
+)
+def test_a_broken_picture_stops_the_loader_with_one_sentence(
+    make_samples: MakeSamples,
+    tmp_path: Path,
+    content: bytes | None,
+    error: type[Exception],
+    message: str,
+    num_workers: int,
+) -> None:
+    samples = make_samples((1, 0), (1, 0))
+    path = tmp_path / "broken.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    samples.append(replace(samples[0], path=str(path)))
+    plain = ImageBatches(samples, [0, 0, 0], preprocessing=SMALL)
+    with pytest.raises(error, match=message) as caught:
+        list(BatchLoader(plain, consecutive_keys(3, 2), num_workers=num_workers))
+    assert "\n" not in str(caught.value)
+
+
+def test_check_images_names_the_first_five(make_samples: MakeSamples, tmp_path: Path) -> None:
+    good = make_samples((1, 0), (2, 0))
+    check_images(good)
+    bad = []
+    for number in range(7):
+        path = tmp_path / f"bad{number}.jpg"
+        path.write_bytes(b"")
+        bad += [Sample(str(path), 1), Sample(str(path), 1)]  # a file is checked and counted once
+    with pytest.raises(UnreadableImageError, match=r"^7 of 9 images cannot be read: .* \(and 2 more\)$") as all_bad:
+        check_images(good + bad[::-1])
+    assert [name in str(all_bad.value) for name in ("bad0", "bad4", "bad5")] == [True, True, False]
+    with pytest.raises(UnreadableImageError, match=r"^1 of 3 images cannot be read: [^;]* remove the file$"):
+        check_images(good + bad[:2])
+
+
+@pytest.mark.parametrize(
+    ("num_samples", "batch_size", "expected"),
+    [(5, 2, [(0, 1), (2, 3), (4,)]), (4, 2, [(0, 1), (2, 3)]), (1, 9, [(0,)]), (0, 3, [])],
+)
+def test_consecutive_keys(num_samples: int, batch_size: int, expected: list[tuple[int, ...]]) -> None:
+    keys = consecutive_keys(num_samples, batch_size)
+    assert [key.indices for key in keys] == expected
+    assert [key.step for key in keys] == list(range(len(expected)))
+
+
+def test_labels_ascend_with_the_identities() -> None:
+    samples = [Sample("", pid) for pid in (900, 7, -1, 7, 20, 900)]
+    assert list(make_label_map(samples).items()) == [(-1, 0), (7, 1), (20, 2), (900, 3)]
+
+
+def test_every_sample_needs_a_label(make_samples: MakeSamples) -> None:
+    with pytest.raises(ValueError, match="1 samples and 2 labels: expected as many"):
+        ImageBatches(make_samples((1, 0)), [0, 1], preprocessing=SMALL)
+
+
+def test_nothing_is_said_about_good_pictures(batches: ImageBatches, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        list(BatchLoader(batches, consecutive_keys(12, 5)))
+    assert not caplog.text

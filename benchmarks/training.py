@@ -2,8 +2,7 @@
 
     python benchmarks/training.py [--root FOLDER] [--steps N] [--repeats N]
 
-Both train the same network (torchvision's ResNet without its last stride, BNNeck's batch normalisation
-only in ours) on 16 identities x 4 pictures from the same files, with random flips, crops and erasing, on
+Both train a ResNet with last stride 2 (ours also has a BNNeck) on 16 identities x 4 pictures from the same files, with random flips, crops and erasing, on
 the same device; they take turns, and the median of the repeats counts. Without --root the synthetic
 people are rendered first. Prints a Markdown page; what goes to stdout belongs into docs/benchmarks/.
 """
@@ -13,11 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -25,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from machine import print_header
 
 from reid_gl.data.loaders import BatchLoader, ImageBatches, make_label_map
 from reid_gl.data.sampler import PKSampler
@@ -52,24 +48,14 @@ def main() -> None:
         root = options.root or Path(folder) / "synthetic"
         if options.root is None:
             write_synthetic(root)
-        print_header(root)
+        print_header("Training throughput")
+        print(f"Data: {root.name}, batches of {P} x {K}.\n")
         dataset = load_market_layout(root)
         for backbone, height, width in CASES:
             ours = our_steps(dataset, backbone, height, width)
             theirs = torchreid_steps(dataset, backbone, height, width)
             print_case(backbone, height, width, *take_turns(ours, theirs, options.steps, options.repeats))
             print_shares(dataset, backbone, height, width, options.steps)
-
-
-def print_header(root: Path) -> None:
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "")
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} cores, {cpu}"
-    print("# Training throughput\n")
-    print(f"- command: `python {' '.join(sys.argv)}`")
-    print(f"- commit: {commit.stdout.strip()}; date: {time.strftime('%Y-%m-%d')}")
-    print(f"- hardware: {device}; {platform.platform()}; torch {torch.__version__}")
-    print(f"- data: {root.name}, batches of {P} x {K}\n", flush=True)
 
 
 def print_case(backbone: str, height: int, width: int, ours: float, theirs: float) -> None:
@@ -79,9 +65,7 @@ def print_case(backbone: str, height: int, width: int, ours: float, theirs: floa
     print(f"| reid_gl, Group Loss + cross-entropy | {ours:.1f} | {ours / theirs:.2f} |\n", flush=True)
 
 
-def take_turns(
-    ours: Iterator[int], theirs: Iterator[int], steps: int, repeats: int
-) -> tuple[float, float]:
+def take_turns(ours: Iterator[int], theirs: Iterator[int], steps: int, repeats: int) -> tuple[float, float]:
     """Median images/s of both sides; one step of each beforehand is not counted."""
     rates: tuple[list[float], list[float]] = ([], [])
     for side in (ours, theirs):
@@ -116,7 +100,9 @@ def our_batches(dataset: ReidDataset, height: int, width: int, num_workers: int 
         yield from loader
 
 
-def our_step(dataset: ReidDataset, backbone: str, height: int, width: int) -> Callable[[Batch], dict[str, float]]:
+def our_step(
+    dataset: ReidDataset, backbone: str, height: int, width: int
+) -> Callable[[Batch], dict[str, float]]:
     device = choose_device("auto")
     num_classes = len(make_label_map(dataset.train))
     net = ReidNet(NetSettings(backbone, num_classes, last_stride=2)).to(device).train()

@@ -22,7 +22,9 @@ LEVELS = (
     {"experiment"},
     {"cli"},
 )
-REMOVED = r"np\.(float|int|bool|object|in1d)\b|torch\._six|collections\.(Mapping|Iterable)|pkg_resources|distutils"
+REMOVED = (
+    r"np\.(float|int|bool|object|in1d)\b|torch\._six|collections\.(Mapping|Iterable)|pkg_resources|distutils"
+)
 ONLY_IN = {
     "torchvision.models": {"models/backbones.py", "models/weights.py"},
     "torchreid": {"models/backbones.py"},

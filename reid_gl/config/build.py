@@ -56,6 +56,7 @@ def build_augmentation(config: CfgNode) -> Augmentation:
         erase=config.INPUT.ERASE,
         erase_area=tuple(config.INPUT.ERASE_AREA),
         erase_aspect=config.INPUT.ERASE_ASPECT,
+        color_gain=config.INPUT.COLOR_GAIN,
         fill=(red, green, blue),
     )
 

@@ -28,6 +28,7 @@ def default_config() -> CfgNode:
     config.INPUT.PAD = 10  # pixels around the picture before the random crop
     config.INPUT.ERASE = 0.5  # chance of random erasing
     config.INPUT.ERASE_AREA = [0.02, 0.4]  # share of the picture
+    config.INPUT.COLOR_GAIN = 0.0  # deviation of the logarithm of random gains, of each channel and of all
     config.INPUT.ERASE_ASPECT = 0.3  # smallest height / width
 
     config.MODEL = CfgNode()

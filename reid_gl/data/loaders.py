@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import signal
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import cv2
 import numpy as np
@@ -82,6 +86,8 @@ class BatchLoader:
             pin_memory=pin_memory,
             generator=torch.Generator(),  # else every iteration would draw from torch's global state
         )
+        if num_workers:
+            _loaders_with_workers().add(self._loader)
 
     def __iter__(self) -> Iterator[Batch]:
         try:
@@ -89,6 +95,7 @@ class BatchLoader:
         except (UnreadableImageError, FileNotFoundError) as error:
             # a worker's error carries its traceback as text; its last line is the sentence for the user
             message = str(error).strip().splitlines()[-1]
+            _end_workers(self._loader)
             raise type(error)(message.removeprefix(f"{_qualified_name(error)}: ")) from None
 
 
@@ -127,6 +134,27 @@ def _prepare_worker(worker: int) -> None:
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+@functools.cache
+def _loaders_with_workers() -> weakref.WeakSet[DataLoader[Batch]]:
+    """Loaders whose workers end with the program: Python's own way is SIGTERM, which they ignore."""
+    loaders: weakref.WeakSet[DataLoader[Batch]] = weakref.WeakSet()
+
+    def end_all() -> None:
+        for loader in list(loaders):
+            _end_workers(loader)
+
+    atexit.register(end_all)
+    return loaders
+
+
+def _end_workers(loader: DataLoader[Batch]) -> None:
+    """Tell the workers to go; torch has no public way, and leaves it to the garbage collector."""
+    iterator: Any = loader._iterator
+    if iterator is not None:
+        iterator._shutdown_workers()
+        loader._iterator = None
 
 
 def _qualified_name(error: BaseException) -> str:

@@ -76,6 +76,8 @@ class Augmentation:
         erase: chance of erasing a rectangle.
         erase_area: smallest and largest share of the picture that is erased.
         erase_aspect: smallest height / width of the rectangle, in (0, 1]; the largest is its inverse.
+        color_gain: standard deviation of the logarithm of a random gain, one for each channel and one
+            for all: another illumination and white balance; 0 for none.
         fill: RGB value in [0, 255] of erased pixels, by default the ImageNet mean.
 
     Source:
@@ -88,13 +90,14 @@ class Augmentation:
     erase: float = 0.5
     erase_area: tuple[float, float] = (0.02, 0.4)
     erase_aspect: float = 0.3
+    color_gain: float = 0.0
     fill: tuple[int, int, int] = (124, 116, 104)
 
     def __post_init__(self) -> None:
-        if not (0 <= self.flip <= 1 and 0 <= self.erase <= 1 and self.pad >= 0):
+        if not (0 <= self.flip <= 1 and 0 <= self.erase <= 1 and min(self.pad, self.color_gain) >= 0):
             raise ValueError(
-                "flip and erase are chances in [0, 1] and pad is not negative, "
-                f"got {self.flip}, {self.erase} and {self.pad}"
+                "flip and erase are chances in [0, 1], pad and color_gain are not negative, "
+                f"got {self.flip}, {self.erase}, {self.pad} and {self.color_gain}"
             )
         low, high = self.erase_area
         if not (0 < low <= high <= 1 and 0 < self.erase_aspect <= 1):
@@ -108,6 +111,8 @@ class Augmentation:
         if rng.random() < self.flip:
             image = image[:, ::-1]
         image = self._pad_and_crop(image, rng)
+        if self.color_gain:
+            image = self._change_light(image, rng)
         if rng.random() < self.erase:
             self._erase(image, rng)
         return image
@@ -121,6 +126,11 @@ class Augmentation:
         seen = image[top : top + rows, left : left + columns]
         moved[max(0, down) : max(0, down) + rows, max(0, right) : max(0, right) + columns] = seen
         return moved
+
+    def _change_light(self, image: Image8, rng: np.random.Generator) -> Image8:
+        gains = np.exp(rng.normal(0.0, self.color_gain, size=3) + rng.normal(0.0, self.color_gain))
+        table = np.clip(np.arange(256)[:, None] * gains, 0, 255).astype(np.uint8)  # (256, 3)
+        return np.asarray(cv2.LUT(image, table[:, None, :]), dtype=np.uint8)
 
     def _erase(self, image: Image8, rng: np.random.Generator) -> None:
         """Fill one rectangle in place; after ten that do not fit, none."""

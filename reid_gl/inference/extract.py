@@ -28,8 +28,8 @@ def extract_features(
 ) -> Features:
     """Run a network over samples, on the device its parameters are on.
 
-    The network and its layers are left in the mode they came in. Batch normalisation works from its stored statistics, so
-    a picture's feature does not depend on its neighbours.
+    The network and its layers are left in the mode they came in. Batch normalisation works from its
+    stored statistics, so a picture's feature does not depend on its neighbours.
 
     Args:
         net: any module from images (N, 3, H, W) to a tensor (N, D) or a ReidOutput.

@@ -157,7 +157,8 @@ def _file_tensors(path: str) -> dict[str, Any]:
         raise ValueError(f"{path} is no file of plain tensors ({_first_line(error)})") from None
     if not isinstance(tensors, dict):
         raise ValueError(f"{path} holds a {type(tensors).__name__}, expected a state dict: names and tensors")
-    tensors = tensors.get("model", tensors.get("state_dict", tensors))
+    for key in ("model", "state_dict"):
+        tensors = tensors.get(key, tensors)
     return {name.removeprefix("module.").removeprefix("backbone."): value for name, value in tensors.items()}
 
 

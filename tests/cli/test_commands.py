@@ -85,7 +85,11 @@ def test_killed_in_an_epoch_and_resumed_equals_never_killed(
     ("tool", "words", "message"),
     [
         ("train", ["DATA.ROOT", "nowhere"], "nowhere"),
-        ("train", ["SEEDS", "1"], "unknown config key 'SEEDS' in the command line; the nearest one is 'SEED'"),
+        (
+            "train",
+            ["SEEDS", "1"],
+            "unknown config key 'SEEDS' in the command line; the nearest one is 'SEED'",
+        ),
         ("train", ["--config-file", "x.py"], "only .yml and .yaml are read"),
         ("train", ["SOLVER.BASE_LR", "fast"], "SOLVER.BASE_LR in the command line must be a number"),
         ("test", ["MODEL.WEIGHTS", "none.ckpt"], "checkpoint none.ckpt does not exist"),

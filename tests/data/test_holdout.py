@@ -104,6 +104,6 @@ def test_too_few_people() -> None:
         hold_out_identities(_train(8, 0, 0), 0.1)
     with pytest.raises(ValueError, match="2 of 3 identities cannot be held out: 3 were seen by two cameras"):
         hold_out_identities(_train(3, 0, 1), 0.1)
-    with pytest.raises(ValueError, match="two must remain to train on; lower DATA.HOLDOUT, or set it to 0"):
+    with pytest.raises(ValueError, match=r"two must remain to train on; lower DATA.HOLDOUT, or set it to 0"):
         hold_out_identities(_train(10, 0, 1), 0.9)
     assert len({sample.pid for sample in hold_out_identities(_train(4, 0, 1), 0.1).train}) == 2

@@ -104,7 +104,10 @@ BROKEN = {
     "bomb": (_png_that_claims(50_000, 50_000), f"claims far more than {MAX_PIXELS:,} pixels"),
     "smaller bomb": (_png_that_claims(30_000, 30_000), f"more than {MAX_PIXELS:,}"),
     "bomb that PIL only warns of": (_png_that_claims(12_000, 12_000), "claims 12000 x 12000 pixels"),
-    "just too large": (_png_that_claims(8_001, 8_000), f"claims 8001 x 8000 pixels, more than {MAX_PIXELS:,}"),
+    "just too large": (
+        _png_that_claims(8_001, 8_000),
+        f"claims 8001 x 8000 pixels, more than {MAX_PIXELS:,}",
+    ),
 }
 
 
@@ -132,7 +135,7 @@ def test_a_picture_of_the_largest_size_passes_the_header_check(tmp_path: Path) -
 def test_a_png_with_broken_data_is_refused_when_decoded() -> None:
     data = bytearray(_encoded(_pixels(), "PNG"))
     data[60:90] = bytes(30)
-    with pytest.raises(UnreadableImageError, match="image x.png is truncated or broken: restore or remove"):
+    with pytest.raises(UnreadableImageError, match=r"image x\.png is truncated or broken: restore or remove"):
         decode_image(bytes(data), name="x.png")
 
 

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import pickle
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +65,7 @@ def test_changes_depend_on_seed_epoch_step_and_place_only(batches: ImageBatches)
     assert not torch.equal(again[key].images, images)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with one core
 def test_workers_change_no_bit_and_no_global_state(batches: ImageBatches) -> None:
     sampler = PKSampler(batches.labels, num_identities=2, num_images=2, seed=1)
     state = torch.get_rng_state()
@@ -90,12 +95,17 @@ def test_boxes_are_cut_out(write_noise: WriteNoise) -> None:
     assert np.array_equal(images[1].permute(1, 2, 0), SMALL.resize(frame))
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with one core
 @pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize(
     ("content", "error", "message"),
     [
         (b"\xff\xd8 nonsense", UnreadableImageError, r"^\S*broken\.jpg is not an image .* from the folder$"),
-        (b"", UnreadableImageError, r"^image \S*broken\.jpg is empty \(0 bytes\): restore or remove the file$"),
+        (
+            b"",
+            UnreadableImageError,
+            r"^image \S*broken\.jpg is empty \(0 bytes\): restore or remove the file$",
+        ),
         (None, FileNotFoundError, r"^image \S*broken\.jpg does not exist$"),
     ],
 )
@@ -113,9 +123,29 @@ def test_a_broken_picture_stops_the_loader_with_one_sentence(
         path.write_bytes(content)
     samples.append(replace(samples[0], path=str(path)))
     plain = ImageBatches(samples, [0, 0, 0], preprocessing=SMALL)
+    start = time.perf_counter()
     with pytest.raises(error, match=message) as caught:
         list(BatchLoader(plain, consecutive_keys(3, 2), num_workers=num_workers))
     assert "\n" not in str(caught.value)
+    assert not multiprocessing.active_children()
+    assert time.perf_counter() - start < 5
+
+
+def test_a_program_that_fails_does_not_wait_for_its_workers(make_samples: MakeSamples) -> None:
+    """Workers ignore SIGTERM, which is how Python ends processes that are left over."""
+    path = make_samples((1, 0))[0].path
+    code = (
+        "from reid_gl.data.loaders import BatchLoader, ImageBatches, consecutive_keys\n"
+        "from reid_gl.data.transforms import Preprocessing\n"
+        "from reid_gl.records import Sample\n"
+        f"batches = ImageBatches([Sample({path!r}, 1)] * 9, [0] * 9, preprocessing=Preprocessing(16, 8))\n"
+        "loader = BatchLoader(batches, consecutive_keys(9, 2), num_workers=1)\n"
+        "for batch in loader:\n"
+        "    raise RuntimeError('out of memory')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr.strip().endswith("RuntimeError: out of memory")
 
 
 def test_check_images_names_the_first_five(make_samples: MakeSamples, tmp_path: Path) -> None:
@@ -126,7 +156,9 @@ def test_check_images_names_the_first_five(make_samples: MakeSamples, tmp_path: 
         path = tmp_path / f"bad{number}.jpg"
         path.write_bytes(b"")
         bad += [Sample(str(path), 1), Sample(str(path), 1)]  # a file is checked and counted once
-    with pytest.raises(UnreadableImageError, match=r"^7 of 9 images cannot be read: .* \(and 2 more\)$") as all_bad:
+    with pytest.raises(
+        UnreadableImageError, match=r"^7 of 9 images cannot be read: .* \(and 2 more\)$"
+    ) as all_bad:
         check_images(good + bad[::-1])
     assert [name in str(all_bad.value) for name in ("bad0", "bad4", "bad5")] == [True, True, False]
     with pytest.raises(UnreadableImageError, match=r"^1 of 3 images cannot be read: [^;]* remove the file$"):

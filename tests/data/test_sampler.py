@@ -25,7 +25,9 @@ def _labels(counts: list[int]) -> list[int]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(counts=COUNTS, p=st.integers(1, 12), k=st.integers(1, 6), seed=st.integers(0, 99), epoch=st.integers(0, 9))
+@given(
+    counts=COUNTS, p=st.integers(1, 12), k=st.integers(1, 6), seed=st.integers(0, 99), epoch=st.integers(0, 9)
+)
 def test_batches_are_p_by_k_and_show_everyone(
     counts: list[int], p: int, k: int, seed: int, epoch: int
 ) -> None:
@@ -133,7 +135,9 @@ def test_the_order_does_not_depend_on_the_hash_seed() -> None:
 def test_errors() -> None:
     with pytest.raises(ValueError, match="a batch needs P=3 different identities and the training set has 2"):
         PKSampler([0, 0, 1], num_identities=3, num_images=1)
-    with pytest.raises(ValueError, match="the training set has 0: lower SOLVER.IDENTITIES_PER_BATCH or add"):
+    with pytest.raises(
+        ValueError, match=r"the training set has 0: lower SOLVER\.IDENTITIES_PER_BATCH or add"
+    ):
         PKSampler([], num_identities=1, num_images=1)
     with pytest.raises(ValueError, match="P and K must be at least 1, got P=0, K=4"):
         PKSampler([0], num_identities=0, num_images=4)

@@ -78,12 +78,13 @@ def test_preprocessing_errors(changes: dict[str, Any], message: str) -> None:
     seed=st.integers(0, 10**6),
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     pad=st.integers(0, 50),
+    color_gain=st.sampled_from([0.0, 0.3]),
 )
 def test_augmentation_follows_the_generator_and_leaves_its_input_alone(
-    seed: int, size: tuple[int, int], pad: int
+    seed: int, size: tuple[int, int], pad: int, color_gain: float
 ) -> None:
     image, original = _image(seed, size), _image(seed, size)
-    augmentation = Augmentation(pad=pad)
+    augmentation = Augmentation(pad=pad, color_gain=color_gain)
     first, second = (augmentation(image, np.random.default_rng(seed)) for _ in range(2))
     assert np.array_equal(first, second)
     assert first.shape == image.shape
@@ -136,6 +137,27 @@ def test_one_rectangle_within_limits_is_erased(seed: int) -> None:
     assert (erased == (1, 2, 3)).all()
 
 
+def test_light_multiplies_each_channel_by_a_gain() -> None:
+    augmentation = Augmentation(flip=0, pad=0, erase=0, color_gain=0.2)
+    image, rng = np.tile(np.array([[[60], [120]]], dtype=np.uint8), (1, 1, 3)), np.random.default_rng(0)
+    lit = np.array([augmentation(image, rng) for _ in range(1000)]).astype(float)  # (1000, 1, 2, 3)
+    dark, bright = lit[:, 0, 0], lit[:, 0, 1]
+    assert (np.abs(np.minimum(2 * dark, 254) - bright) <= 2)[bright < 250].all()
+    logarithms = np.log(dark / 60)
+    assert logarithms.std() == pytest.approx(0.2 * 2**0.5, rel=0.1)  # a gain per channel, one for all
+    assert logarithms.mean() == pytest.approx(0, abs=0.03)
+    assert np.corrcoef(logarithms.T)[0, 1] == pytest.approx(0.5, abs=0.1)
+
+
+def test_light_leaves_black_black_and_white_at_most_white() -> None:
+    image = np.zeros((4, 4, 3), dtype=np.uint8)
+    image[2:] = 255
+    for seed in range(20):
+        lit = Augmentation(flip=0, pad=0, erase=0, color_gain=1.0)(image, np.random.default_rng(seed))
+        assert lit[:2].max() == 0
+        assert len(np.unique(lit[2:].reshape(-1, 3), axis=0)) == 1
+
+
 def test_chances_are_kept() -> None:
     rng, image = np.random.default_rng(0), _image(size=(16, 8))
     flips = [np.array_equal(Augmentation(flip=0.3, pad=0, erase=0)(image, rng), image) for _ in range(1000)]
@@ -153,9 +175,10 @@ def test_a_rectangle_that_never_fits_erases_nothing() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"flip": 1.5}, r"flip and erase are chances in \[0, 1\] and pad is not negative, got 1.5"),
+        ({"flip": 1.5}, r"flip and erase are chances in \[0, 1\].* got 1.5"),
         ({"erase": -0.1}, "flip and erase are chances"),
-        ({"pad": -1}, "pad is not negative"),
+        ({"pad": -1}, "pad and color_gain are not negative, got .* -1 "),
+        ({"color_gain": -0.5}, "pad and color_gain are not negative, got .* and -0.5"),
         ({"erase_area": (0.4, 0.02)}, r"erased areas must rise inside \(0, 1\]"),
         ({"erase_area": (0.0, 0.4)}, "erased areas must rise"),
         ({"erase_aspect": 2.0}, r"the aspect lie in \(0, 1\]"),

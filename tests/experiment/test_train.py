@@ -86,7 +86,16 @@ def test_the_checkpoint_holds_what_inference_needs_and_the_folder_the_rest(words
 
 
 def test_it_overfits_eight_people(words: list[str], people: Path) -> None:
-    words += ["SOLVER.NUM_EPOCHS", "12", "SOLVER.SCHEDULE", "cosine", "SOLVER.BASE_LR", "0.001", "INPUT.ERASE", "0."]
+    words += [
+        "SOLVER.NUM_EPOCHS",
+        "12",
+        "SOLVER.SCHEDULE",
+        "cosine",
+        "SOLVER.BASE_LR",
+        "0.001",
+        "INPUT.ERASE",
+        "0.",
+    ]
     folder = train(words)
     from reid_gl.data.sources import load_market1501
     from reid_gl.data.transforms import Preprocessing
@@ -108,7 +117,9 @@ def test_the_best_epoch_is_chosen_on_held_out_training_identities(words: list[st
     checkpoint = read_checkpoint(folder / "model.ckpt")
     assert len(checkpoint["pids"]) == 6
     assert checkpoint["metrics"]["mAP"] == max(scores.values())
-    assert checkpoint["epoch"] == min(epoch for epoch, score in scores.items() if score == max(scores.values()))
+    assert checkpoint["epoch"] == min(
+        epoch for epoch, score in scores.items() if score == max(scores.values())
+    )
 
 
 def test_micro_batches_freezing_and_warm_up_run(words: list[str]) -> None:

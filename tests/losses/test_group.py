@@ -247,9 +247,7 @@ def test_degenerate_batches_are_finite(self_similarity: bool, dtype: torch.dtype
 @pytest.mark.parametrize("self_similarity", [True, False])
 @pytest.mark.parametrize("num_steps", [1, 2, 3])
 @pytest.mark.parametrize("seed", range(5))
-def test_huge_logits_are_finite(
-    seed: int, num_steps: int, self_similarity: bool, dtype: torch.dtype
-) -> None:
+def test_huge_logits_are_finite(seed: int, num_steps: int, self_similarity: bool, dtype: torch.dtype) -> None:
     case = _random_case(seed, num_rows=12)
     case = case._replace(embeddings=case.embeddings.to(dtype), logits=1e4 * case.logits.to(dtype))
     _assert_finite(case, num_steps=num_steps, temperature=1.0, self_similarity=self_similarity)
@@ -336,7 +334,10 @@ def test_module_draws_from_the_generator() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"embeddings": torch.zeros(2, 3)}, r"embeddings must have 2 axes and 3 rows like labels, got \(2, 3\)"),
+        (
+            {"embeddings": torch.zeros(2, 3)},
+            r"embeddings must have 2 axes and 3 rows like labels, got \(2, 3\)",
+        ),
         ({"embeddings": torch.zeros(3, 2, 2)}, r"embeddings must have 2 axes .* got \(3, 2, 2\)"),
         ({"logits": torch.zeros(3)}, r"logits must have 2 axes and 3 rows like labels, got \(3,\)"),
         ({"anchors": torch.zeros(4) > 0}, r"anchors must have 1 axes and 3 rows like labels, got \(4,\)"),

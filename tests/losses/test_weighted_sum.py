@@ -68,7 +68,7 @@ def test_a_term_of_weight_zero_does_not_count() -> None:
 
 
 def test_no_loss() -> None:
-    with pytest.raises(ValueError, match="no loss was given: name at least one in LOSS.NAMES"):
+    with pytest.raises(ValueError, match=r"no loss was given: name at least one in LOSS\.NAMES"):
         WeightedSum([])
 
 

@@ -106,7 +106,9 @@ def test_torchreid_in_the_layout_of_its_repository(monkeypatch: pytest.MonkeyPat
 def test_missing_torchreid(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in TORCHREID_MODULES:
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r"(?s)OSNet needs torchreid.*torchreid\.reid\.models: .*pip install"):
+    with pytest.raises(
+        ImportError, match=r"(?s)OSNet needs torchreid.*torchreid\.reid\.models: .*pip install"
+    ):
         make_backbone("osnet_x1_0")
     assert isinstance(make_backbone("resnet18")[0], nn.Module)
 
@@ -121,11 +123,11 @@ def test_a_resnet_loads_no_torchreid() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(ValueError, match="unknown backbone 'resnet5'; did you mean 'resnet50'.* Known: "):
+    with pytest.raises(ValueError, match=r"unknown backbone 'resnet5'; did you mean 'resnet50'.* Known: "):
         make_backbone("resnet5")
     with pytest.raises(ValueError, match="unknown backbone 'qqq' Known: "):
         make_backbone("qqq")
     with pytest.raises(ValueError, match="last stride must be 1 or 2, got 4"):
         make_backbone("resnet18", last_stride=4)
-    with pytest.raises(ValueError, match="osnet_x1_0 has no strided last stage: set MODEL.LAST_STRIDE 1"):
+    with pytest.raises(ValueError, match=r"osnet_x1_0 has no strided last stage: set MODEL\.LAST_STRIDE 1"):
         make_backbone("osnet_x1_0", last_stride=2)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -40,7 +42,7 @@ def test_gem_lies_between_average_and_maximum() -> None:
     average, largest = make_pooling("average")(maps), make_pooling("max")(maps)
     assert torch.allclose(GeMPooling(1.0)(maps), average)
     values = [GeMPooling(exponent)(maps) for exponent in (1.0, 2.0, 3.0, 10.0, 100.0, 1000.0)]
-    for smaller, larger in zip(values, values[1:], strict=False):
+    for smaller, larger in itertools.pairwise(values):
         assert (smaller <= larger + 1e-6).all()
     assert torch.allclose(values[-1], largest, rtol=5e-3)
 
@@ -89,7 +91,9 @@ def test_half_precision_is_pooled_in_float32(name: str) -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(ValueError, match="unknown pooling 'median': expected one of average, max, mixed, gem"):
+    with pytest.raises(
+        ValueError, match="unknown pooling 'median': expected one of average, max, mixed, gem"
+    ):
         make_pooling("median")
     with pytest.raises(ValueError, match=r"the weight of max pooling must lie in \[0, 1\], got 1.5"):
         make_pooling("mixed", mixed_weight=1.5)

@@ -59,7 +59,9 @@ def test_a_batch_in_parts_gives_the_gradient_of_the_whole(net: ReidNet, size: in
             assert name == "neck.bias"
             continue
         assert part.grad is not None
-        torch.testing.assert_close(part.grad, whole.grad, rtol=1e-3, atol=1e-5 * float(whole.grad.abs().max()) + 1e-7)
+        torch.testing.assert_close(
+            part.grad, whole.grad, rtol=1e-3, atol=1e-5 * float(whole.grad.abs().max()) + 1e-7
+        )
 
 
 def test_parts_count_their_statistics_once(net: ReidNet) -> None:
@@ -104,7 +106,9 @@ class Broken(nn.Module):
 
 
 @pytest.mark.parametrize(("value", "word"), [(float("nan"), "nan"), (float("inf"), "inf")])
-def test_a_term_that_is_not_finite_is_named_and_changes_nothing(net: ReidNet, value: float, word: str) -> None:
+def test_a_term_that_is_not_finite_is_named_and_changes_nothing(
+    net: ReidNet, value: float, word: str
+) -> None:
     before = copy.deepcopy(dict(net.named_parameters()))
     terms = [LossTerm("cross_entropy", CrossEntropyLoss()), LossTerm("broken", Broken(value))]
     with pytest.raises(NonFiniteError, match=f"loss term 'broken' is -?{word}"):

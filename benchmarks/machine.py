@@ -1,0 +1,26 @@
+"""What a benchmark page says about where it was made."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+
+def print_header(title: str) -> None:
+    """Title, command, commit, date and hardware as Markdown."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    cpu = next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} cores, {cpu}"
+    command = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    print(f"# {title}\n")
+    print(f"- command: `python {' '.join(sys.argv)}`")
+    print(f"- commit: {commit}; date: {time.strftime('%Y-%m-%d')}")
+    print(f"- hardware: {device}; {platform.platform()}; torch {torch.__version__}\n", flush=True)

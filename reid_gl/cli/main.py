@@ -71,5 +71,6 @@ def _set_up_logging() -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False
 
+
 if __name__ == "__main__":
     sys.exit(main())

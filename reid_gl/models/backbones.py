@@ -15,6 +15,8 @@ from typing import Any
 import torchvision.models
 from torch import Tensor, nn
 
+from reid_gl.models.convolution import use_small_map_convolutions
+
 logger = logging.getLogger(__name__)
 
 OSNETS = (
@@ -67,6 +69,7 @@ def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
     resnet = torchvision.models.get_model(name, weights=None)
     if last_stride == 1:
         _remove_last_stride(resnet)
+    use_small_map_convolutions(resnet)
     return _ResNetMap(resnet), resnet.fc.in_features
 
 

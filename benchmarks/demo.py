@@ -41,9 +41,8 @@ def main() -> None:
             ]
             print(f"| {seed} | {name} | {' | '.join(scores)} |", flush=True)
         costs.append((seed, summary["seconds"], peak))
-    print(
-        "\n| seed | render (s) | train (s) | test (s) | together (s) | peak memory (GB) |\n|---|---|---|---|---|---|"
-    )
+    print("\n| seed | render (s) | train (s) | test (s) | together (s) | peak memory (GB) |")
+    print("|---|---|---|---|---|---|")
     for seed, seconds, peak in costs:
         parts = [seconds[name] for name in ("render", "train", "test")]
         print(f"| {seed} | {' | '.join(map(str, parts))} | {sum(parts):.0f} | {peak:.2f} |")

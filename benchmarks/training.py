@@ -2,9 +2,10 @@
 
     python benchmarks/training.py [--root FOLDER] [--steps N] [--repeats N]
 
-Both train a ResNet with last stride 2 (ours also has a BNNeck) on 16 identities x 4 pictures from the same files, with random flips, crops and erasing, on
-the same device; they take turns, and the median of the repeats counts. Without --root the synthetic
-people are rendered first. Prints a Markdown page; what goes to stdout belongs into docs/benchmarks/.
+Both train a ResNet with last stride 2 (ours also has a BNNeck) on 16 identities x 4 pictures from the
+same files, with random flips, crops and erasing, on the same device; they take turns, and the median of
+the repeats counts. Without --root the synthetic people are rendered first. Prints a Markdown page for
+docs/benchmarks/.
 """
 
 from __future__ import annotations

@@ -118,7 +118,9 @@ def _set(config: CfgNode, key: str, value: object, source: str) -> None:
         value = float(value)
     if isinstance(old, str) and value is None:
         value = "none"  # YAML reads the word null; `none` itself is already a string
-    fits = type(value) is type(old) and (not isinstance(old, list) or _same_kind(old, value))
+    fits = type(value) is type(old)
+    if isinstance(old, list) and isinstance(value, list):
+        fits = _same_kind(old, value)
     if not fits:
         raise ConfigError(
             f"config key {key} in {source} must be {_kind(old)} like {old!r}, got {value!r} ({_kind(value)})"

@@ -38,7 +38,8 @@ def hold_out_identities(train: Sequence[Sample], share: float, *, seed: int = 0)
     if count > len(eligible) or count >= len(groups) - 1:
         raise ValueError(
             f"{count} of {len(groups)} identities cannot be held out: {len(eligible)} were seen by two "
-            "cameras and two must remain to train on; lower DATA.HOLDOUT, or set it to 0 to keep the last epoch"
+            "cameras and two must remain to train on; lower DATA.HOLDOUT, or set it to 0 to keep the last "
+            "epoch"
         )
     chosen = np.random.default_rng(seed).choice(eligible, size=count, replace=False)
     held = {int(pid) for pid in chosen}

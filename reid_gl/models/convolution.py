@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.grad import conv2d_input
 
 MAX_PLACES = 32
 """Largest output map, height times width, at which the product wins on a CPU with AMX."""
@@ -21,13 +22,14 @@ MAX_PLACES = 32
 class SmallMapConv2d(nn.Conv2d):
     """nn.Conv2d that trains faster on small maps, under bfloat16 autocast on the CPU; elsewhere the same."""
 
-    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002
-        if not self._is_faster(input):
-            return super()._conv_forward(input, weight, bias)
-        dtype = torch.get_autocast_dtype("cpu")
-        output: Tensor = _SmallMapConvolution.apply(
-            input.to(dtype), weight.to(dtype), int(self.stride[0]), int(self.padding[0])
-        )
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        output: Tensor
+        if self._is_faster(input):
+            dtype = torch.get_autocast_dtype("cpu")
+            stride, padding = int(self.stride[0]), int(self.padding[0])
+            output = _SmallMapConvolution.apply(input.to(dtype), weight.to(dtype), stride, padding)
+        else:
+            output = super()._conv_forward(input, weight, bias)
         return output
 
     def _is_faster(self, maps: Tensor) -> bool:
@@ -61,7 +63,7 @@ def _replacement(layer: nn.Conv2d) -> SmallMapConv2d:
             layer.out_channels,
             layer.kernel_size,  # type: ignore[arg-type]
             stride=layer.stride,  # type: ignore[arg-type]
-            padding=layer.padding,
+            padding=layer.padding,  # type: ignore[arg-type]
             bias=False,
         )
     new.weight = layer.weight
@@ -76,14 +78,12 @@ class _SmallMapConvolution(torch.autograd.Function):
         return F.conv2d(maps, weight, None, stride, padding)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None, None]:  # noqa: ANN401
         maps, weight = ctx.saved_tensors
         maps_gradient = None
         if ctx.needs_input_grad[0]:
-            maps_gradient = torch.nn.grad.conv2d_input(
-                maps.shape, weight, gradient, stride=ctx.stride, padding=ctx.padding
-            )
+            maps_gradient = conv2d_input(maps.shape, weight, gradient, stride=ctx.stride, padding=ctx.padding)
         return maps_gradient, _weight_gradient(maps, weight, gradient, ctx.stride, ctx.padding), None, None
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.config import ConfigError, default_config, dump_config, load_config
-from reid_gl.config import build
+from reid_gl.config import ConfigError, build, default_config, dump_config, load_config
 from reid_gl.config.load import find_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yml"))
@@ -59,7 +58,8 @@ def test_a_dumped_configuration_loads_to_itself(tmp_path: Path) -> None:
     [("1e-3", 1e-3), ("2", 2.0), (".5", 0.5)],
 )
 def test_numbers_are_numbers_however_they_are_written(text: str, value: float) -> None:
-    assert load_config(None, ["SOLVER.BASE_LR", text]).SOLVER.BASE_LR == value
+    config = load_config(None, ["SOLVER.BASE_LR", text])
+    assert value == config.SOLVER.BASE_LR
 
 
 def test_lists_and_words_on_the_command_line() -> None:
@@ -74,7 +74,7 @@ def test_lists_and_words_on_the_command_line() -> None:
 def test_an_unknown_key_names_the_nearest_one(word: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=rf"unknown config key '{word}'.*nearest one is 'SOLVER.BASE_LR'"):
         load_config(None, [word, "1"])
-    with pytest.raises(ConfigError, match="unknown config key 'SOLVER.BASELR' in .*x.yml.*SOLVER.BASE_LR"):
+    with pytest.raises(ConfigError, match=r"unknown config key 'SOLVER.BASELR' in .*x.yml.*SOLVER.BASE_LR"):
         load_config(write(tmp_path, "SOLVER:\n  BASELR: 1\n"))
 
 

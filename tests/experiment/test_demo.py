@@ -20,10 +20,18 @@ SIZE = SyntheticSize(
     cameras_per_identity=2,
     images_per_camera=2,
 )
-SMALL = (
-    "SOLVER.NUM_EPOCHS 2 SOLVER.IDENTITIES_PER_BATCH 3 SOLVER.IMAGES_PER_IDENTITY 2 SOLVER.CHECKPOINT_EVERY 1 "
-    "INPUT.SIZE [32,16] MODEL.DEVICE cpu SOLVER.PRECISION float32 TEST.PRECISION float32"
-).split()
+# fmt: off
+SMALL = [
+    "SOLVER.NUM_EPOCHS", "2",
+    "SOLVER.IDENTITIES_PER_BATCH", "3",
+    "SOLVER.IMAGES_PER_IDENTITY", "2",
+    "SOLVER.CHECKPOINT_EVERY", "1",
+    "INPUT.SIZE", "[32,16]",
+    "MODEL.DEVICE", "cpu",
+    "SOLVER.PRECISION", "float32",
+    "TEST.PRECISION", "float32",
+]
+# fmt: on
 
 
 def demo(folder: Path, **settings: Any) -> dict[str, Any]:

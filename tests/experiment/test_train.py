@@ -182,7 +182,7 @@ def test_a_broken_picture_is_named_before_training(words: list[str], tmp_path: P
     broken = root / "bounding_box_train" / "0003_c1s1_000001_00.jpg"
     broken.write_bytes(broken.read_bytes()[:-100])
     (root / "query" / "0101_c1s1_000000_00.jpg").write_bytes(b"")
-    with pytest.raises(UnreadableImageError, match="2 of 105 images cannot be read: .*truncated.*0 bytes"):
+    with pytest.raises(UnreadableImageError, match=r"2 of 105 images cannot be read: .*truncated.*0 bytes"):
         train([*words, "DATA.ROOT", str(root)])
 
 
@@ -195,5 +195,5 @@ def test_scores_of_the_result_file_are_those_returned(words: list[str]) -> None:
     assert {"rank1", "rank5", "rank10", "rank20", "mAP", "mAP_trapezoid", "mINP"} <= scores.keys()
     assert (scores["feature"], scores["distance"], scores["dtype"]) == ("before_neck", "cosine", "float32")
     assert 0 < scores["mAP"] <= 1
-    with pytest.raises(ValueError, match="no weights to test: add MODEL.WEIGHTS"):
+    with pytest.raises(ValueError, match=r"no weights to test: add MODEL.WEIGHTS"):
         run_test(load_config(None, words))

@@ -33,7 +33,7 @@ def test_resuming_nothing(tmp_path: Path) -> None:
 
 def test_resuming_under_another_configuration(tmp_path: Path) -> None:
     open_run_folder(tmp_path / "run", config_text="A:\n  B: 1\nSEED: 1\n", resume=False)
-    with pytest.raises(ValueError, match="another configuration .now SEED: 2."):
+    with pytest.raises(ValueError, match=r"another configuration .now SEED: 2."):
         open_run_folder(tmp_path / "run", config_text="A:\n  B: 1\nSEED: 2\n", resume=True)
 
 

@@ -27,7 +27,7 @@ $(READY): pyproject.toml
 	  echo "$$problem" | grep -q "libGL\|libgthread\|cannot open shared object" || { echo "$$problem"; exit 1; }; \
 	  echo "opencv-python needs a system library that is missing here: using opencv-python-headless in $(VENV)"; \
 	  $(BIN)/python -m pip uninstall --quiet --yes opencv-python || exit 1; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check opencv-python-headless || exit 1; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps opencv-python-headless || exit 1; \
 	  $(BIN)/python -c "import cv2" || exit 1; \
 	fi; \
 	echo $$(( $$(date +%s) - start )) > $(VENV)/install_seconds; \

@@ -13,9 +13,9 @@ from reid_gl.records import ReidDataset, Sample
 def hold_out_identities(train: Sequence[Sample], share: float, *, seed: int = 0) -> ReidDataset:
     """Take some identities out of a training set and make a query and gallery of them.
 
-    Only identities seen by two cameras are taken (with two pictures, where cameras are unknown). The
-    first picture of an identity in each camera is a query, the others are the gallery, to which the
-    first pictures return where a camera has no other one.
+    Only identities seen by two cameras are taken (with two pictures, where cameras are unknown). Each
+    camera with two pictures or more of an identity gives its first one as a query; if none has, the first
+    camera does. All other pictures are the gallery, so every query has a match from another camera.
 
     Args:
         train: training samples.
@@ -46,9 +46,11 @@ def hold_out_identities(train: Sequence[Sample], share: float, *, seed: int = 0)
     query: list[Sample] = []
     gallery: list[Sample] = []
     for pid in sorted(held):
-        for taken in _by_camera(groups[pid]).values():
-            query.append(taken[0])
-            gallery.extend(taken[1:] or taken)
+        cameras = list(_by_camera(groups[pid]).values())
+        asking = [taken for taken in cameras if len(taken) > 1] or cameras[:1]
+        chosen_here = {taken[0] for taken in asking}
+        query.extend(sample for sample in groups[pid] if sample in chosen_here)
+        gallery.extend(sample for sample in groups[pid] if sample not in chosen_here)
     kept = tuple(sample for sample in train if sample.pid not in held)
     return ReidDataset(kept, tuple(query), tuple(gallery), name="held-out training identities")
 

@@ -113,6 +113,28 @@ def _is_truncated_png(data: bytes) -> bool:
     return data[:4] == b"\x89PNG" and b"IEND\xaeB`\x82" not in data
 
 
+def crop_box(image: Image8, box: tuple[int, int, int, int], *, name: str = "image") -> Image8:
+    """The part of an image that lies inside a box; parts of the box outside the image are cut off.
+
+    Args:
+        image: (H, W, 3).
+        box: (x1, y1, x2, y2) in pixels, x2 and y2 not included.
+        name: how errors call the image.
+
+    Returns:
+        A view (y2 - y1, x2 - x1, 3) of the image.
+
+    Raises:
+        ValueError: nothing of the image lies inside the box.
+    """
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = box
+    crop = image[max(0, y1) : max(0, min(y2, height)), max(0, x1) : max(0, min(x2, width))]
+    if crop.size == 0:
+        raise ValueError(f"box {box} holds nothing of image {name}, which has {width} x {height} pixels")
+    return crop
+
+
 def check_image(path: str | Path) -> str:
     """What is wrong with a picture file, judged by its header and end without decoding; "" if nothing."""
     try:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from reid_gl.data.images import UnreadableImageError, check_image, read_image
+from reid_gl.data.images import UnreadableImageError, check_image, crop_box, read_image
 from reid_gl.data.sampler import BatchKey
 from reid_gl.data.transforms import Augmentation, Preprocessing
 from reid_gl.records import Batch, Sample
@@ -56,8 +56,7 @@ class ImageBatches(Dataset[Batch]):
     def _read(self, sample: Sample, key: BatchKey, place: int) -> np.ndarray:
         image = read_image(sample.path)
         if sample.box is not None:
-            x1, y1, x2, y2 = sample.box
-            image = image[y1:y2, x1:x2]
+            image = crop_box(image, sample.box, name=sample.path)
         image = self.preprocessing.resize(image)
         if self.augmentation is None:
             return image

@@ -35,6 +35,8 @@ class WeightedSum(nn.Module):
         super().__init__()
         if not terms:
             raise ValueError("no loss was given: name at least one in LOSS.NAMES")
+        if len({term.name for term in terms}) < len(terms):
+            raise ValueError(f"two loss terms share a name: {', '.join(term.name for term in terms)}")
         for term in terms:
             if term.feature not in FEATURES:
                 raise ValueError(f"unknown feature {term.feature!r}: expected one of {', '.join(FEATURES)}")

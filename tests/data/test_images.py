@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reid_gl.data.images import MAX_PIXELS, UnreadableImageError, check_image, decode_image, read_image
+from reid_gl.data.images import (
+    MAX_PIXELS,
+    UnreadableImageError,
+    check_image,
+    crop_box,
+    decode_image,
+    read_image,
+)
 
 
 def _pixels(seed: int = 0, channels: int = 3) -> np.ndarray:
@@ -163,3 +170,15 @@ def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(tmp_path: Path) ->
 def test_the_error_is_a_value_error_that_workers_can_send() -> None:
     assert issubclass(UnreadableImageError, ValueError)
     assert str(UnreadableImageError("image a.jpg is empty")) == "image a.jpg is empty"
+
+
+def test_a_box_is_cut_off_at_the_border() -> None:
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    np.testing.assert_array_equal(crop_box(image, (-2, 1, 3, 9)), image[1:4, 0:3])
+    np.testing.assert_array_equal(crop_box(image, (1, 2, 5, 3)), image[2:3, 1:5])
+
+
+@pytest.mark.parametrize("box", [(6, 0, 8, 2), (-4, 0, 0, 2), (2, 2, 2, 3), (3, 1, 2, 2), (0, -5, 4, -1)])
+def test_a_box_without_pixels_is_refused(box: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ValueError, match=r"holds nothing of image a.jpg, which has 6 x 4 pixels"):
+        crop_box(np.zeros((4, 6, 3), np.uint8), box, name="a.jpg")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from pathlib import Path
 
 import cv2
@@ -83,12 +82,10 @@ def _check_header(data: bytes, name: str) -> None:
 def _header_size(data: bytes, name: str) -> tuple[int, int]:
     """(width, height) as the file's header says, nothing decoded."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                width, height = image.size
-                return width, height
-    except Image.DecompressionBombError:
+        with Image.open(io.BytesIO(data)) as image:
+            width, height = image.size
+            return width, height
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnreadableImageError(
             f"image {name} claims far more than {MAX_PIXELS:,} pixels: remove it"
         ) from None

@@ -35,7 +35,9 @@ def call(tool: str, *words: object) -> subprocess.CompletedProcess[str]:
 
 def start_and_wait_for_steps(words: list[object], folder: Path, epoch: int) -> subprocess.Popen[str]:
     """Start a training and wait until its log shows a step of this epoch."""
-    process = subprocess.Popen(command("train", *words), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command("train", *words), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         log = folder / "log.jsonl"
@@ -67,8 +69,9 @@ def test_killed_in_an_epoch_and_resumed_equals_never_killed(
 ) -> None:
     words: list[object] = [*SMALL, "DATA.ROOT", people, "SOLVER.NUM_EPOCHS", 40, "INPUT.SIZE", "[32,16]"]
     words += ["--no-test"]
-    process = start_and_wait_for_steps([*words, "OUTPUT_DIR", tmp_path / "run"], tmp_path / "run", epoch=2)
-    process.send_signal(number)
+    run = [*words, "OUTPUT_DIR", tmp_path / "run", "DATA.NUM_WORKERS", 2]
+    process = start_and_wait_for_steps(run, tmp_path / "run", epoch=2)
+    os.killpg(process.pid, number)  # as a terminal or a batch system does: the workers get it too
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
     stopped = read_checkpoint(tmp_path / "run" / "training.ckpt")["training"]

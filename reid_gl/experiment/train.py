@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from reid_gl.evaluation.protocol import check_protocol
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.models import read_checkpoint
 from reid_gl.models.weights import CHECKPOINT_FORMAT
-from reid_gl.records import ReidDataset
+from reid_gl.records import ReidDataset, Sample
 from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.fit import FitSettings, TrainingState, fit, make_training_state
 from reid_gl.training.log import RunLog
@@ -52,34 +52,26 @@ def run_training(
     _check_data(config, dataset)
     holdout = build.build_holdout(config, dataset)
     train = holdout.train if holdout is not None else dataset.train
-    label_map = make_label_map(train)
-    labels = [label_map[sample.pid] for sample in train]
-    sampler = build.build_sampler(config, labels)
+    pids = list(make_label_map(train))
     settings = build.build_fit_settings(config)
-    state = _make_state(config, settings, len(label_map), resume=resume)
+    loader, sampler = _make_loader(config, train, settings)
+    state = _make_state(config, settings, len(pids), resume=resume)
     preprocessing = build.build_preprocessing(config)
-    batches = ImageBatches(
-        train,
-        labels,
-        preprocessing=preprocessing,
-        augmentation=build.build_augmentation(config),
-        seed=settings.seed,
-    )
     folder = open_run_folder(build.build_output_dir(config), config_text=dump_config(config), resume=resume)
     if resume:
-        _restore(state, folder / TRAINING_FILE, list(label_map))
+        _restore(state, folder / TRAINING_FILE, pids)
     header = {
         "format": CHECKPOINT_FORMAT,
         "net": state.net.settings.to_dict(),
         "preprocessing": preprocessing.to_dict(),
-        "pids": list(label_map),
+        "pids": pids,
         "config": dump_config(config),
     }
     log = _make_log(folder, settings, sampler, state)
     try:
         fit(
             state,
-            BatchLoader(batches, sampler, **build.build_loading(config, settings.device)),
+            loader,
             sampler,
             preprocessing,
             settings,
@@ -100,6 +92,22 @@ def _check_data(config: CfgNode, dataset: ReidDataset) -> None:
     logger.info("%s: %d training images of %d identities", dataset.name, len(dataset.train), num_identities)
     logger.info("%s: %s", dataset.name, preflight)
     check_images([*dataset.train, *dataset.query, *dataset.gallery])
+
+
+def _make_loader(
+    config: CfgNode, train: Sequence[Sample], settings: FitSettings
+) -> tuple[BatchLoader, PKSampler]:
+    label_map = make_label_map(train)
+    labels = [label_map[sample.pid] for sample in train]
+    sampler = build.build_sampler(config, labels)
+    batches = ImageBatches(
+        train,
+        labels,
+        preprocessing=build.build_preprocessing(config),
+        augmentation=build.build_augmentation(config),
+        seed=settings.seed,
+    )
+    return BatchLoader(batches, sampler, **build.build_loading(config, settings.device)), sampler
 
 
 def _make_state(config: CfgNode, settings: FitSettings, num_classes: int, *, resume: bool) -> TrainingState:

@@ -152,7 +152,7 @@ def torchreid_steps(dataset: ReidDataset, backbone: str, height: int, width: int
         train = [(sample.path, label_map[sample.pid], sample.camid) for sample in dataset.train]
         test = [(sample.path, sample.pid, sample.camid) for sample in dataset.query]
 
-        class Folder(reid.data.datasets.ImageDataset):
+        class Folder(reid.data.ImageDataset):
             def __init__(self, root: str = "", **keywords: object) -> None:
                 super().__init__(train, test, test, **keywords)
 

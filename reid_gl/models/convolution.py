@@ -1,6 +1,6 @@
 """A convolution whose weight gradient is a matrix product where that is faster.
 
-For the small maps at a network's end oneDNN's bfloat16 weight gradient takes three to ten times as long as
+For the small maps at a network's end oneDNN's bfloat16 weight gradient takes two to seven times as long as
 the forward pass; written as one matrix product over unfolded pictures it takes about as long
 (docs/benchmarks). Nothing else changes: same parameters, same names, same numbers to rounding.
 """

@@ -62,7 +62,9 @@ def extract_features(
         with (
             torch.inference_mode(),
             torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
-            tqdm(total=len(samples), unit="image", disable=not show_progress, desc="features") as bar,
+            tqdm(
+                total=len(samples), unit="image", disable=None if show_progress else True, desc="features"
+            ) as bar,
         ):
             for batch in loader:
                 images = preprocessing.normalize(batch.images.to(device))

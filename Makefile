@@ -37,7 +37,7 @@ demo: $(READY)
 	@$(BIN)/reid-gl demo > /dev/null
 
 test: check
-	@$(BIN)/pytest --numprocesses 2
+	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2  # one thread each: they would wait for one another
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .

@@ -67,7 +67,7 @@ def test_train_then_test_then_the_baseline(people: Path, tmp_path: Path) -> None
 def test_killed_in_an_epoch_and_resumed_equals_never_killed(
     people: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    words: list[object] = [*SMALL, "DATA.ROOT", people, "SOLVER.NUM_EPOCHS", 40, "INPUT.SIZE", "[32,16]"]
+    words: list[object] = [*SMALL, "DATA.ROOT", people, "SOLVER.NUM_EPOCHS", 8, "INPUT.SIZE", "[32,16]"]
     words += ["--no-test"]
     run = [*words, "OUTPUT_DIR", tmp_path / "run", "DATA.NUM_WORKERS", 2]
     process = start_and_wait_for_steps(run, tmp_path / "run", epoch=2)
@@ -75,7 +75,7 @@ def test_killed_in_an_epoch_and_resumed_equals_never_killed(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
     stopped = read_checkpoint(tmp_path / "run" / "training.ckpt")["training"]
-    assert stopped["epoch"] < 40
+    assert stopped["epoch"] < 8
     resumed = call("train", *words, "--resume", "OUTPUT_DIR", tmp_path / "run")
     assert resumed.returncode == 0, resumed.stderr
     straight = call("train", *words, "OUTPUT_DIR", tmp_path / "straight")

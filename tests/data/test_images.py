@@ -127,7 +127,7 @@ def test_broken_files_are_refused_in_one_sentence_that_names_them(kind: str, tmp
     with pytest.raises(UnreadableImageError, match=message) as caught:
         read_image(path)
     problem = check_image(path)
-    assert time.perf_counter() - start < 0.5  # nothing of 7 GB was decoded
+    assert time.perf_counter() - start < 3  # also on a busy machine: nothing of 7 GB was decoded
     assert problem == str(caught.value)
     assert str(path) in problem
     assert "\n" not in problem

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -117,11 +118,18 @@ def test_bfloat16_is_near_and_comes_out_as_float32(net: ReidNet, samples: list[S
     assert cosines.min() > 0.98
 
 
-def test_the_progress_bar_goes_to_stderr(samples: list[Sample], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_the_progress_bar_goes_to_stderr_if_somebody_watches(
+    samples: list[Sample],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    is_terminal: bool,
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     _extract(_MeanColour(), samples, show_progress=True)
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "7/7" in shown.err
+    assert ("7/7" in shown.err) == is_terminal
     _extract(_MeanColour(), samples)
     assert capsys.readouterr() == ("", "")
 

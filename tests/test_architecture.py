@@ -89,7 +89,7 @@ def test_nothing_refers_outside_the_project() -> None:
 @pytest.mark.parametrize("module", ["torch", "numpy", "cv2", "yacs"])
 def test_importing_the_package_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, reid_gl; assert {module!r} not in sys.modules; assert reid_gl.__version__"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_extracting_features_loads_no_training() -> None:
@@ -98,7 +98,7 @@ def test_extracting_features_loads_no_training() -> None:
         "if n.startswith(('reid_gl.training', 'reid_gl.config', 'yacs', 'torchreid', 'tensorboard'))]; "
         "assert not loaded, loaded"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_public_names_are_there_and_lazy() -> None:

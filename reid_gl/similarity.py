@@ -22,6 +22,19 @@ def cosine_distance(first: Tensor, second: Tensor) -> Tensor:
     return 1.0 - F.normalize(first, dim=1) @ F.normalize(second, dim=1).T
 
 
+def cosine_similarity(embeddings: Tensor) -> Tensor:
+    """Cosine of every pair of rows; a zero row is at similarity 0 to everything, itself included.
+
+    Args:
+        embeddings: (N, D) floating point.
+
+    Returns:
+        (N, N) cosines in [-1, 1].
+    """
+    unit = F.normalize(embeddings, dim=1)
+    return unit @ unit.T
+
+
 def euclidean_distance(first: Tensor, second: Tensor) -> Tensor:
     """Euclidean distance, not squared, of every pair of rows.
 

@@ -1,0 +1,50 @@
+"""What every loss on pairs of a batch starts from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from reid_gl.similarity import cosine_similarity
+
+
+def pair_similarity(embeddings: Tensor, labels: Tensor) -> Tensor:
+    """Cosine similarities of a batch, in float32 or better also under autocast.
+
+    Args:
+        embeddings: (N, D), any scale; a zero row is at similarity 0 to everything.
+        labels: (N,) int64.
+
+    Returns:
+        (N, N) in [-1, 1].
+
+    Raises:
+        ValueError: shapes disagree.
+    """
+    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
+        raise ValueError(
+            f"expected embeddings (N, D) and labels (N,), got {tuple(embeddings.shape)} and "
+            f"{tuple(labels.shape)}"
+        )
+    with torch.autocast(embeddings.device.type, enabled=False):
+        return cosine_similarity(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)))
+
+
+def pair_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Which pairs are of one identity, and which are not; labels (N,) to two (N, N) bool.
+
+    A picture is no pair with itself: the diagonal is in neither mask.
+    """
+    same = labels[:, None] == labels[None, :]
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    return same & ~itself, ~same
+
+
+def distance_from_cosine(similarity: Tensor) -> Tensor:
+    """Euclidean distance of unit vectors from their cosine, sqrt(2 - 2S), of any shape.
+
+    Where vectors coincide, up to rounding, the distance is 0 and so is its gradient.
+    """
+    squared = 2.0 - 2.0 * similarity
+    apart = squared > torch.finfo(similarity.dtype).eps
+    return torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)

@@ -31,7 +31,7 @@ def cosine_similarity(embeddings: Tensor) -> Tensor:
     Returns:
         (N, N) cosines in [-1, 1].
     """
-    unit = _unit_rows(embeddings, embeddings.detach().abs().amax(dim=1, keepdim=True))
+    unit = unit_rows(embeddings)
     return unit @ unit.T
 
 
@@ -81,15 +81,19 @@ def pearson_similarity(embeddings: Tensor) -> Tensor:
     tiny = torch.finfo(embeddings.dtype).eps
     scale = embeddings.detach().abs().amax(dim=1, keepdim=True)
     spread = centred.detach().abs().amax(dim=1, keepdim=True)
-    unit = _unit_rows(centred, torch.where(spread > tiny * scale, spread, 0.0))
+    unit = unit_rows(torch.where(spread > tiny * scale, centred, 0.0))
     return unit @ unit.T
 
 
-def _unit_rows(rows: Tensor, largest: Tensor) -> Tensor:
-    """Rows of length one; where largest, (N, 1), is 0 the row and its gradient become 0.
+def unit_rows(rows: Tensor) -> Tensor:
+    """Rows of length one; a row of zeros and its gradient stay 0.
 
     Divided by their largest number first, so that the squares of very large or small rows neither overflow
     nor vanish.
+
+    Args:
+        rows: (N, D) floating point.
     """
+    largest = rows.detach().abs().amax(dim=1, keepdim=True)
     kept = largest > 0
     return F.normalize(torch.where(kept, rows / torch.where(kept, largest, 1.0), 0.0), dim=1)

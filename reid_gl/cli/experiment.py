@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +14,8 @@ from yacs.config import CfgNode
 
 from reid_gl.config import load_config
 from reid_gl.report.scores import format_scores
+
+KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+|SEED|OUTPUT_DIR")
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +32,12 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 def read_config(options: argparse.Namespace) -> CfgNode:
     """The configuration that the arguments describe."""
     return load_config(options.config_file, options.overrides)
+
+
+def split_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Words of an option that takes several, and the KEY VALUE pairs after them, which argparse adds."""
+    first = next((place for place, word in enumerate(words) if KEY.fullmatch(word)), len(words))
+    return list(words[:first]), list(words[first:])
 
 
 def prepare_torch(seed: int) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 COMMANDS = {
     "train": "train a network and test it",
     "test": "score a checkpoint",
+    "compare-losses": "train losses under one budget over several seeds",
     "make-synthetic": "render the synthetic pedestrians",
     "color-histogram": "score colour histograms, the baseline to beat",
     "extract-cuhk03": "write the pictures of CUHK03's .mat file",
+    "pair-weights": "draw how losses weight the pairs of a batch",
     "demo": "render, train, test and compare, start to end",
 }
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError, ArithmeticError)

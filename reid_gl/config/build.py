@@ -1,4 +1,4 @@
-"""From a configuration to objects: the only reader of config keys."""
+"""From a configuration to objects: the only reader of config keys, with build_losses."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from yacs.config import CfgNode
 
+from reid_gl.config.build_losses import build_loss as build_loss
+from reid_gl.config.build_losses import build_losses as build_losses
 from reid_gl.data.holdout import hold_out_identities
 from reid_gl.data.sampler import PKSampler
 from reid_gl.data.sources import load_dataset
 from reid_gl.data.transforms import Augmentation, Preprocessing
 from reid_gl.device import choose_device, choose_precision
-from reid_gl.losses import CrossEntropyLoss, GroupLoss, LossTerm, WeightedSum
+from reid_gl.losses import WeightedSum
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights
 from reid_gl.records import ReidDataset
 from reid_gl.training.fit import FitSettings
@@ -61,14 +62,22 @@ def build_augmentation(config: CfgNode) -> Augmentation:
     )
 
 
+def build_batch_shape(config: CfgNode) -> tuple[int, int]:
+    """Identities in a batch, and images of each.
+
+    Raises:
+        ValueError: one of them is smaller than 1.
+    """
+    shape = config.SOLVER.IDENTITIES_PER_BATCH, config.SOLVER.IMAGES_PER_IDENTITY
+    if min(shape) < 1:
+        raise ValueError(f"P and K must be at least 1, got P={shape[0]}, K={shape[1]}")
+    return shape
+
+
 def build_sampler(config: CfgNode, labels: list[int]) -> PKSampler:
     """P x K batches."""
-    return PKSampler(
-        labels,
-        num_identities=config.SOLVER.IDENTITIES_PER_BATCH,
-        num_images=config.SOLVER.IMAGES_PER_IDENTITY,
-        seed=config.SEED,
-    )
+    num_identities, num_images = build_batch_shape(config)
+    return PKSampler(labels, num_identities=num_identities, num_images=num_images, seed=config.SEED)
 
 
 def build_net(config: CfgNode, num_classes: int, *, pretrained: bool = True) -> ReidNet:
@@ -89,33 +98,7 @@ def build_net(config: CfgNode, num_classes: int, *, pretrained: bool = True) -> 
     return net.to(memory_format=torch.channels_last)
 
 
-def build_losses(config: CfgNode) -> WeightedSum:
-    """The weighted sum of LOSS.NAMES."""
-    names, weights = config.LOSS.NAMES, config.LOSS.WEIGHTS
-    if len(names) != len(weights) or len(set(names)) != len(names):
-        raise ValueError(f"LOSS.NAMES {names} needs one weight each in LOSS.WEIGHTS {weights}, no name twice")
-    pairs = zip(names, weights, strict=True)
-    return WeightedSum([_loss_term(config, name, weight) for name, weight in pairs])
-
-
-def _loss_term(config: CfgNode, name: str, weight: float) -> LossTerm:
-    if name == "cross_entropy":
-        smoothing = config.LOSS.CROSS_ENTROPY.LABEL_SMOOTHING
-        return LossTerm(name, CrossEntropyLoss(label_smoothing=smoothing), weight)
-    if name == "group":
-        group = config.LOSS.GROUP
-        loss = GroupLoss(
-            num_steps=group.NUM_STEPS,
-            temperature=group.TEMPERATURE,
-            anchors_per_class=group.ANCHORS_PER_CLASS,
-            anchor_choice=group.ANCHOR_CHOICE,
-            self_similarity=group.SELF_SIMILARITY,
-        )
-        return LossTerm(name, loss, weight, group.FEATURE)
-    raise ValueError(f"unknown loss {name!r} in LOSS.NAMES: expected group or cross_entropy")
-
-
-def build_optimizer(config: CfgNode, net: ReidNet, losses: nn.Module) -> torch.optim.Optimizer:
+def build_optimizer(config: CfgNode, net: ReidNet, losses: WeightedSum) -> torch.optim.Optimizer:
     """The optimiser over network and losses."""
     return make_optimizer(
         net,
@@ -164,6 +147,11 @@ def build_evaluation(config: CfgNode) -> dict[str, Any]:
         "num_workers": config.DATA.NUM_WORKERS,
         "precision": config.TEST.PRECISION,
     }
+
+
+def build_comparison_epochs(config: CfgNode) -> int:
+    """Length of every run of a comparison."""
+    return int(config.COMPARE.NUM_EPOCHS or config.SOLVER.NUM_EPOCHS)
 
 
 def build_device(config: CfgNode) -> torch.device:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from yacs.config import CfgNode
 
+from reid_gl.config.loss_defaults import loss_defaults
+
 
 def default_config() -> CfgNode:
     """A fresh copy of all defaults."""
@@ -13,9 +15,11 @@ def default_config() -> CfgNode:
     config.DATA = _data()
     config.INPUT = _input()
     config.MODEL = _model()
-    config.LOSS = _loss()
+    config.LOSS = loss_defaults()
     config.SOLVER = _solver()
     config.TEST = _test()
+    config.COMPARE = CfgNode()
+    config.COMPARE.NUM_EPOCHS = 0  # of every run when losses are compared; 0: SOLVER.NUM_EPOCHS
     return config
 
 
@@ -58,23 +62,6 @@ def _model() -> CfgNode:
     model.GEM_EXPONENT = 3.0  # first exponent of gem pooling
     model.NECK = "bnneck"  # bnneck | none
     return model
-
-
-def _loss() -> CfgNode:
-    """What is minimised."""
-    loss = CfgNode()
-    loss.NAMES = ["group", "cross_entropy"]
-    loss.WEIGHTS = [1.0, 1.0]  # of the losses, in the same order
-    loss.GROUP = CfgNode()
-    loss.GROUP.FEATURE = "before_neck"  # before_neck | after_neck
-    loss.GROUP.NUM_STEPS = 2  # replicator updates
-    loss.GROUP.TEMPERATURE = 70.0
-    loss.GROUP.ANCHORS_PER_CLASS = 2
-    loss.GROUP.ANCHOR_CHOICE = "random"  # random | first
-    loss.GROUP.SELF_SIMILARITY = True  # a picture supports its own belief, as in the authors' code
-    loss.CROSS_ENTROPY = CfgNode()
-    loss.CROSS_ENTROPY.LABEL_SMOOTHING = 0.1
-    return loss
 
 
 def _solver() -> CfgNode:

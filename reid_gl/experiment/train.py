@@ -112,7 +112,7 @@ def _make_loader(
 
 def _make_state(config: CfgNode, settings: FitSettings, num_classes: int, *, resume: bool) -> TrainingState:
     net = build.build_net(config, num_classes, pretrained=not resume).to(settings.device)
-    losses = build.build_losses(config).to(settings.device)
+    losses = build.build_losses(config, num_classes, net.num_features).to(settings.device)
     optimizer = build.build_optimizer(config, net, losses)
     return make_training_state(net, losses, optimizer, settings)
 

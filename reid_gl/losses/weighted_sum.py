@@ -20,12 +20,14 @@ class LossTerm:
         loss: module called (embeddings, labels, *, logits, anchors, generator).
         weight: factor in the sum.
         feature: which embedding it sees, "before_neck" or "after_neck".
+        lr_factor: what it learns itself, proxies or centres, learns at this multiple of the base rate.
     """
 
     name: str
     loss: nn.Module
     weight: float = 1.0
     feature: str = "before_neck"
+    lr_factor: float = 1.0
 
 
 class WeightedSum(nn.Module):
@@ -40,6 +42,8 @@ class WeightedSum(nn.Module):
         for term in terms:
             if term.feature not in FEATURES:
                 raise ValueError(f"unknown feature {term.feature!r}: expected one of {', '.join(FEATURES)}")
+            if not term.lr_factor > 0:
+                raise ValueError(f"the rate factor of {term.name} must be positive, got {term.lr_factor}")
         self.terms = tuple(terms)
         self.losses = nn.ModuleDict({term.name: term.loss for term in terms})
 

@@ -1,11 +1,14 @@
-"""Optimisers with a rate of their own for the backbone."""
+"""Optimisers with a rate of their own for the backbone and for what each loss learns."""
 
 from __future__ import annotations
 
 import torch
-from torch import nn
 
+from reid_gl.losses import WeightedSum
 from reid_gl.models.reid_net import ReidNet
+
+HEAD = 1
+"""Place of the head's parameter group: backbone, head, then the losses that learn, in their order."""
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -17,7 +20,7 @@ OPTIMIZERS = {
 
 def make_optimizer(
     net: ReidNet,
-    losses: nn.Module,
+    losses: WeightedSum,
     *,
     name: str = "adam",
     lr: float = 3.5e-4,
@@ -29,7 +32,8 @@ def make_optimizer(
 
     Args:
         net: its backbone forms a group of its own.
-        losses: its parameters, if any, learn at the full rate.
+        losses: each term with parameters forms a group, at its lr_factor and without weight decay: these
+            are points in the space of embeddings, which decay would draw to the origin.
         name: "adam", "adamw", "sgd" or "radam".
         lr: base rate; each group keeps its own as "base_lr".
         weight_decay: L2 term, decoupled for "adamw".
@@ -44,11 +48,14 @@ def make_optimizer(
     if lr <= 0 or backbone_lr_factor <= 0:
         raise ValueError(f"rates must be positive, got {lr} and backbone factor {backbone_lr_factor}")
     in_backbone = {id(parameter) for parameter in net.backbone.parameters()}
-    everything = [p for p in (*net.parameters(), *losses.parameters()) if p.requires_grad]
-    groups = [
-        {"params": [p for p in everything if id(p) in in_backbone], "base_lr": lr * backbone_lr_factor},
-        {"params": [p for p in everything if id(p) not in in_backbone], "base_lr": lr},
+    learned = [p for p in net.parameters() if p.requires_grad]
+    groups: list[dict[str, object]] = [
+        {"params": [p for p in learned if id(p) in in_backbone], "base_lr": lr * backbone_lr_factor},
+        {"params": [p for p in learned if id(p) not in in_backbone], "base_lr": lr},
     ]
+    for term in losses.terms:
+        if vectors := [p for p in term.loss.parameters() if p.requires_grad]:
+            groups.append({"params": vectors, "base_lr": lr * term.lr_factor, "weight_decay": 0.0})
     settings: dict[str, object] = {"lr": lr, "weight_decay": weight_decay}
     if name == "sgd":
         settings["momentum"] = momentum
@@ -59,7 +66,7 @@ def make_optimizer(
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
-    """Scale every group's base rate; returns the last group's, the head's."""
+    """Scale every group's base rate; returns the head's."""
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
-    return float(optimizer.param_groups[-1]["lr"])
+    return float(optimizer.param_groups[HEAD]["lr"])

@@ -21,7 +21,7 @@ def test_every_config_builds(path: Path) -> None:
     config = load_config(path, ["MODEL.PRETRAINED", "none", "MODEL.DEVICE", "cpu"])
     labels = [label for label in range(20) for _ in range(10)]
     net = build.build_net(config, 20)
-    losses = build.build_losses(config)
+    losses = build.build_losses(config, 20, net.num_features)
     optimizer = build.build_optimizer(config, net, losses)
     settings = build.build_fit_settings(config)
     batch_size = config.SOLVER.IDENTITIES_PER_BATCH * config.SOLVER.IMAGES_PER_IDENTITY

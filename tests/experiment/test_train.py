@@ -66,6 +66,18 @@ def test_stopping_and_resuming_equals_never_stopping_bit_for_bit(
         assert [line["epoch"] for line in lines] == sorted(line["epoch"] for line in lines)
 
 
+def test_what_losses_learn_is_resumed_too(words: list[str], tmp_path: Path) -> None:
+    names = "[proxy_anchor, triplet, center, arcface]"
+    words += ["LOSS.NAMES", names, "LOSS.WEIGHTS", "[1.0, 1.0, 0.0005, 0.1]", "SOLVER.NUM_EPOCHS", "2"]
+    straight = training_state(train([*words, "OUTPUT_DIR", str(tmp_path / "straight")]))
+    with pytest.raises(Interrupted):
+        train(words, stop_after=8)
+    assert_same(training_state(train(words, resume=True)), straight)
+    factors = [group["base_lr"] / 3.5e-4 for group in straight["optimizer"]["param_groups"]]
+    assert factors == pytest.approx([1.0, 1.0, 100.0, 100.0, 1.0])
+    assert len(straight["losses"]) == 3
+
+
 def test_a_finished_run_resumes_to_itself(words: list[str]) -> None:
     folder = train(words)
     before = training_state(folder)

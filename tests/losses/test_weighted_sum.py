@@ -75,3 +75,8 @@ def test_no_loss() -> None:
 def test_unknown_feature() -> None:
     with pytest.raises(ValueError, match="unknown feature 'neck': expected one of before_neck, after_neck"):
         WeightedSum([LossTerm("mean", _Mean(), feature="neck")])
+
+
+def test_a_rate_factor_that_is_not_positive() -> None:
+    with pytest.raises(ValueError, match=r"the rate factor of mean must be positive, got 0\.0"):
+        WeightedSum([LossTerm("mean", _Mean(), lr_factor=0.0)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tests.reference.slow_similarity import Rows, slow_pearson_similarity
+from tests.reference.slow_similarity import Rows, slow_cosine_distance, slow_pearson_similarity
 
 Beliefs = list[list[float]]
 
@@ -18,12 +18,16 @@ def slow_group_loss(
     anchors: Sequence[bool],
     num_steps: int,
     temperature: float,
-    self_similarity: bool,
+    self_similarity: bool = True,
+    similarity: str = "pearson",
+    negatives: str = "clip",
+    class_subset: str = "all",
 ) -> float:
-    similarities = slow_pearson_similarity(embeddings)
-    for i, row in enumerate(similarities):
-        for j, value in enumerate(row):
-            row[j] = 0.0 if i == j and not self_similarity else max(0.0, value)
+    similarities = _similarities(embeddings, similarity, negatives, self_similarity)
+    if class_subset == "batch":
+        present = sorted(set(labels))
+        logits = [[row[c] for c in present] for row in logits]
+        labels = [present.index(label) for label in labels]
     beliefs = [
         _one_hot(labels[i], len(row)) if anchors[i] else _softmax([z / temperature for z in row])
         for i, row in enumerate(logits)
@@ -33,6 +37,23 @@ def slow_group_loss(
     free = [beliefs[i][label] for i, label in enumerate(labels) if not anchors[i]]
     losses = [-math.log(belief) if belief > 0 else math.inf for belief in free]
     return math.fsum(losses) / len(losses) if losses else 0.0
+
+
+def _similarities(embeddings: Rows, similarity: str, negatives: str, self_similarity: bool) -> Beliefs:
+    if similarity == "pearson":
+        values = slow_pearson_similarity(embeddings)
+    else:
+        values = [[1 - d for d in row] for row in slow_cosine_distance(embeddings, embeddings)]
+    smallest = min(value for row in values for value in row)
+    for i, row in enumerate(values):
+        for j, value in enumerate(row):
+            if i == j and not self_similarity:
+                row[j] = 0.0
+            elif negatives == "clip":
+                row[j] = max(0.0, value)
+            else:
+                row[j] = value - min(0.0, smallest)
+    return values
 
 
 def slow_replicator_step(similarities: Rows, beliefs: Beliefs) -> Beliefs:

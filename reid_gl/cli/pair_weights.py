@@ -1,0 +1,34 @@
+"""`reid-gl pair-weights`: what weights losses give to the pairs of one batch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from reid_gl.cli.experiment import add_config_arguments, prepare_torch, split_overrides
+from reid_gl.config import load_config
+from reid_gl.experiment.pair_weights import run_pair_weights
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_config_arguments(parser)
+    parser.add_argument(
+        "--losses",
+        nargs="+",
+        required=True,
+        metavar="NAME",
+        help="losses as LOSS.NAMES calls them: multi_similarity triplet",
+    )
+    parser.add_argument(
+        "--output", default="pair_weights.png", metavar="FILE", help="picture, .png, .pdf or .svg"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw the weights on a batch of MODEL.WEIGHTS, or on a made-up one; the numbers go to stdout."""
+    names, overrides = split_overrides(options.losses)
+    config = load_config(options.config_file, [*options.overrides, *overrides])
+    prepare_torch(config.SEED)
+    print(json.dumps(run_pair_weights(config, names, options.output)))
+    return 0

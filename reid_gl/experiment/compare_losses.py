@@ -1,0 +1,181 @@
+"""Train several losses, or several values of one setting, under the same budget and over several seeds."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reid_gl.config import load_config
+from reid_gl.config.build import build_comparison_epochs, build_evaluation
+from reid_gl.config.build_losses import build_losses
+from reid_gl.config.load import dump_config
+from reid_gl.experiment.test import run_test
+from reid_gl.experiment.train import run_training
+from reid_gl.report.comparison import draw_comparison, summarize_runs
+from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, open_run_folder, write_text
+from reid_gl.training.step import NonFiniteError
+
+logger = logging.getLogger(__name__)
+
+SHORT_NAMES = {"ce": "cross_entropy", "ms": "multi_similarity", "rll": "ranked_list"}
+RESULT_FILE = "result.json"
+COMPARISON_FILE = "comparison.json"
+PICTURE_FILE = "comparison.png"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One line of the table.
+
+    Attributes:
+        name: how tables and folders call it.
+        overrides: configuration keys and values that make it.
+        value: what is written on the axis where contenders are values of one setting.
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    value: str | None = None
+
+
+def parse_losses(text: str) -> Contender:
+    """Losses with weights, "ce+group" or "ce+0.4*rll", as overrides of LOSS.NAMES and LOSS.WEIGHTS.
+
+    Raises:
+        ValueError: a weight that is no number, or an empty name.
+    """
+    names, weights = [], []
+    for part in text.split("+"):
+        weight, _, name = part.rpartition("*")
+        try:
+            weights.append(float(weight) if weight else 1.0)
+        except ValueError:
+            raise ValueError(
+                f"cannot read {part!r} in {text!r}: expected a loss, or a number times a loss like 0.4*rll"
+            ) from None
+        if not name:
+            raise ValueError(f"a loss is missing in {text!r}: expected names joined by +, like ce+group")
+        names.append(SHORT_NAMES.get(name, name))
+    return Contender(text, ("LOSS.NAMES", json.dumps(names), "LOSS.WEIGHTS", json.dumps(weights)))
+
+
+def vary_setting(key: str, values: Sequence[str], losses: Contender | None) -> list[Contender]:
+    """A contender for each value of a configuration key, with the configuration's own losses or others."""
+    given = losses.overrides if losses else ()
+    prefix = f"{losses.name}, " if losses else ""
+    return [Contender(f"{prefix}{key} {value}", (*given, key, value), value) for value in values]
+
+
+def run_comparison(
+    config_file: str | Path | None,
+    overrides: Sequence[str],
+    contenders: Sequence[Contender],
+    *,
+    num_seeds: int,
+    folder: Path,
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> dict[str, Any]:
+    """Train and test every contender with seeds 0, 1, ...; what the folder holds already is not repeated.
+
+    Every run is tested after its last epoch, with whatever TEST says; its weights are not kept. A run that
+    diverges is noted and the others go on.
+
+    Args:
+        config_file: the experiment; COMPARE.NUM_EPOCHS is the length of every run.
+        overrides: configuration keys and values for all contenders.
+        contenders: what to compare.
+        num_seeds: runs of each.
+        folder: where results go; each run has a folder in it.
+        stop_signal: number of the signal that asks to stop, or 0.
+
+    Returns:
+        "results", name to what summarize_runs gives, with the number of epochs and the tested feature;
+        comparison.json and comparison.png hold the same.
+
+    Raises:
+        ValueError: a configuration that cannot be used, two contenders of one name, or a folder with a
+            comparison of another configuration.
+        Interrupted: stopped by a signal; the same call goes on.
+    """
+    if num_seeds < 1 or not contenders or len({one.name for one in contenders}) < len(contenders):
+        raise ValueError(
+            f"expected at least one seed and contenders of different names, got {num_seeds} seeds and "
+            f"{', '.join(one.name for one in contenders) or 'nothing to compare'}"
+        )
+    base = load_config(config_file, overrides)
+    num_epochs = build_comparison_epochs(base)
+    every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), "SOLVER.CHECKPOINT_EVERY", "1"]
+    for contender in contenders:  # mistakes come to light before the first run, not after an hour
+        build_losses(load_config(config_file, [*every, *contender.overrides]), 2, 2)
+    open_run_folder(folder, config_text=dump_config(base), resume=(folder / "config.yml").exists())
+    plan = [(contender, seed) for seed in range(num_seeds) for contender in contenders]
+    runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender in contenders}
+    for number, (contender, seed) in enumerate(plan):
+        place = folder / contender.name.replace(" ", "_").replace("/", "_") / f"seed{seed}"
+        words = [*every, *contender.overrides, "SEED", str(seed), "OUTPUT_DIR", str(place)]
+        left = _estimate(runs, len(plan) - number)
+        logger.info("run %d of %d%s: %s, seed %d", number + 1, len(plan), left, contender.name, seed)
+        runs[contender.name].append(_run(config_file, words, place, seed, stop_signal))
+    summary = {
+        "num_epochs": num_epochs,
+        "feature": build_evaluation(base)["feature"],
+        "results": {name: summarize_runs(results) for name, results in runs.items()},
+    }
+    write_text(folder / COMPARISON_FILE, json.dumps(summary, indent=2) + "\n")
+    _draw(summary, contenders, num_seeds, folder / PICTURE_FILE)
+    return summary
+
+
+def _run(
+    config_file: str | Path | None, words: list[str], place: Path, seed: int, stop_signal: Callable[[], int]
+) -> dict[str, Any]:
+    """One training and test, gone on with if it was stopped, or what came of it if it is done."""
+    done = place / RESULT_FILE
+    if done.is_file():
+        result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
+        return result
+    resume = (place / TRAINING_FILE).is_file()
+    if not resume and place.exists():
+        shutil.rmtree(place)  # stopped before its first checkpoint
+    torch.manual_seed(seed)
+    start = time.perf_counter()
+    try:
+        config = load_config(config_file, words)
+        weights, dataset = run_training(config, resume=resume, stop_signal=stop_signal)
+        scores = run_test(load_config(config_file, [*words, "MODEL.WEIGHTS", str(weights)]), dataset)
+        result = {"rank1": scores["rank1"], "mAP": scores["mAP"]}
+    except NonFiniteError as error:
+        logger.warning("%s", error)
+        result = {"error": str(error)}
+    result |= {"seconds": round(time.perf_counter() - start, 1), "was_resumed": resume}
+    write_text(done, json.dumps(result, indent=2) + "\n")
+    for name in (MODEL_FILE, TRAINING_FILE):  # a hundred runs would fill a disk
+        (place / name).unlink(missing_ok=True)
+    return result
+
+
+def _estimate(runs: dict[str, list[dict[str, Any]]], num_left: int) -> str:
+    seconds = [run["seconds"] for done in runs.values() for run in done if not run["was_resumed"]]
+    if not seconds:
+        return ""
+    return f", about {num_left * sum(seconds) / len(seconds) / 60:.0f} min left"
+
+
+def _draw(summary: dict[str, Any], contenders: Sequence[Contender], num_seeds: int, path: Path) -> None:
+    values = [one.value for one in contenders if one.value is not None]
+    figure = draw_comparison(
+        summary["results"],
+        title=f"{summary['num_epochs']} epochs, {num_seeds} seeds, {summary['feature'].replace('_', ' ')}",
+        values=values if len(values) == len(contenders) else None,
+    )
+    partial = path.with_name(f".{path.name}.partial")
+    figure.savefig(partial, format="png")
+    partial.replace(path)

@@ -1,0 +1,136 @@
+"""What weights losses give to the pairs of one batch: numbers and a picture."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from yacs.config import CfgNode
+
+from reid_gl.config import build
+from reid_gl.data.loaders import make_label_map
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference.extract import extract_features
+from reid_gl.losses.pair_weights import pair_weights
+from reid_gl.losses.pairs import pair_masks, pair_similarity
+from reid_gl.models import load_net
+from reid_gl.report.pair_weights import draw_pair_weights
+
+logger = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
+MADE_UP_WIDTH = 16
+MADE_UP_SPREAD = 0.8
+
+
+def run_pair_weights(config: CfgNode, names: Sequence[str], path: str | Path) -> dict[str, Any]:
+    """Compare the weights of losses on one P x K batch, and draw them.
+
+    With MODEL.WEIGHTS it is the first batch of the training set that the seed gives, through the network in
+    eval mode, without augmentation, and the feature is that of TEST; else made-up unit vectors. The same
+    configuration gives the same batch. Every loss sees cosines only, so that embeddings count as unit
+    vectors even for one that would train on their lengths.
+
+    Args:
+        config: the experiment; losses take their settings from LOSS.
+        names: losses as LOSS.NAMES would call them; one given twice counts once.
+        path: picture to write, .png, .pdf or .svg, in one step; folders are made.
+
+    Returns:
+        The batch in numbers, and for each loss how many pairs have weight, the mean weights of positives
+        and of negatives (None if the batch has none) and the largest weight.
+
+    Raises:
+        ValueError: no or an unknown loss, or a configuration that cannot be used.
+        TypeError: a loss that is no function of the similarities of pairs.
+        OSError: weights or pictures cannot be read, or the picture cannot be written.
+    """
+    if not names:
+        raise ValueError("no loss to draw: give at least one name, such as multi_similarity")
+    path = _prepare_output(Path(path))
+    embeddings, labels = trained_batch(config) if config.MODEL.WEIGHTS else made_up_batch(config)
+    sizes = (int(labels.max()) + 1, embeddings.shape[1])
+    losses = {name: build.build_loss(config, name, *sizes) for name in names}
+    weights = {name: pair_weights(loss, embeddings, labels) for name, loss in losses.items()}
+    figure = draw_pair_weights(weights, pair_similarity(embeddings, labels), labels)
+    partial = path.with_name(f".{path.name}.partial")
+    figure.savefig(partial, format=path.suffix[1:])
+    partial.replace(path)
+    logger.info("picture: %s", path)
+    return {
+        "weights": config.MODEL.WEIGHTS or "made-up batch",
+        "images": len(labels),
+        "identities": len(labels.unique()),
+        "losses": {name: summarize(values, labels) for name, values in weights.items()},
+    }
+
+
+def trained_batch(config: CfgNode) -> tuple[Tensor, Tensor]:
+    """Features (N, D) of MODEL.WEIGHTS on the sampler's first batch, and labels (N,) in [0, C)."""
+    loaded = load_net(build.build_weights_path(config))
+    dataset = build.build_dataset(config)
+    holdout = build.build_holdout(config, dataset)
+    train = dataset.train if holdout is None else holdout.train
+    label_map = make_label_map(train)
+    labels = [label_map[sample.pid] for sample in train]
+    chosen = build.build_sampler(config, labels).epoch_batches(0)[0]
+    settings = build.build_evaluation(config)
+    features = extract_features(
+        loaded.net.to(build.build_device(config)),
+        [train[index] for index in chosen],
+        preprocessing=Preprocessing.from_dict(loaded.checkpoint["preprocessing"]),
+        **{key: settings[key] for key in ("feature", "batch_size", "num_workers", "precision")},
+    )
+    return torch.from_numpy(features.embeddings), torch.tensor([labels[index] for index in chosen])
+
+
+def made_up_batch(config: CfgNode) -> tuple[Tensor, Tensor]:
+    """Unit vectors around random centres, as far apart as a half-trained network leaves them.
+
+    The cosine of two positives is about 0.6, that of two negatives about 0; both spread by about 0.2, so
+    that some negatives are nearer than some positives.
+
+    Returns:
+        (P * K, 16) float32 and labels (P * K,) in [0, P).
+    """
+    num_identities, num_images = build.build_batch_shape(config)
+    generator = torch.Generator().manual_seed(config.SEED)
+    labels = torch.arange(num_identities).repeat_interleave(num_images)
+    centers = F.normalize(torch.randn(num_identities, MADE_UP_WIDTH, generator=generator), dim=1)
+    noise = torch.randn(len(labels), MADE_UP_WIDTH, generator=generator) / MADE_UP_WIDTH**0.5
+    return F.normalize(centers[labels] + MADE_UP_SPREAD * noise, dim=1), labels
+
+
+def summarize(weights: Tensor, labels: Tensor) -> dict[str, float | int | None]:
+    """Weights (N, N) of a batch in a few plain numbers."""
+    positives, negatives = (weights[mask] for mask in pair_masks(labels))
+    return {
+        "pairs": positives.numel() + negatives.numel(),
+        "pairs_with_weight": int(weights.count_nonzero()),
+        "mean_of_positives": positives.mean().item() if positives.numel() else None,
+        "mean_of_negatives": negatives.mean().item() if negatives.numel() else None,
+        "largest": weights.max().item(),
+    }
+
+
+def _prepare_output(path: Path) -> Path:
+    """Find out before the work, not after it, that the picture cannot be written."""
+    if path.suffix.lower() not in PICTURE_SUFFIXES:
+        raise ValueError(f"cannot draw {path}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot draw {path}: it is a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise type(error)(
+            f"cannot draw {path}: folder {path.parent} cannot be made ({error.strerror})"
+        ) from None
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"cannot draw {path}: no right to write into {path.parent}")
+    return path

@@ -1,0 +1,45 @@
+"""Which pictures of a batch give their class away to the others."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+ANCHOR_CHOICES = ("random", "first")
+
+
+def choose_anchors(
+    labels: Tensor,
+    anchors_per_class: int,
+    *,
+    choice: str = "random",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Pick the rows whose class is given away to the others.
+
+    Args:
+        labels: (N,) int64.
+        anchors_per_class: rows of each class to pick; classes with fewer rows give all of them.
+        choice: "random", or "first" in batch order as the authors do.
+        generator: CPU random state for "random"; None takes torch's own.
+
+    Returns:
+        (N,) bool on the device of labels.
+
+    Raises:
+        ValueError: a negative number, or an unknown choice.
+    """
+    if anchors_per_class < 0:
+        raise ValueError(f"anchors per class must not be negative, got {anchors_per_class}")
+    if choice not in ANCHOR_CHOICES:
+        raise ValueError(f"unknown anchor choice {choice!r}: expected one of {', '.join(ANCHOR_CHOICES)}")
+    num_rows = len(labels)
+    order = torch.arange(num_rows)
+    if choice == "random":
+        order = torch.randperm(num_rows, generator=generator)
+    order = order.to(labels.device)
+    shuffled = labels[order]
+    earlier_of_same_class = (shuffled[:, None] == shuffled[None, :]).tril(diagonal=-1).sum(dim=1)
+    anchors = torch.zeros(num_rows, dtype=torch.bool, device=labels.device)
+    anchors[order] = earlier_of_same_class < anchors_per_class
+    return anchors

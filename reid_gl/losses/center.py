@@ -1,0 +1,69 @@
+"""Centre loss: every embedding is drawn to a learnable centre of its identity."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def center_loss(embeddings: Tensor, labels: Tensor, *, centers: Tensor) -> Tensor:
+    """Half the mean squared Euclidean distance between embeddings and the centres of their identities.
+
+    Defined for every batch; it is 0, and so is its gradient, where each embedding lies on its centre.
+
+    Args:
+        embeddings: (N, D), not normalised: the loss grows with the square of their scale.
+        labels: (N,) int64 in [0, C).
+        centers: (C, D), also learnt.
+
+    Returns:
+        Scalar, in squared units of the embeddings, mean over rows.
+
+    Raises:
+        ValueError: shapes disagree.
+
+    Source:
+        Wen et al., "A Discriminative Feature Learning Approach for Deep Face Recognition", ECCV 2016,
+        section 3.2; a mean over the batch instead of a sum, and centres that follow the gradient of this
+        loss instead of an update of their own, which divides by how often an identity is in the batch.
+    """
+    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
+        raise ValueError(
+            f"expected embeddings (N, D) and labels (N,), got {tuple(embeddings.shape)} and "
+            f"{tuple(labels.shape)}"
+        )
+    if embeddings.shape[1] != centers.shape[1]:
+        raise ValueError(
+            f"centres of {centers.shape[1]} numbers need embeddings (N, {centers.shape[1]}), "
+            f"got {tuple(embeddings.shape)}"
+        )
+    wide = torch.promote_types(torch.promote_types(embeddings.dtype, centers.dtype), torch.float32)
+    differences = embeddings.to(wide) - centers[labels].to(wide)  # (N, D)
+    return 0.5 * differences.square().sum(dim=1).mean()
+
+
+class CenterLoss(nn.Module):
+    """center_loss with the centres it learns, `centers` (C, D), drawn from a normal distribution.
+
+    They are parameters: the optimiser must be given them, often with a learning rate of their own.
+    """
+
+    def __init__(self, num_classes: int, num_features: int) -> None:
+        super().__init__()
+        if num_classes < 1 or num_features < 1:
+            raise ValueError(
+                f"centre loss needs at least one class and one feature, got {num_classes} and {num_features}"
+            )
+        self.centers = nn.Parameter(torch.randn(num_classes, num_features))
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        *,
+        logits: Tensor | None = None,
+        anchors: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Scalar loss of embeddings (N, D) and labels (N,); the other arguments are not used."""
+        return center_loss(embeddings, labels, centers=self.centers)

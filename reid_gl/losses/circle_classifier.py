@@ -1,0 +1,106 @@
+"""Circle loss with class-level labels: a cosine classifier whose scores weigh themselves."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reid_gl.similarity import unit_rows
+
+
+def circle_classifier_loss(
+    embeddings: Tensor, labels: Tensor, *, weight: Tensor, margin: float = 0.25, scale: float = 128.0
+) -> Tensor:
+    """Cross-entropy of circle-weighted cosines between embeddings and learnable class directions.
+
+    With s the cosine, the logit of the own class is scale * [1 + margin - s]+ * (s - (1 - margin)) and of
+    any other class scale * [s + margin]+ * (s - margin); the brackets take no gradient. Defined for every
+    batch: a row of zeros is at cosine 0 to every class and has no gradient; a single class gives 0 with a
+    live graph.
+
+    Args:
+        embeddings: (N, D), any scale.
+        labels: (N,) int64 in [0, C).
+        weight: (C, D) one direction for each class, any scale.
+        margin: relaxation; the optimum is a cosine of 1 + margin to the own class and -margin to the others.
+        scale: sharpness of the softmax.
+
+    Returns:
+        Scalar, nats per row.
+
+    Raises:
+        ValueError: shapes disagree, or a setting out of range.
+
+    Source:
+        Sun et al., "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020,
+        sections 3 and 4 (class-level labels). pytorch-metric-learning's CircleLoss(m, gamma) is
+        (margin, scale) here, with the weight as its reference embeddings, one for each class.
+    """
+    _check_settings(margin, scale)
+    _check_shapes(embeddings, labels, weight)
+    wide = torch.promote_types(torch.promote_types(embeddings.dtype, weight.dtype), torch.float32)
+    with torch.autocast(embeddings.device.type, enabled=False):
+        cosines = unit_rows(embeddings.to(wide)) @ unit_rows(weight.to(wide)).T  # (N, C)
+        fixed = cosines.detach()
+        own = (1 + margin - fixed) * (cosines - (1 - margin))  # a cosine never makes this factor negative
+        other = (fixed + margin).clamp_min(0.0) * (cosines - margin)
+        is_own = labels[:, None] == torch.arange(len(weight), device=labels.device)
+        return F.cross_entropy(scale * torch.where(is_own, own, other), labels)
+
+
+class CircleClassifierLoss(nn.Module):
+    """circle_classifier_loss with its settings and the directions it learns, `weight` (C, D).
+
+    Their length does not change the loss; they start as random directions of about unit length. They are
+    parameters: the optimiser must be given them.
+    """
+
+    def __init__(
+        self, num_classes: int, num_features: int, *, margin: float = 0.25, scale: float = 128.0
+    ) -> None:
+        super().__init__()
+        if num_classes < 1 or num_features < 1:
+            raise ValueError(
+                f"Circle loss needs at least one class and one feature, got {num_classes} and {num_features}"
+            )
+        _check_settings(margin, scale)
+        self.weight = nn.Parameter(torch.randn(num_classes, num_features) / math.sqrt(num_features))
+        self.margin = margin
+        self.scale = scale
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        *,
+        logits: Tensor | None = None,
+        anchors: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Scalar loss of embeddings (N, D) and labels (N,); the other arguments are not used."""
+        return circle_classifier_loss(
+            embeddings, labels, weight=self.weight, margin=self.margin, scale=self.scale
+        )
+
+
+def _check_settings(margin: float, scale: float) -> None:
+    if not 0 <= margin <= 1:
+        raise ValueError(f"the margin must lie in [0, 1], got {margin}")
+    if not 0 < scale < math.inf:
+        raise ValueError(f"the scale must be a positive number, got {scale}")
+
+
+def _check_shapes(embeddings: Tensor, labels: Tensor, weight: Tensor) -> None:
+    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
+        raise ValueError(
+            f"expected embeddings (N, D) and labels (N,), got {tuple(embeddings.shape)} and "
+            f"{tuple(labels.shape)}"
+        )
+    if embeddings.shape[1] != weight.shape[1]:
+        raise ValueError(
+            f"class directions of {weight.shape[1]} numbers need embeddings (N, {weight.shape[1]}), "
+            f"got {tuple(embeddings.shape)}"
+        )

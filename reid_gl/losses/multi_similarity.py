@@ -1,0 +1,143 @@
+"""Multi-Similarity loss: soft counts of a picture's hard positives and hard negatives."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reid_gl.losses.pairs import pair_masks, pair_similarity
+
+
+def multi_similarity_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    alpha: float = 2.0,
+    beta: float = 40.0,
+    base: float = 0.5,
+    epsilon: float | None = 0.1,
+) -> Tensor:
+    """Multi-Similarity loss of a batch, in [0, infinity), on the pairs that its mining keeps.
+
+    A sum over no pair is 0 and its part log 1 = 0. Mining compares with the least similar positive and the
+    most similar negative: an anchor without positives keeps no negative and one without negatives keeps no
+    positive, so both contribute 0, and a batch of one identity, or of one picture per identity, is 0 with a
+    live graph.
+
+    Args:
+        embeddings: (N, D), any scale; similarities are cosines.
+        labels: (N,) int64.
+        alpha: sharpness on positives, exp(-alpha * (similarity - base)).
+        beta: sharpness on negatives, exp(beta * (similarity - base)).
+        base: similarity at which a pair weighs 1 inside the logarithm.
+        epsilon: keep negatives above the least similar positive less epsilon, and positives below the most
+            similar negative plus epsilon; None keeps every pair.
+
+    Returns:
+        Scalar, mean over all N anchors.
+
+    Raises:
+        ValueError: shapes disagree, or a setting out of range.
+
+    Source:
+        Wang et al., "Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning", CVPR 2019,
+        section 4. The authors' code leaves out an anchor whose mining keeps no positive or no negative; the
+        formula, followed here and in pytorch-metric-learning, counts the part that it has.
+    """
+    return multi_similarity_loss_of_similarity(
+        pair_similarity(embeddings, labels), labels, alpha=alpha, beta=beta, base=base, epsilon=epsilon
+    )
+
+
+def multi_similarity_loss_of_similarity(
+    similarity: Tensor,
+    labels: Tensor,
+    *,
+    alpha: float = 2.0,
+    beta: float = 40.0,
+    base: float = 0.5,
+    epsilon: float | None = 0.1,
+) -> Tensor:
+    """multi_similarity_loss of cosine similarities (N, N), row = anchor, taken as independent numbers."""
+    _check(alpha, beta, base, epsilon)
+    similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
+    positives, negatives = pair_masks(labels)
+    if epsilon is not None:
+        positives, negatives = mine_pairs(similarity, positives, negatives, epsilon)
+    pull = _log_one_plus_sum(alpha * (base - similarity), positives) / alpha  # (N,)
+    push = _log_one_plus_sum(beta * (similarity - base), negatives) / beta  # (N,)
+    return (pull + push).mean()
+
+
+def mine_pairs(
+    similarity: Tensor, positives: Tensor, negatives: Tensor, epsilon: float
+) -> tuple[Tensor, Tensor]:
+    """Pairs that are hard next to the hardest pair of the other kind, by row.
+
+    Args:
+        similarity: (N, N), row = anchor.
+        positives: (N, N) bool.
+        negatives: (N, N) bool.
+        epsilon: slack; how much easier than the hardest of the other kind a pair may be.
+
+    Returns:
+        The positives and the negatives that are kept, (N, N) bool. A row without positives keeps no negative
+        and a row without negatives no positive.
+    """
+    least_similar_positive = similarity.masked_fill(~positives, math.inf).amin(dim=1, keepdim=True)
+    most_similar_negative = similarity.masked_fill(~negatives, -math.inf).amax(dim=1, keepdim=True)
+    hard_positives = positives & (similarity < most_similar_negative + epsilon)
+    hard_negatives = negatives & (similarity > least_similar_positive - epsilon)
+    return hard_positives, hard_negatives
+
+
+class MultiSimilarityLoss(nn.Module):
+    """multi_similarity_loss with its settings; the defaults are those of the authors' code."""
+
+    def __init__(
+        self, *, alpha: float = 2.0, beta: float = 40.0, base: float = 0.5, epsilon: float | None = 0.1
+    ) -> None:
+        super().__init__()
+        _check(alpha, beta, base, epsilon)
+        self.alpha = alpha
+        self.beta = beta
+        self.base = base
+        self.epsilon = epsilon
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        *,
+        logits: Tensor | None = None,
+        anchors: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Scalar loss of embeddings (N, D) and labels (N,); the other arguments are not used."""
+        return self.from_similarity(pair_similarity(embeddings, labels), labels)
+
+    def from_similarity(self, similarity: Tensor, labels: Tensor) -> Tensor:
+        """Scalar loss of cosine similarities (N, N), row = anchor, and labels (N,)."""
+        return multi_similarity_loss_of_similarity(
+            similarity, labels, alpha=self.alpha, beta=self.beta, base=self.base, epsilon=self.epsilon
+        )
+
+
+def _log_one_plus_sum(exponents: Tensor, pairs: Tensor) -> Tensor:
+    """log(1 + sum over each row's pairs of exp), (N,), without overflow."""
+    # the column of zeros is the 1, and keeps a row without pairs finite
+    padded = F.pad(exponents.masked_fill(~pairs, -math.inf), (0, 1))  # (N, N + 1)
+    return padded.logsumexp(dim=1)
+
+
+def _check(alpha: float, beta: float, base: float, epsilon: float | None) -> None:
+    for name, value in {"alpha": alpha, "beta": beta}.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a positive number, got {value}")
+    if not -1 <= base <= 1:
+        raise ValueError(f"the base is a cosine in [-1, 1], got {base}")
+    if epsilon is not None and not 0 <= epsilon < math.inf:
+        raise ValueError(f"epsilon must be a number of at least 0, or None for no mining, got {epsilon}")

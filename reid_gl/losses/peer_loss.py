@@ -1,0 +1,198 @@
+"""Losses with the interface of pytorch-metric-learning, called as this package calls its own.
+
+The library itself is not imported here: its losses are recognised by what they do.
+"""
+
+from __future__ import annotations
+
+import copy
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reid_gl.losses.pairs import distance_from_cosine
+from reid_gl.similarity import unit_rows
+
+READS_WIDTH = ("DistanceWeightedMiner",)
+"""Parts of the library that ask for distances and for D, which a similarity matrix does not say."""
+
+
+class PeerLoss(nn.Module):
+    """A loss of pytorch-metric-learning, and its miner if it has one.
+
+    Computes in float32 or better; a loss with parameters computes in their number format. The value is
+    the library's, and a value that hangs on no embedding (no pair or triplet counts) is a zero with a
+    live graph.
+
+    Attributes:
+        loss: called (embeddings, labels, indices).
+        miner: called (embeddings, labels); None takes all pairs.
+        only_directions: the length of an embedding does not matter to the loss. Rows are then divided by
+            their length first, so that neither large nor small ones are lost, and a zero row, which has no
+            direction, is at similarity 0 to everything and gets no gradient.
+    """
+
+    def __init__(
+        self, loss: nn.Module, *, miner: nn.Module | None = None, only_directions: bool = False
+    ) -> None:
+        super().__init__()
+        self.loss = loss
+        self.miner = miner
+        self.only_directions = only_directions
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Tensor,
+        *,
+        logits: Tensor | None = None,
+        anchors: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Scalar loss of embeddings (N, D) and labels (N,); the other arguments are not used."""
+        if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
+            raise ValueError(
+                f"expected embeddings (N, D) and labels (N,), got {tuple(embeddings.shape)} and "
+                f"{tuple(labels.shape)}"
+            )
+        learned = next(self.loss.parameters(), None)
+        # the library would turn its parameters into the embeddings' format, behind the optimiser's back
+        dtype = learned.dtype if learned is not None else torch.promote_types(embeddings.dtype, torch.float32)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            rows = embeddings.to(dtype)
+            rows = unit_rows(rows) if self.only_directions else rows
+            indices = None if self.miner is None else self.miner(rows, labels)
+            return _live(self.loss(rows, labels, indices), rows)
+
+    def from_similarity(self, similarity: Tensor, labels: Tensor) -> Tensor:
+        """Scalar loss of cosines (N, N), row = anchor; see value_of_similarity."""
+        return value_of_similarity(self.loss, similarity, labels, self.miner)
+
+
+def value_of_similarity(
+    loss: nn.Module, similarity: Tensor, labels: Tensor, miner: nn.Module | None = None
+) -> Tensor:
+    """What any pair loss of pytorch-metric-learning makes of a given similarity matrix.
+
+    Loss and miner are not changed. Embeddings count as unit vectors, whatever their distances say about
+    normalising: a cosine or a dot product is S itself, a Euclidean distance sqrt(2 - 2S).
+
+    Args:
+        loss: reads nothing but the distances of pairs within the batch.
+        similarity: (N, N) cosines, row = anchor; floating point, taken as independent entries.
+        labels: (N,) int64.
+        miner: chooses the pairs; None takes the loss's own choice.
+
+    Returns:
+        Scalar in float32 or better, with a live graph.
+
+    Raises:
+        ValueError: shapes disagree, or the loss gives no single number.
+        TypeError: loss or miner learn class vectors or read the embeddings themselves, or their distance
+            is neither a cosine nor Euclidean.
+    """
+    if labels.ndim != 1 or similarity.shape != (len(labels), len(labels)):
+        raise ValueError(
+            f"expected similarities (N, N) and labels (N,), got {tuple(similarity.shape)} and "
+            f"{tuple(labels.shape)}"
+        )
+    wide = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
+    # in place of embeddings the rows' numbers: the distance looks them up in the matrix
+    rows = torch.arange(len(labels), device=wide.device, dtype=wide.dtype)[:, None]  # (N, 1)
+    indices = None
+    with torch.autocast(wide.device.type, enabled=False):
+        if miner is not None:
+            indices = _call(_reading(miner, wide.detach()), miner, rows, labels)
+        return _live(_call(_reading(loss, wide), loss, rows, labels, indices), wide)
+
+
+def _call(reader: Any, original: nn.Module, *arguments: Any) -> Any:  # noqa: ANN401
+    """What the copy that reads from the matrix says, once it has shown that it does read from there."""
+    value = reader(*arguments)
+    if not reader.distance.was_read and not _is_zero(value):
+        raise _not_on_pairs(original, "it reads the embeddings themselves")
+    return value
+
+
+def _is_zero(value: object) -> bool:
+    """Whether nothing was there to compare; a miner then returns indices without an entry."""
+    if isinstance(value, tuple):
+        return not any(len(indices) for indices in value)
+    return isinstance(value, int | float | Tensor) and not bool(torch.as_tensor(value).any())
+
+
+def _reading(original: nn.Module, similarity: Tensor) -> nn.Module:
+    """A shallow copy whose distance looks up the matrix; parameters stay shared."""
+    distance = getattr(original, "distance", None)
+    if not isinstance(distance, nn.Module):
+        raise _not_on_pairs(original, "it has no distance")
+    if any(parameter.ndim > 1 for parameter in original.parameters()):
+        raise _not_on_pairs(original, "it learns class vectors")
+    if type(original).__name__ in READS_WIDTH:
+        raise _not_on_pairs(original, "it reads the number of features")
+    if getattr(original, "embedding_regularizer", None) is not None:
+        raise _not_on_pairs(original, "its regulariser reads the embeddings themselves")
+    reader = _shallow_copy(original)
+    reader.distance = _look_up(distance, original, similarity)
+    return reader
+
+
+def _shallow_copy(module: nn.Module) -> nn.Module:
+    """Own attributes and submodules, the same parameters; kept methods are bound to the copy."""
+    twin = copy.copy(module)
+    twin._modules, twin._parameters = dict(module._modules), dict(module._parameters)
+    twin._buffers = dict(module._buffers)
+    for name, value in vars(module).items():
+        if isinstance(value, MethodType) and value.__self__ is module:
+            setattr(twin, name, MethodType(value.__func__, twin))
+    return twin
+
+
+def _look_up(distance: nn.Module, owner: nn.Module, similarity: Tensor) -> nn.Module:
+    """The distance, but the matrix instead of a computation; its arguments are numbers of rows, (A, 1)."""
+    matrix = similarity if _is_cosine(distance, owner, similarity) else distance_from_cosine(similarity)
+    twin: Any = _shallow_copy(distance)
+    twin.normalize_embeddings = False
+    twin.was_read = False
+
+    def compute_mat(query: Tensor, reference: Tensor) -> Tensor:
+        if query.ndim != 2 or query.shape[1] != 1:
+            raise _not_on_pairs(owner, "it reads the embeddings themselves")
+        twin.was_read = True
+        # a fresh tensor, as some losses write into it
+        return matrix[query[:, 0].long()][:, reference[:, 0].long()]
+
+    twin.compute_mat = compute_mat
+    return twin  # type: ignore[no-any-return]
+
+
+def _is_cosine(distance: nn.Module, owner: nn.Module, similarity: Tensor) -> bool:
+    """Whether it is a cosine; it is tried on three unit vectors, whose cosines are 0.6, -0.8 and 0."""
+    vectors = similarity.new_tensor([[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6]])
+    with torch.no_grad():
+        found = _shallow_copy(distance)(vectors)
+    cosines = vectors @ vectors.T
+    power = getattr(distance, "power", 1)
+    for matrix, is_inverted in ((cosines, True), ((2.0 - 2.0 * cosines).clamp_min(0.0).sqrt(), False)):
+        same_kind = getattr(distance, "is_inverted", False) is is_inverted
+        if same_kind and torch.allclose(found, matrix**power, atol=1e-3):
+            return is_inverted
+    raise _not_on_pairs(owner, f"{type(distance).__name__} is neither a cosine nor a Euclidean distance")
+
+
+def _live(value: Any, source: Tensor) -> Tensor:  # noqa: ANN401
+    """The value as a scalar that hangs on the source, at least with a gradient of zero."""
+    number = value if isinstance(value, int | float | Tensor) else None
+    if number is None or (isinstance(number, Tensor) and number.numel() != 1):
+        raise ValueError("the loss gives no single number: choose a reducer that does")
+    scalar = torch.as_tensor(number, dtype=source.dtype, device=source.device).reshape(())
+    return scalar + (0.0 * source).sum()
+
+
+def _not_on_pairs(module: nn.Module, reason: str) -> TypeError:
+    name = type(module).__name__
+    return TypeError(
+        f"{name} does not compare the pictures of a batch in pairs by their similarity: {reason}"
+    )

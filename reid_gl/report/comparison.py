@@ -1,0 +1,121 @@
+"""Scores of several trainings side by side: mean and standard deviation over seeds, as table and picture."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+SCORES = {"rank1": ("rank-1", "#0072B2"), "mAP": ("mAP", "#D55E00")}  # told apart with every colour vision
+
+
+def summarize_runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One contender's runs in numbers.
+
+    Args:
+        runs: for each seed rank1, mAP in [0, 1] and seconds, or an error.
+
+    Returns:
+        For rank1 and mAP the values, their mean and sample standard deviation (None for fewer than two
+        values); mean seconds; errors.
+    """
+    good = [run for run in runs if "error" not in run]
+    summary: dict[str, Any] = {}
+    for score in SCORES:
+        values = [run[score] for run in good]
+        summary[score] = {
+            "values": values,
+            "mean": statistics.fmean(values) if values else None,
+            "std": statistics.stdev(values) if len(values) > 1 else None,
+        }
+    summary["seconds"] = statistics.fmean(run["seconds"] for run in good) if good else None
+    summary["errors"] = [run["error"] for run in runs if "error" in run]
+    return summary
+
+
+def format_comparison(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """A Markdown table in percent, one contender per line.
+
+    Args:
+        results: name to what summarize_runs gives.
+    """
+    titles = " | ".join(f"{title} (%)" for title, _ in SCORES.values())
+    lines = [f"| | {titles} | runs | s a run |", "|---|---|---|---|---|"]
+    for name, result in results.items():
+        cells = [_mean_and_std(result[score]) for score in SCORES]
+        runs = str(len(result["rank1"]["values"]))
+        if result["errors"]:
+            runs += f", {len(result['errors'])} diverged"
+        seconds = "–" if result["seconds"] is None else f"{result['seconds']:.0f}"
+        lines.append(f"| {name} | {' | '.join(cells)} | {runs} | {seconds} |")
+    return "\n".join(lines)
+
+
+def _mean_and_std(score: Mapping[str, Any]) -> str:
+    if score["mean"] is None:
+        return "–"
+    spread = "" if score["std"] is None else f" ± {100 * score['std']:.1f}"
+    return f"{100 * score['mean']:.1f}{spread}"
+
+
+def draw_comparison(
+    results: Mapping[str, Mapping[str, Any]], *, title: str, values: Sequence[str] | None = None
+) -> Figure:
+    """Mean and standard deviation of rank-1 and mAP, and every run as a small point.
+
+    Args:
+        results: name to what summarize_runs gives.
+        title: above the picture.
+        values: what to write on the axis where the contenders are values of one setting: then they are
+            joined by lines; None for contenders that have no order, drawn as rows.
+
+    Returns:
+        A figure known to no global state; `figure.savefig(path)` writes it.
+    """
+    if values is None:
+        figure = Figure(figsize=(8.0, 1.4 + 0.34 * len(results)), dpi=120, layout="constrained")
+        panel = figure.subplots()
+        _draw_rows(panel, results)
+    else:
+        figure = Figure(figsize=(6.5, 4.2), dpi=120, layout="constrained")
+        panel = figure.subplots()
+        _draw_lines(panel, results, values)
+    panel.set_title(title, loc="left", fontsize="medium")
+    panel.grid(alpha=0.3)
+    panel.legend(loc="best", frameon=False)
+    return figure
+
+
+def _draw_rows(panel: Axes, results: Mapping[str, Mapping[str, Any]]) -> None:
+    places = range(len(results))
+    for score, (label, color) in SCORES.items():
+        means, spreads = _percent(results, score)
+        panel.errorbar(means, places, xerr=spreads, fmt="o", color=color, capsize=3, label=label)
+        for place, result in zip(places, results.values(), strict=True):
+            points = [100 * value for value in result[score]["values"]]
+            panel.scatter(points, [place] * len(points), s=9, color=color, alpha=0.4, linewidths=0)
+    panel.set_yticks(places, list(results))
+    panel.set_ylim(len(results) - 0.5, -0.5)
+    panel.set_xlabel("percent; bars: ± one standard deviation over seeds")
+
+
+def _draw_lines(panel: Axes, results: Mapping[str, Mapping[str, Any]], values: Sequence[str]) -> None:
+    places = range(len(results))
+    for score, (label, color) in SCORES.items():
+        means, spreads = _percent(results, score)
+        panel.errorbar(places, means, yerr=spreads, fmt="o-", color=color, capsize=3, label=label)
+        for place, result in zip(places, results.values(), strict=True):
+            points = [100 * value for value in result[score]["values"]]
+            panel.scatter([place] * len(points), points, s=9, color=color, alpha=0.4, linewidths=0)
+    panel.set_xticks(places, list(values))
+    panel.set_ylabel("percent; bars: ± one standard deviation over seeds")
+
+
+def _percent(results: Mapping[str, Mapping[str, Any]], score: str) -> tuple[list[float], list[float]]:
+    """Means and standard deviations; NaN, which is not drawn, where every run diverged."""
+    chosen = [result[score] for result in results.values()]
+    means = [float("nan") if one["mean"] is None else 100 * one["mean"] for one in chosen]
+    return means, [100 * (one["std"] or 0.0) for one in chosen]

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+
+from reid_gl.config import build, default_config, load_config
+from reid_gl.config.build_losses import NONE_IF_NEGATIVE, NOT_THE_LOSSES_OWN
+from reid_gl.losses import LOSSES, GroupLoss, WeightedSum
+from reid_gl.records import ReidOutput
+
+
+def build_one(name: str, *words: str) -> WeightedSum:
+    config = load_config(None, ["LOSS.NAMES", f"[{name}]", "LOSS.WEIGHTS", "[2.0]", *words])
+    return build.build_losses(config, 6, 5)
+
+
+def own_settings(name: str) -> dict[str, Any]:
+    """Defaults of the class or function."""
+    parameters = inspect.signature(LOSSES[name].make).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind == inspect.Parameter.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_built_by_its_name(name: str) -> None:
+    losses = build_one(name)
+    (term,) = losses.terms
+    assert (term.name, term.weight) == (name, 2.0)
+    made = build.build_loss(default_config(), name, 6, 5)
+    assert type(term.loss) is type(made)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_section_holds_every_setting_of_its_loss_with_the_same_default(name: str) -> None:
+    section = default_config().LOSS[name.upper()]
+    settings = {key.lower(): value for key, value in section.items() if key not in NOT_THE_LOSSES_OWN}
+    expected = own_settings(name)
+    for key in NONE_IF_NEGATIVE.get(name, ()):
+        expected[key] = -1.0 if expected[key] is None else expected[key]
+    if name == "group":
+        expected["temperature"] = 70.0  # the authors' for person sets; the class has that of a small set
+    assert settings == expected
+
+
+def test_there_is_no_section_without_a_loss() -> None:
+    assert {key.lower() for key in default_config().LOSS} - {"names", "weights"} == set(LOSSES)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_only_losses_that_learn_have_a_rate_factor(name: str) -> None:
+    assert ("LR_FACTOR" in default_config().LOSS[name.upper()]) is LOSSES[name].learns
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].learns])
+def test_rate_factor_and_feature_arrive(name: str) -> None:
+    section = f"LOSS.{name.upper()}"
+    losses = build_one(name, f"{section}.LR_FACTOR", "7.0", f"{section}.FEATURE", "after_neck")
+    assert (losses.terms[0].lr_factor, losses.terms[0].feature) == (7.0, "after_neck")
+    assert build_one(name, f"{section}.FEATURE", "before_neck").terms[0].feature == "before_neck"
+
+
+def test_settings_arrive() -> None:
+    (term,) = build_one("group", "LOSS.GROUP.SIMILARITY", "cosine", "LOSS.GROUP.CLASS_SUBSET", "batch").terms
+    assert isinstance(term.loss, GroupLoss)
+    assert (term.loss.similarity, term.loss.class_subset, term.loss.negatives) == ("cosine", "batch", "clip")
+    assert term.loss.temperature == 70.0
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "text", "value"),
+    [
+        ("multi_similarity", "EPSILON", "-1.0", None),
+        ("multi_similarity", "EPSILON", "0.0", 0.0),
+        ("multi_similarity", "EPSILON", "0.2", 0.2),
+        ("ranked_list", "BALANCE", "-1.0", None),
+        ("ranked_list", "BALANCE", "0.0", 0.0),
+        ("ranked_list", "BALANCE", "0.5", 0.5),
+    ],
+)
+def test_a_negative_number_switches_off(name: str, key: str, text: str, value: float | None) -> None:
+    (term,) = build_one(name, f"LOSS.{name.upper()}.{key}", text).terms
+    assert getattr(term.loss, key.lower()) == value
+
+
+def test_the_defaults_of_existing_experiments() -> None:
+    losses = build.build_losses(load_config(), 6, 5)
+    assert [(t.name, t.weight, t.feature, t.lr_factor) for t in losses.terms] == [
+        ("group", 1.0, "before_neck", 1.0),
+        ("cross_entropy", 1.0, "before_neck", 1.0),
+    ]
+    assert not list(losses.parameters())
+
+
+def test_nothing_else_is_made() -> None:
+    """Losses that learn draw their first vectors from torch's random state."""
+    state = torch.get_rng_state()
+    build.build_losses(load_config(), 6, 5)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_all_losses_at_once() -> None:
+    words = ["LOSS.NAMES", f"[{', '.join(LOSSES)}]", "LOSS.WEIGHTS", f"[{', '.join(['0.5'] * len(LOSSES))}]"]
+    losses = build.build_losses(load_config(None, words), 6, 5)
+    generator = torch.Generator().manual_seed(0)
+    tensors = [torch.randn(12, width, generator=generator, requires_grad=True) for width in (5, 5, 6)]
+    total, values = losses(ReidOutput(*tensors), torch.arange(12) // 3, generator=generator)
+    assert list(values) == list(LOSSES)
+    assert all(value.isfinite() and value > 0 for value in values.values())
+    assert total.item() == pytest.approx(0.5 * sum(value.item() for value in values.values()), rel=1e-5)
+    total.backward()
+    for tensor in (*tensors, *losses.parameters()):
+        assert tensor.grad is not None
+        assert tensor.grad.isfinite().all()
+        assert tensor.grad.abs().max() > 0
+
+
+def test_mistakes() -> None:
+    with pytest.raises(ValueError, match="unknown loss 'tripplet'; the nearest one is 'triplet'"):
+        build_one("tripplet")
+    with pytest.raises(ValueError, match="needs one weight each"):
+        build.build_losses(load_config(None, ["LOSS.NAMES", "[group]"]), 6, 5)
+    with pytest.raises(ValueError, match="no name twice"):
+        build.build_losses(load_config(None, ["LOSS.NAMES", "[group, group]"]), 6, 5)
+    with pytest.raises(ValueError, match="unknown feature 'neck'"):
+        build_one("triplet", "LOSS.TRIPLET.FEATURE", "neck")
+    with pytest.raises(ValueError, match="the rate factor of center must be positive"):
+        build_one("center", "LOSS.CENTER.LR_FACTOR", "0.0")

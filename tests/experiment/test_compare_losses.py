@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reid_gl.experiment import compare_losses
+from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison, vary_setting
+from reid_gl.training.fit import Interrupted
+
+CE = parse_losses("ce")
+
+
+@pytest.fixture
+def small(words: list[str]) -> list[str]:
+    return [*words, "COMPARE.NUM_EPOCHS", "2"]
+
+
+def compare(
+    words: list[str], folder: Path, *contenders: Contender, num_seeds: int = 1, **more: Any
+) -> dict[str, Any]:
+    return run_comparison(None, words, contenders, num_seeds=num_seeds, folder=folder, **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "weights"),
+    [
+        ("ce", ["cross_entropy"], [1.0]),
+        ("ce+group", ["cross_entropy", "group"], [1.0, 1.0]),
+        ("ce+0.4*rll", ["cross_entropy", "ranked_list"], [1.0, 0.4]),
+        ("2*ms", ["multi_similarity"], [2.0]),
+        ("cosface", ["cosface"], [1.0]),
+    ],
+)
+def test_losses_are_read_with_their_weights(text: str, names: list[str], weights: list[float]) -> None:
+    contender = parse_losses(text)
+    assert contender.name == text
+    assert contender.overrides[::2] == ("LOSS.NAMES", "LOSS.WEIGHTS")
+    assert [json.loads(word) for word in contender.overrides[1::2]] == [names, weights]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ce+much*rll", r"cannot read 'much\*rll' in 'ce\+much\*rll'"),
+        ("ce+", r"a loss is missing in 'ce\+'"),
+    ],
+)
+def test_losses_that_cannot_be_read(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_losses(text)
+
+
+def test_values_of_a_setting_become_contenders() -> None:
+    contenders = vary_setting("LOSS.GROUP.NUM_STEPS", ["1", "3"], CE)
+    assert [one.name for one in contenders] == ["ce, LOSS.GROUP.NUM_STEPS 1", "ce, LOSS.GROUP.NUM_STEPS 3"]
+    assert contenders[1].overrides == (*CE.overrides, "LOSS.GROUP.NUM_STEPS", "3")
+    assert vary_setting("SEED", ["1"], None)[0].overrides == ("SEED", "1")
+
+
+def test_every_contender_is_trained_with_every_seed_and_nothing_twice(
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = parse_losses("ce+group")
+    folder = tmp_path / "compared"
+    first = compare(small, folder, CE, group, num_seeds=2)
+    assert list(first["results"]) == ["ce", "ce+group"]
+    assert first["num_epochs"] == 2
+    for result in first["results"].values():
+        assert len(result["rank1"]["values"]) == len(result["mAP"]["values"]) == 2
+        assert all(0 < value <= 1 for value in result["mAP"]["values"])
+    log = (folder / "ce+group" / "seed1" / "log.jsonl").read_text()
+    assert '"group"' in log
+    assert '"epoch": 2' in log
+    assert '"epoch": 3' not in log
+    assert json.loads((folder / "comparison.json").read_text()) == first
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(folder.rglob("*.ckpt"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(compare_losses, "run_training", fail)
+    assert compare(small, folder, CE, group, num_seeds=2) == first
+    assert list(compare(small, folder, group)["results"]) == ["ce+group"]
+
+
+def test_a_stopped_comparison_goes_on_where_it_was(small: list[str], tmp_path: Path) -> None:
+    straight = compare(small, tmp_path / "straight", CE, num_seeds=2)
+    steps = count(1)
+    with pytest.raises(Interrupted):
+        compare(small, tmp_path / "stopped", CE, num_seeds=2, stop_signal=lambda: 15 * (next(steps) == 15))
+    done = tmp_path / "stopped" / "ce" / "seed0" / "result.json"
+    assert done.exists()
+    assert not (tmp_path / "stopped" / "comparison.json").exists()
+    resumed = compare(small, tmp_path / "stopped", CE, num_seeds=2)
+    for score in ("rank1", "mAP"):
+        assert resumed["results"]["ce"][score] == straight["results"]["ce"][score]
+    assert json.loads((tmp_path / "stopped/ce/seed1/result.json").read_text())["was_resumed"]
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(small: list[str], tmp_path: Path) -> None:
+    expected = compare(small, tmp_path / "compared", CE)
+    done = tmp_path / "compared" / "ce" / "seed0"
+    (done / "result.json").unlink()
+    (done / "config.yml").write_text("half of a")
+    again = compare(small, tmp_path / "compared", CE)
+    assert again["results"]["ce"]["mAP"] == expected["results"]["ce"]["mAP"]
+
+
+def test_a_run_that_diverges_is_noted_and_the_others_go_on(small: list[str], tmp_path: Path) -> None:
+    contenders = vary_setting("SOLVER.BASE_LR", ["1e30", "1e-3"], CE)
+    results = compare(small, tmp_path / "compared", *contenders)["results"]
+    diverged, trained = results.values()
+    assert "epoch 1" in diverged["errors"][0]
+    assert diverged["rank1"]["mean"] is None
+    assert trained["rank1"]["mean"] is not None
+
+
+def test_a_folder_of_another_configuration_is_refused(small: list[str], tmp_path: Path) -> None:
+    compare(small, tmp_path / "compared", CE)
+    with pytest.raises(ValueError, match=r"started with another configuration .*INPUT|BASE_LR"):
+        compare([*small, "SOLVER.BASE_LR", "0.1"], tmp_path / "compared", CE)
+
+
+@pytest.mark.parametrize(
+    ("contenders", "num_seeds", "message"),
+    [
+        ([CE], 0, "expected at least one seed"),
+        ([], 1, "nothing to compare"),
+        ([CE, CE], 1, "contenders of different names, got 1 seeds and ce, ce"),
+        ([CE, parse_losses("tripplet")], 1, "unknown loss 'tripplet'; the nearest one is 'triplet'"),
+        (vary_setting("LOSS.GROUP.STEPS", ["1"], None), 1, "the nearest one is 'LOSS.GROUP.NUM_STEPS'"),
+        (vary_setting("LOSS.GROUP.NUM_STEPS", ["0"], None), 1, "at least one step, got 0"),
+    ],
+)
+def test_mistakes_come_to_light_before_anything_is_trained(
+    small: list[str], tmp_path: Path, contenders: list[Contender], num_seeds: int, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        compare(small, tmp_path / "compared", *contenders, num_seeds=num_seeds)
+    assert not (tmp_path / "compared").exists()

@@ -86,3 +86,24 @@ def test_only_plain_layers_are_replaced_and_names_stay() -> None:
     assert {
         name: torch.equal(value, before[name]) for name, value in net.state_dict().items()
     } == dict.fromkeys(before, True)
+
+
+@pytest.mark.parametrize("is_training", [True, False])
+@pytest.mark.parametrize("size", [(4, 2), (8, 1), (3, 2), (16, 2)])
+def test_maps_one_place_wide_are_right_under_bfloat16(size: tuple[int, int], is_training: bool) -> None:
+    """Plain torch 2.15 with AMX returns noise there."""
+    generator = torch.Generator().manual_seed(0)
+    layer = SmallMapConv2d(128, 256, 3, stride=2, padding=1, bias=False).requires_grad_(is_training)
+    maps = torch.randn(7, 128, *size, generator=generator).requires_grad_(is_training)
+    expected = layer(maps)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = layer(maps)
+    assert rough.dtype == torch.bfloat16
+    assert rough.shape == (7, 256, (size[0] + 1) // 2, 1)
+    assert (rough.float() - expected).abs().max() < 0.02 * expected.abs().max()
+    if is_training:
+        gradients = [
+            torch.autograd.grad(output.float().square().sum(), layer.weight)[0]
+            for output in (rough, expected)
+        ]
+        assert (gradients[0] - gradients[1]).abs().max() < 0.02 * gradients[1].abs().max()

@@ -1,7 +1,8 @@
 """LOSS: a section for every loss, named like it in upper case; its other keys are the loss's settings.
 
-Two keys are none of the loss's own. FEATURE is the embedding that it sees, before_neck or after_neck; the
-losses that replace the classifier see what the classifier sees. LR_FACTOR, of the losses that learn a
+Two keys are none of the loss's own. FEATURE is the embedding that it sees. Before the neck features are not
+negative, so that all cosines start near 1: losses on cosines see after_neck, where the BNNeck has centred
+them; those on Euclidean distances see before_neck, as in the strong baseline. LR_FACTOR, of the losses that learn a
 vector for each identity, times SOLVER.BASE_LR is the rate of those.
 """
 
@@ -38,19 +39,19 @@ def _add_group_and_classifiers(loss: CfgNode) -> None:
 
 def _add_pair_losses(loss: CfgNode) -> None:
     """Distances are Euclidean between unit vectors, similarities are cosines."""
-    loss.RANKED_LIST = _section()
+    loss.RANKED_LIST = _section("after_neck")
     loss.RANKED_LIST.ALPHA = 1.2  # distance from which negatives are left alone
     loss.RANKED_LIST.MARGIN = 0.4  # positives are left alone below ALPHA - MARGIN
     loss.RANKED_LIST.TEMPERATURE = 10.0  # how much harder negatives weigh more; 0: not at all
     loss.RANKED_LIST.POSITIVE_TEMPERATURE = 0.0  # the same of positives
     loss.RANKED_LIST.NEGATIVE_WEIGHT = 1.0  # of the negatives' part; that of the positives is 1
     loss.RANKED_LIST.BALANCE = -1.0  # 0 to 1: parts weigh 1 - BALANCE and BALANCE instead; -1: off
-    loss.MULTI_SIMILARITY = _section()
+    loss.MULTI_SIMILARITY = _section("after_neck")
     loss.MULTI_SIMILARITY.ALPHA = 2.0  # sharpness on positives
     loss.MULTI_SIMILARITY.BETA = 40.0  # sharpness on negatives
     loss.MULTI_SIMILARITY.BASE = 0.5  # similarity at which pairs balance
     loss.MULTI_SIMILARITY.EPSILON = 0.1  # similarity by which mining is slack; -1: all pairs, no mining
-    loss.BINOMIAL_DEVIANCE = _section()
+    loss.BINOMIAL_DEVIANCE = _section("after_neck")
     loss.BINOMIAL_DEVIANCE.ALPHA = 2.0  # slope on positives
     loss.BINOMIAL_DEVIANCE.BETA = 50.0  # slope on negatives
     loss.BINOMIAL_DEVIANCE.BASE = 0.5  # similarity at which a pair costs log 2
@@ -63,21 +64,21 @@ def _add_peers_pair_losses(loss: CfgNode) -> None:
     loss.TRIPLET.NORMALIZE = False  # distances between unit vectors
     loss.SOFT_TRIPLET = _section()
     loss.SOFT_TRIPLET.NORMALIZE = False  # distances between unit vectors
-    loss.CIRCLE = _section()
+    loss.CIRCLE = _section("after_neck")
     loss.CIRCLE.MARGIN = 0.25  # similarity
     loss.CIRCLE.SCALE = 128.0  # inverse temperature
-    loss.CONTRASTIVE = _section()
+    loss.CONTRASTIVE = _section("after_neck")
     loss.CONTRASTIVE.POSITIVE_SIMILARITY = 1.0  # positives below it count
     loss.CONTRASTIVE.NEGATIVE_SIMILARITY = 0.5  # negatives above it count
-    loss.LIFTED_STRUCTURE = _section()
+    loss.LIFTED_STRUCTURE = _section("after_neck")
     loss.LIFTED_STRUCTURE.MARGIN = 0.0  # added to the negatives' similarities
-    loss.SUPERVISED_CONTRASTIVE = _section()
+    loss.SUPERVISED_CONTRASTIVE = _section("after_neck")
     loss.SUPERVISED_CONTRASTIVE.TEMPERATURE = 0.1  # divides the similarities
 
 
 def _add_learned_vectors(loss: CfgNode) -> None:
     """Losses with a vector for each identity."""
-    loss.PROXY_ANCHOR = _section(lr_factor=100.0)  # as the authors
+    loss.PROXY_ANCHOR = _section("after_neck", lr_factor=100.0)  # as the authors
     loss.PROXY_ANCHOR.MARGIN = 0.1  # similarity
     loss.PROXY_ANCHOR.ALPHA = 32.0  # inverse temperature
     # a centre must keep up with features of about unit size though its identity is in few batches only

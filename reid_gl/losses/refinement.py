@@ -1,8 +1,9 @@
 """Refined beliefs in the true classes, in memory that does not grow with the number of steps.
 
 With C classes the beliefs of a batch are an N x C matrix, and the plain computation keeps several of them
-for each step. Here the classes are walked in blocks, and what a block needs is computed again when it is
-needed. Three facts make that cheap. X are the beliefs, W the similarities:
+for each step. Here one is kept, that before the first step; the classes are walked in blocks, and the later
+beliefs of a block are computed again when they are needed. Three facts make that cheap. X are the beliefs, W
+the similarities:
 
 - Anchors have one-hot beliefs, so they reach only the classes of the batch; in all other classes only the
   M rows that are no anchors take part. The classes of the batch are a block of their own.
@@ -15,7 +16,7 @@ needed. Three facts make that cheap. X are the beliefs, W the similarities:
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -59,49 +60,29 @@ def refined_cross_entropy(
     truth = F.one_hot(columns, len(classes)).to(similarities.dtype)  # (N, B)
     rows = similarities[free]  # (M, N)
     largest = block_numbers or BLOCK_NUMBERS.get(logits.device.type, BLOCK_NUMBERS["cuda"])
-    prior = _Prior(free, classes, columns[free, None], temperature, max(1, largest // max(1, len(free))))
+    places = _Places(free, classes, columns[free, None], max(1, largest // max(1, len(free))))
+    from_anchors = rows @ (truth * anchors[:, None])  # (M, B)
     losses: Tensor = _Refinement.apply(
-        rows[:, free], rows @ (truth * anchors[:, None]), logits, prior, num_steps
+        rows[:, free], from_anchors, logits, places, float(temperature), num_steps
     )
     return losses
 
 
-class _Prior:
-    """How logits become the beliefs before the first step, block by block.
+@dataclass(frozen=True)
+class _Places:
+    """Which of the logits matter how.
 
-    Args:
+    Attributes:
         free: (M,) rows that are no anchors.
         classes: (B,) classes of the batch, rising.
         columns: (M, 1) place of each row's class among those.
-        temperature: divides the logits.
         width: classes in a block.
     """
 
-    def __init__(
-        self, free: Tensor, classes: Tensor, columns: Tensor, temperature: float, width: int
-    ) -> None:
-        self.free, self.classes, self.columns = free, classes, columns
-        self.temperature, self._width = temperature, width
-        self._sorted: list[int] = classes.tolist()
-
-    def tempered(self, logits: Tensor, minus: Tensor) -> Tensor:
-        """(N, any) logits to (M, any) logits / temperature - minus, a copy."""
-        rows = logits.index_select(0, self.free).to(minus.dtype)
-        return torch.add(-minus, rows, alpha=1.0 / self.temperature)
-
-    def of_batch(self, logits: Tensor, log_sum: Tensor) -> Tensor:
-        """(M, B) beliefs in the classes of the batch."""
-        return self.tempered(logits.index_select(1, self.classes), log_sum).exp_()
-
-    def of_others(self, logits: Tensor, log_sum: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Classes and beliefs (M, width) of each block, 0 in the classes of the batch."""
-        for start in range(0, logits.shape[1], self._width):
-            block = slice(start, start + self._width)
-            beliefs = self.tempered(logits[:, block], log_sum).exp_()
-            first, last = (bisect.bisect_left(self._sorted, end) for end in (block.start, block.stop))
-            if first < last:
-                beliefs.index_fill_(1, self.classes[first:last] - start, 0.0)
-            yield block, beliefs
+    free: Tensor
+    classes: Tensor
+    columns: Tensor
+    width: int
 
 
 class _Dynamics:
@@ -139,15 +120,16 @@ class _Dynamics:
             states.append(states[-1] * ratios[-1])
         return states, ratios
 
-    def last_flow(self, states: Tensor, push: Tensor, factors: Tensor) -> Tensor:
+    def last_flow(self, states: Tensor, push: Tensor | None, factors: Tensor) -> Tensor:
         """Flow before the last step, but for the true classes' own part.
 
         Args:
             states: (M, any) beliefs before it.
-            push: (M, any) or (M, 1), what does not depend on them.
+            push: (M, any), what does not depend on them; None in classes that are not in the batch.
             factors: (M, 1) gradient of each row's loss.
         """
         pulled = factors * self.shares[-1]
+        push = factors * self.floors[-1] if push is None else push
         return torch.addmm(push, pulled + pulled.T, states).mul_(states)
 
     def back(
@@ -177,96 +159,124 @@ class _Refinement(torch.autograd.Function):
         weights: Tensor,
         from_anchors: Tensor,
         logits: Tensor,
-        prior: _Prior,
+        places: _Places,
+        temperature: float,
         num_steps: int,
     ) -> Tensor:
         """Similarities (M, M), support by anchors (M, B) and logits (N, C) to losses (M,)."""
-        log_sum, batch, blocks = _first_beliefs(weights, logits, prior)
-        dynamics, last = _Dynamics(), batch
+        gains, batch, blocks = _first_beliefs(logits, places, temperature, weights.dtype)
+        dynamics, last, others = _Dynamics(), batch, list(blocks)
         for step in range(num_steps):
             products = torch.zeros_like(weights, dtype=torch.float64)  # many small numbers are added up
-            for block in blocks:
+            for place, other in enumerate(others):
                 if step:
-                    block.mul_(torch.addmm(dynamics.floors[-1], dynamics.shares[-1], block))
-                products += block @ block.T
+                    ratio = torch.addmm(dynamics.floors[-1], dynamics.shares[-1], other)
+                    others[place] = other = ratio.mul_(other)
+                products += other @ other.T
             support = (weights * (products + last @ last.T)).sum(dim=1, keepdim=True)
             support += (from_anchors * last).sum(dim=1, keepdim=True)
             dynamics.append(weights, from_anchors, support.to(weights.dtype))
-            last = last * torch.addmm(dynamics.anchored[-1], dynamics.shares[-1], last)
-        ctx.save_for_backward(weights, logits, log_sum, batch, products)
-        ctx.prior, ctx.dynamics = prior, dynamics
-        gains = prior.tempered(logits.index_select(1, prior.classes), log_sum).gather(1, prior.columns)
-        for ratio in dynamics.forth(batch, dynamics.anchored)[1]:
-            gains += ratio.gather(1, prior.columns).log()
+            ratio = torch.addmm(dynamics.anchored[-1], dynamics.shares[-1], last)
+            last = last * ratio
+            gains = gains + ratio.gather(1, places.columns).log()
+        ctx.save_for_backward(weights, batch, products, *blocks)
+        ctx.places, ctx.dynamics, ctx.temperature = places, dynamics, temperature
+        ctx.shape, ctx.dtype = logits.shape, logits.dtype
         return -gains.squeeze(1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         """Gradient (M,) of the losses to those of similarities, support by anchors, and logits."""
-        weights, logits, log_sum, batch, products = ctx.saved_tensors
-        prior, dynamics = ctx.prior, ctx.dynamics
-        factors = gradient[:, None] / prior.temperature  # all that follows is linear in it
+        weights, batch, products, *blocks = ctx.saved_tensors
+        places, dynamics = ctx.places, ctx.dynamics
+        factors = gradient[:, None] / ctx.temperature  # all that follows is linear in it
         last = len(dynamics.shares) - 1
         states, ratios = dynamics.forth(batch, dynamics.anchored)
-        hits = torch.zeros_like(batch).scatter_(1, prior.columns, factors)
+        hits = torch.zeros_like(batch).scatter_(1, places.columns, factors)
         pulls = hits / ratios[last]
         push = factors * dynamics.anchored[last] - dynamics.shares[last].T @ pulls
         flow = dynamics.last_flow(states[last], push, factors) - hits
         quotient, products = factors * states[last] - pulls, factors * products
-        push = factors * dynamics.floors[last]
         by_weights, by_anchors = torch.zeros_like(weights), torch.zeros_like(batch)
         flows: list[Tensor] = []  # of the other classes, block by block
         total = -factors
         for step in reversed(range(last + 1)):
             if step < last:
                 quotient, flow = dynamics.back(step, flow, states, ratios, total)
-                flows, products = _back_in_blocks(ctx, step, flows, total, push, factors)
+                products = _back_in_blocks(dynamics, step, blocks, flows, total, factors)
             by_step = (quotient @ states[step].T + products).to(weights.dtype) / dynamics.divisors[step]
             total = (weights * by_step).sum(dim=0)[:, None]
             by_weights += by_step
             by_anchors += quotient / dynamics.divisors[step]
-        by_logits = log_sum.new_zeros(logits.shape)
+        by_logits = weights.new_zeros(ctx.shape)
         flows.reverse()
-        for block, beliefs in prior.of_others(logits, log_sum):
-            other = flows.pop() if flows else dynamics.last_flow(beliefs, push, factors)
-            by_logits[:, block].index_copy_(0, prior.free, other.addcmul_(beliefs, total, value=-1.0))
-        by_logits[prior.free[:, None], prior.classes] = flow - batch * total
-        by_weights, by_anchors = by_weights * prior.temperature, by_anchors * prior.temperature
-        return by_weights, by_anchors, by_logits.to(logits.dtype), None, None
+        for place, beliefs in enumerate(blocks):
+            other = flows.pop() if flows else dynamics.last_flow(beliefs, None, factors)
+            other.addcmul_(beliefs, total, value=-1.0)
+            by_logits[:, place * places.width :][:, : places.width].index_copy_(0, places.free, other)
+        by_logits[places.free[:, None], places.classes] = flow - batch * total
+        by_weights, by_anchors = by_weights * ctx.temperature, by_anchors * ctx.temperature
+        return by_weights, by_anchors, by_logits.to(ctx.dtype), None, None, None
 
 
 def _back_in_blocks(
-    ctx: Any,  # noqa: ANN401
+    dynamics: _Dynamics,
     step: int,
+    blocks: list[Tensor],
     flows: list[Tensor],
     total: Tensor,
-    push: Tensor,
     factors: Tensor,
-) -> tuple[list[Tensor], Tensor]:
-    """One step back in all classes that are not in the batch: flows before it, and quotients times beliefs.
+) -> Tensor:
+    """One step back in all classes that are not in the batch.
 
-    Without flows after it the step is the last but one.
+    Args:
+        dynamics: the steps.
+        step: which one.
+        blocks: (M, width) beliefs before the first step.
+        flows: of each block after the step, replaced by those before it; empty for the last step but one.
+        total: (M, 1), what normalisation takes away from the flows.
+        factors: (M, 1) gradient of each row's loss.
+
+    Returns:
+        (M, M) quotients times beliefs, summed over the classes.
     """
-    weights, logits, log_sum, _, _ = ctx.saved_tensors
-    dynamics, last = ctx.dynamics, len(ctx.dynamics.shares) - 1
-    products = torch.zeros_like(weights, dtype=torch.float64)
-    for place, (_, beliefs) in enumerate(ctx.prior.of_others(logits, log_sum)):
+    last = len(dynamics.shares) - 1
+    products = factors.new_zeros((len(factors), len(factors)), dtype=torch.float64)
+    for place, beliefs in enumerate(blocks):
         states, ratios = dynamics.forth(beliefs, dynamics.floors[: step + 1])
         if step == last - 1:
-            flows.append(dynamics.last_flow(states[last], push, factors))
+            flows.append(dynamics.last_flow(states[last], None, factors))
         quotient, flows[place] = dynamics.back(step, flows[place], states, ratios, total)
         products += quotient @ states[step].T
-    return flows, products
+    return products
 
 
-def _first_beliefs(weights: Tensor, logits: Tensor, prior: _Prior) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Normaliser (M, 1), beliefs (M, B) in the classes of the batch, and (M, width) blocks of the others."""
-    top = prior.tempered(logits.amax(dim=1, keepdim=True), weights.new_zeros(1))
-    batch = prior.of_batch(logits, top)
-    total, blocks = batch.sum(dim=1, keepdim=True).double(), []
-    for _, block in prior.of_others(logits, top):
+def _first_beliefs(
+    logits: Tensor, places: _Places, temperature: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Before any step.
+
+    Returns:
+        Logarithm of the belief in the true class (M, 1), beliefs in the classes of the batch (M, B), and in
+        all classes by blocks (M, width), 0 in those of the batch.
+    """
+
+    def tempered(part: Tensor, minus: Tensor) -> Tensor:
+        return torch.add(-minus, part.index_select(0, places.free).to(dtype), alpha=1.0 / temperature)
+
+    top = tempered(logits.amax(dim=1, keepdim=True), logits.new_zeros(1, dtype=dtype))
+    batch = tempered(logits.index_select(1, places.classes), top)
+    gains = batch.gather(1, places.columns)
+    total, blocks = torch.zeros_like(top, dtype=torch.float64), []
+    in_batch = places.classes.tolist()
+    for start in range(0, logits.shape[1], places.width):
+        block = tempered(logits[:, start : start + places.width], top).exp_()
         total += block.sum(dim=1, keepdim=True)
+        first, last = (bisect.bisect_left(in_batch, end) for end in (start, start + places.width))
+        if first < last:
+            block.index_fill_(1, places.classes[first:last] - start, 0.0)
         blocks.append(block)
-    scale = total.to(top.dtype)
-    return top + total.log().to(top.dtype), batch / scale, [block.div_(scale) for block in blocks]
+    for block in (batch.exp_(), *blocks):
+        block.div_(total.to(dtype))
+    return gains - total.log().to(dtype), batch, blocks

@@ -2,8 +2,8 @@
 
 Two keys are none of the loss's own. FEATURE is the embedding that it sees. Before the neck features are not
 negative, so that all cosines start near 1: losses on cosines see after_neck, where the BNNeck has centred
-them; those on Euclidean distances see before_neck, as in the strong baseline. LR_FACTOR, of the losses that learn a
-vector for each identity, times SOLVER.BASE_LR is the rate of those.
+them; those on Euclidean distances see before_neck, as in the strong baseline. LR_FACTOR, of the losses that
+learn a vector for each identity, times SOLVER.BASE_LR is the rate of those.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="NAME",
-        help="losses as LOSS.NAMES calls them: multi_similarity triplet",
+        help="names as in LOSS.NAMES, or ms, rll: multi_similarity triplet",
     )
     parser.add_argument(
         "--output", default="pair_weights.png", metavar="FILE", help="picture, .png, .pdf or .svg"

@@ -19,13 +19,13 @@ from reid_gl.config.build_losses import build_losses
 from reid_gl.config.load import dump_config
 from reid_gl.experiment.test import run_test
 from reid_gl.experiment.train import run_training
+from reid_gl.losses import SHORT_NAMES
 from reid_gl.report.comparison import draw_comparison, summarize_runs
 from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, open_run_folder, write_text
 from reid_gl.training.step import NonFiniteError
 
 logger = logging.getLogger(__name__)
 
-SHORT_NAMES = {"ce": "cross_entropy", "ms": "multi_similarity", "rll": "ranked_list"}
 RESULT_FILE = "result.json"
 COMPARISON_FILE = "comparison.json"
 PICTURE_FILE = "comparison.png"

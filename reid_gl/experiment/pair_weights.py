@@ -17,6 +17,7 @@ from reid_gl.config import build
 from reid_gl.data.loaders import make_label_map
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.inference.extract import extract_features
+from reid_gl.losses import SHORT_NAMES
 from reid_gl.losses.pair_weights import pair_weights
 from reid_gl.losses.pairs import pair_masks, pair_similarity
 from reid_gl.models import load_net
@@ -39,7 +40,7 @@ def run_pair_weights(config: CfgNode, names: Sequence[str], path: str | Path) ->
 
     Args:
         config: the experiment; losses take their settings from LOSS.
-        names: losses as LOSS.NAMES would call them; one given twice counts once.
+        names: losses as LOSS.NAMES would call them, or ce, ms, rll; one given twice counts once.
         path: picture to write, .png, .pdf or .svg, in one step; folders are made.
 
     Returns:
@@ -56,7 +57,7 @@ def run_pair_weights(config: CfgNode, names: Sequence[str], path: str | Path) ->
     path = _prepare_output(Path(path))
     embeddings, labels = trained_batch(config) if config.MODEL.WEIGHTS else made_up_batch(config)
     sizes = (int(labels.max()) + 1, embeddings.shape[1])
-    losses = {name: build.build_loss(config, name, *sizes) for name in names}
+    losses = {name: build.build_loss(config, SHORT_NAMES.get(name, name), *sizes) for name in names}
     weights = {name: pair_weights(loss, embeddings, labels) for name, loss in losses.items()}
     figure = draw_pair_weights(weights, pair_similarity(embeddings, labels), labels)
     partial = path.with_name(f".{path.name}.partial")

@@ -61,6 +61,9 @@ LOSSES = {
 }
 """What make_loss and LOSS.NAMES know."""
 
+SHORT_NAMES = {"ce": "cross_entropy", "ms": "multi_similarity", "rll": "ranked_list"}
+"""What commands also take."""
+
 
 def make_loss(name: str, *, num_classes: int, num_features: int, **settings: object) -> nn.Module:
     """A loss by its name.

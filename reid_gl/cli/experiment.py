@@ -43,7 +43,6 @@ def split_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def prepare_torch(seed: int) -> None:
     """Process-wide settings, which no other part of the package touches."""
     torch.manual_seed(seed)
-    torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import torch
 
@@ -21,11 +22,20 @@ from reid_gl.experiment.test import run_test
 from reid_gl.experiment.train import run_training
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.report.comparison import draw_comparison, summarize_runs
-from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, open_run_folder, write_text
+from reid_gl.training.run_folder import (
+    CONFIG_FILE,
+    MODEL_FILE,
+    TRAINING_FILE,
+    describe_changes,
+    describe_environment,
+    write_text,
+)
 from reid_gl.training.step import NonFiniteError
 
 logger = logging.getLogger(__name__)
 
+OWN_KEYS = ("SEED", "OUTPUT_DIR", "SOLVER.NUM_EPOCHS", "SOLVER.CHECKPOINT_EVERY", "COMPARE.NUM_EPOCHS")
+MAY_CHANGE = ("NUM_WORKERS:", "DEVICE:")  # of the machine; other pictures are another comparison
 RESULT_FILE = "result.json"
 COMPARISON_FILE = "comparison.json"
 PICTURE_FILE = "comparison.png"
@@ -68,10 +78,16 @@ def parse_losses(text: str) -> Contender:
 
 
 def vary_setting(key: str, values: Sequence[str], losses: Contender | None) -> list[Contender]:
-    """A contender for each value of a configuration key, with the configuration's own losses or others."""
+    """A contender for each value of a configuration key, with the configuration's own losses or others.
+
+    Raises:
+        ValueError: a key that every comparison sets itself.
+    """
+    if key in OWN_KEYS:
+        raise ValueError(f"{key} cannot be varied: a comparison sets it for every run")
     given = losses.overrides if losses else ()
-    prefix = f"{losses.name}, " if losses else ""
-    return [Contender(f"{prefix}{key} {value}", (*given, key, value), value) for value in values]
+    prefix = f"{losses.name}," if losses else ""
+    return [Contender(f"{prefix}{key}={value}", (*given, key, value), value) for value in values]
 
 
 def run_comparison(
@@ -105,21 +121,20 @@ def run_comparison(
             comparison of another configuration.
         Interrupted: stopped by a signal; the same call goes on.
     """
-    if num_seeds < 1 or not contenders or len({one.name for one in contenders}) < len(contenders):
-        raise ValueError(
-            f"expected at least one seed and contenders of different names, got {num_seeds} seeds and "
-            f"{', '.join(one.name for one in contenders) or 'nothing to compare'}"
-        )
+    if num_seeds < 1 or not contenders:
+        raise ValueError(f"expected losses or values and a seed, got {len(contenders)} and {num_seeds} seeds")
+    if len({one.name for one in contenders}) < len(contenders):
+        raise ValueError(f"something is given twice: {' '.join(one.name for one in contenders)}")
     base = load_config(config_file, overrides)
     num_epochs = build_comparison_epochs(base)
     every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), "SOLVER.CHECKPOINT_EVERY", "1"]
     for contender in contenders:  # mistakes come to light before the first run, not after an hour
         build_losses(load_config(config_file, [*every, *contender.overrides]), 2, 2)
-    open_run_folder(folder, config_text=dump_config(base), resume=(folder / "config.yml").exists())
+    _open_folder(folder, dump_config(base))
     plan = [(contender, seed) for seed in range(num_seeds) for contender in contenders]
     runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender in contenders}
     for number, (contender, seed) in enumerate(plan):
-        place = folder / contender.name.replace(" ", "_").replace("/", "_") / f"seed{seed}"
+        place = folder / quote(contender.name, safe="+*,=") / f"seed{seed}"
         words = [*every, *contender.overrides, "SEED", str(seed), "OUTPUT_DIR", str(place)]
         left = _estimate(runs, len(plan) - number)
         logger.info("run %d of %d%s: %s, seed %d", number + 1, len(plan), left, contender.name, seed)
@@ -134,12 +149,29 @@ def run_comparison(
     return summary
 
 
+def _open_folder(folder: Path, config_text: str) -> None:
+    """Make the folder, or see that it holds a comparison of the same configuration."""
+    config_file = folder / CONFIG_FILE
+    if config_file.is_file():
+        old = config_file.read_text(encoding="utf-8")
+        if changed := describe_changes(old, config_text, may_change=MAY_CHANGE):
+            raise ValueError(
+                f"{folder} holds a comparison of another configuration (now {changed}): choose another "
+                "folder with --output"
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "environment.json", json.dumps(describe_environment(), indent=2) + "\n")
+    write_text(config_file, config_text)
+
+
 def _run(
     config_file: str | Path | None, words: list[str], place: Path, seed: int, stop_signal: Callable[[], int]
 ) -> dict[str, Any]:
     """One training and test, gone on with if it was stopped, or what came of it if it is done."""
     done = place / RESULT_FILE
     if done.is_file():
+        _drop_weights(place)
         result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
         return result
     resume = (place / TRAINING_FILE).is_file()
@@ -157,9 +189,14 @@ def _run(
         result = {"error": str(error)}
     result |= {"seconds": round(time.perf_counter() - start, 1), "was_resumed": resume}
     write_text(done, json.dumps(result, indent=2) + "\n")
-    for name in (MODEL_FILE, TRAINING_FILE):  # a hundred runs would fill a disk
-        (place / name).unlink(missing_ok=True)
+    _drop_weights(place)
     return result
+
+
+def _drop_weights(place: Path) -> None:
+    """A hundred runs would fill a disk."""
+    for name in (MODEL_FILE, TRAINING_FILE):
+        (place / name).unlink(missing_ok=True)
 
 
 def _estimate(runs: dict[str, list[dict[str, Any]]], num_left: int) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from reid_gl.losses.pairs import check_batch
 
 
 def center_loss(embeddings: Tensor, labels: Tensor, *, centers: Tensor) -> Tensor:
     """Half the mean squared Euclidean distance between embeddings and the centres of their identities.
 
-    Defined for every batch; it is 0, and so is its gradient, where each embedding lies on its centre.
+    It is 0, and so is its gradient, where each embedding lies on its centre.
 
     Args:
         embeddings: (N, D), not normalised: the loss grows with the square of their scale.
@@ -27,18 +30,14 @@ def center_loss(embeddings: Tensor, labels: Tensor, *, centers: Tensor) -> Tenso
         section 3.2; a mean over the batch instead of a sum, and centres that follow the gradient of this
         loss instead of an update of their own, which divides by how often an identity is in the batch.
     """
-    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
-        raise ValueError(
-            f"expected embeddings (N, D) and labels (N,), got {tuple(embeddings.shape)} and "
-            f"{tuple(labels.shape)}"
-        )
+    check_batch(embeddings, labels)
     if embeddings.shape[1] != centers.shape[1]:
         raise ValueError(
             f"centres of {centers.shape[1]} numbers need embeddings (N, {centers.shape[1]}), "
             f"got {tuple(embeddings.shape)}"
         )
     wide = torch.promote_types(torch.promote_types(embeddings.dtype, centers.dtype), torch.float32)
-    differences = embeddings.to(wide) - centers[labels].to(wide)  # (N, D)
+    differences = embeddings.to(wide) - F.embedding(labels, centers).to(wide)  # (N, D)
     return 0.5 * differences.square().sum(dim=1).mean()
 
 

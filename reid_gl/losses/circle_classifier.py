@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reid_gl.losses.pairs import check_batch
 from reid_gl.similarity import unit_rows
 
 
@@ -94,11 +95,7 @@ def _check_settings(margin: float, scale: float) -> None:
 
 
 def _check_shapes(embeddings: Tensor, labels: Tensor, weight: Tensor) -> None:
-    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
-        raise ValueError(
-            f"expected embeddings (N, D) and labels (N,), got {tuple(embeddings.shape)} and "
-            f"{tuple(labels.shape)}"
-        )
+    check_batch(embeddings, labels)
     if embeddings.shape[1] != weight.shape[1]:
         raise ValueError(
             f"class directions of {weight.shape[1]} numbers need embeddings (N, {weight.shape[1]}), "

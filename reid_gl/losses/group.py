@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Collection
 
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reid_gl.losses.anchors import ANCHOR_CHOICES, choose_anchors
+from reid_gl.losses.pairs import check_batch
 from reid_gl.losses.refinement import refined_cross_entropy
 from reid_gl.similarity import cosine_similarity, pearson_similarity
 
@@ -80,6 +82,35 @@ def group_loss(
         >>> round(float(loss.exp() ** 2), 4)
         3.0
     """
+    losses = _losses_of_free_rows(
+        embeddings,
+        labels,
+        logits=logits,
+        anchors=anchors,
+        num_steps=num_steps,
+        temperature=temperature,
+        similarity=similarity,
+        negatives=negatives,
+        self_similarity=self_similarity,
+        class_subset=class_subset,
+    )
+    return losses.sum() / max(1, len(losses))
+
+
+def _losses_of_free_rows(
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    logits: Tensor,
+    anchors: Tensor,
+    num_steps: int,
+    temperature: float,
+    similarity: str,
+    negatives: str,
+    self_similarity: bool,
+    class_subset: str,
+) -> Tensor:
+    """(M,) nats of the rows that are no anchors; arguments as of group_loss."""
     _check_shapes(embeddings, labels, logits, anchors)
     _check_settings(num_steps, temperature, similarity, negatives, class_subset)
     if class_subset == "batch":
@@ -93,10 +124,9 @@ def group_loss(
         weights = F.relu(weights)  # unlike clamp_min, no gradient where it is exactly 0
         if not self_similarity:
             weights = weights * (1.0 - torch.eye(len(labels), device=labels.device, dtype=wide))
-        losses = refined_cross_entropy(
+        return refined_cross_entropy(
             weights, logits, labels, anchors, num_steps=num_steps, temperature=temperature
         )
-        return losses.sum() / max(1, len(losses))
 
 
 class GroupLoss(nn.Module):
@@ -156,14 +186,7 @@ class GroupLoss(nn.Module):
             anchors = choose_anchors(
                 labels, self.anchors_per_class, choice=self.anchor_choice, generator=generator
             )
-        if not self._has_warned and bool(anchors.all()):
-            self._has_warned = True
-            logger.warning(
-                "every picture of the batch is an anchor, so Group Loss is 0: anchors_per_class (%d) must be "
-                "smaller than the number of pictures of a class in the batch",
-                self.anchors_per_class,
-            )
-        return group_loss(
+        losses = _losses_of_free_rows(
             embeddings,
             labels,
             logits=logits,
@@ -175,25 +198,26 @@ class GroupLoss(nn.Module):
             self_similarity=self.self_similarity,
             class_subset=self.class_subset,
         )
+        if not self._has_warned and len(losses) == 0:
+            self._has_warned = True
+            logger.warning(
+                "every picture of the batch is an anchor, so Group Loss is 0: anchors_per_class (%d) must be "
+                "smaller than the number of pictures of a class in the batch",
+                self.anchors_per_class,
+            )
+        return losses.sum() / max(1, len(losses))
 
 
 def _check_shapes(embeddings: Tensor, labels: Tensor, logits: Tensor, anchors: Tensor) -> None:
+    check_batch(embeddings, labels)
     num_rows = len(labels)
-    expected = {"embeddings": (embeddings, 2), "logits": (logits, 2), "anchors": (anchors, 1)}
-    for name, (tensor, axes) in expected.items():
+    for name, tensor, axes in (("logits", logits, 2), ("anchors", anchors, 1)):
         if tensor.ndim != axes or len(tensor) != num_rows:
             raise ValueError(
                 f"{name} must have {axes} axes and {num_rows} rows like labels, got {tuple(tensor.shape)}"
             )
     if anchors.dtype != torch.bool:
         raise ValueError(f"anchors must be bool, got {anchors.dtype}")
-    if num_rows:
-        smallest, largest = torch.stack(labels.aminmax()).tolist()
-        if smallest < 0 or largest >= logits.shape[1]:
-            raise ValueError(
-                f"labels must lie in [0, {logits.shape[1]}) like the columns of logits, got {smallest} to "
-                f"{largest}"
-            )
 
 
 def _check_settings(
@@ -201,8 +225,8 @@ def _check_settings(
 ) -> None:
     if num_steps < 1:
         raise ValueError(f"Group Loss needs at least one step, got {num_steps}")
-    if temperature <= 0:
-        raise ValueError(f"the temperature must be positive, got {temperature}")
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"the temperature must be a positive number, got {temperature}")
     _check_choice("similarity", similarity, SIMILARITIES)
     _check_choice("treatment of negatives", negatives, NEGATIVES)
     _check_choice("class subset", class_subset, CLASS_SUBSETS)

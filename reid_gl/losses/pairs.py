@@ -1,4 +1,4 @@
-"""What every loss on pairs of a batch starts from."""
+"""What every loss on a batch starts from: its shape, its similarities, its pairs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,23 @@ import torch
 from torch import Tensor
 
 from reid_gl.similarity import cosine_similarity
+
+
+def check_batch(embeddings: Tensor, labels: Tensor) -> None:
+    """Whether these are embeddings (N, D) and labels (N,) int64 of at least one picture and one feature.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
+        raise ValueError(
+            f"expected embeddings (N, D) and labels (N,), got {tuple(embeddings.shape)} and "
+            f"{tuple(labels.shape)}"
+        )
+    if embeddings.numel() == 0:
+        raise ValueError(f"a batch needs a picture and a feature, got embeddings {tuple(embeddings.shape)}")
+    if labels.dtype != torch.int64:
+        raise ValueError(f"labels must be int64, got {labels.dtype}")
 
 
 def pair_similarity(embeddings: Tensor, labels: Tensor) -> Tensor:
@@ -19,13 +36,9 @@ def pair_similarity(embeddings: Tensor, labels: Tensor) -> Tensor:
         (N, N) in [-1, 1].
 
     Raises:
-        ValueError: shapes disagree.
+        ValueError: see check_batch.
     """
-    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
-        raise ValueError(
-            f"expected embeddings (N, D) and labels (N,), got {tuple(embeddings.shape)} and "
-            f"{tuple(labels.shape)}"
-        )
+    check_batch(embeddings, labels)
     with torch.autocast(embeddings.device.type, enabled=False):
         return cosine_similarity(embeddings.to(torch.promote_types(embeddings.dtype, torch.float32)))
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reid_gl.losses.pairs import distance_from_cosine
+from reid_gl.losses.pairs import check_batch, distance_from_cosine
 from reid_gl.similarity import unit_rows
 
 READS_WIDTH = ("DistanceWeightedMiner",)
@@ -52,12 +52,13 @@ class PeerLoss(nn.Module):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Scalar loss of embeddings (N, D) and labels (N,); the other arguments are not used."""
-        if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
-            raise ValueError(
-                f"expected embeddings (N, D) and labels (N,), got {tuple(embeddings.shape)} and "
-                f"{tuple(labels.shape)}"
-            )
+        check_batch(embeddings, labels)
         learned = next(self.loss.parameters(), None)
+        if learned is not None and learned.ndim == 2 and embeddings.shape[1] not in learned.shape:
+            raise ValueError(
+                f"the loss has learned vectors {tuple(learned.shape)}, which do not fit embeddings "
+                f"{tuple(embeddings.shape)}"
+            )
         # the library would turn its parameters into the embeddings' format, behind the optimiser's back
         dtype = learned.dtype if learned is not None else torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):

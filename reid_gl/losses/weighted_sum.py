@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ class WeightedSum(nn.Module):
         for term in terms:
             if term.feature not in FEATURES:
                 raise ValueError(f"unknown feature {term.feature!r}: expected one of {', '.join(FEATURES)}")
+            if not 0 <= term.weight < math.inf:
+                raise ValueError(f"the weight of {term.name} must be at least 0, got {term.weight}")
             if not term.lr_factor > 0:
                 raise ValueError(f"the rate factor of {term.name} must be positive, got {term.lr_factor}")
         self.terms = tuple(terms)

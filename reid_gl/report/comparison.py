@@ -20,7 +20,7 @@ def summarize_runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Returns:
         For rank1 and mAP the values, their mean and sample standard deviation (None for fewer than two
-        values); mean seconds; errors.
+        values); mean seconds of the runs that were not resumed; errors.
     """
     good = [run for run in runs if "error" not in run]
     summary: dict[str, Any] = {}
@@ -31,7 +31,8 @@ def summarize_runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "mean": statistics.fmean(values) if values else None,
             "std": statistics.stdev(values) if len(values) > 1 else None,
         }
-    summary["seconds"] = statistics.fmean(run["seconds"] for run in good) if good else None
+    timed = [run["seconds"] for run in good if not run["was_resumed"]]
+    summary["seconds"] = statistics.fmean(timed) if timed else None
     summary["errors"] = [run["error"] for run in runs if "error" in run]
     return summary
 

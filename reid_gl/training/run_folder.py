@@ -74,17 +74,27 @@ def write_text(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _check_same_config(old: str, new: str, folder: Path) -> None:
+def describe_changes(old: str, new: str, *, may_change: tuple[str, ...] = MAY_CHANGE) -> str:
+    """The first keys in which a new configuration differs from an old one; "" if they are the same.
+
+    Args:
+        old: YAML.
+        new: YAML.
+        may_change: beginnings of lines that do not count.
+    """
     before, after = (
-        [line for line in text.splitlines() if not line.strip().startswith(MAY_CHANGE)] for text in (old, new)
+        [line for line in text.splitlines() if not line.strip().startswith(may_change)] for text in (old, new)
     )
-    if before == after:
-        return
     changed = [line.strip() for line in after if line not in before] or ["fewer keys"]
-    raise ValueError(
-        f"the run in {folder} was started with another configuration (now {'; '.join(changed[:3])}): "
-        "resume it with the same one, or start a new OUTPUT_DIR"
-    )
+    return "" if before == after else "; ".join(changed[:3])
+
+
+def _check_same_config(old: str, new: str, folder: Path) -> None:
+    if changed := describe_changes(old, new):
+        raise ValueError(
+            f"the run in {folder} was started with another configuration (now {changed}): resume it with the "
+            "same one, or start a new OUTPUT_DIR"
+        )
 
 
 def _version(package: str) -> str:

@@ -24,7 +24,7 @@ def test_overrides_after_the_values_are_told_apart() -> None:
     assert overrides == ["DATA.ROOT", "x", "SEED", "1"]
 
 
-@pytest.mark.parametrize(("losses", "vary"), [([], ["SEED"]), (["ce", "ms"], ["SEED", "1"])])
+@pytest.mark.parametrize(("losses", "vary"), [([], ["SEED"]), (["ce", "ms"], ["INPUT.PAD", "1"])])
 def test_what_cannot_be_varied(losses: list[str], vary: list[str]) -> None:
     with pytest.raises(ValueError, match="--vary needs a KEY and at least one VALUE"):
         read_contenders(losses, vary)

@@ -56,9 +56,21 @@ def test_losses_that_cannot_be_read(text: str, message: str) -> None:
 
 def test_values_of_a_setting_become_contenders() -> None:
     contenders = vary_setting("LOSS.GROUP.NUM_STEPS", ["1", "3"], CE)
-    assert [one.name for one in contenders] == ["ce, LOSS.GROUP.NUM_STEPS 1", "ce, LOSS.GROUP.NUM_STEPS 3"]
+    assert [one.name for one in contenders] == ["ce,LOSS.GROUP.NUM_STEPS=1", "ce,LOSS.GROUP.NUM_STEPS=3"]
     assert contenders[1].overrides == (*CE.overrides, "LOSS.GROUP.NUM_STEPS", "3")
-    assert vary_setting("SEED", ["1"], None)[0].overrides == ("SEED", "1")
+    assert vary_setting("INPUT.PAD", ["1"], None)[0].overrides == ("INPUT.PAD", "1")
+
+
+@pytest.mark.parametrize("key", ["SEED", "COMPARE.NUM_EPOCHS", "SOLVER.NUM_EPOCHS"])
+def test_what_a_comparison_sets_itself_cannot_be_varied(key: str) -> None:
+    with pytest.raises(ValueError, match=f"{key} cannot be varied"):
+        vary_setting(key, ["1"], None)
+
+
+def test_names_that_look_alike_have_folders_of_their_own(small: list[str], tmp_path: Path) -> None:
+    contenders = [Contender(name, CE.overrides) for name in ("a/b", "a_b", "a b")]
+    compare([*small, "COMPARE.NUM_EPOCHS", "1"], tmp_path / "compared", *contenders)
+    assert len(list((tmp_path / "compared").glob("*/seed0/result.json"))) == 3
 
 
 def test_every_contender_is_trained_with_every_seed_and_nothing_twice(
@@ -122,16 +134,19 @@ def test_a_run_that_diverges_is_noted_and_the_others_go_on(small: list[str], tmp
 
 def test_a_folder_of_another_configuration_is_refused(small: list[str], tmp_path: Path) -> None:
     compare(small, tmp_path / "compared", CE)
-    with pytest.raises(ValueError, match=r"started with another configuration .*INPUT|BASE_LR"):
-        compare([*small, "SOLVER.BASE_LR", "0.1"], tmp_path / "compared", CE)
+    for change in (["SOLVER.BASE_LR", "0.1"], ["DATA.ROOT", "elsewhere"]):
+        with pytest.raises(
+            ValueError, match=r"comparison of another configuration .*BASE_LR: 0.1|ROOT: else"
+        ):
+            compare([*small, *change], tmp_path / "compared", CE)
 
 
 @pytest.mark.parametrize(
     ("contenders", "num_seeds", "message"),
     [
-        ([CE], 0, "expected at least one seed"),
-        ([], 1, "nothing to compare"),
-        ([CE, CE], 1, "contenders of different names, got 1 seeds and ce, ce"),
+        ([CE], 0, "expected losses or values and a seed, got 1 and 0 seeds"),
+        ([], 1, "expected losses or values and a seed, got 0 and 1 seeds"),
+        ([CE, CE], 1, "something is given twice: ce ce"),
         ([CE, parse_losses("tripplet")], 1, "unknown loss 'tripplet'; the nearest one is 'triplet'"),
         (vary_setting("LOSS.GROUP.STEPS", ["1"], None), 1, "the nearest one is 'LOSS.GROUP.NUM_STEPS'"),
         (vary_setting("LOSS.GROUP.NUM_STEPS", ["0"], None), 1, "at least one step, got 0"),

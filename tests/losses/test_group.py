@@ -265,15 +265,17 @@ def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
     assert torch.equal(_loss(half), _loss(rounded))
 
 
-def test_autocast_changes_nothing() -> None:
+@pytest.mark.parametrize("num_steps", [1, 3])
+def test_autocast_changes_nothing(num_steps: int) -> None:
     case = _random_case(10)
     case = case._replace(embeddings=case.embeddings.float(), logits=case.logits.float())
-    embeddings = case.embeddings.clone().requires_grad_()
+    live = case._replace(logits=case.logits.clone().requires_grad_())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = _loss(case._replace(embeddings=embeddings))
-    expected, gradient, _ = _loss_and_gradients(case)
+        inside = _loss(live, num_steps=num_steps)
+        by_logits = torch.autograd.grad(inside, live.logits)[0]  # backward under autocast as well
+    expected, _, gradient = _loss_and_gradients(case, num_steps=num_steps)
     assert torch.equal(inside.detach(), expected)
-    assert torch.equal(torch.autograd.grad(inside, embeddings)[0], gradient)
+    assert torch.equal(by_logits, gradient)
 
 
 def test_module_gives_the_function_with_its_settings() -> None:
@@ -327,9 +329,15 @@ def test_module_draws_from_the_generator() -> None:
     [
         (
             {"embeddings": torch.zeros(2, 3)},
-            r"embeddings must have 2 axes and 3 rows like labels, got \(2, 3\)",
+            r"expected embeddings \(N, D\) and labels \(N,\), got \(2, 3\) and \(3,\)",
         ),
-        ({"embeddings": torch.zeros(3, 2, 2)}, r"embeddings must have 2 axes .* got \(3, 2, 2\)"),
+        ({"embeddings": torch.zeros(3, 2, 2)}, r"expected embeddings \(N, D\) .* got \(3, 2, 2\)"),
+        ({"labels": torch.zeros(3, 1)}, r"expected embeddings \(N, D\) .* got \(3, 3\) and \(3, 1\)"),
+        ({"labels": torch.zeros(3)}, "labels must be int64, got torch.float32"),
+        (
+            {"embeddings": torch.zeros(0, 3), "labels": torch.zeros(0, dtype=torch.int64)},
+            r"a batch needs a picture and a feature, got embeddings \(0, 3\)",
+        ),
         ({"logits": torch.zeros(3)}, r"logits must have 2 axes and 3 rows like labels, got \(3,\)"),
         ({"anchors": torch.zeros(4) > 0}, r"anchors must have 1 axes and 3 rows like labels, got \(4,\)"),
         ({"anchors": torch.zeros(3)}, r"anchors must be bool, got torch.float32"),
@@ -344,8 +352,9 @@ def test_wrong_settings() -> None:
     case = _three_images()
     with pytest.raises(ValueError, match="Group Loss needs at least one step, got 0"):
         _loss(case, num_steps=0)
-    with pytest.raises(ValueError, match="the temperature must be positive, got 0"):
-        _loss(case, temperature=0.0)
+    for temperature in (0.0, -1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match=f"the temperature must be a positive number, got {temperature}"):
+            _loss(case, temperature=temperature)
     with pytest.raises(ValueError, match="anchors per class must not be negative, got -1"):
         GroupLoss(anchors_per_class=-1)
     with pytest.raises(ValueError, match="unknown anchor choice 'last': expected one of random, first"):

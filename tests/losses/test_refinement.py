@@ -102,6 +102,40 @@ def test_float32_is_as_exact_as_promised_with_many_classes(seed: int, device: st
         assert (ours.cpu().double() - theirs).abs().max() <= 1e-5 * theirs.abs().max()
 
 
+@pytest.mark.parametrize("num_steps", [1, 3])
+@pytest.mark.parametrize("margin", [10.0, 60.0, 110.0, 1000.0])
+def test_float32_is_exact_where_the_pictures_are_well_known(margin: float, num_steps: int) -> None:
+    """Losses down to 1e-6, and 0: differences of large numbers, were it not for float64 where it counts."""
+    case = _random_case(0, num_rows=24, num_classes=200)
+    logits = case.logits.scatter_add(1, case.labels[:, None], torch.full((24, 1), margin).double())
+    case = case._replace(logits=logits.float().double(), similarities=case.similarities.float().double())
+    exact, live = _live(case), _live(case, torch.float32)
+    expected = _plain(exact, num_steps=num_steps, temperature=10.0)
+    losses = _bounded(live, num_steps=num_steps, temperature=10.0)
+    assert losses.min() >= 0
+    assert losses.mean().item() == pytest.approx(expected.mean().item(), rel=2e-6, abs=1e-15)
+    for ours, theirs in zip(_gradients(losses, live), _gradients(expected, exact), strict=True):
+        assert (ours.double() - theirs).abs().max() <= 1e-5 * theirs.abs().max() + 1e-15
+
+
+@pytest.mark.parametrize("temperature", [0.3, 3.0, 70.0])
+@pytest.mark.parametrize("scale", [1e6, 1e12, 1e30])
+def test_logits_of_any_finite_size_are_finite(scale: float, temperature: float) -> None:
+    case = _random_case(6)
+    live = _live(case._replace(logits=scale * case.logits), torch.float32)
+    losses = _bounded(live, num_steps=2, temperature=temperature)
+    assert torch.isfinite(losses).all()
+    assert all(torch.isfinite(gradient).all() for gradient in _gradients(losses, live))
+
+
+def test_labels_outside_the_logits() -> None:
+    case = _random_case(7)
+    for label in (-1, 37):
+        labels = case.labels.clone().index_fill_(0, torch.tensor([0]), label)
+        with pytest.raises(ValueError, match=r"labels must lie in \[0, 37\) like the columns of logits"):
+            _bounded(case._replace(labels=labels), num_steps=1, temperature=1.0)
+
+
 @pytest.mark.parametrize("num_steps", [1, 2, 3])
 def test_gradcheck(num_steps: int) -> None:
     case = _random_case(1, num_rows=5, num_classes=7)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -80,3 +82,9 @@ def test_unknown_feature() -> None:
 def test_a_rate_factor_that_is_not_positive() -> None:
     with pytest.raises(ValueError, match=r"the rate factor of mean must be positive, got 0\.0"):
         WeightedSum([LossTerm("mean", _Mean(), lr_factor=0.0)])
+
+
+@pytest.mark.parametrize("weight", [-1.0, math.inf, math.nan])
+def test_a_weight_that_makes_no_sense(weight: float) -> None:
+    with pytest.raises(ValueError, match=f"the weight of ce must be at least 0, got {weight}"):
+        WeightedSum([LossTerm("ce", CrossEntropyLoss(), weight)])

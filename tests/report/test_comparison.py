@@ -39,6 +39,12 @@ def test_a_run_that_diverged_does_not_count() -> None:
     assert RESULTS["rll"]["seconds"] is None
 
 
+def test_the_time_of_a_run_that_was_resumed_is_not_that_of_a_run() -> None:
+    resumed = {**_run(0.5, 0.5, 1.0), "was_resumed": True}
+    assert summarize_runs([_run(0.5, 0.5, 80.0), resumed])["seconds"] == 80
+    assert summarize_runs([resumed])["seconds"] is None
+
+
 def test_the_table() -> None:
     assert format_comparison(RESULTS).splitlines() == [
         "| | rank-1 (%) | mAP (%) | runs | s a run |",

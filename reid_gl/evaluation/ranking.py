@@ -1,8 +1,8 @@
 """CMC, mAP and mINP under the Market-1501 protocol, without sorting the gallery.
 
 Only the ranks of the matches matter, so each query counts the wrong images that are as near as each of
-its matches or nearer. Equal distances rank the wrong images first (pessimistic): the result does not
-depend on the gallery's order, and a network that gives every picture the same feature scores badly.
+its matches or nearer (`counting`). Equal distances rank the wrong images first (pessimistic): the result
+does not depend on the gallery's order, and a network that gives every picture the same feature scores badly.
 """
 
 from __future__ import annotations
@@ -13,6 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reid_gl.evaluation.counting import (
+    FIRST_MATCH,
+    INVERSE_PENALTY,
+    NUM_SCORES,
+    RECTANGLE,
+    TRAPEZOID,
+    score_rows,
+)
 from reid_gl.records import JUNK_PID, Features, RankingResult
 from reid_gl.similarity import pairwise_distance
 
@@ -59,6 +67,8 @@ def evaluate_ranking(
     distances = np.asarray(distances)
     if distances.ndim != 2:
         raise ValueError(f"distances must have shape (Q, G), got {distances.shape}")
+    if distances.dtype not in (np.float32, np.float64):
+        distances = distances.astype(np.float64)
     query = _identities("query", query_pids, query_camids, distances.shape[0])
     gallery = _identities("gallery", gallery_pids, gallery_camids, distances.shape[1])
     if (query_camids is None) != (gallery_camids is None):
@@ -128,68 +138,57 @@ def _score(
     junk_pid: int,
     max_rank: int,
 ) -> RankingResult:
+    """Score (any, G) blocks of distances, the queries in their order."""
     if max_rank < 1:
         raise ValueError(f"max_rank must be at least 1, got {max_rank}")
     gallery_pids, gallery_camids = gallery
     kept = gallery_pids != junk_pid
-    ranks: list[Ints] = []
+    members = np.argsort(gallery_pids, kind="stable")
+    members = members[kept[members]]
+    identities, starts = np.unique(gallery_pids[members], return_index=True)
+    places = np.searchsorted(identities, query[0])
+    known = np.isin(query[0], identities)
+    groups = np.where(known, places, -1)
+    starts = np.append(starts, len(members))
+    scores = np.full((len(groups), NUM_SCORES), np.nan)
+    scores[:, FIRST_MATCH] = 0
+    done = 0
     for block in blocks:
-        if np.isnan(block).any():
+        rows = slice(done, done + len(block))
+        done += len(block)
+        score_rows(
+            np.ascontiguousarray(block),
+            kept.view(np.uint8),
+            starts,
+            members,
+            groups[rows],
+            query[1][rows],
+            gallery_camids,
+            scores[rows],
+        )
+        if (scores[rows, FIRST_MATCH] < 0).any():
             raise ValueError("a distance is not a number (NaN): check the features before scoring them")
-        for row in block:
-            i = len(ranks)
-            same_pid = gallery_pids == query[0][i]
-            same_camera = (gallery_camids == query[1][i]) & (query[1][i] >= 0)
-            ranks.append(ranks_of_matches(row, kept & same_pid & ~same_camera, kept & ~same_pid))
-    return _summarise(ranks, num_gallery=int(kept.sum()), max_rank=max_rank)
+    return _summarise(scores, num_gallery=int(kept.sum()), max_rank=max_rank)
 
 
-def ranks_of_matches(distances: Floats, is_match: NDArray[np.bool_], is_wrong: NDArray[np.bool_]) -> Ints:
-    """Ranks, from 1 and ascending, of one query's matches among its matches and wrong images.
-
-    Args:
-        distances: (G,) to one query.
-        is_match: (G,) images to find.
-        is_wrong: (G,) images of others; what is neither is ignored.
-
-    Returns:
-        (number of matches,) ranks; a wrong image at the same distance comes before a match.
-    """
-    matches = np.sort(distances[is_match])
-    first_not_nearer = np.searchsorted(matches, distances[is_wrong], side="left")
-    wrong_before = np.cumsum(np.bincount(first_not_nearer, minlength=len(matches) + 1)[: len(matches)])
-    return wrong_before + np.arange(1, len(matches) + 1)
-
-
-def _summarise(ranks: list[Ints], *, num_gallery: int, max_rank: int) -> RankingResult:
-    scored = [row for row in ranks if len(row)]
-    if not scored:
+def _summarise(scores: NDArray[np.float64], *, num_gallery: int, max_rank: int) -> RankingResult:
+    """Means over the rows of score_rows that have a match."""
+    first_match = scores[:, FIRST_MATCH].astype(np.int64)
+    scored = scores[first_match > 0]
+    if not len(scored):
         raise ValueError(
-            f"none of the {len(ranks)} queries has a match among the {num_gallery} gallery images: with one "
+            f"none of the {len(scores)} queries has a match among the {num_gallery} gallery images: with one "
             "camera only, score without the camera rule (TEST.CAMERA_FILTER off)"
         )
-    first_match = np.array([row[0] if len(row) else 0 for row in ranks], dtype=np.int64)
-    found = np.bincount(first_match[first_match > 0], minlength=max_rank + 1)
-    average_precision = np.array([_rectangle(row) if len(row) else np.nan for row in ranks])
+    found = np.bincount(np.minimum(first_match[first_match > 0], max_rank + 1), minlength=max_rank + 1)
     return RankingResult(
         cmc=np.cumsum(found[1 : max_rank + 1]) / len(scored),
-        mean_ap=float(np.nanmean(average_precision)),
-        mean_ap_trapezoid=float(np.mean([_trapezoid(row) for row in scored])),
-        mean_inp=float(np.mean([len(row) / row[-1] for row in scored])),
-        num_queries=len(ranks),
+        mean_ap=float(scored[:, RECTANGLE].mean()),
+        mean_ap_trapezoid=float(scored[:, TRAPEZOID].mean()),
+        mean_inp=float(scored[:, INVERSE_PENALTY].mean()),
+        num_queries=len(scores),
         num_scored=len(scored),
         num_gallery=num_gallery,
-        average_precision=average_precision,
+        average_precision=scores[:, RECTANGLE].copy(),
         first_match=first_match,
     )
-
-
-def _rectangle(ranks: Ints) -> float:
-    return float(np.mean(np.arange(1, len(ranks) + 1) / ranks))
-
-
-def _trapezoid(ranks: Ints) -> float:
-    """Mean over matches of the precision at the match and the one just before it (1 before rank 1)."""
-    hits = np.arange(1, len(ranks) + 1)
-    before = np.where(ranks > 1, (hits - 1) / np.maximum(ranks - 1, 1), 1.0)
-    return float(np.mean((before + hits / ranks) / 2))

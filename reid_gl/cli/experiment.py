@@ -48,6 +48,7 @@ def prepare_torch(seed: int) -> None:
 
 def print_scores(scores: dict[str, Any]) -> None:
     """The table to stderr, the JSON object to stdout."""
-    name = f"{scores['dataset']} ({scores['feature']}, {scores['distance']})"
+    reranked = ", re-ranked" if scores.get("rerank") else ""
+    name = f"{scores['dataset']} ({scores['feature']}, {scores['distance']}{reranked})"
     print(format_scores({name: scores}), file=sys.stderr)
     print(json.dumps(scores))

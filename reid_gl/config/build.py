@@ -16,6 +16,7 @@ from reid_gl.data.sampler import PKSampler
 from reid_gl.data.sources import load_dataset
 from reid_gl.data.transforms import Augmentation, Preprocessing
 from reid_gl.device import choose_device, choose_precision
+from reid_gl.evaluation.rerank import RerankSettings
 from reid_gl.losses import WeightedSum
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights
 from reid_gl.records import ReidDataset
@@ -137,11 +138,19 @@ def build_fit_settings(config: CfgNode) -> FitSettings:
     )
 
 
+def build_rerank(config: CfgNode) -> RerankSettings | None:
+    """How to re-rank; None for not at all."""
+    rerank = config.TEST.RERANK
+    return RerankSettings(rerank.K1, rerank.K2, rerank.LAMBDA) if rerank.ENABLED else None
+
+
 def build_evaluation(config: CfgNode) -> dict[str, Any]:
     """Keyword arguments of reid_gl.inference.evaluate, without the preprocessing."""
     return {
         "feature": config.TEST.FEATURE,
         "metric": config.TEST.METRIC,
+        "rerank": build_rerank(config),
+        "max_memory_gb": config.TEST.RERANK.MAX_MEMORY_GB or None,
         "camera_filter": config.TEST.CAMERA_FILTER,
         "batch_size": config.TEST.BATCH_SIZE,
         "num_workers": config.DATA.NUM_WORKERS,

@@ -100,4 +100,10 @@ def _test() -> CfgNode:
     test.CAMERA_FILTER = "auto"  # auto | on | off
     test.BATCH_SIZE = 128
     test.PRECISION = "float32"  # as SOLVER.PRECISION
+    test.RERANK = CfgNode()
+    test.RERANK.ENABLED = False  # k-reciprocal re-ranking
+    test.RERANK.K1 = 20  # neighbours
+    test.RERANK.K2 = 6  # neighbours whose sets are averaged
+    test.RERANK.LAMBDA = 0.3  # share of the original distance
+    test.RERANK.MAX_MEMORY_GB = 0.0  # beyond the features; 0: no limit, small blocks
     return test

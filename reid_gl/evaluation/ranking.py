@@ -21,8 +21,9 @@ from reid_gl.evaluation.counting import (
     TRAPEZOID,
     score_rows,
 )
+from reid_gl.evaluation.rerank import RerankSettings, reranked_blocks
 from reid_gl.records import JUNK_PID, Features, RankingResult
-from reid_gl.similarity import pairwise_distance
+from reid_gl.similarity import METRICS, pairwise_distance, unit_rows
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -81,6 +82,8 @@ def evaluate_features(
     gallery: Features,
     *,
     metric: str = "cosine",
+    rerank: RerankSettings | None = None,
+    max_memory_gb: float | None = None,
     use_cameras: bool = True,
     max_rank: int = 50,
 ) -> RankingResult:
@@ -90,6 +93,9 @@ def evaluate_features(
         query: Q features with identities and cameras.
         gallery: G features; junk (-1) is ignored.
         metric: "cosine" or "euclidean".
+        rerank: settings of k-reciprocal re-ranking, on unit vectors where the metric is cosine; None for
+            none.
+        max_memory_gb: what re-ranking may use beyond the features.
         use_cameras: leave out gallery images of the query's own identity and camera.
         max_rank: length of the CMC curve.
 
@@ -108,7 +114,12 @@ def evaluate_features(
         _identities(name, side.pids, side.camids if use_cameras else None, len(side.embeddings))
         for name, side in (("query", query), ("gallery", gallery))
     ]
-    blocks = _distance_blocks(query.embeddings, gallery.embeddings, metric)
+    if rerank is None:
+        blocks = _distance_blocks(query.embeddings, gallery.embeddings, metric)
+    else:
+        kept = gallery.pids != JUNK_PID
+        sides[1] = (sides[1][0][kept], sides[1][1][kept])
+        blocks = _reranked(query.embeddings, gallery.embeddings[kept], metric, rerank, max_memory_gb)
     return _score(blocks, sides[0], sides[1], junk_pid=JUNK_PID, max_rank=max_rank)
 
 
@@ -118,6 +129,17 @@ def _distance_blocks(query: Floats, gallery: Floats, metric: str) -> Iterator[Fl
     for start in range(0, len(query), rows):
         block = torch.as_tensor(query[start : start + rows])
         yield pairwise_distance(block, gallery_tensor, metric=metric).numpy()
+
+
+def _reranked(
+    query: Floats, gallery: Floats, metric: str, rerank: RerankSettings, max_memory_gb: float | None
+) -> Iterator[Floats]:
+    pool = [torch.tensor(side, dtype=torch.float32) for side in (query, gallery)]
+    if metric == "cosine":
+        pool = [unit_rows(side) for side in pool]
+    elif metric != "euclidean":
+        raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
+    return reranked_blocks(pool[0], pool[1], rerank, max_memory_gb=max_memory_gb)
 
 
 def _identities(side: str, pids: Ints, camids: Ints | None, count: int) -> tuple[Ints, Ints]:

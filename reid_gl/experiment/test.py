@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
         dataset=dataset.name,
         feature=settings["feature"],
         distance=settings["metric"],
+        rerank=None if settings["rerank"] is None else asdict(settings["rerank"]),
         dtype=str(choose_precision(settings["precision"], device)).removeprefix("torch."),
         device=device.type,
         weights=str(weights),
@@ -73,6 +75,8 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
 def write_result(scores: dict[str, Any], weights: Path) -> Path:
     """Write scores beside the weights, under a name that tells data set, feature and distance."""
     name = "_".join(["test", scores["dataset"], scores["feature"], scores["distance"]])
+    if scores["rerank"] is not None:
+        name += "_reranked"
     path = weights.with_name(f"{name.replace(' ', '_')}.json")
     write_text(path, json.dumps(scores, indent=2) + "\n")
     return path

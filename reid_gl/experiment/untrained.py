@@ -25,7 +25,12 @@ def run_untrained(config: CfgNode) -> dict[str, Any]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.SEED)
         net = build.build_net(config, num_classes=1)
-    settings = {**build.build_evaluation(config), "feature": "before_neck", "precision": "float32"}
+    settings = {
+        **build.build_evaluation(config),
+        "feature": "before_neck",
+        "precision": "float32",
+        "rerank": None,
+    }
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=settings["camera_filter"])
     net = net.to(build.build_device(config))
     result = evaluate(net, dataset, preprocessing=build.build_preprocessing(config), **settings)

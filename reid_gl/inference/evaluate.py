@@ -7,6 +7,7 @@ from torch import nn
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.evaluation.protocol import check_protocol
 from reid_gl.evaluation.ranking import evaluate_features
+from reid_gl.evaluation.rerank import RerankSettings
 from reid_gl.inference.extract import extract_features
 from reid_gl.records import JUNK_PID, RankingResult, ReidDataset
 
@@ -18,6 +19,8 @@ def evaluate(
     preprocessing: Preprocessing | None = None,
     feature: str = "after_neck",
     metric: str = "cosine",
+    rerank: RerankSettings | None = None,
+    max_memory_gb: float | None = None,
     camera_filter: str = "auto",
     batch_size: int = 64,
     num_workers: int = 0,
@@ -32,6 +35,8 @@ def evaluate(
         preprocessing: how images become the network's input; None is 256 x 128 with ImageNet statistics.
         feature: "before_neck" or "after_neck", where the network gives both.
         metric: "cosine" or "euclidean".
+        rerank: settings of k-reciprocal re-ranking; None for none.
+        max_memory_gb: what re-ranking may use beyond the features.
         camera_filter: "auto", "on" or "off", see check_protocol.
         batch_size: pictures at once.
         num_workers: processes that read pictures.
@@ -60,5 +65,10 @@ def evaluate(
         for samples in (dataset.query, gallery)
     )
     return evaluate_features(
-        query_features, gallery_features, metric=metric, use_cameras=preflight.use_cameras
+        query_features,
+        gallery_features,
+        metric=metric,
+        rerank=rerank,
+        max_memory_gb=max_memory_gb,
+        use_cameras=preflight.use_cameras,
     )

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_gl.evaluation import evaluate_features, evaluate_ranking, ranking
+from reid_gl.evaluation import (
+    RerankSettings,
+    evaluate_features,
+    evaluate_ranking,
+    k_reciprocal_rerank,
+    ranking,
+)
 from reid_gl.records import Features, RankingResult
 from reid_gl.similarity import METRICS
 from tests.reference.slow_ranking import slow_ranking
@@ -321,3 +327,22 @@ def test_read_only_and_strided_matrices_are_scored_alike() -> None:
         np.repeat(case.distances, 2, axis=1)[:, ::2],
     ):
         assert _same(evaluate_ranking(*case._replace(distances=distances)), expected)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("seed", range(5))
+def test_reranked_features_score_as_their_reranked_distances_do(seed: int, metric: str) -> None:
+    query, gallery = _features(seed, 7), _features(seed + 100, 20)
+    kept = gallery.pids != -1  # junk is no neighbour of anybody
+    sides = [query.embeddings, gallery.embeddings[kept]]
+    if metric == "cosine":
+        sides = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in sides]
+    distances = k_reciprocal_rerank(*sides, k1=4, k2=2)
+    expected = evaluate_ranking(distances, query.pids, gallery.pids[kept], query.camids, gallery.camids[kept])
+    result = evaluate_features(query, gallery, metric=metric, rerank=RerankSettings(k1=4, k2=2))
+    assert _same(result, expected)
+
+
+def test_reranking_by_an_unknown_metric() -> None:
+    with pytest.raises(ValueError, match="unknown metric 'dot': expected one of cosine, euclidean"):
+        evaluate_features(_features(0, 7), _features(1, 20), metric="dot", rerank=RerankSettings())

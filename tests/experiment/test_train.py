@@ -209,3 +209,17 @@ def test_scores_of_the_result_file_are_those_returned(words: list[str]) -> None:
     assert 0 < scores["mAP"] <= 1
     with pytest.raises(ValueError, match=r"no weights to test: add MODEL.WEIGHTS"):
         run_test(load_config(None, words))
+
+
+def test_a_reranked_test_has_a_result_of_its_own(words: list[str]) -> None:
+    untrained = ["SOLVER.NUM_EPOCHS", "1", "SOLVER.BASE_LR", "1e-9"]
+    weights, dataset = run_training(load_config(None, [*words, *untrained]))
+    plain = run_test(load_config(None, [*words, "MODEL.WEIGHTS", str(weights)]), dataset)
+    more = ["TEST.RERANK.ENABLED", "True", "TEST.RERANK.K1", "3", "TEST.RERANK.K2", "2"]
+    reranked = run_test(load_config(None, [*words, *more, "MODEL.WEIGHTS", str(weights)]), dataset)
+    assert plain["rerank"] is None
+    assert reranked["rerank"] == {"k1": 3, "k2": 2, "lambda_value": 0.3}
+    assert reranked["mAP"] != plain["mAP"]
+    names = {path.name for path in weights.parent.glob("test_*.json")}
+    assert len(names) == 2
+    assert sum(name.endswith("_reranked.json") for name in names) == 1

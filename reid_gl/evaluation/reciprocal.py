@@ -1,0 +1,244 @@
+"""Neighbours, reciprocal sets and their overlap, compiled: what k-reciprocal re-ranking is made of.
+
+Nothing here is as large as the number of pictures squared: a picture has some twenty neighbours, some
+thirty pictures in its reciprocal set, and a few hundred where the sets of its neighbours are averaged.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Offsets = NDArray[np.int64]
+
+
+@njit(parallel=True, cache=True)
+def nearest_of_rows(squared: Floats, nearest: Ints, near: Floats, largest: Floats) -> None:
+    """The nearest pictures of each row, nearest first; at equal distances the lower index first.
+
+    Args:
+        squared: (B, N) squared distances.
+        nearest: (B, K) filled in with indices.
+        near: (B, K) filled in with their squared distances.
+        largest: (B,) filled in with the largest squared distance of the row.
+    """
+    count = nearest.shape[1]
+    for i in prange(len(squared)):
+        row = squared[i]
+        ids, values = nearest[i], near[i]
+        values[:] = np.inf
+        worst = np.float32(np.inf)
+        filled = 0
+        top = np.float32(0.0)
+        for j in range(len(row)):
+            value = row[j]
+            top = max(top, value)
+            if filled < count or value < worst:
+                place = min(filled, count - 1)
+                while place > 0 and values[place - 1] > value:
+                    values[place] = values[place - 1]
+                    ids[place] = ids[place - 1]
+                    place -= 1
+                values[place] = value
+                ids[place] = j
+                filled = min(filled + 1, count)
+                worst = values[count - 1]
+        largest[i] = top
+
+
+@njit(cache=True)
+def _has(ids: Ints, wanted: int) -> bool:
+    return bool((ids == wanted).any())
+
+
+@njit(cache=True)
+def _reciprocal(nearest: Ints, i: int, k: int, found: Ints) -> int:
+    """Among the k + 1 nearest of i those that have i among theirs; their number."""
+    size = 0
+    for j in nearest[i, : k + 1]:
+        if _has(nearest[j, : k + 1], i):
+            found[size] = j
+            size += 1
+    return size
+
+
+@njit(cache=True)
+def _expand(nearest: Ints, i: int, k1: int, half: int, members: Ints) -> int:
+    """Reciprocal set of i with those of its members that overlap it by two thirds; sorted, their number."""
+    width = nearest.shape[1]
+    original, other = np.empty(width, np.int32), np.empty(width, np.int32)
+    num_original = _reciprocal(nearest, i, k1, original)
+    members[:num_original] = original[:num_original]
+    size = num_original
+    for candidate in original[:num_original]:
+        num_other = _reciprocal(nearest, candidate, half, other)
+        shared = 0
+        for j in other[:num_other]:
+            shared += _has(original[:num_original], j)
+        if shared > 2 / 3 * num_other:  # as the authors round it
+            members[size : size + num_other] = other[:num_other]
+            size += num_other
+    unique = np.unique(members[:size])
+    members[: len(unique)] = unique
+    return len(unique)
+
+
+@njit(parallel=True, cache=True)
+def reciprocal_sets(nearest: Ints, k1: int, half: int) -> tuple[Offsets, Ints]:
+    """Expanded k-reciprocal set of each picture.
+
+    Args:
+        nearest: (N, at least k1 + 1) or as many as there are pictures, nearest first, itself included.
+        k1: neighbours.
+        half: neighbours of the neighbours.
+
+    Returns:
+        (N + 1,) where each set begins, and the members, sorted within a set.
+    """
+    num, width = nearest.shape
+    room = width + width * min(half + 1, width)
+    sizes = np.zeros(num + 1, np.int64)
+    for i in prange(num):
+        sizes[i + 1] = _expand(nearest, i, k1, half, np.empty(room, np.int32))
+    starts = np.cumsum(sizes)
+    members = np.empty(starts[-1], np.int32)
+    for i in prange(num):
+        own = np.empty(room, np.int32)
+        size = _expand(nearest, i, k1, half, own)
+        members[starts[i] : starts[i + 1]] = own[:size]
+    return starts, members
+
+
+@njit(parallel=True, cache=True)
+def weigh_sets(starts: Offsets, distances: Floats) -> Floats:
+    """exp(-distance) of each set's members, divided by their sum."""
+    weights = np.empty_like(distances)
+    for i in prange(len(starts) - 1):
+        own = np.exp(-distances[starts[i] : starts[i + 1]].astype(np.float64))
+        weights[starts[i] : starts[i + 1]] = own / own.sum()
+    return weights
+
+
+@njit(cache=True)
+def _average(
+    i: int, nearest: Ints, k2: int, starts: Offsets, members: Ints, weights: Floats, ids: Ints, values: Floats
+) -> int:
+    """Mean of the sets of the k2 nearest pictures; fills in sorted ids and values and gives their number."""
+    chosen = nearest[i, :k2]
+    total = 0
+    for j in chosen:
+        total += starts[j + 1] - starts[j]
+    if total == 0:
+        return 0
+    gathered, gains = np.empty(total, np.int32), np.empty(total, np.float64)
+    place = 0
+    for j in chosen:
+        for p in range(starts[j], starts[j + 1]):
+            gathered[place] = members[p]
+            gains[place] = weights[p]
+            place += 1
+    order = np.argsort(gathered, kind="mergesort")
+    size, previous, gain = 0, np.int32(-1), 0.0
+    for p in order:
+        if gathered[p] != previous and previous >= 0:
+            ids[size] = previous
+            values[size] = gain / len(chosen)
+            size += 1
+            gain = 0.0
+        previous = gathered[p]
+        gain += gains[p]
+    ids[size] = previous
+    values[size] = gain / len(chosen)
+    return size + 1
+
+
+@njit(parallel=True, cache=True)
+def average_sets(
+    nearest: Ints, k2: int, starts: Offsets, members: Ints, weights: Floats
+) -> tuple[Offsets, Ints, Floats]:
+    """Each picture's set becomes the mean of the sets of its k2 nearest, itself included."""
+    num = len(nearest)
+    k2 = min(k2, nearest.shape[1])
+    rooms = np.zeros(num + 1, np.int64)
+    for i in prange(num):
+        for j in nearest[i, :k2]:
+            rooms[i + 1] += starts[j + 1] - starts[j]
+    sizes = np.zeros(num + 1, np.int64)
+    for i in prange(num):
+        ids, values = np.empty(rooms[i + 1], np.int32), np.empty(rooms[i + 1], np.float32)
+        sizes[i + 1] = _average(i, nearest, k2, starts, members, weights, ids, values)
+    new_starts = np.cumsum(sizes)
+    new_members, new_weights = np.empty(new_starts[-1], np.int32), np.empty(new_starts[-1], np.float32)
+    for i in prange(num):
+        ids, values = np.empty(rooms[i + 1], np.int32), np.empty(rooms[i + 1], np.float32)
+        size = _average(i, nearest, k2, starts, members, weights, ids, values)
+        new_members[new_starts[i] : new_starts[i + 1]] = ids[:size]
+        new_weights[new_starts[i] : new_starts[i + 1]] = values[:size]
+    return new_starts, new_members, new_weights
+
+
+@njit(parallel=True, cache=True)
+def blend_overlap(
+    result: Floats,
+    first: int,
+    rows: tuple[Offsets, Ints, Floats],
+    columns: tuple[Offsets, Ints, Floats],
+    lambda_value: float,
+) -> None:
+    """(1 - lambda) * Jaccard distance of the sets + lambda * what result holds.
+
+    Args:
+        result: (B, G) distances, replaced.
+        first: query of the first row.
+        rows: sets by picture: where they begin, members, weights.
+        columns: the gallery's sets by member: where they begin, gallery pictures, weights.
+        lambda_value: share of the distances.
+    """
+    starts, members, weights = rows
+    column_starts, pictures, column_weights = columns
+    for i in prange(len(result)):
+        shared = np.zeros(result.shape[1], np.float64)
+        for p in range(starts[first + i], starts[first + i + 1]):
+            member, weight = members[p], weights[p]
+            for c in range(column_starts[member], column_starts[member + 1]):
+                shared[pictures[c]] += min(weight, column_weights[c])
+        for j in range(result.shape[1]):
+            jaccard = max(0.0, 1.0 - shared[j] / (2.0 - shared[j]))  # weights sum to 1 up to rounding
+            result[i, j] = (1.0 - lambda_value) * jaccard + lambda_value * result[i, j]
+
+
+@njit(parallel=True, cache=True)
+def set_distances(
+    starts: Offsets, members: Ints, nearest: Ints, near: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Squared distances of the members of each set where its picture has them among its nearest.
+
+    Returns:
+        One number for each member, and where it is missing.
+    """
+    squared = np.zeros(len(members), np.float32)
+    missing = np.ones(len(members), np.bool_)
+    for i in prange(len(starts) - 1):
+        for p in range(starts[i], starts[i + 1]):
+            for place in range(nearest.shape[1]):
+                if nearest[i, place] == members[p]:
+                    squared[p] = near[i, place]
+                    missing[p] = False
+                    break
+    return squared, missing
+
+
+@njit(parallel=True, cache=True, fastmath=True)
+def pair_distances(features: Floats, norms: Floats, first: Ints, second: Ints) -> Floats:
+    """Squared Euclidean distances of pairs of rows of features (N, D) with squared norms (N,)."""
+    squared = np.empty(len(first), np.float32)
+    for p in prange(len(first)):
+        one, other = features[first[p]], features[second[p]]
+        product = np.float32(0.0)
+        for d in range(len(one)):
+            product += one[d] * other[d]
+        squared[p] = max(np.float32(0.0), norms[first[p]] + norms[second[p]] - 2 * product)
+    return squared

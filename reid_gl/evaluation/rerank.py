@@ -1,0 +1,219 @@
+"""k-reciprocal re-ranking, exact and without a matrix of all pictures by all pictures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from reid_gl.evaluation.pools import FeaturePool, MatrixPool
+from reid_gl.evaluation.reciprocal import (
+    average_sets,
+    blend_overlap,
+    nearest_of_rows,
+    reciprocal_sets,
+    set_distances,
+    weigh_sets,
+)
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+DEFAULT_BLOCK_BYTES = 64 * 2**20
+BYTES_PER_NEIGHBOUR = 200  # of a picture: lists and sets, as found, averaged and by column
+
+
+@dataclass(frozen=True)
+class RerankSettings:
+    """Settings of k-reciprocal re-ranking; the defaults are the authors' for people.
+
+    Attributes:
+        k1: neighbours, at least 1; all there are, if there are fewer.
+        k2: neighbours whose sets are averaged, at least 1.
+        lambda_value: share of the original distance, in [0, 1].
+    """
+
+    k1: int = 20
+    k2: int = 6
+    lambda_value: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name, value in (("k1", self.k1), ("k2", self.k2)):
+            if value < 1:
+                raise ValueError(f"re-ranking needs {name} of at least 1, got {value}")
+        if not 0 <= self.lambda_value <= 1:
+            raise ValueError(f"lambda must lie in [0, 1], got {self.lambda_value}")
+
+
+def k_reciprocal_rerank(
+    query: Floats | torch.Tensor,
+    gallery: Floats | torch.Tensor,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    max_memory_gb: float | None = None,
+) -> Floats:
+    """Distances in which pictures are near that have the same nearest neighbours.
+
+    Features are taken as they come: normalise them first if cosine was meant. Junk must be left out before.
+    Equal distances rank the lower index first, queries before the gallery. A picture whose squared distances
+    are all 0 is at distance 0 from everything; one that so many duplicates precede that it is not among its
+    own neighbours has an empty reciprocal set, and Jaccard distance 1 to everything.
+
+    Args:
+        query: (Q, D); of a tensor the products are computed where it is.
+        gallery: (G, D).
+        k1: see RerankSettings.
+        k2: see RerankSettings.
+        lambda_value: see RerankSettings.
+        max_memory_gb: what may be used beyond the inputs and the result; None for blocks of 64 MiB.
+
+    Returns:
+        (Q, G) float32: (1 - lambda) * Jaccard distance + lambda * squared Euclidean distance divided by the
+        largest one of the query to any picture.
+
+    Raises:
+        ValueError: shapes disagree, features that are not finite, settings out of range, or a memory limit
+            that is too small; says what is needed.
+
+    Source:
+        Zhong et al., "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017, section 3.
+    """
+    return _rerank(FeaturePool(query, gallery), RerankSettings(k1, k2, lambda_value), max_memory_gb)
+
+
+def k_reciprocal_rerank_distances(
+    query_gallery: Floats,
+    query_query: Floats,
+    gallery_gallery: Floats,
+    *,
+    k1: int = 20,
+    k2: int = 6,
+    lambda_value: float = 0.3,
+    max_memory_gb: float | None = None,
+) -> Floats:
+    """k_reciprocal_rerank of Euclidean distances, not squared, that somebody else computed.
+
+    torchreid's `re_ranking` takes the same three matrices and squares them as well; its own "euclidean"
+    distances are squared already, and so are squared twice there.
+
+    Args:
+        query_gallery: (Q, G).
+        query_query: (Q, Q), symmetric.
+        gallery_gallery: (G, G), symmetric.
+        k1: see RerankSettings.
+        k2: see RerankSettings.
+        lambda_value: see RerankSettings.
+        max_memory_gb: see k_reciprocal_rerank.
+
+    Returns:
+        (Q, G) float32.
+
+    Raises:
+        ValueError: as k_reciprocal_rerank.
+    """
+    pool = MatrixPool(query_gallery, query_query, gallery_gallery)
+    return _rerank(pool, RerankSettings(k1, k2, lambda_value), max_memory_gb)
+
+
+def reranked_blocks(
+    query: Floats | torch.Tensor,
+    gallery: Floats | torch.Tensor,
+    settings: RerankSettings,
+    *,
+    max_memory_gb: float | None = None,
+) -> Iterator[Floats]:
+    """The rows of k_reciprocal_rerank, some queries at a time, where (Q, G) distances do not fit."""
+    pool = FeaturePool(query, gallery)
+    rows = _block_rows(pool, settings, max_memory_gb)
+    sets = _encode(pool, settings, rows, None)
+    for start in range(0, pool.num_queries, rows):
+        stop = min(start + rows, pool.num_queries)
+        block = np.ascontiguousarray(pool.rows(start, stop)[:, pool.num_queries :])
+        sets.blend(block, start, settings.lambda_value)
+        yield block
+
+
+def _rerank(pool: FeaturePool | MatrixPool, settings: RerankSettings, max_memory_gb: float | None) -> Floats:
+    result = np.empty((pool.num_queries, pool.num - pool.num_queries), dtype=np.float32)
+    sets = _encode(pool, settings, _block_rows(pool, settings, max_memory_gb), result)
+    sets.blend(result, 0, settings.lambda_value)
+    return result
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """Averaged reciprocal sets.
+
+    Attributes:
+        largest: (N,) largest squared distance of each picture.
+        by_picture: where each picture's set begins, its members, their weights.
+        by_member: for each picture where those of the gallery begin whose sets have it, their number in the
+            gallery, and its weights.
+    """
+
+    largest: Floats
+    by_picture: tuple[NDArray[np.int64], NDArray[np.int32], Floats]
+    by_member: tuple[NDArray[np.int64], NDArray[np.int32], Floats]
+
+    def blend(self, block: Floats, first: int, lambda_value: float) -> None:
+        """Squared distances (B, G) of the queries from first on become re-ranked ones."""
+        largest = self.largest[first : first + len(block), None]
+        block /= np.where(largest > 0, largest, np.float32(1.0))
+        blend_overlap(block, first, self.by_picture, self.by_member, lambda_value)
+
+
+def _encode(
+    pool: FeaturePool | MatrixPool, settings: RerankSettings, num_rows: int, query_gallery: Floats | None
+) -> _Sets:
+    """Walk over all pictures once, num_rows at a time; query_gallery is filled with squared distances."""
+    num, num_queries = pool.num, pool.num_queries
+    half = round(settings.k1 / 2)  # half to even, as numpy rounds
+    kept = min(max(settings.k1 + 1, settings.k2), num)
+    nearest, near = np.zeros((num, kept), np.int32), np.empty((num, kept), np.float32)
+    largest = np.empty(num, np.float32)
+    for start in range(0, num, num_rows):
+        stop = min(start + num_rows, num)
+        block = pool.rows(start, stop)
+        nearest_of_rows(block, nearest[start:stop], near[start:stop], largest[start:stop])
+        if query_gallery is not None and start < num_queries:
+            part = query_gallery[start : min(stop, num_queries)]
+            part[:] = block[: len(part), num_queries:]
+    starts, members = reciprocal_sets(nearest, settings.k1, half)
+    squared, missing = set_distances(starts, members, nearest, near)
+    owners = np.repeat(np.arange(num, dtype=np.int32), np.diff(starts))
+    squared[missing] = pool.pairs(owners[missing], members[missing])
+    squared /= np.where(largest > 0, largest, np.float32(1.0))[owners]
+    sets = (starts, members, weigh_sets(starts, squared))
+    if settings.k2 > 1:
+        sets = average_sets(nearest, settings.k2, *sets)
+    columns = csr_matrix((sets[2], sets[1], sets[0]), shape=(num, num))[num_queries:].tocsc()
+    by_member = (columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data)
+    return _Sets(largest, sets, by_member)
+
+
+def _block_rows(pool: FeaturePool | MatrixPool, settings: RerankSettings, max_memory_gb: float | None) -> int:
+    """Pictures at a time; logs what is needed."""
+    kept = min(max(settings.k1 + 1, settings.k2), pool.num)
+    fixed = pool.num_bytes + pool.num * kept * BYTES_PER_NEIGHBOUR
+    row = 2 * 4 * pool.num
+    allowed = fixed + DEFAULT_BLOCK_BYTES if max_memory_gb is None else int(max_memory_gb * 2**30)
+    if allowed < fixed + row:
+        raise ValueError(
+            f"re-ranking {pool.num:,} pictures needs {(fixed + row) / 2**30:.2f} GB beyond its result, "
+            f"max_memory_gb allows {max_memory_gb}"
+        )
+    num_rows = min(pool.num, max(1, (allowed - fixed) // row))
+    logger.info(
+        "re-ranking %d pictures: about %.2f GB, %d at a time",
+        pool.num,
+        (fixed + num_rows * row) / 2**30,
+        num_rows,
+    )
+    return num_rows

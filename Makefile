@@ -10,7 +10,7 @@ help:
 	@echo "make demo    render people, train, test, compare (about 5 minutes on two cores)"
 	@echo "make test    every check and every test"
 	@echo "make check   lint, types and spelling only"
-	@echo "make bench   side by side with torchreid, then the demo over three seeds (half an hour)"
+	@echo "make bench   side by side with torchreid, the losses, then the demo over three seeds (40 minutes)"
 
 install: $(READY)
 
@@ -47,6 +47,8 @@ check: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/training.py
+	@$(BIN)/python benchmarks/losses.py
+	@$(BIN)/python benchmarks/evaluation.py
 	@$(BIN)/python benchmarks/demo.py
 
 clean:

@@ -15,11 +15,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from machine import print_header
+from machine import extra_megabytes, print_header
 from torch import Tensor
 
 from reid_gl.device import choose_device, choose_precision
@@ -154,15 +153,7 @@ def peak_megabytes(name: str, num_identities: int, num_anchors: int) -> float:
         before = torch.cuda.memory_allocated()
         run(name, batch)
         return (torch.cuda.max_memory_allocated() - before) / 2**20
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
-    before = status_megabytes("VmRSS")
-    run(name, batch)
-    return status_megabytes("VmHWM") - before
-
-
-def status_megabytes(key: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
+    return extra_megabytes(lambda: run(name, batch))
 
 
 def print_identities() -> None:

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -24,3 +25,16 @@ def print_header(title: str) -> None:
     print(f"- command: `python {' '.join(sys.argv)}`")
     print(f"- commit: {commit}; date: {time.strftime('%Y-%m-%d')}")
     print(f"- hardware: {device}; {platform.platform()}; torch {torch.__version__}\n", flush=True)
+
+
+def extra_megabytes(call: Callable[[], object]) -> float:
+    """Largest memory of this process while a call runs, beyond what it held before; Linux only."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+    before = _status_megabytes("VmRSS")
+    call()
+    return _status_megabytes("VmHWM") - before
+
+
+def _status_megabytes(key: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024

@@ -19,12 +19,8 @@ def scores_to_dict(result: RankingResult, preflight: Preflight, **settings: obje
         preflight: the protocol they were made under.
         settings: what else to record, such as feature, distance and dtype.
     """
-    ranks = {f"rank{k}": result.rank(k) for k in RANKS}
     return {
-        **ranks,
-        "mAP": result.mean_ap,
-        "mAP_trapezoid": result.mean_ap_trapezoid,
-        "mINP": result.mean_inp,
+        **ranking_to_dict(result),
         "protocol": {
             "name": preflight.name,
             "ap_rule": "mAP: rectangle, mAP_trapezoid: trapezoid",
@@ -39,6 +35,13 @@ def scores_to_dict(result: RankingResult, preflight: Preflight, **settings: obje
         },
         **settings,
     }
+
+
+def ranking_to_dict(result: RankingResult) -> dict[str, float]:
+    """CMC at RANKS, mAP by both rules and mINP, in [0, 1]."""
+    ranks = {f"rank{k}": result.rank(k) for k in RANKS}
+    others = {"mAP": result.mean_ap, "mAP_trapezoid": result.mean_ap_trapezoid, "mINP": result.mean_inp}
+    return {**ranks, **others}
 
 
 def format_scores(rows: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,0 +1,139 @@
+"""Features that another program made: .npz, .mat, .h5 and .csv files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat
+from scipy.io.matlab import MatReadError
+
+from reid_gl.records import Features
+
+NAMES = {
+    "query": ("query", "query_f", "query_features", "qf"),
+    "gallery": ("gallery", "gallery_f", "gallery_features", "gf"),
+    "query_pids": ("query_pids", "query_label", "query_labels", "q_pids"),
+    "gallery_pids": ("gallery_pids", "gallery_label", "gallery_labels", "g_pids"),
+    "query_camids": ("query_camids", "query_cam", "query_cams", "q_camids"),
+    "gallery_camids": ("gallery_camids", "gallery_cam", "gallery_cams", "g_camids"),
+}
+"""What an array may be called; the first name is ours, some others are those of common programs."""
+
+SUFFIXES = (".npz", ".mat", ".h5", ".hdf5", ".csv")
+
+
+def load_features(path: str | Path) -> tuple[Features, Features]:
+    """Query and gallery from one file.
+
+    .npz, .mat and .h5 files hold the arrays of NAMES: features (Q, D) and (G, D), identities (Q,) and (G,),
+    and, or not, cameras. A .csv file has a line of titles and the columns split (query or gallery), pid,
+    camid (or not), and then the D numbers of the feature, one picture a line.
+
+    Args:
+        path: nothing in it is executed; pickled arrays are refused.
+
+    Returns:
+        Query and gallery; cameras are -1 where the file has none.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another kind of file, an array that is missing, or shapes that disagree.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"cannot read {path}: expected one of {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise FileNotFoundError(f"feature file {path} does not exist")
+    arrays = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
+    return _side(arrays, "query", path), _side(arrays, "gallery", path)
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                return _named(archive)
+        if suffix == ".mat":
+            return _named(loadmat(path))
+        import h5py
+
+        with h5py.File(path, "r") as file:
+            return _named({key: np.asarray(value) for key, value in file.items()})
+    except (OSError, ValueError, NotImplementedError, KeyError, MatReadError) as error:
+        hint = "; a .mat file of MATLAB 7.3 is HDF5: rename it to .h5" if suffix == ".mat" else ""
+        raise ValueError(f"cannot read {path} as {suffix}: {' '.join(str(error).split())}{hint}") from None
+
+
+def _named(found: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """The arrays we know, under our names."""
+    arrays = {}
+    for name, aliases in NAMES.items():
+        present = [alias for alias in aliases if alias in found]
+        if present:
+            arrays[name] = np.asarray(found[present[0]])
+    return arrays
+
+
+def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        titles = next(reader, [])
+        if titles[:2] != ["split", "pid"]:
+            raise ValueError(f"{path} must begin with the titles split,pid[,camid],..., found {titles[:3]}")
+        first = 3 if titles[2:3] == ["camid"] else 2
+        sides: dict[str, list[tuple[int, int, list[float]]]] = {"query": [], "gallery": []}
+        for number, row in enumerate(reader, start=2):
+            try:
+                camid = int(row[2]) if first == 3 else -1
+                sides[row[0]].append((int(row[1]), camid, [float(text) for text in row[first:]]))
+            except (KeyError, ValueError, IndexError):
+                raise ValueError(
+                    f"{path}, line {number}: expected query or gallery, whole numbers and features, got "
+                    f"{row[:4]}"
+                ) from None
+            if len(row) != len(titles):
+                raise ValueError(f"{path}, line {number}: {len(row)} columns, but {len(titles)} titles")
+    arrays = {}
+    for side, rows in sides.items():
+        arrays[side] = np.array([row[2] for row in rows], dtype=np.float32).reshape(len(rows), -1)
+        arrays[f"{side}_pids"] = np.array([row[0] for row in rows], dtype=np.int64)
+        if first == 3:
+            arrays[f"{side}_camids"] = np.array([row[1] for row in rows], dtype=np.int64)
+    return arrays
+
+
+def _side(arrays: dict[str, NDArray[Any]], side: str, path: Path) -> Features:
+    for name in (side, f"{side}_pids"):
+        if name not in arrays:
+            raise ValueError(f"{path} has no {name}: expected one of the names {', '.join(NAMES[name])}")
+    embeddings = arrays[side]
+    if embeddings.ndim != 2 or embeddings.dtype.kind not in "fiu" or not len(embeddings):
+        raise ValueError(
+            f"{path}: {side} must be numbers (M, D) with at least one row, got {embeddings.dtype} "
+            f"{embeddings.shape}"
+        )
+    embeddings = embeddings.astype(np.float32)
+    broken = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
+    if len(broken):
+        raise ValueError(f"{path}: {side} is not finite in {len(broken)} rows, first {broken[:5].tolist()}")
+    ids = {
+        name: _ids(arrays.get(f"{side}_{name}"), f"{side}_{name}", len(embeddings), path)
+        for name in ("pids", "camids")
+    }
+    return Features(embeddings, ids["pids"], ids["camids"])
+
+
+def _ids(values: NDArray[Any] | None, name: str, count: int, path: Path) -> NDArray[np.int64]:
+    """Whole numbers (count,); MATLAB makes one row or one column of them."""
+    if values is None:
+        return np.full(count, -1, dtype=np.int64)
+    flat = values.reshape(-1)
+    if flat.dtype.kind not in "fiu" or len(flat) != count or (flat != np.round(flat)).any():
+        raise ValueError(f"{path}: {name} must be {count} whole numbers, got {values.dtype} {values.shape}")
+    return flat.astype(np.int64)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reid_gl.evaluation import RerankSettings, evaluate_features
+from reid_gl.evaluation.feature_files import load_features
+from tests.cli.test_commands import call
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "features.npz"
+    pids = {"query_pids": np.arange(6), "gallery_pids": np.arange(30) % 6}
+    cameras = {"query_camids": np.zeros(6, int), "gallery_camids": rng.integers(0, 3, 30)}
+    np.savez(path, query=rng.normal(size=(6, 4)), gallery=rng.normal(size=(30, 4)), **pids, **cameras)
+    return path
+
+
+def test_scores_and_reranked_scores(features: Path) -> None:
+    answer = call("evaluate_features", features, "--rerank", "--k1", 5, "--k2", 2, "--lambda", 0.5)
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(answer.stdout)
+    plain = evaluate_features(*load_features(features))
+    reranked = evaluate_features(*load_features(features), rerank=RerankSettings(5, 2, 0.5))
+    assert result["scores"]["cosine"]["mAP"] == plain.mean_ap
+    assert result["scores"]["cosine, re-ranked"]["mAP"] == reranked.mean_ap != plain.mean_ap
+    assert result["scores"]["cosine"]["mAP_trapezoid"] == plain.mean_ap_trapezoid
+    assert result["use_cameras"] is True
+    assert "mAP (trapezoid)" in answer.stderr
+
+
+def test_without_cameras_there_is_no_camera_rule(features: Path, tmp_path: Path) -> None:
+    arrays = {key: value for key, value in np.load(features).items() if "camids" not in key}
+    np.savez(tmp_path / "bare.npz", **arrays)
+    bare, ignored = (
+        call("evaluate_features", tmp_path / "bare.npz"),
+        call("evaluate_features", features, "--no-cameras"),
+    )
+    assert "not every picture has a camera" in bare.stderr
+    assert json.loads(bare.stdout)["scores"] == json.loads(ignored.stdout)["scores"]
+    assert json.loads(bare.stdout)["use_cameras"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.npz"], "feature file none.npz does not exist"),
+        (["FEATURES", "--rerank", "--k1", "0"], "re-ranking needs k1 of at least 1, got 0"),
+        (["FEATURES", "--rerank", "--lambda", "2"], "lambda must lie in [0, 1], got 2.0"),
+    ],
+)
+def test_a_mistake_ends_in_one_sentence(words: list[str], message: str, features: Path) -> None:
+    answer = call("evaluate_features", *(features if word == "FEATURES" else word for word in words))
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from reid_gl.evaluation.feature_files import SUFFIXES, load_features
+from reid_gl.records import Features
+
+
+def _arrays(*, cameras: bool = True) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for side, num in (("query", 3), ("gallery", 5)):
+        arrays[side] = rng.normal(size=(num, 4)).astype(np.float32)
+        arrays[f"{side}_pids"] = rng.integers(-1, 3, num)
+        if cameras:
+            arrays[f"{side}_camids"] = rng.integers(0, 3, num)
+    return arrays
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> Path:
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    elif path.suffix == ".mat":
+        savemat(path, arrays)
+    elif path.suffix == ".csv":
+        _write_csv(path, arrays)
+    else:
+        with h5py.File(path, "w") as file:
+            for name, values in arrays.items():
+                file[name] = values
+    return path
+
+
+def _write_csv(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    cameras = ["camid"] if "query_camids" in arrays else []
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "pid", *cameras, *range(4)])
+        for side in ("gallery", "query"):
+            for i, row in enumerate(arrays[side]):
+                camera = [arrays[f"{side}_camids"][i]] if cameras else []
+                writer.writerow([side, arrays[f"{side}_pids"][i], *camera, *(repr(float(x)) for x in row)])
+
+
+def _assert_same(loaded: tuple[Features, Features], arrays: dict[str, np.ndarray]) -> None:
+    for side, features in zip(("query", "gallery"), loaded, strict=True):
+        np.testing.assert_array_equal(features.embeddings, arrays[side])
+        np.testing.assert_array_equal(features.pids, arrays[f"{side}_pids"])
+        cameras = arrays.get(f"{side}_camids", np.full(len(arrays[side]), -1))
+        np.testing.assert_array_equal(features.camids, cameras)
+        assert features.embeddings.dtype == np.float32
+        assert features.pids.dtype == features.camids.dtype == np.int64
+
+
+@pytest.mark.parametrize("cameras", [True, False])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_kind_of_file_gives_the_same_features(suffix: str, cameras: bool, tmp_path: Path) -> None:
+    arrays = _arrays(cameras=cameras)
+    _assert_same(load_features(_write(tmp_path / f"features{suffix}", arrays)), arrays)
+
+
+def test_names_of_other_programs_are_known(tmp_path: Path) -> None:
+    arrays = _arrays()
+    renamed = {
+        "query_f": arrays["query"],
+        "gallery_f": arrays["gallery"],
+        "query_label": arrays["query_pids"].astype(np.float64),
+        "gallery_label": arrays["gallery_pids"],
+        "query_cam": arrays["query_camids"],
+        "gallery_cam": arrays["gallery_camids"],
+    }
+    _assert_same(load_features(_write(tmp_path / "result.mat", renamed)), arrays)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"query": None}, "has no query: expected one of the names query, query_f"),
+        (
+            {"gallery_pids": None},
+            "has no gallery_pids: expected one of the names gallery_pids, gallery_label",
+        ),
+        ({"gallery_pids": np.arange(4)}, r"gallery_pids must be 5 whole numbers, got int64 \(4,\)"),
+        (
+            {"query_camids": np.array([0.5, 1, 2])},
+            r"query_camids must be 3 whole numbers, got float64 \(3,\)",
+        ),
+        ({"query": np.zeros(3)}, r"query must be numbers \(M, D\) with at least one row, got float64 \(3,\)"),
+        ({"query": np.zeros((0, 4))}, r"query must be numbers .* got float64 \(0, 4\)"),
+        ({"query": np.array([["a"], ["b"], ["c"]])}, r"query must be numbers .* got <U1 \(3, 1\)"),
+        ({"query": np.array([[1.0], [np.nan], [np.inf]])}, r"query is not finite in 2 rows, first \[1, 2\]"),
+        ({"query": np.array([[None], [None], [None]])}, "Object arrays cannot be loaded when allow_pickle=F"),
+    ],
+)
+def test_what_cannot_be_used(changes: dict[str, np.ndarray | None], message: str, tmp_path: Path) -> None:
+    arrays = {key: value for key, value in {**_arrays(), **changes}.items() if value is not None}
+    with pytest.raises(ValueError, match=message):
+        load_features(_write(tmp_path / "features.npz", arrays))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("features.txt", "", "expected one of .npz, .mat, .h5, .hdf5, .csv"),
+        ("features.npz", "no archive", "cannot read .* as .npz"),
+        ("features.mat", "no matrix", "MATLAB 7.3 is HDF5: rename it to .h5"),
+        ("features.h5", "no file", "cannot read .* as .h5"),
+        ("features.csv", "pid,split\n", r"must begin with the titles split,pid\[,camid\],..., found \['pid'"),
+        ("features.csv", "split,pid,a\nquery,x,1\n", "line 2: expected query or gallery, whole numbers"),
+        ("features.csv", "split,pid,a\ntrain,1,1\n", "line 2: expected query or gallery, whole numbers"),
+        ("features.csv", "split,pid,a\nquery,1,1,2\n", "line 2: 4 columns, but 3 titles"),
+    ],
+)
+def test_files_that_cannot_be_read(name: str, content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load_features(tmp_path / name)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none.npz does not exist"):
+        load_features(tmp_path / "none.npz")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -22,6 +24,19 @@ def test_every_file_it_names_is_there() -> None:
     named = {name for group in names for name in group if name}
     assert len(named) > 8
     assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_the_example_of_the_losses_runs() -> None:
+    guide = (ROOT / "docs" / "losses.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", guide, flags=re.S))
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(answer.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
+    assert not [link for link in links if not (page.parent / link).exists()]
 
 
 def test_every_make_target_it_names_is_there() -> None:

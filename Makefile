@@ -37,7 +37,7 @@ demo: $(READY)
 	@$(BIN)/reid-gl demo > /dev/null
 
 test: check
-	@OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2  # one thread each: they would wait for one another
+	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2  # threads would wait for one another
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .

@@ -12,11 +12,12 @@ from reid_gl.experiment.compare_losses import Contender, parse_losses, run_compa
 from reid_gl.training.fit import Interrupted
 
 CE = parse_losses("ce")
+pytestmark = pytest.mark.filterwarnings("ignore:Cython evaluation")  # torchreid says so when it is imported
 
 
 @pytest.fixture
 def small(words: list[str]) -> list[str]:
-    return [*words, "COMPARE.NUM_EPOCHS", "2"]
+    return [*words, "COMPARE.NUM_EPOCHS", "2", "MODEL.BACKBONE", "osnet_x0_25"]  # small checkpoints
 
 
 def compare(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from reid_gl.config import load_config
+from reid_gl.evaluation import RerankSettings
 from reid_gl.experiment import run_test, run_training
 from reid_gl.models import read_checkpoint
 from reid_gl.training.fit import Interrupted
@@ -211,15 +213,22 @@ def test_scores_of_the_result_file_are_those_returned(words: list[str]) -> None:
         run_test(load_config(None, words))
 
 
-def test_a_reranked_test_has_a_result_of_its_own(words: list[str]) -> None:
-    untrained = ["SOLVER.NUM_EPOCHS", "1", "SOLVER.BASE_LR", "1e-9"]
-    weights, dataset = run_training(load_config(None, [*words, *untrained]))
+def test_a_reranked_test_has_a_result_of_its_own(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["reid_gl.inference.evaluate"]
+    evaluate_features, seen = module.evaluate_features, []
+
+    def spy(*sides: object, **settings: object) -> object:
+        seen.append(settings["rerank"])
+        return evaluate_features(*sides, **settings)
+
+    weights, dataset = run_training(load_config(None, [*words, "SOLVER.NUM_EPOCHS", "1"]))
+    monkeypatch.setattr(module, "evaluate_features", spy)
     plain = run_test(load_config(None, [*words, "MODEL.WEIGHTS", str(weights)]), dataset)
     more = ["TEST.RERANK.ENABLED", "True", "TEST.RERANK.K1", "3", "TEST.RERANK.K2", "2"]
     reranked = run_test(load_config(None, [*words, *more, "MODEL.WEIGHTS", str(weights)]), dataset)
+    assert seen == [None, RerankSettings(3, 2, 0.3)]
     assert plain["rerank"] is None
     assert reranked["rerank"] == {"k1": 3, "k2": 2, "lambda_value": 0.3}
-    assert reranked["mAP"] != plain["mAP"]
     names = {path.name for path in weights.parent.glob("test_*.json")}
     assert len(names) == 2
     assert sum(name.endswith("_reranked.json") for name in names) == 1

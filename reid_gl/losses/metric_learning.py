@@ -10,21 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reid_gl.losses.peer_loss import PeerLoss, value_of_similarity
-
-__all__ = [
-    "PeerLoss",
-    "make_arcface_loss",
-    "make_circle_loss",
-    "make_contrastive_loss",
-    "make_cosface_loss",
-    "make_lifted_structure_loss",
-    "make_proxy_anchor_loss",
-    "make_soft_triplet_loss",
-    "make_supervised_contrastive_loss",
-    "make_triplet_loss",
-    "value_of_similarity",
-]
+from reid_gl.losses.peer_loss import PeerLoss
 
 
 def make_triplet_loss(*, margin: float = 0.3, normalize: bool = False) -> PeerLoss:

@@ -11,7 +11,7 @@ from pytorch_metric_learning import losses as peer
 from torch import Tensor, nn
 
 from reid_gl.losses import metric_learning as makers
-from reid_gl.losses.metric_learning import PeerLoss
+from reid_gl.losses.peer_loss import PeerLoss
 from tests.reference import slow_peer_losses as slow
 
 NUM_CLASSES, WIDTH = 6, 5

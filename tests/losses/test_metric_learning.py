@@ -14,7 +14,7 @@ from pytorch_metric_learning.miners import BatchHardMiner
 from torch import Tensor
 
 from reid_gl.losses import metric_learning as makers
-from reid_gl.losses.metric_learning import PeerLoss
+from reid_gl.losses.peer_loss import PeerLoss
 from reid_gl.similarity import cosine_similarity
 from tests.losses.peer_cases import CASES, LEARNED, NUM_CLASSES, PAIRS, gradients, random_batch, vectors
 from tests.reference import slow_peer_losses as slow

@@ -9,10 +9,20 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from reid_gl.evaluation import RerankSettings, evaluate_features
+import numpy as np
+
+from reid_gl.evaluation import (
+    CameraPair,
+    RerankSettings,
+    evaluate_camera_pairs,
+    evaluate_features,
+    evaluate_single_shot,
+    verify_pairs,
+)
+from reid_gl.evaluation.blocks import distance_blocks
 from reid_gl.evaluation.feature_files import load_features
 from reid_gl.records import Features
-from reid_gl.report.scores import format_scores, ranking_to_dict
+from reid_gl.report.scores import RANKS, format_camera_pairs, format_scores, ranking_to_dict
 from reid_gl.similarity import METRICS
 
 logger = logging.getLogger(__name__)
@@ -24,6 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", help=".npz, .mat, .h5 or .csv with query, gallery, their pids and camids")
     parser.add_argument("--metric", choices=METRICS, default="cosine", help="default: %(default)s")
     parser.add_argument("--no-cameras", action="store_true", help="matches of the query's own camera count")
+    parser.add_argument("--camera-pairs", action="store_true", help="mAP of each pair of cameras as well")
+    parser.add_argument(
+        "--verification",
+        action="store_true",
+        help="true positive rates at fixed false positive rates as well",
+    )
+    parser.add_argument(
+        "--single-shot",
+        action="store_true",
+        help="CUHK03's old protocol, one gallery picture a person, as well",
+    )
     parser.add_argument("--rerank", action="store_true", help="score k-reciprocal re-ranking as well")
     parser.add_argument("--k1", type=int, default=defaults.k1, help="default: %(default)s")
     parser.add_argument("--k2", type=int, default=defaults.k2, help="default: %(default)s")
@@ -51,8 +72,44 @@ def run(options: argparse.Namespace) -> int:
         rows[f"{options.metric}, re-ranked"] = ranking_to_dict(result)
     print(format_scores(rows), file=sys.stderr)
     summary = {"file": options.file, **settings, "rerank": asdict(rerank) if options.rerank else None}
+    if options.camera_pairs:
+        pairs = evaluate_camera_pairs(query, gallery, metric=options.metric)
+        print(format_camera_pairs(pairs), file=sys.stderr)
+        summary["camera_pairs"] = [_pair_to_dict(pair) for pair in pairs]
+    if options.verification:
+        summary["verification"] = _verify(query, gallery, settings)
+    if options.single_shot:
+        summary["single_shot"] = _single_shot(query, gallery, settings)
     print(json.dumps({**summary, "scores": rows}))
     return 0
+
+
+def _verify(query: Features, gallery: Features, settings: dict[str, Any]) -> dict[str, Any]:
+    result = verify_pairs(query, gallery, **settings)
+    points = []
+    for point in result.points:
+        words = point.reason or f"{100 * point.true_positive_rate:.2f} % of pairs of one person are accepted"
+        print(f"false positive rate {point.asked_rate:g}: {words}", file=sys.stderr)
+        rates = None if point.reason else point.true_positive_rate
+        points.append({"false_positive_rate": point.asked_rate, "true_positive_rate": rates})
+    print(f"equal error rate: {100 * result.equal_error_rate:.2f} %", file=sys.stderr)
+    return {"equal_error_rate": result.equal_error_rate, "points": points}
+
+
+def _single_shot(query: Features, gallery: Features, settings: dict[str, Any]) -> dict[str, Any]:
+    blocks = distance_blocks(query.embeddings, gallery.embeddings, metric=settings["metric"])
+    cameras = (query.camids, gallery.camids) if settings["use_cameras"] else ()
+    result = evaluate_single_shot(np.concatenate([*blocks]), query.pids, gallery.pids, *cameras)
+    scores = {f"rank{k}": float(result.cmc[k - 1]) for k in RANKS}
+    expected = {f"rank{k}": float(result.expected_cmc[k - 1]) for k in RANKS}
+    rows = {"one picture a person": scores, "its expectation": expected}
+    print(format_scores(rows), file=sys.stderr)
+    return {"sampled": scores, "expected": expected}
+
+
+def _pair_to_dict(pair: CameraPair) -> dict[str, Any]:
+    scores = None if pair.result is None else ranking_to_dict(pair.result)
+    return {"query_camid": pair.query_camid, "gallery_camid": pair.gallery_camid, "scores": scores}
 
 
 def has_cameras(query: Features, gallery: Features) -> bool:

@@ -1,17 +1,31 @@
 """Scores of ranked galleries."""
 
+from reid_gl.evaluation.breakdown import CameraPair, evaluate_camera_pairs, mean_ap_interval
 from reid_gl.evaluation.expansion import expand_queries
+from reid_gl.evaluation.multi_query import pool_queries
 from reid_gl.evaluation.protocol import Preflight, check_protocol
 from reid_gl.evaluation.ranking import evaluate_features, evaluate_ranking
 from reid_gl.evaluation.rerank import RerankSettings, k_reciprocal_rerank, k_reciprocal_rerank_distances
+from reid_gl.evaluation.search import search_gallery
+from reid_gl.evaluation.single_shot import SingleShotResult, evaluate_single_shot
+from reid_gl.evaluation.verification import VerificationResult, verify_pairs
 
 __all__ = [
+    "CameraPair",
     "Preflight",
     "RerankSettings",
+    "SingleShotResult",
+    "VerificationResult",
     "check_protocol",
+    "evaluate_camera_pairs",
     "evaluate_features",
     "evaluate_ranking",
+    "evaluate_single_shot",
     "expand_queries",
     "k_reciprocal_rerank",
     "k_reciprocal_rerank_distances",
+    "mean_ap_interval",
+    "pool_queries",
+    "search_gallery",
+    "verify_pairs",
 ]

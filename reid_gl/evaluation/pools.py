@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.reciprocal import pair_distances
+from reid_gl.evaluation.reciprocal import pair_distances, square_products
 
 Floats = NDArray[np.float32]
 
@@ -16,34 +16,37 @@ class FeaturePool:
 
     Args:
         query: (Q, D).
-        gallery: (G, D).
+        gallery: (G, D); None if the queries are the gallery too, and are in the pool once.
 
     Attributes:
         num: pictures.
         num_queries: Q.
+        first_gallery: number of the gallery's first picture.
         num_bytes: memory held.
     """
 
-    def __init__(self, query: Floats | torch.Tensor, gallery: Floats | torch.Tensor) -> None:
-        sides = [torch.as_tensor(side) for side in (query, gallery)]
-        if any(side.ndim != 2 for side in sides) or sides[0].shape[1] != sides[1].shape[1]:
+    def __init__(self, query: Floats | torch.Tensor, gallery: Floats | torch.Tensor | None) -> None:
+        sides = [torch.as_tensor(side) for side in (query, gallery) if side is not None]
+        if any(side.ndim != 2 for side in sides) or sides[0].shape[1] != sides[-1].shape[1]:
             raise ValueError(
                 f"expected query features (Q, D) and gallery features (G, D), got {tuple(sides[0].shape)} "
-                f"and {tuple(sides[1].shape)}"
+                f"and {tuple(sides[-1].shape)}"
             )
-        for name, side in zip(("query", "gallery"), sides, strict=True):
-            _check_rows(name, side)
         self._features = torch.cat([side.detach().float() for side in sides])
-        self._norms = self._features.square().sum(dim=1)
+        self._norms = torch.einsum("nd,nd->n", self._features, self._features)
+        norms = self._norms.split([len(side) for side in sides])
+        for name, side, squares in zip(("query", "gallery"), sides, norms, strict=False):
+            _check_rows(name, tuple(side.shape), squares)
         self.num_queries, self.num = len(sides[0]), len(self._features)
+        self.first_gallery = 0 if gallery is None else self.num_queries
         self.num_bytes = 4 * self._features.numel()
 
-    def rows(self, start: int, stop: int) -> Floats:
-        """(stop - start, N) squared Euclidean distances of some pictures to all."""
-        some = self._features[start:stop]
-        squared = torch.addmm(self._norms, some, self._features.T, alpha=-2.0)
-        squared.add_(self._norms[start:stop, None]).clamp_(min=0.0)
-        return squared.cpu().numpy()
+    def rows(self, start: int, stop: int, first: int) -> Floats:
+        """(stop - start, N - first) squared Euclidean distances of some pictures to all from first on."""
+        products = (self._features[start:stop] @ self._features[first:].T).cpu().numpy()
+        norms = self._norms.cpu().numpy()
+        square_products(products, norms[start:stop], norms[first:])
+        return products
 
     def pairs(self, first: NDArray[np.int32], second: NDArray[np.int32]) -> Floats:
         """Squared distances of pairs of pictures."""
@@ -61,6 +64,7 @@ class MatrixPool:
     Attributes:
         num: pictures.
         num_queries: Q.
+        first_gallery: number of the gallery's first picture.
         num_bytes: memory held beyond the matrices.
     """
 
@@ -76,19 +80,24 @@ class MatrixPool:
             )
         names = ("query_gallery", "query_query", "gallery_gallery")
         for name, matrix in zip(names, given, strict=True):
-            _check_rows(name, torch.as_tensor(matrix))
+            _check_rows(name, matrix.shape, torch.as_tensor(matrix).sum(dim=1))
         self.num_queries, self.num = num_queries, num_queries + num_gallery
+        self.first_gallery = num_queries
         self.num_bytes = 0
 
-    def rows(self, start: int, stop: int) -> Floats:
-        """(stop - start, N) squared distances of some pictures to all."""
-        split = min(max(self.num_queries, start), stop)
-        lower, upper = start - self.num_queries, stop - self.num_queries
-        queries = [self._query_query[start:split], self._query_gallery[start:split]]
-        pictures = slice(max(0, lower), max(0, upper))
-        gallery = [self._query_gallery.T[pictures], self._gallery_gallery[pictures]]
-        whole = np.concatenate([np.concatenate(part, axis=1) for part in (queries, gallery)])
-        return np.square(whole.astype(np.float32))
+    def rows(self, start: int, stop: int, first: int) -> Floats:
+        """(stop - start, N - first) squared distances of some pictures to all from first on."""
+        num = self.num_queries
+        squared = np.empty((stop - start, self.num - first), np.float32)
+        split, edge = min(max(num, start), stop) - start, max(num - first, 0)
+        queries, pictures = slice(start, start + split), slice(start + split - num, stop - num)
+        columns = slice(max(first - num, 0), None)
+        squared[:split, :edge] = self._query_query[queries, first:]
+        squared[:split, edge:] = self._query_gallery[queries, columns]
+        if split < stop - start:
+            squared[split:, :edge] = self._query_gallery[first:, pictures].T
+            squared[split:, edge:] = self._gallery_gallery[pictures, columns]
+        return np.square(squared, out=squared)
 
     def pairs(self, first: NDArray[np.int32], second: NDArray[np.int32]) -> Floats:
         """Squared distances of pairs of pictures."""
@@ -104,10 +113,13 @@ class MatrixPool:
         return np.square(result)
 
 
-def _check_rows(name: str, rows: torch.Tensor) -> None:
-    if rows.numel() == 0:
-        raise ValueError(f"{name} is empty, {tuple(rows.shape)}: there is nothing to re-rank")
-    finite = torch.isfinite(rows).all(dim=1)
+def _check_rows(name: str, shape: tuple[int, ...], sums: torch.Tensor) -> None:
+    """Raise ValueError if there are no numbers, or if the sum of some row's is none."""
+    if 0 in shape:
+        raise ValueError(f"{name} is empty, {shape}: there is nothing to re-rank")
+    finite = torch.isfinite(sums)
     if not bool(finite.all()):
         broken = (~finite).nonzero().flatten()[:5].tolist()
-        raise ValueError(f"{name} is not finite in {int((~finite).sum())} rows, first {broken}")
+        raise ValueError(
+            f"{name} is not finite, or too large, in {int((~finite).sum())} rows, first {broken}"
+        )

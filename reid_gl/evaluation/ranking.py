@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reid_gl.evaluation.blocks import check_features, distance_blocks
 from reid_gl.evaluation.counting import (
     FIRST_MATCH,
     INVERSE_PENALTY,
@@ -21,14 +22,13 @@ from reid_gl.evaluation.counting import (
     TRAPEZOID,
     score_rows,
 )
+from reid_gl.evaluation.identities import check_identities
 from reid_gl.evaluation.rerank import RerankSettings, reranked_blocks
 from reid_gl.records import JUNK_PID, Features, RankingResult
-from reid_gl.similarity import METRICS, pairwise_distance, unit_rows
+from reid_gl.similarity import METRICS, unit_rows
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
-BLOCK_CELLS = 16_000_000
-"""Distances held at once by evaluate_features: 64 MB of float32."""
 
 
 def evaluate_ranking(
@@ -70,8 +70,8 @@ def evaluate_ranking(
         raise ValueError(f"distances must have shape (Q, G), got {distances.shape}")
     if distances.dtype not in (np.float32, np.float64):
         distances = distances.astype(np.float64)
-    query = _identities("query", query_pids, query_camids, distances.shape[0])
-    gallery = _identities("gallery", gallery_pids, gallery_camids, distances.shape[1])
+    query = check_identities("query", query_pids, query_camids, distances.shape[0])
+    gallery = check_identities("gallery", gallery_pids, gallery_camids, distances.shape[1])
     if (query_camids is None) != (gallery_camids is None):
         raise ValueError("give query_camids and gallery_camids, or neither: one side alone has no meaning")
     return _score([distances], query, gallery, junk_pid=junk_pid, max_rank=max_rank)
@@ -79,7 +79,7 @@ def evaluate_ranking(
 
 def evaluate_features(
     query: Features,
-    gallery: Features,
+    gallery: Features | None = None,
     *,
     metric: str = "cosine",
     rerank: RerankSettings | None = None,
@@ -91,7 +91,7 @@ def evaluate_features(
 
     Args:
         query: Q features with identities and cameras.
-        gallery: G features; junk (-1) is ignored.
+        gallery: G features; junk (-1) is ignored. None if every query searches all the others.
         metric: "cosine" or "euclidean".
         rerank: settings of k-reciprocal re-ranking, on unit vectors where the metric is cosine; None for
             none.
@@ -103,53 +103,49 @@ def evaluate_features(
         What evaluate_ranking gives for the same distances.
 
     Raises:
-        ValueError: as evaluate_ranking; also if the two sides differ in dimension.
+        ValueError: as evaluate_ranking; also if the two sides differ in dimension, or features are not
+            finite; says which rows.
     """
-    if query.embeddings.shape[1:] != gallery.embeddings.shape[1:]:
-        raise ValueError(
-            f"query features have shape {query.embeddings.shape}, gallery features "
-            f"{gallery.embeddings.shape}: expected the same number of columns"
-        )
+    if gallery is None:
+        query = gallery = _with_own_cameras(query, use_cameras)
+        use_cameras = True
+    check_features(query.embeddings, gallery.embeddings)
     sides = [
-        _identities(name, side.pids, side.camids if use_cameras else None, len(side.embeddings))
+        check_identities(name, side.pids, side.camids if use_cameras else None, len(side.embeddings))
         for name, side in (("query", query), ("gallery", gallery))
     ]
     if rerank is None:
-        blocks = _distance_blocks(query.embeddings, gallery.embeddings, metric)
+        blocks = distance_blocks(query.embeddings, gallery.embeddings, metric=metric)
     else:
         kept = gallery.pids != JUNK_PID
         sides[1] = (sides[1][0][kept], sides[1][1][kept])
-        blocks = _reranked(query.embeddings, gallery.embeddings[kept], metric, rerank, max_memory_gb)
+        searched = gallery.embeddings[kept] if query is not gallery else None
+        blocks = _reranked(query.embeddings, searched, metric, rerank, max_memory_gb)
     return _score(blocks, sides[0], sides[1], junk_pid=JUNK_PID, max_rank=max_rank)
 
 
-def _distance_blocks(query: Floats, gallery: Floats, metric: str) -> Iterator[Floats]:
-    rows = max(1, BLOCK_CELLS // max(1, len(gallery)))
-    gallery_tensor = torch.as_tensor(gallery)
-    for start in range(0, len(query), rows):
-        block = torch.as_tensor(query[start : start + rows])
-        yield pairwise_distance(block, gallery_tensor, metric=metric).numpy()
+def _with_own_cameras(features: Features, use_cameras: bool) -> Features:
+    """Without junk; a camera of its own where there is none, so that no picture finds itself."""
+    kept = features.pids != JUNK_PID
+    camids = features.camids[kept] if use_cameras else np.full(int(kept.sum()), -1)
+    own = np.arange(len(camids)) + camids.max(initial=0) + 1
+    return Features(features.embeddings[kept], features.pids[kept], np.where(camids < 0, own, camids))
 
 
 def _reranked(
-    query: Floats, gallery: Floats, metric: str, rerank: RerankSettings, max_memory_gb: float | None
+    query: Floats, gallery: Floats | None, metric: str, rerank: RerankSettings, max_memory_gb: float | None
 ) -> Iterator[Floats]:
-    pool = [torch.tensor(side, dtype=torch.float32) for side in (query, gallery)]
-    if metric == "cosine":
-        pool = [unit_rows(side) for side in pool]
-    elif metric != "euclidean":
+    if metric not in METRICS:
         raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
-    return reranked_blocks(pool[0], pool[1], rerank, max_memory_gb=max_memory_gb)
+    queries = _compared_rows(query, metric)
+    searched = None if gallery is None else _compared_rows(gallery, metric)
+    return reranked_blocks(queries, searched, rerank, max_memory_gb=max_memory_gb)
 
 
-def _identities(side: str, pids: Ints, camids: Ints | None, count: int) -> tuple[Ints, Ints]:
-    """Checked (pids, camids); cameras -1 where none are given, which never matches another one."""
-    pids = np.asarray(pids, dtype=np.int64)
-    cameras = np.full(count, -1, dtype=np.int64) if camids is None else np.asarray(camids, dtype=np.int64)
-    for name, values in (("pids", pids), ("camids", cameras)):
-        if values.shape != (count,):
-            raise ValueError(f"{side}_{name} must have shape ({count},), got {values.shape}")
-    return pids, cameras
+def _compared_rows(rows: Floats, metric: str) -> torch.Tensor:
+    """Rows whose Euclidean distances order pictures as the metric does."""
+    numbers = torch.tensor(rows, dtype=torch.float32)
+    return unit_rows(numbers) if metric == "cosine" else numbers
 
 
 def _score(

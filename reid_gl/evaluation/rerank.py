@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from reid_gl.evaluation.neighbours import find_neighbours
 from reid_gl.evaluation.pools import FeaturePool, MatrixPool
 from reid_gl.evaluation.reciprocal import (
     average_sets,
     blend_overlap,
-    nearest_of_rows,
     reciprocal_sets,
     set_distances,
     weigh_sets,
@@ -36,11 +36,14 @@ class RerankSettings:
         k1: neighbours, at least 1; all there are, if there are fewer.
         k2: neighbours whose sets are averaged, at least 1.
         lambda_value: share of the original distance, in [0, 1].
+        doubled_pool: where a set searches itself, every picture is in the pool twice, as the authors of
+            the Group Loss++ have it: k1 neighbours are some k1 / 2 pictures.
     """
 
     k1: int = 20
     k2: int = 6
     lambda_value: float = 0.3
+    doubled_pool: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("k1", self.k1), ("k2", self.k2)):
@@ -52,11 +55,12 @@ class RerankSettings:
 
 def k_reciprocal_rerank(
     query: Floats | torch.Tensor,
-    gallery: Floats | torch.Tensor,
+    gallery: Floats | torch.Tensor | None,
     *,
     k1: int = 20,
     k2: int = 6,
     lambda_value: float = 0.3,
+    doubled_pool: bool = False,
     max_memory_gb: float | None = None,
 ) -> Floats:
     """Distances in which pictures are near that have the same nearest neighbours.
@@ -68,10 +72,11 @@ def k_reciprocal_rerank(
 
     Args:
         query: (Q, D); of a tensor the products are computed where it is.
-        gallery: (G, D).
+        gallery: (G, D); None if the queries search one another, G = Q then.
         k1: see RerankSettings.
         k2: see RerankSettings.
         lambda_value: see RerankSettings.
+        doubled_pool: see RerankSettings.
         max_memory_gb: what may be used beyond the inputs and the result; None for blocks of 64 MiB.
 
     Returns:
@@ -85,7 +90,8 @@ def k_reciprocal_rerank(
     Source:
         Zhong et al., "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017, section 3.
     """
-    return _rerank(FeaturePool(query, gallery), RerankSettings(k1, k2, lambda_value), max_memory_gb)
+    settings = RerankSettings(k1, k2, lambda_value, doubled_pool)
+    return _rerank(FeaturePool(query, gallery), settings, max_memory_gb)
 
 
 def k_reciprocal_rerank_distances(
@@ -124,7 +130,7 @@ def k_reciprocal_rerank_distances(
 
 def reranked_blocks(
     query: Floats | torch.Tensor,
-    gallery: Floats | torch.Tensor,
+    gallery: Floats | torch.Tensor | None,
     settings: RerankSettings,
     *,
     max_memory_gb: float | None = None,
@@ -135,13 +141,13 @@ def reranked_blocks(
     sets = _encode(pool, settings, rows, None)
     for start in range(0, pool.num_queries, rows):
         stop = min(start + rows, pool.num_queries)
-        block = np.ascontiguousarray(pool.rows(start, stop)[:, pool.num_queries :])
+        block = pool.rows(start, stop, pool.first_gallery)
         sets.blend(block, start, settings.lambda_value)
         yield block
 
 
 def _rerank(pool: FeaturePool | MatrixPool, settings: RerankSettings, max_memory_gb: float | None) -> Floats:
-    result = np.empty((pool.num_queries, pool.num - pool.num_queries), dtype=np.float32)
+    result = np.empty((pool.num_queries, pool.num - pool.first_gallery), dtype=np.float32)
     sets = _encode(pool, settings, _block_rows(pool, settings, max_memory_gb), result)
     sets.blend(result, 0, settings.lambda_value)
     return result
@@ -172,36 +178,33 @@ class _Sets:
 def _encode(
     pool: FeaturePool | MatrixPool, settings: RerankSettings, num_rows: int, query_gallery: Floats | None
 ) -> _Sets:
-    """Walk over all pictures once, num_rows at a time; query_gallery is filled with squared distances."""
-    num, num_queries = pool.num, pool.num_queries
+    """Reciprocal sets of the pool; query_gallery is filled with squared distances."""
+    if settings.doubled_pool and pool.first_gallery > 0:
+        raise ValueError("a doubled pool needs queries that are the gallery too: give no gallery")
     half = round(settings.k1 / 2)  # half to even, as numpy rounds
-    kept = min(max(settings.k1 + 1, settings.k2), num)
-    nearest, near = np.zeros((num, kept), np.int32), np.empty((num, kept), np.float32)
-    largest = np.empty(num, np.float32)
-    for start in range(0, num, num_rows):
-        stop = min(start + num_rows, num)
-        block = pool.rows(start, stop)
-        nearest_of_rows(block, nearest[start:stop], near[start:stop], largest[start:stop])
-        if query_gallery is not None and start < num_queries:
-            part = query_gallery[start : min(stop, num_queries)]
-            part[:] = block[: len(part), num_queries:]
-    starts, members = reciprocal_sets(nearest, settings.k1, half)
-    squared, missing = set_distances(starts, members, nearest, near)
+    wanted = max(settings.k1 + 1, settings.k2)
+    found = find_neighbours(pool, min(wanted, pool.num), num_rows=num_rows, query_gallery=query_gallery)
+    first_gallery = pool.first_gallery
+    if settings.doubled_pool:
+        found, first_gallery = found.doubled(wanted), pool.num
+    num = len(found.nearest)
+    starts, members = reciprocal_sets(found.nearest, settings.k1, half)
+    squared, missing = set_distances(starts, members, found.nearest, found.near)
     owners = np.repeat(np.arange(num, dtype=np.int32), np.diff(starts))
-    squared[missing] = pool.pairs(owners[missing], members[missing])
-    squared /= np.where(largest > 0, largest, np.float32(1.0))[owners]
+    squared[missing] = pool.pairs(owners[missing] % pool.num, members[missing] % pool.num)
+    squared /= np.where(found.largest > 0, found.largest, np.float32(1.0))[owners]
     sets = (starts, members, weigh_sets(starts, squared))
     if settings.k2 > 1:
-        sets = average_sets(nearest, settings.k2, *sets)
-    columns = csr_matrix((sets[2], sets[1], sets[0]), shape=(num, num))[num_queries:].tocsc()
+        sets = average_sets(found.nearest, settings.k2, *sets)
+    columns = csr_matrix((sets[2], sets[1], sets[0]), shape=(num, num))[first_gallery:].tocsc()
     by_member = (columns.indptr.astype(np.int64), columns.indices.astype(np.int32), columns.data)
-    return _Sets(largest, sets, by_member)
+    return _Sets(found.largest, sets, by_member)
 
 
 def _block_rows(pool: FeaturePool | MatrixPool, settings: RerankSettings, max_memory_gb: float | None) -> int:
     """Pictures at a time; logs what is needed."""
-    kept = min(max(settings.k1 + 1, settings.k2), pool.num)
-    fixed = pool.num_bytes + pool.num * kept * BYTES_PER_NEIGHBOUR
+    num = pool.num * (2 if settings.doubled_pool else 1)
+    fixed = pool.num_bytes + num * min(max(settings.k1 + 1, settings.k2), num) * BYTES_PER_NEIGHBOUR
     row = 2 * 4 * pool.num
     allowed = fixed + DEFAULT_BLOCK_BYTES if max_memory_gb is None else int(max_memory_gb * 2**30)
     if allowed < fixed + row:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reid_gl.evaluation.breakdown import CameraPair, mean_ap_interval
 from reid_gl.evaluation.protocol import Preflight
 from reid_gl.records import RankingResult
 
@@ -37,11 +38,28 @@ def scores_to_dict(result: RankingResult, preflight: Preflight, **settings: obje
     }
 
 
-def ranking_to_dict(result: RankingResult) -> dict[str, float]:
-    """CMC at RANKS, mAP by both rules and mINP, in [0, 1]."""
+def ranking_to_dict(result: RankingResult) -> dict[str, Any]:
+    """CMC at RANKS, mAP by both rules with its bootstrap interval, and mINP, in [0, 1]."""
     ranks = {f"rank{k}": result.rank(k) for k in RANKS}
-    others = {"mAP": result.mean_ap, "mAP_trapezoid": result.mean_ap_trapezoid, "mINP": result.mean_inp}
-    return {**ranks, **others}
+    return {
+        **ranks,
+        "mAP": result.mean_ap,
+        "mAP_interval_95": list(mean_ap_interval(result)),
+        "mAP_trapezoid": result.mean_ap_trapezoid,
+        "mINP": result.mean_inp,
+    }
+
+
+def format_camera_pairs(pairs: Sequence[CameraPair]) -> str:
+    """Mean AP in percent: a row for each camera of queries, a column for each of the gallery; - for none."""
+    columns = sorted({pair.gallery_camid for pair in pairs})
+    cells = {(pair.query_camid, pair.gallery_camid): pair.result for pair in pairs}
+    lines = ["mAP (%), queries down, gallery across", "      " + "".join(f"{camid:>7}" for camid in columns)]
+    for camid in sorted({pair.query_camid for pair in pairs}):
+        results = [cells[camid, column] for column in columns]
+        row = ["-" if result is None else f"{100 * result.mean_ap:.1f}" for result in results]
+        lines.append(f"{camid:>6}" + "".join(cell.rjust(7) for cell in row))
+    return "\n".join(lines)
 
 
 def format_scores(rows: Mapping[str, Mapping[str, Any]]) -> str:

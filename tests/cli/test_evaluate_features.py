@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_gl.evaluation import RerankSettings, evaluate_features
+from reid_gl.evaluation import RerankSettings, evaluate_features, verify_pairs
 from reid_gl.evaluation.feature_files import load_features
 from tests.cli.test_commands import call
 
@@ -32,6 +32,33 @@ def test_scores_and_reranked_scores(features: Path) -> None:
     assert result["scores"]["cosine"]["mAP_trapezoid"] == plain.mean_ap_trapezoid
     assert result["use_cameras"] is True
     assert "mAP (trapezoid)" in answer.stderr
+
+
+def test_camera_pairs_are_printed_and_summed_up(features: Path) -> None:
+    answer = call("evaluate_features", features, "--camera-pairs")
+    assert answer.returncode == 0, answer.stderr
+    pairs = json.loads(answer.stdout)["camera_pairs"]
+    assert [(pair["query_camid"], pair["gallery_camid"]) for pair in pairs] == [(0, 0), (0, 1), (0, 2)]
+    assert pairs[0]["scores"] is None  # the queries' own camera
+    low, high = pairs[1]["scores"]["mAP_interval_95"]
+    assert low <= pairs[1]["scores"]["mAP"] <= high
+    cells = answer.stderr.splitlines()[-1].split()
+    assert cells == ["0", "-", *(f"{100 * pair['scores']['mAP']:.1f}" for pair in pairs[1:])]
+
+
+def test_verification_and_single_shot(features: Path) -> None:
+    answer = call("evaluate_features", features, "--verification", "--single-shot")
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(answer.stdout)
+    query, gallery = load_features(features)
+    expected = verify_pairs(query, gallery)
+    assert result["verification"]["equal_error_rate"] == expected.equal_error_rate
+    points = result["verification"]["points"]
+    assert [point["false_positive_rate"] for point in points] == [1e-4, 1e-3, 1e-2]
+    assert points[0]["true_positive_rate"] is None  # fewer than 10,000 pairs
+    assert "false positive rate 0.0001: " in answer.stderr
+    assert points[2]["true_positive_rate"] == expected.points[2].true_positive_rate
+    assert 0 < result["single_shot"]["expected"]["rank1"] < result["single_shot"]["expected"]["rank5"] < 1
 
 
 def test_without_cameras_there_is_no_camera_rule(features: Path, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from reid_gl.evaluation import (
     RerankSettings,
+    blocks,
     evaluate_features,
     evaluate_ranking,
     k_reciprocal_rerank,
-    ranking,
 )
 from reid_gl.records import Features, RankingResult
 from reid_gl.similarity import METRICS
@@ -263,7 +263,8 @@ def _features(seed: int, num: int, width: int = 6) -> Features:
 def test_features_score_as_their_distances_do(
     seed: int, metric: str, use_cameras: bool, block_cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranking, "BLOCK_CELLS", block_cells)
+    monkeypatch.setattr(blocks, "BLOCK_CELLS", block_cells)
+    monkeypatch.setattr(blocks, "FEW_ROWS", 1)
     query, gallery = _features(seed, 7), _features(seed + 100, 20)
     slow = slow_cosine_distance if metric == "cosine" else slow_euclidean_distance
     distances = np.array(slow(query.embeddings.tolist(), gallery.embeddings.tolist()))
@@ -292,12 +293,12 @@ def test_feature_errors() -> None:
         evaluate_features(query, gallery, metric="dot")
     broken = _features(0, 3)
     broken.embeddings[1, 2] = np.nan
-    with pytest.raises(ValueError, match="check the features before scoring them"):
+    with pytest.raises(ValueError, match=r"query features are NaN or infinite in 1 of 3 rows: 1$"):
         evaluate_features(broken, gallery)
     short = Features(query.embeddings, query.pids[:2], query.camids)
     with pytest.raises(ValueError, match=r"query_pids must have shape \(3,\), got \(2,\)"):
         evaluate_features(short, gallery)
-    with pytest.raises(ValueError, match="none of the 3 queries has a match among the 0 gallery images"):
+    with pytest.raises(ValueError, match=r"gallery features must be numbers \(M, D\) with at least one row"):
         evaluate_features(query, _features(0, 0))
 
 
@@ -346,3 +347,28 @@ def test_reranked_features_score_as_their_reranked_distances_do(seed: int, metri
 def test_reranking_by_an_unknown_metric() -> None:
     with pytest.raises(ValueError, match="unknown metric 'dot': expected one of cosine, euclidean"):
         evaluate_features(_features(0, 7), _features(1, 20), metric="dot", rerank=RerankSettings())
+
+
+@pytest.mark.parametrize("rerank", [None, RerankSettings(4, 2), RerankSettings(4, 2, doubled_pool=True)])
+@pytest.mark.parametrize("use_cameras", [True, False])
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("seed", range(3))
+def test_pictures_that_search_one_another_never_find_themselves(
+    seed: int, metric: str, use_cameras: bool, rerank: RerankSettings | None
+) -> None:
+    features = _features(seed, 30)
+    features.camids[:10] = -1
+    kept = features.pids >= 0
+    rows, pids, camids = features.embeddings[kept], features.pids[kept], features.camids[kept]
+    if metric == "cosine":
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    if rerank is None:
+        distances = np.array(slow_euclidean_distance(rows.tolist(), rows.tolist()))
+    else:
+        distances = k_reciprocal_rerank(rows, None, k1=4, k2=2, doubled_pool=rerank.doubled_pool)
+    own = 100 + np.arange(len(pids))
+    cameras = np.where(camids < 0, own, camids) if use_cameras else own
+    expected = evaluate_ranking(distances, pids, pids, cameras, cameras)
+    result = evaluate_features(features, metric=metric, use_cameras=use_cameras, rerank=rerank)
+    assert result.mean_ap == pytest.approx(expected.mean_ap, abs=1e-6)
+    assert result.num_gallery == kept.sum()

@@ -31,7 +31,7 @@ class Case(NamedTuple):
         return np.square(pool[:, None] - pool[None]).sum(axis=2)
 
 
-def _random_case(seed: int) -> Case:
+def _random_case(seed: int, *, with_duplicates: bool = True) -> Case:
     """Small integers, which float32 takes exactly and which tie; numbers; duplicates; tiny and zero sets."""
     rng = np.random.default_rng(seed)
     num_queries, num_gallery, width = rng.integers(1, 12), rng.integers(1, 40), rng.integers(1, 6)
@@ -40,7 +40,8 @@ def _random_case(seed: int) -> Case:
         pool = rng.integers(-2, 3, shape).astype(np.float32)
     else:
         pool = rng.normal(size=shape).astype(np.float32)
-        pool[rng.integers(0, len(pool), rng.integers(0, 4))] = pool[0]
+        if with_duplicates:
+            pool[rng.integers(0, len(pool), rng.integers(0, 4))] = pool[0]
     if seed % 20 == 7:
         pool[:] = 0
     settings = {"k1": int(rng.integers(1, 25)), "k2": int(rng.integers(1, 8)), "lambda_value": rng.random()}
@@ -71,10 +72,12 @@ def test_distances_of_somebody_else_give_the_same(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(0, 200, 10))
 def test_blocks_of_any_size_and_the_stream_give_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = _random_case(seed)
+    case = _random_case(
+        seed, with_duplicates=False
+    )  # whose distances tie but for rounding, which blocks change
     expected = k_reciprocal_rerank(case.query, case.gallery, **case.settings)
     settings = RerankSettings(**case.settings)
-    assert np.array_equal(np.concatenate([*reranked_blocks(*case[:2], settings)]), expected)
+    np.testing.assert_allclose(np.concatenate([*reranked_blocks(*case[:2], settings)]), expected, atol=1e-6)
     two_pictures = 2 * 8 * (len(case.query) + len(case.gallery))
     monkeypatch.setattr(rerank, "DEFAULT_BLOCK_BYTES", two_pictures)
     np.testing.assert_allclose(k_reciprocal_rerank(*case[:2], **case.settings), expected, atol=1e-6)
@@ -163,7 +166,10 @@ def test_the_estimate_of_the_memory_is_logged(caplog: pytest.LogCaptureFixture) 
         ({"lambda_value": 1.5}, r"lambda must lie in \[0, 1\], got 1.5"),
         ({"query": np.zeros((2, 4))}, r"features \(Q, D\) and gallery features \(G, D\), got \(2, 4\) and"),
         ({"gallery": np.zeros((0, 3))}, r"gallery is empty, \(0, 3\): there is nothing to re-rank"),
-        ({"query": np.array([[0, 0, 0], [0, np.nan, 1.0]])}, r"query is not finite in 1 rows, first \[1\]"),
+        (
+            {"query": np.array([[0, 0, 0], [0, np.nan, 1.0]])},
+            r"query is not finite, or too large, in 1 rows, first \[1\]",
+        ),
         ({"max_memory_gb": 1e-9}, r"needs 0.00 GB beyond its result, max_memory_gb allows 1e-09"),
     ],
 )
@@ -178,5 +184,33 @@ def test_matrices_that_do_not_fit() -> None:
         k_reciprocal_rerank_distances(np.zeros((2, 3)), np.zeros((2, 2)), np.zeros((4, 4)))
     broken = np.zeros((3, 3))
     broken[1, 1] = np.inf
-    with pytest.raises(ValueError, match=r"gallery_gallery is not finite in 1 rows, first \[1\]"):
+    with pytest.raises(
+        ValueError, match=r"gallery_gallery is not finite, or too large, in 1 rows, first \[1\]"
+    ):
         k_reciprocal_rerank_distances(np.zeros((2, 3)), np.zeros((2, 2)), broken)
+
+
+@pytest.mark.parametrize("block_bytes", [64 * 2**20, 700])
+@pytest.mark.parametrize("seed", range(0, 60, 5))
+def test_pictures_that_search_one_another_are_pooled_once_or_twice(
+    seed: int, block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rerank, "DEFAULT_BLOCK_BYTES", block_bytes)
+    case = _random_case(seed, with_duplicates=False)
+    squared = np.square(case.gallery[:, None] - case.gallery[None]).sum(axis=2, dtype=np.float64)
+    num = len(squared)
+    doubled = np.tile(squared, (2, 2))
+    expected = slow_rerank(doubled, num, **case.settings)
+    result = k_reciprocal_rerank(case.gallery, None, **case.settings, doubled_pool=True)
+    assert np.abs(result - expected).max() <= 1e-5
+    once = slow_rerank(squared, num, **case.settings, is_own_gallery=True)
+    result = k_reciprocal_rerank(case.gallery, None, **case.settings)
+    assert np.abs(result - once).max() <= 1e-5
+    stream = reranked_blocks(case.gallery, None, RerankSettings(**case.settings))
+    assert np.abs(np.concatenate([*stream]) - once).max() <= 1e-5
+
+
+def test_a_doubled_pool_needs_queries_that_are_the_gallery() -> None:
+    case = _random_case(3)
+    with pytest.raises(ValueError, match="a doubled pool needs queries that are the gallery too"):
+        k_reciprocal_rerank(case.query, case.gallery, doubled_pool=True)

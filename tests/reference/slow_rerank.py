@@ -7,9 +7,18 @@ from numpy.typing import NDArray
 
 
 def slow_rerank(
-    squared: NDArray[np.floating], num_queries: int, *, k1: int, k2: int, lambda_value: float
+    squared: NDArray[np.floating],
+    num_queries: int,
+    *,
+    k1: int,
+    k2: int,
+    lambda_value: float,
+    is_own_gallery: bool = False,
 ) -> NDArray[np.float64]:
-    """Squared distances (N, N) of queries and gallery pooled, queries first, to new distances (Q, G)."""
+    """Squared distances (N, N) of queries and gallery pooled, queries first, to new distances (Q, G).
+
+    If all pictures are queries and gallery at once, the result is (N, N).
+    """
     num = len(squared)
     largest = squared.max(axis=1, keepdims=True)
     distances = np.divide(squared, largest, out=np.zeros(squared.shape), where=largest > 0)
@@ -27,12 +36,13 @@ def slow_rerank(
         encoded[i, members] = weights / weights.sum()
     if k2 > 1:
         encoded = np.stack([encoded[ranking[i, :k2]].mean(axis=0) for i in range(num)])
-    result = np.zeros((num_queries, num - num_queries))
+    gallery = range(num) if is_own_gallery else range(num_queries, num)
+    result = np.zeros((num_queries, len(gallery)))
     for q in range(num_queries):
-        for g in range(num - num_queries):
-            shared = np.minimum(encoded[q], encoded[num_queries + g]).sum()
+        for column, g in enumerate(gallery):
+            shared = np.minimum(encoded[q], encoded[g]).sum()
             jaccard = 1 - shared / (2 - shared)
-            result[q, g] = (1 - lambda_value) * jaccard + lambda_value * distances[q, num_queries + g]
+            result[q, column] = (1 - lambda_value) * jaccard + lambda_value * distances[q, g]
     return result
 
 

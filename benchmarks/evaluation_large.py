@@ -1,0 +1,94 @@
+"""Galleries whose distances do not fit, on made-up features.
+
+    python benchmarks/evaluation_large.py [--no-peers]
+
+11,659 queries and 82,161 gallery pictures (MSMT17's size), 512 numbers each: scored and re-ranked without
+ever holding their distances, in a process of its own, once. 1,000 queries in a gallery of a million, 512
+numbers: the nearest hundred with their distances, beside faiss (pip install faiss-cpu) on the same unit
+vectors, medians of three after one that is not counted. Prints a Markdown page for docs/benchmarks/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+from evaluation import print_row, seconds
+from machine import extra_megabytes, print_header
+
+from reid_gl.evaluation import RerankSettings, evaluate_features, search_gallery
+from reid_gl.records import Features
+from reid_gl.similarity import METRICS
+
+WIDTH, NUM_CAMERAS = 512, 15
+NUM_QUERIES, NUM_GALLERY, NUM_PEOPLE = 11_659, 82_161, 3_060
+NUM_SEARCHES, NUM_SEARCHED, NUM_NEAREST = 1_000, 1_000_000, 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--no-peers", action="store_true", help="leave out faiss")
+    parser.add_argument("--streamed", choices=("scored", "re-ranked"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.streamed:
+        print(json.dumps(streamed(options.streamed == "re-ranked")))
+        return
+    print_header("Evaluation of large galleries")
+    print(f"{NUM_QUERIES:,} queries, {NUM_GALLERY:,} gallery pictures, {WIDTH} numbers, streamed:\n")
+    print("| work | seconds | peak MiB beyond the features |\n|---|---|---|", flush=True)
+    for work in ("scored", "re-ranked"):
+        command = [sys.executable, __file__, "--streamed", work]
+        answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        print(f"| {work} | {answer['seconds']:.1f} | {answer['megabytes']:.0f} |", flush=True)
+    print(f"\n{NUM_SEARCHES:,} queries, {NUM_SEARCHED:,} gallery pictures, {WIDTH} numbers:\n")
+    print("| work | seconds | peer | ratio |\n|---|---|---|---|", flush=True)
+    search(options.no_peers)
+
+
+def made_up_people(num_people: int, sizes: tuple[int, int], seed: int = 0) -> list[Features]:
+    """Two sides of unit vectors around the people's centres."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(num_people, WIDTH)).astype(np.float32)
+    sides = []
+    for num in sizes:
+        pids = rng.integers(0, num_people, num)
+        rows = centres[pids]
+        rows += 1.5 * rng.standard_normal(size=(num, WIDTH), dtype=np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        sides.append(Features(rows, pids, rng.integers(0, NUM_CAMERAS, num)))
+    return sides
+
+
+def streamed(is_reranked: bool) -> dict[str, float]:
+    query, gallery = made_up_people(NUM_PEOPLE, (NUM_QUERIES, NUM_GALLERY))
+    rerank = RerankSettings() if is_reranked else None
+    some = made_up_people(5, (20, 50))
+    evaluate_features(*some, rerank=rerank)  # loads what is loaded once
+    start = time.perf_counter()
+    megabytes = extra_megabytes(lambda: evaluate_features(query, gallery, rerank=rerank))
+    return {"seconds": time.perf_counter() - start, "megabytes": megabytes}
+
+
+def search(no_peers: bool) -> None:
+    query, gallery = (side.embeddings for side in made_up_people(10_000, (NUM_SEARCHES, NUM_SEARCHED)))
+    for metric in METRICS:
+        ours = seconds(
+            lambda metric=metric: search_gallery(query, gallery, num_nearest=NUM_NEAREST, metric=metric)
+        )
+        if no_peers:
+            print_row(f"nearest {NUM_NEAREST}, {metric}", ours)
+            continue
+        import faiss
+
+        index = faiss.IndexFlatIP(WIDTH) if metric == "cosine" else faiss.IndexFlatL2(WIDTH)
+        index.add(gallery)
+        theirs = seconds(lambda index=index: index.search(query, NUM_NEAREST))
+        print_row(f"nearest {NUM_NEAREST}, {metric}", ours, f"faiss {type(index).__name__}", theirs)
+
+
+if __name__ == "__main__":
+    main()

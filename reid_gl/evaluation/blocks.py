@@ -1,0 +1,77 @@
+"""Distances of queries to a gallery, some queries at a time: what every score of features starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reid_gl.similarity import METRICS, euclidean_distance, unit_rows
+
+Floats = NDArray[np.floating]
+BLOCK_CELLS = 16_000_000
+"""Distances held at once: 64 MB of float32."""
+FEW_ROWS = 64
+"""Fewer queries at once than this would leave the processor waiting for the gallery, however large."""
+
+
+def distance_blocks(query: Floats, gallery: Floats, *, metric: str) -> Iterator[Floats]:
+    """Distances of all queries, a block of rows after the other.
+
+    Args:
+        query: (Q, D).
+        gallery: (G, D).
+        metric: "cosine" or "euclidean".
+
+    Returns:
+        Blocks (some, G) of float32, together (Q, G); one block's memory may serve the next.
+
+    Raises:
+        ValueError: unknown metric, different dimensions, an empty side, or features that are not finite;
+            says which rows.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
+    check_features(query, gallery)
+    sides = [torch.as_tensor(np.asarray(side, dtype=np.float32)) for side in (query, gallery)]
+    return _cosine_blocks(*sides) if metric == "cosine" else _euclidean_blocks(*sides)
+
+
+def check_features(query: Floats, gallery: Floats) -> None:
+    """Raise ValueError unless both sides are finite numbers (any, D) of the same D, with a row at least."""
+    for name, side in (("query", query), ("gallery", gallery)):
+        if side.ndim != 2 or side.dtype.kind not in "fiu" or not side.size:
+            raise ValueError(
+                f"{name} features must be numbers (M, D) with at least one row, got {side.dtype} {side.shape}"
+            )
+        finite = np.isfinite(side).all(axis=1)
+        if not finite.all():
+            broken = np.flatnonzero(~finite)
+            raise ValueError(
+                f"{name} features are NaN or infinite in {len(broken)} of {len(side)} rows: "
+                f"{', '.join(map(str, broken[:5]))}{', ...' if len(broken) > 5 else ''}"
+            )
+    if query.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"query features have shape {query.shape}, gallery features {gallery.shape}: expected the same "
+            "number of columns"
+        )
+
+
+def _block_rows(num_gallery: int) -> int:
+    return max(FEW_ROWS, BLOCK_CELLS // num_gallery)
+
+
+def _cosine_blocks(query: Tensor, gallery: Tensor) -> Iterator[Floats]:
+    unit = unit_rows(gallery)
+    for block in query.split(_block_rows(len(gallery))):
+        distances = unit_rows(block) @ unit.T
+        yield distances.neg_().add_(1.0).numpy()
+
+
+def _euclidean_blocks(query: Tensor, gallery: Tensor) -> Iterator[Floats]:
+    for block in query.split(_block_rows(len(gallery))):
+        yield euclidean_distance(block, gallery).numpy()

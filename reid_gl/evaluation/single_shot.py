@@ -1,0 +1,129 @@
+"""CUHK03's old protocol: one gallery picture of each person, drawn anew for every query, ten times.
+
+The curve depends on the draws; its expectation does not, and is computed exactly beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.evaluation.identities import check_identities
+from reid_gl.evaluation.sampling import HAS_NAN, SCORED, sample_rows
+from reid_gl.records import JUNK_PID
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SingleShotResult:
+    """Scores of galleries with one picture of each person, all in [0, 1].
+
+    Attributes:
+        cmc: (max_rank,) share of scored queries and repeats with the match among the first 1, 2, ...
+        expected_cmc: (max_rank,) what cmc is on average over all possible draws, exactly.
+        standard_error: (max_rank,) standard deviation of cmc over draws, exactly: from the chance of each
+            query, as all queries and repeats are drawn independently.
+        num_queries: queries given.
+        num_scored: queries that have a match in the gallery; only these count.
+    """
+
+    cmc: NDArray[np.float64]
+    expected_cmc: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    num_queries: int
+    num_scored: int
+
+
+def evaluate_single_shot(
+    distances: Floats,
+    query_pids: Ints,
+    gallery_pids: Ints,
+    query_camids: Ints | None = None,
+    gallery_camids: Ints | None = None,
+    *,
+    num_repeats: int = 10,
+    seed: int = 0,
+    junk_pid: int = JUNK_PID,
+    max_rank: int = 50,
+) -> SingleShotResult:
+    """Score a matrix of distances with one gallery picture of each person.
+
+    For every query and repeat one picture of each gallery identity is drawn, after junk and the pictures of
+    the query's identity in its own camera have gone; the match must come before the drawn pictures of all
+    others. Equal distances rank the wrong picture first. Distractors count as one identity, 0. Average
+    precision in this protocol is by custom that of the whole gallery: see evaluate_ranking.
+
+    Args:
+        distances: (Q, G), larger is more different.
+        query_pids: (Q,) identities.
+        gallery_pids: (G,) identities.
+        query_camids: (Q,) cameras, or None.
+        gallery_camids: (G,) cameras, or None.
+        num_repeats: draws for each query.
+        seed: draws depend on it, the query's row and the identities; not on the gallery's order, nor on the
+            number of threads.
+        junk_pid: identity of gallery images to ignore.
+        max_rank: length of the curves; they stay at 1 beyond the number of identities.
+
+    Returns:
+        The curve, its expectation and its standard error; queries without a match are counted and not
+        scored.
+
+    Raises:
+        ValueError: shapes disagree, a distance is not a number, only one side has cameras, no query has a
+            match, or a setting is too small.
+
+    Source:
+        Li et al., "DeepReID: Deep Filter Pairing Neural Network for Person Re-identification", CVPR 2014,
+        section 5.
+    """
+    for name, value, least in (("num_repeats", num_repeats, 1), ("max_rank", max_rank, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+    distances = np.asarray(distances)
+    if distances.ndim != 2:
+        raise ValueError(f"distances must have shape (Q, G), got {distances.shape}")
+    if distances.dtype not in (np.float32, np.float64):
+        distances = distances.astype(np.float64)
+    query = check_identities("query", query_pids, query_camids, distances.shape[0])
+    gallery = check_identities("gallery", gallery_pids, gallery_camids, distances.shape[1])
+    if (query_camids is None) != (gallery_camids is None):
+        raise ValueError("give query_camids and gallery_camids, or neither: one side alone has no meaning")
+    pids = np.unique(gallery[0][gallery[0] != junk_pid])
+    people = np.where(gallery[0] == junk_pid, -2, np.searchsorted(pids, gallery[0]))
+    groups = np.where(np.isin(query[0], pids), np.searchsorted(pids, query[0]), -1)
+    expected = np.zeros((len(distances), max_rank))
+    drawn = np.zeros((len(distances), max_rank + 1), dtype=np.int64)
+    states = np.empty(len(distances), dtype=np.int8)
+    keys = np.random.default_rng(seed).integers(2**64, size=len(distances), dtype=np.uint64)
+    cameras = query[1], gallery[1]
+    rows = np.ascontiguousarray(distances)
+    sample_rows(rows, people, pids, groups, *cameras, keys, num_repeats, expected, drawn, states)
+    if (states == HAS_NAN).any():
+        raise ValueError("a distance is not a number (NaN): check the features before scoring them")
+    return _summarise(expected, drawn, states == SCORED, num_repeats)
+
+
+def _summarise(
+    expected: NDArray[np.float64], drawn: Ints, scored: NDArray[np.bool_], num_repeats: int
+) -> SingleShotResult:
+    """Means over the scored queries; each draw of a query is a success with the query's chance."""
+    num_scored = int(scored.sum())
+    if not num_scored:
+        raise ValueError(
+            f"none of the {len(scored)} queries has a match in the gallery: with one camera only, score "
+            "without the camera rule (TEST.CAMERA_FILTER off)"
+        )
+    chances = expected[scored]
+    variance = (chances * (1.0 - chances)).sum(axis=0) / num_repeats
+    return SingleShotResult(
+        cmc=np.cumsum(drawn[:, :-1].sum(axis=0)) / (num_scored * num_repeats),
+        expected_cmc=chances.mean(axis=0),
+        standard_error=np.sqrt(variance) / num_scored,
+        num_queries=len(scored),
+        num_scored=num_scored,
+    )

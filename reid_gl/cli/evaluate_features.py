@@ -13,6 +13,7 @@ import numpy as np
 
 from reid_gl.evaluation import (
     CameraPair,
+    GnnRerankSettings,
     RerankSettings,
     evaluate_camera_pairs,
     evaluate_features,
@@ -46,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CUHK03's old protocol, one gallery picture a person, as well",
     )
     parser.add_argument("--rerank", action="store_true", help="score k-reciprocal re-ranking as well")
+    parser.add_argument(
+        "--gnn-rerank",
+        action="store_true",
+        help="score GNN re-ranking, an approximation, under cosine as well",
+    )
     parser.add_argument("--k1", type=int, default=defaults.k1, help="default: %(default)s")
     parser.add_argument("--k2", type=int, default=defaults.k2, help="default: %(default)s")
     parser.add_argument(
@@ -63,13 +69,17 @@ def run(options: argparse.Namespace) -> int:
     query, gallery = load_features(options.file)
     use_cameras = not options.no_cameras and has_cameras(query, gallery)
     settings: dict[str, Any] = {"metric": options.metric, "use_cameras": use_cameras}
-    rows = {options.metric: ranking_to_dict(evaluate_features(query, gallery, **settings))}
     rerank = RerankSettings(options.k1, options.k2, options.lambda_value)
+    ways: dict[str, RerankSettings | GnnRerankSettings | None] = {options.metric: None}
     if options.rerank:
-        result = evaluate_features(
-            query, gallery, rerank=rerank, max_memory_gb=options.max_memory_gb, **settings
-        )
-        rows[f"{options.metric}, re-ranked"] = ranking_to_dict(result)
+        ways[f"{options.metric}, re-ranked"] = rerank
+    if options.gnn_rerank:
+        ways[f"{options.metric}, GNN (approximate)"] = GnnRerankSettings()
+    rows = {}
+    for name, way in ways.items():
+        limit = options.max_memory_gb if way else None
+        result = evaluate_features(query, gallery, rerank=way, max_memory_gb=limit, **settings)
+        rows[name] = ranking_to_dict(result)
     print(format_scores(rows), file=sys.stderr)
     summary = {"file": options.file, **settings, "rerank": asdict(rerank) if options.rerank else None}
     if options.camera_pairs:

@@ -2,6 +2,7 @@
 
 from reid_gl.evaluation.breakdown import CameraPair, evaluate_camera_pairs, mean_ap_interval
 from reid_gl.evaluation.expansion import expand_queries
+from reid_gl.evaluation.gnn import GnnRerankSettings, gnn_rerank
 from reid_gl.evaluation.multi_query import pool_queries
 from reid_gl.evaluation.protocol import Preflight, check_protocol
 from reid_gl.evaluation.ranking import evaluate_features, evaluate_ranking
@@ -12,6 +13,7 @@ from reid_gl.evaluation.verification import VerificationResult, verify_pairs
 
 __all__ = [
     "CameraPair",
+    "GnnRerankSettings",
     "Preflight",
     "RerankSettings",
     "SingleShotResult",
@@ -22,6 +24,7 @@ __all__ = [
     "evaluate_ranking",
     "evaluate_single_shot",
     "expand_queries",
+    "gnn_rerank",
     "k_reciprocal_rerank",
     "k_reciprocal_rerank_distances",
     "mean_ap_interval",

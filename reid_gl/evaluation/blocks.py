@@ -14,6 +14,8 @@ from reid_gl.similarity import METRICS, euclidean_distance, unit_rows
 Floats = NDArray[np.floating]
 BLOCK_CELLS = 16_000_000
 """Distances held at once: 64 MB of float32."""
+LARGEST = np.float64(1e17)
+"""Features beyond it have squared distances that float32 does not hold."""
 FEW_ROWS = 64
 """Fewer queries at once than this would leave the processor waiting for the gallery, however large."""
 
@@ -36,23 +38,25 @@ def distance_blocks(query: Floats, gallery: Floats, *, metric: str) -> Iterator[
     if metric not in METRICS:
         raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
     check_features(query, gallery)
-    sides = [torch.as_tensor(np.asarray(side, dtype=np.float32)) for side in (query, gallery)]
+    sides = [torch.from_numpy(np.require(side, np.float32, ("C", "W"))) for side in (query, gallery)]
     return _cosine_blocks(*sides) if metric == "cosine" else _euclidean_blocks(*sides)
 
 
 def check_features(query: Floats, gallery: Floats) -> None:
-    """Raise ValueError unless both sides are finite numbers (any, D) of the same D, with a row at least."""
+    """Raise unless both sides are arrays of finite numbers (any, D) of the same D, with a row at least."""
     for name, side in (("query", query), ("gallery", gallery)):
+        if not isinstance(side, np.ndarray):
+            raise TypeError(f"{name} features must be a numpy array, got {type(side).__name__}")
         if side.ndim != 2 or side.dtype.kind not in "fiu" or not side.size:
             raise ValueError(
                 f"{name} features must be numbers (M, D) with at least one row, got {side.dtype} {side.shape}"
             )
-        finite = np.isfinite(side).all(axis=1)
+        finite = (side.max(axis=1) <= LARGEST) & (side.min(axis=1) >= -LARGEST)  # NaN is not, either
         if not finite.all():
             broken = np.flatnonzero(~finite)
             raise ValueError(
-                f"{name} features are NaN or infinite in {len(broken)} of {len(side)} rows: "
-                f"{', '.join(map(str, broken[:5]))}{', ...' if len(broken) > 5 else ''}"
+                f"{name} features are NaN, infinite or beyond {LARGEST:g} in {len(broken)} of {len(side)} "
+                f"rows: {', '.join(map(str, broken[:5]))}{', ...' if len(broken) > 5 else ''}"
             )
     if query.shape[1] != gallery.shape[1]:
         raise ValueError(

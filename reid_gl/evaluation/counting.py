@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
+
+from reid_gl.evaluation.compiled import compiled
 
 RECTANGLE, TRAPEZOID, INVERSE_PENALTY, FIRST_MATCH, NUM_SCORES = range(5)
 """Columns of what score_rows fills in, and their number."""
@@ -20,7 +22,7 @@ MAX_COUNTED = 64
 """Up to so many matches one pass over the row for each is faster than sorting the row into them."""
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def score_rows(
     distances: NDArray[Any],
     kept: NDArray[np.uint8],
@@ -64,7 +66,7 @@ def score_rows(
         _score(ranks, scores[i])
 
 
-@njit(cache=True)
+@compiled()
 def _has_nan(row: NDArray[Any]) -> bool:
     count = 0
     for value in row:
@@ -72,7 +74,7 @@ def _has_nan(row: NDArray[Any]) -> bool:
     return count > 0
 
 
-@njit(cache=True)
+@compiled()
 def _count_each(
     row: NDArray[Any], kept: NDArray[np.uint8], own: NDArray[Any], matches: NDArray[Any]
 ) -> NDArray[np.int64]:
@@ -89,7 +91,7 @@ def _count_each(
     return ranks
 
 
-@njit(cache=True)
+@compiled()
 def _count_sorted(
     row: NDArray[Any], kept: NDArray[np.uint8], own: NDArray[Any], matches: NDArray[Any]
 ) -> NDArray[np.int64]:
@@ -103,7 +105,7 @@ def _count_sorted(
     return np.cumsum(nearer[:-1]) + np.arange(1, len(matches) + 1)
 
 
-@njit(cache=True)
+@compiled()
 def _score(ranks: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
     rectangle = trapezoid = 0.0
     for place in range(len(ranks)):

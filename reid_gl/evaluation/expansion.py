@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reid_gl.evaluation.blocks import check_features
 from reid_gl.similarity import unit_rows
 
 Floats = NDArray[np.float32]
@@ -27,15 +28,14 @@ def expand_queries(query: Floats, gallery: Floats, *, num_neighbours: int = 10, 
         (Q, D) float32 unit vectors.
 
     Raises:
-        ValueError: shapes disagree, or a setting is negative.
+        ValueError: shapes disagree, features that are not finite, or a negative setting.
 
     Source:
         Chum et al., "Total Recall: Automatic Query Expansion with a Generative Feature Model for Object
         Retrieval", ICCV 2007 (average); Radenović et al., "Fine-tuning CNN Image Retrieval with No Human
         Annotation", TPAMI 2019, section 3.4 (alpha).
     """
-    if query.ndim != 2 or gallery.ndim != 2 or query.shape[1] != gallery.shape[1]:
-        raise ValueError(f"expected features (Q, D) and (G, D), got {query.shape} and {gallery.shape}")
+    check_features(query, gallery)
     if num_neighbours < 0 or alpha < 0:
         raise ValueError(
             f"query expansion needs settings of at least 0, got {num_neighbours} neighbours and alpha {alpha}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,20 @@ NAMES = {
     "gallery_camids": ("gallery_camids", "gallery_cam", "gallery_cams", "g_camids"),
 }
 """What an array may be called; the first name is ours, some others are those of common programs."""
+
+DAMAGES = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    NotImplementedError,
+    MatReadError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy, scipy and h5py raise on a damaged file."""
 
 SUFFIXES = (".npz", ".mat", ".h5", ".hdf5", ".csv")
 
@@ -48,26 +64,36 @@ def load_features(path: str | Path) -> tuple[Features, Features]:
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"cannot read {path}: expected one of {', '.join(SUFFIXES)}")
     if not path.is_file():
-        raise FileNotFoundError(f"feature file {path} does not exist")
-    arrays = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
+        reason = "is not a file" if path.exists() else "does not exist"
+        raise FileNotFoundError(f"feature file {path} {reason}")
+    try:
+        arrays = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"cannot read {path} as .csv in UTF-8: {error}") from None
     return _side(arrays, "query", path), _side(arrays, "gallery", path)
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    import h5py
+
     suffix = path.suffix.lower()
     try:
         if suffix == ".npz":
+            if not zipfile.is_zipfile(path):
+                raise ValueError("it is no .npz archive, or not all of one (numpy.savez writes them)")
             with np.load(path, allow_pickle=False) as archive:
                 return _named(archive)
-        if suffix == ".mat":
+        if suffix == ".mat" and not h5py.is_hdf5(path):
             return _named(loadmat(path))
-        import h5py
-
         with h5py.File(path, "r") as file:
-            return _named({key: np.asarray(value) for key, value in file.items()})
-    except (OSError, ValueError, NotImplementedError, KeyError, MatReadError) as error:
-        hint = "; a .mat file of MATLAB 7.3 is HDF5: rename it to .h5" if suffix == ".mat" else ""
-        raise ValueError(f"cannot read {path} as {suffix}: {' '.join(str(error).split())}{hint}") from None
+            arrays = {
+                key: np.asarray(value) for key, value in file.items() if isinstance(value, h5py.Dataset)
+            }
+        if suffix == ".mat":  # of MATLAB 7.3, which stores columns first
+            arrays = {key: value.T for key, value in arrays.items()}
+        return _named(arrays)
+    except DAMAGES as error:
+        raise ValueError(f"cannot read {path} as {suffix}: {' '.join(str(error).split())}") from None
 
 
 def _named(found: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
@@ -81,7 +107,7 @@ def _named(found: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
 
 
 def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file)
         titles = next(reader, [])
         if titles[:2] != ["split", "pid"]:
@@ -89,6 +115,8 @@ def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
         first = 3 if titles[2:3] == ["camid"] else 2
         sides: dict[str, list[tuple[int, int, list[float]]]] = {"query": [], "gallery": []}
         for number, row in enumerate(reader, start=2):
+            if not row:
+                continue
             try:
                 camid = int(row[2]) if first == 3 else -1
                 sides[row[0]].append((int(row[1]), camid, [float(text) for text in row[first:]]))
@@ -101,10 +129,12 @@ def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
                 raise ValueError(f"{path}, line {number}: {len(row)} columns, but {len(titles)} titles")
     arrays = {}
     for side, rows in sides.items():
-        arrays[side] = np.array([row[2] for row in rows], dtype=np.float32).reshape(len(rows), -1)
-        arrays[f"{side}_pids"] = np.array([row[0] for row in rows], dtype=np.int64)
+        arrays[side] = np.array([row[2] for row in rows], dtype=np.float32).reshape(
+            len(rows), len(titles) - first
+        )
+        arrays[f"{side}_pids"] = np.array([row[0] for row in rows])
         if first == 3:
-            arrays[f"{side}_camids"] = np.array([row[1] for row in rows], dtype=np.int64)
+            arrays[f"{side}_camids"] = np.array([row[1] for row in rows])
     return arrays
 
 
@@ -113,15 +143,19 @@ def _side(arrays: dict[str, NDArray[Any]], side: str, path: Path) -> Features:
         if name not in arrays:
             raise ValueError(f"{path} has no {name}: expected one of the names {', '.join(NAMES[name])}")
     embeddings = arrays[side]
-    if embeddings.ndim != 2 or embeddings.dtype.kind not in "fiu" or not len(embeddings):
+    if embeddings.ndim != 2 or embeddings.dtype.kind not in "fiu" or not embeddings.size:
         raise ValueError(
             f"{path}: {side} must be numbers (M, D) with at least one row, got {embeddings.dtype} "
             f"{embeddings.shape}"
         )
-    embeddings = embeddings.astype(np.float32)
+    with np.errstate(over="ignore"):
+        embeddings = embeddings.astype(np.float32)
     broken = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
     if len(broken):
         raise ValueError(f"{path}: {side} is not finite in {len(broken)} rows, first {broken[:5].tolist()}")
+    num_pids = arrays[f"{side}_pids"].size
+    if num_pids == embeddings.shape[1] != len(embeddings):
+        raise ValueError(f"{path}: {side} looks transposed: {embeddings.shape}, but {num_pids} identities")
     ids = {
         name: _ids(arrays.get(f"{side}_{name}"), f"{side}_{name}", len(embeddings), path)
         for name in ("pids", "camids")
@@ -134,6 +168,10 @@ def _ids(values: NDArray[Any] | None, name: str, count: int, path: Path) -> NDAr
     if values is None:
         return np.full(count, -1, dtype=np.int64)
     flat = values.reshape(-1)
-    if flat.dtype.kind not in "fiu" or len(flat) != count or (flat != np.round(flat)).any():
+    whole = np.zeros(0, np.int64)
+    if flat.dtype.kind in "fiu":
+        with np.errstate(invalid="ignore"):  # what does not fit differs below
+            whole = flat.astype(np.int64)
+    if max(values.shape, default=0) != count or not np.array_equal(whole, flat):
         raise ValueError(f"{path}: {name} must be {count} whole numbers, got {values.dtype} {values.shape}")
-    return flat.astype(np.int64)
+    return whole

@@ -22,11 +22,21 @@ def check_identities(side: str, pids: Ints, camids: Ints | None, count: int) -> 
         are given.
 
     Raises:
-        ValueError: another shape.
+        ValueError: another shape, or something other than whole numbers of 64 bits.
     """
-    pids = np.asarray(pids, dtype=np.int64)
-    cameras = np.full(count, -1, dtype=np.int64) if camids is None else np.asarray(camids, dtype=np.int64)
-    for name, values in (("pids", pids), ("camids", cameras)):
-        if values.shape != (count,):
-            raise ValueError(f"{side}_{name} must have shape ({count},), got {values.shape}")
-    return pids, cameras
+    cameras = np.full(count, -1) if camids is None else camids
+    return _whole(f"{side}_pids", pids, count), _whole(f"{side}_camids", cameras, count)
+
+
+def _whole(name: str, given: Ints, count: int) -> Ints:
+    values = np.asarray(given)
+    if values.shape != (count,):
+        raise ValueError(f"{name} must have shape ({count},), got {values.shape}")
+    if values.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must be whole numbers, got {values.dtype}")
+    with np.errstate(invalid="ignore"):  # what does not fit differs below
+        whole = values.astype(np.int64)
+    different = np.flatnonzero(whole != values)
+    if len(different):
+        raise ValueError(f"{name} must be whole numbers of 64 bits, got {values[different[0]]}")
+    return whole

@@ -7,9 +7,10 @@ whose width is a fixed share of the distance, whatever its unit.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
 
+from reid_gl.evaluation.compiled import compiled
 from reid_gl.records import JUNK_PID
 
 SHIFT = 11
@@ -22,7 +23,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def count_pairs(
     block: Floats,
     bits: NDArray[np.int32],
@@ -56,7 +57,7 @@ def count_pairs(
             counts[i, 0], counts[i, 1] = same, near
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def collect_pairs(
     block: Floats,
     query: tuple[Ints, Ints],

@@ -26,7 +26,7 @@ class FeaturePool:
     """
 
     def __init__(self, query: Floats | torch.Tensor, gallery: Floats | torch.Tensor | None) -> None:
-        sides = [torch.as_tensor(side) for side in (query, gallery) if side is not None]
+        sides = [_as_tensor(side) for side in (query, gallery) if side is not None]
         if any(side.ndim != 2 for side in sides) or sides[0].shape[1] != sides[-1].shape[1]:
             raise ValueError(
                 f"expected query features (Q, D) and gallery features (G, D), got {tuple(sides[0].shape)} "
@@ -80,7 +80,10 @@ class MatrixPool:
             )
         names = ("query_gallery", "query_query", "gallery_gallery")
         for name, matrix in zip(names, given, strict=True):
-            _check_rows(name, matrix.shape, torch.as_tensor(matrix).sum(dim=1))
+            with np.errstate(over="ignore"):  # what does not fit is infinite, and refused
+                largest = np.maximum(matrix.max(axis=1, initial=0), -matrix.min(axis=1, initial=0))
+                squares = np.square(largest.astype(np.float32))
+            _check_rows(name, matrix.shape, torch.from_numpy(squares))
         self.num_queries, self.num = num_queries, num_queries + num_gallery
         self.first_gallery = num_queries
         self.num_bytes = 0
@@ -111,6 +114,16 @@ class MatrixPool:
         result[mixed] = self._query_gallery[low[mixed], high[mixed] - num]
         result[neither] = self._gallery_gallery[low[neither] - num, high[neither] - num]
         return np.square(result)
+
+
+def _as_tensor(side: Floats | torch.Tensor) -> torch.Tensor:
+    """Numbers as a tensor, whatever their layout; not copied where they need not be."""
+    if isinstance(side, torch.Tensor):
+        return side
+    if not isinstance(side, np.ndarray) or side.dtype.kind not in "fiu":
+        kind = side.dtype if isinstance(side, np.ndarray) else type(side).__name__
+        raise TypeError(f"features must be an array or a tensor of numbers, got {kind}")
+    return torch.from_numpy(np.require(side, np.float32, ("C", "W")))
 
 
 def _check_rows(name: str, shape: tuple[int, ...], sums: torch.Tensor) -> None:

@@ -22,6 +22,7 @@ from reid_gl.evaluation.counting import (
     TRAPEZOID,
     score_rows,
 )
+from reid_gl.evaluation.gnn import GnnRerankSettings, gnn_reranked_blocks
 from reid_gl.evaluation.identities import check_identities
 from reid_gl.evaluation.rerank import RerankSettings, reranked_blocks
 from reid_gl.records import JUNK_PID, Features, RankingResult
@@ -66,8 +67,8 @@ def evaluate_ranking(
         Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015, section 5.
     """
     distances = np.asarray(distances)
-    if distances.ndim != 2:
-        raise ValueError(f"distances must have shape (Q, G), got {distances.shape}")
+    if distances.ndim != 2 or distances.dtype.kind not in "fiub":
+        raise ValueError(f"distances must be numbers (Q, G), got {distances.dtype} {distances.shape}")
     if distances.dtype not in (np.float32, np.float64):
         distances = distances.astype(np.float64)
     query = check_identities("query", query_pids, query_camids, distances.shape[0])
@@ -82,7 +83,7 @@ def evaluate_features(
     gallery: Features | None = None,
     *,
     metric: str = "cosine",
-    rerank: RerankSettings | None = None,
+    rerank: RerankSettings | GnnRerankSettings | None = None,
     max_memory_gb: float | None = None,
     use_cameras: bool = True,
     max_rank: int = 50,
@@ -93,8 +94,8 @@ def evaluate_features(
         query: Q features with identities and cameras.
         gallery: G features; junk (-1) is ignored. None if every query searches all the others.
         metric: "cosine" or "euclidean".
-        rerank: settings of k-reciprocal re-ranking, on unit vectors where the metric is cosine; None for
-            none.
+        rerank: settings of k-reciprocal re-ranking, on unit vectors where the metric is cosine; or of GNN
+            re-ranking, an approximation of it, under cosine only; None for none.
         max_memory_gb: what re-ranking may use beyond the features.
         use_cameras: leave out gallery images of the query's own identity and camera.
         max_rank: length of the CMC curve.
@@ -117,7 +118,7 @@ def evaluate_features(
     if rerank is None:
         blocks = distance_blocks(query.embeddings, gallery.embeddings, metric=metric)
     else:
-        kept = gallery.pids != JUNK_PID
+        kept = sides[1][0] != JUNK_PID
         sides[1] = (sides[1][0][kept], sides[1][1][kept])
         searched = gallery.embeddings[kept] if query is not gallery else None
         blocks = _reranked(query.embeddings, searched, metric, rerank, max_memory_gb)
@@ -128,13 +129,22 @@ def _with_own_cameras(features: Features, use_cameras: bool) -> Features:
     """Without junk; a camera of its own where there is none, so that no picture finds itself."""
     kept = features.pids != JUNK_PID
     camids = features.camids[kept] if use_cameras else np.full(int(kept.sum()), -1)
-    own = np.arange(len(camids)) + camids.max(initial=0) + 1
-    return Features(features.embeddings[kept], features.pids[kept], np.where(camids < 0, own, camids))
+    known = np.unique(camids, return_inverse=True)[1]  # small numbers, whatever the cameras are called
+    own = np.where(camids < 0, len(camids) + np.arange(len(camids)), known)
+    return Features(features.embeddings[kept], features.pids[kept], own)
 
 
 def _reranked(
-    query: Floats, gallery: Floats | None, metric: str, rerank: RerankSettings, max_memory_gb: float | None
+    query: Floats,
+    gallery: Floats | None,
+    metric: str,
+    rerank: RerankSettings | GnnRerankSettings,
+    max_memory_gb: float | None,
 ) -> Iterator[Floats]:
+    if isinstance(rerank, GnnRerankSettings):
+        if metric != "cosine" or gallery is None:
+            raise ValueError("GNN re-ranking compares queries with a gallery by cosine, and nothing else")
+        return gnn_reranked_blocks(query, gallery, rerank, max_memory_gb=max_memory_gb)
     if metric not in METRICS:
         raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
     queries = _compared_rows(query, metric)
@@ -144,7 +154,7 @@ def _reranked(
 
 def _compared_rows(rows: Floats, metric: str) -> torch.Tensor:
     """Rows whose Euclidean distances order pictures as the metric does."""
-    numbers = torch.tensor(rows, dtype=torch.float32)
+    numbers = torch.from_numpy(np.array(rows, dtype=np.float32))
     return unit_rows(numbers) if metric == "cosine" else numbers
 
 
@@ -186,18 +196,27 @@ def _score(
         )
         if (scores[rows, FIRST_MATCH] < 0).any():
             raise ValueError("a distance is not a number (NaN): check the features before scoring them")
+    if not (scores[:, FIRST_MATCH] > 0).any():
+        raise ValueError(_why_nothing(groups, num_gallery=int(kept.sum())))
     return _summarise(scores, num_gallery=int(kept.sum()), max_rank=max_rank)
+
+
+def _why_nothing(groups: Ints, *, num_gallery: int) -> str:
+    """What to do about queries of which none has a match; groups as score_rows takes them."""
+    result = (
+        f"none of the {len(groups)} queries has a match among the {num_gallery} gallery images without junk: "
+    )
+    if (groups < 0).all():
+        return result + "they share no identity; check how the identities are read"
+    return (
+        result + "its own camera's do not count; score without cameras (TEST.CAMERA_FILTER off, --no-cameras)"
+    )
 
 
 def _summarise(scores: NDArray[np.float64], *, num_gallery: int, max_rank: int) -> RankingResult:
     """Means over the rows of score_rows that have a match."""
     first_match = scores[:, FIRST_MATCH].astype(np.int64)
     scored = scores[first_match > 0]
-    if not len(scored):
-        raise ValueError(
-            f"none of the {len(scores)} queries has a match among the {num_gallery} gallery images: with one "
-            "camera only, score without the camera rule (TEST.CAMERA_FILTER off)"
-        )
     found = np.bincount(np.minimum(first_match[first_match > 0], max_rank + 1), minlength=max_rank + 1)
     return RankingResult(
         cmc=np.cumsum(found[1 : max_rank + 1]) / len(scored),

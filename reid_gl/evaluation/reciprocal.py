@@ -7,8 +7,10 @@ thirty pictures in its reciprocal set, and a few hundred where the sets of its n
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
+
+from reid_gl.evaluation.compiled import compiled
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -17,7 +19,7 @@ CHUNK = 128
 """Distances looked at together: a processor compares many at once, and few of them are among the nearest."""
 
 
-@njit(cache=True)
+@compiled()
 def _insert(ids: Ints, values: Floats, number: int, value: float) -> None:
     """Put a picture into a full list, nearest first, that it is nearer than the last of; ties go behind."""
     place = len(values) - 1
@@ -29,7 +31,7 @@ def _insert(ids: Ints, values: Floats, number: int, value: float) -> None:
     ids[place] = number
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+@compiled(parallel=True, fastmath=True)
 def nearest_of_rows(squared: Floats, first: int, nearest: Ints, near: Floats, largest: Floats) -> None:
     """Add the pictures of the columns to each row's list of nearest ones.
 
@@ -60,7 +62,7 @@ def nearest_of_rows(squared: Floats, first: int, nearest: Ints, near: Floats, la
         largest[i] = top
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+@compiled(parallel=True, fastmath=True)
 def nearest_of_columns(squared: Floats, first: int, nearest: Ints, near: Floats, largest: Floats) -> None:
     """The same for the pictures of the columns, read column by column: distances are symmetric.
 
@@ -92,7 +94,7 @@ def nearest_of_columns(squared: Floats, first: int, nearest: Ints, near: Floats,
         largest[start:stop] = top
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+@compiled(parallel=True, fastmath=True)
 def square_products(products: Floats, row_norms: Floats, column_norms: Floats) -> None:
     """Dot products (B, W) become squared distances, given the squared norms (B,) and (W,)."""
     for i in prange(len(products)):
@@ -101,7 +103,7 @@ def square_products(products: Floats, row_norms: Floats, column_norms: Floats) -
             row[j] = max(np.float32(0.0), row_norms[i] + column_norms[j] - np.float32(2.0) * row[j])
 
 
-@njit(cache=True)
+@compiled()
 def _has(ids: Ints, wanted: int) -> bool:
     for number in ids:  # noqa: SIM110 - a comparison of whole arrays would make a new one
         if number == wanted:
@@ -109,7 +111,7 @@ def _has(ids: Ints, wanted: int) -> bool:
     return False
 
 
-@njit(cache=True)
+@compiled()
 def _reciprocal(nearest: Ints, i: int, k: int, found: Ints) -> int:
     """Among the k + 1 nearest of i those that have i among theirs; their number."""
     size = 0
@@ -120,7 +122,7 @@ def _reciprocal(nearest: Ints, i: int, k: int, found: Ints) -> int:
     return size
 
 
-@njit(cache=True)
+@compiled()
 def _expand(nearest: Ints, i: int, k1: int, half: int, members: Ints) -> int:
     """Reciprocal set of i with those of its members that overlap it by two thirds; sorted, their number."""
     width = nearest.shape[1]
@@ -141,7 +143,7 @@ def _expand(nearest: Ints, i: int, k1: int, half: int, members: Ints) -> int:
     return len(unique)
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def reciprocal_sets(nearest: Ints, k1: int, half: int) -> tuple[Offsets, Ints]:
     """Expanded k-reciprocal set of each picture.
 
@@ -167,7 +169,7 @@ def reciprocal_sets(nearest: Ints, k1: int, half: int) -> tuple[Offsets, Ints]:
     return starts, members
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def weigh_sets(starts: Offsets, distances: Floats) -> Floats:
     """exp(-distance) of each set's members, divided by their sum."""
     weights = np.empty_like(distances)
@@ -177,7 +179,7 @@ def weigh_sets(starts: Offsets, distances: Floats) -> Floats:
     return weights
 
 
-@njit(cache=True)
+@compiled()
 def _average(
     i: int, nearest: Ints, k2: int, starts: Offsets, members: Ints, weights: Floats, ids: Ints, values: Floats
 ) -> int:
@@ -210,7 +212,7 @@ def _average(
     return size + 1
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def average_sets(
     nearest: Ints, k2: int, starts: Offsets, members: Ints, weights: Floats
 ) -> tuple[Offsets, Ints, Floats]:
@@ -235,7 +237,7 @@ def average_sets(
     return new_starts, new_members, new_weights
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def blend_overlap(
     result: Floats,
     first: int,
@@ -265,7 +267,7 @@ def blend_overlap(
             result[i, j] = (1.0 - lambda_value) * jaccard + lambda_value * result[i, j]
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def set_distances(
     starts: Offsets, members: Ints, nearest: Ints, near: Floats
 ) -> tuple[Floats, NDArray[np.bool_]]:
@@ -286,7 +288,7 @@ def set_distances(
     return squared, missing
 
 
-@njit(parallel=True, cache=True, fastmath=True)
+@compiled(parallel=True, fastmath=True)
 def pair_distances(features: Floats, norms: Floats, first: Ints, second: Ints) -> Floats:
     """Squared Euclidean distances of pairs of rows of features (N, D) with squared norms (N,)."""
     squared = np.empty(len(first), np.float32)

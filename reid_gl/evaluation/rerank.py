@@ -47,8 +47,8 @@ class RerankSettings:
 
     def __post_init__(self) -> None:
         for name, value in (("k1", self.k1), ("k2", self.k2)):
-            if value < 1:
-                raise ValueError(f"re-ranking needs {name} of at least 1, got {value}")
+            if value < 1 or value != int(value):
+                raise ValueError(f"re-ranking needs a whole {name} of at least 1, got {value}")
         if not 0 <= self.lambda_value <= 1:
             raise ValueError(f"lambda must lie in [0, 1], got {self.lambda_value}")
 
@@ -206,13 +206,13 @@ def _block_rows(pool: FeaturePool | MatrixPool, settings: RerankSettings, max_me
     num = pool.num * (2 if settings.doubled_pool else 1)
     fixed = pool.num_bytes + num * min(max(settings.k1 + 1, settings.k2), num) * BYTES_PER_NEIGHBOUR
     row = 2 * 4 * pool.num
-    allowed = fixed + DEFAULT_BLOCK_BYTES if max_memory_gb is None else int(max_memory_gb * 2**30)
-    if allowed < fixed + row:
+    allowed = fixed + DEFAULT_BLOCK_BYTES if max_memory_gb is None else max_memory_gb * 2**30
+    if not allowed >= fixed + row:  # NaN is not, either
         raise ValueError(
             f"re-ranking {pool.num:,} pictures needs {(fixed + row) / 2**30:.2f} GB beyond its result, "
             f"max_memory_gb allows {max_memory_gb}"
         )
-    num_rows = min(pool.num, max(1, (allowed - fixed) // row))
+    num_rows = int((min(allowed, fixed + pool.num * row) - fixed) // row)
     logger.info(
         "re-ranking %d pictures: about %.2f GB, %d at a time",
         pool.num,

@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 from numpy.typing import NDArray
+
+from reid_gl.evaluation.compiled import compiled
 
 HAS_NAN, UNMATCHED, SCORED = -1, 0, 1
 """What can become of a query."""
@@ -22,7 +24,7 @@ SECOND = np.uint64(0x94D049BB133111EB)
 """Constants of SplitMix64 (Steele et al., "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014)."""
 
 
-@njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def sample_rows(
     distances: NDArray[Any],
     people: NDArray[np.int64],
@@ -69,7 +71,7 @@ def sample_rows(
             expected[i, k] /= len(matches)
 
 
-@njit(cache=True)
+@compiled()
 def _has_nan(row: NDArray[Any]) -> bool:
     count = 0
     for value in row:
@@ -77,7 +79,7 @@ def _has_nan(row: NDArray[Any]) -> bool:
     return count > 0
 
 
-@njit(cache=True)
+@compiled()
 def _matches(
     row: NDArray[Any],
     people: NDArray[np.int64],
@@ -95,7 +97,7 @@ def _matches(
     return np.sort(found[:count])
 
 
-@njit(cache=True)
+@compiled()
 def _count_nearer(
     row: NDArray[Any], people: NDArray[np.int64], own: int, threshold: float, num_people: int
 ) -> NDArray[np.int64]:
@@ -108,7 +110,7 @@ def _count_nearer(
     return nearer
 
 
-@njit(cache=True)
+@compiled()
 def _add_chances(nearer: NDArray[np.int64], sizes: NDArray[np.int64], expected: NDArray[np.float64]) -> None:
     """Add the chance that at most 0, 1, ... of the drawn pictures come before the match, (max_rank,).
 
@@ -134,7 +136,7 @@ def _add_chances(nearer: NDArray[np.int64], sizes: NDArray[np.int64], expected: 
         expected[k] += 1.0 if k >= certain + uncertain else min(at_most, 1.0)
 
 
-@njit(cache=True)
+@compiled()
 def _add_draws(
     nearer: NDArray[np.int64],
     sizes: NDArray[np.int64],
@@ -155,14 +157,14 @@ def _add_draws(
             drawn[min(before, len(drawn) - 1)] += 1
 
 
-@njit(cache=True)
+@compiled()
 def _uniform(key: np.uint64, repeat: int, pid: int) -> float:
     """A number in [0, 1) that looks random and depends on the arguments alone."""
     number = _mix(_mix(key ^ np.uint64(repeat)) ^ np.uint64(pid))
     return float(number >> np.uint64(11)) / 9007199254740992.0  # 2 ** 53
 
 
-@njit(cache=True)
+@compiled()
 def _mix(number: np.uint64) -> np.uint64:
     number += STEP
     number = (number ^ (number >> np.uint64(30))) * FIRST

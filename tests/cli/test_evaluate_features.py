@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_gl.evaluation import RerankSettings, evaluate_features, verify_pairs
+from reid_gl.evaluation import GnnRerankSettings, RerankSettings, evaluate_features, verify_pairs
 from reid_gl.evaluation.feature_files import load_features
 from tests.cli.test_commands import call
 
@@ -22,7 +22,9 @@ def features(tmp_path: Path) -> Path:
 
 
 def test_scores_and_reranked_scores(features: Path) -> None:
-    answer = call("evaluate_features", features, "--rerank", "--k1", 5, "--k2", 2, "--lambda", 0.5)
+    answer = call(
+        "evaluate_features", features, "--rerank", "--gnn-rerank", "--k1", 5, "--k2", 2, "--lambda", 0.5
+    )
     assert answer.returncode == 0, answer.stderr
     result = json.loads(answer.stdout)
     plain = evaluate_features(*load_features(features))
@@ -30,6 +32,8 @@ def test_scores_and_reranked_scores(features: Path) -> None:
     assert result["scores"]["cosine"]["mAP"] == plain.mean_ap
     assert result["scores"]["cosine, re-ranked"]["mAP"] == reranked.mean_ap != plain.mean_ap
     assert result["scores"]["cosine"]["mAP_trapezoid"] == plain.mean_ap_trapezoid
+    approximate = evaluate_features(*load_features(features), rerank=GnnRerankSettings())
+    assert result["scores"]["cosine, GNN (approximate)"]["mAP"] == approximate.mean_ap
     assert result["use_cameras"] is True
     assert "mAP (trapezoid)" in answer.stderr
 
@@ -77,7 +81,7 @@ def test_without_cameras_there_is_no_camera_rule(features: Path, tmp_path: Path)
     ("words", "message"),
     [
         (["none.npz"], "feature file none.npz does not exist"),
-        (["FEATURES", "--rerank", "--k1", "0"], "re-ranking needs k1 of at least 1, got 0"),
+        (["FEATURES", "--rerank", "--k1", "0"], "re-ranking needs a whole k1 of at least 1, got 0"),
         (["FEATURES", "--rerank", "--lambda", "2"], "lambda must lie in [0, 1], got 2.0"),
     ],
 )

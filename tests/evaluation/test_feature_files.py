@@ -86,7 +86,10 @@ def test_names_of_other_programs_are_known(tmp_path: Path) -> None:
             {"gallery_pids": None},
             "has no gallery_pids: expected one of the names gallery_pids, gallery_label",
         ),
-        ({"gallery_pids": np.arange(4)}, r"gallery_pids must be 5 whole numbers, got int64 \(4,\)"),
+        ({"gallery_pids": np.arange(3)}, r"gallery_pids must be 5 whole numbers, got int64 \(3,\)"),
+        ({"gallery_pids": np.arange(4)}, r"gallery looks transposed: \(5, 4\), but 4 identities"),
+        ({"gallery_pids": np.full(5, np.inf)}, "gallery_pids must be 5 whole numbers, got float64"),
+        ({"gallery_pids": np.full(5, 2**63, np.uint64)}, "gallery_pids must be 5 whole numbers, got uint64"),
         (
             {"query_camids": np.array([0.5, 1, 2])},
             r"query_camids must be 3 whole numbers, got float64 \(3,\)",
@@ -109,7 +112,10 @@ def test_what_cannot_be_used(changes: dict[str, np.ndarray | None], message: str
     [
         ("features.txt", "", "expected one of .npz, .mat, .h5, .hdf5, .csv"),
         ("features.npz", "no archive", "cannot read .* as .npz"),
-        ("features.mat", "no matrix", "MATLAB 7.3 is HDF5: rename it to .h5"),
+        ("features.mat", "no matrix", "cannot read .* as .mat"),
+        ("features.npz", "", "it is no .npz archive, or not all of one"),
+        ("features.csv", "split,pid,a\nquery,1,2\n", "gallery must be numbers"),
+        ("features.csv", "split,pid,a\nquery,1,\udce4\n", "cannot read .* as .csv in UTF-8"),
         ("features.h5", "no file", "cannot read .* as .h5"),
         ("features.csv", "pid,split\n", r"must begin with the titles split,pid\[,camid\],..., found \['pid'"),
         ("features.csv", "split,pid,a\nquery,x,1\n", "line 2: expected query or gallery, whole numbers"),
@@ -118,11 +124,38 @@ def test_what_cannot_be_used(changes: dict[str, np.ndarray | None], message: str
     ],
 )
 def test_files_that_cannot_be_read(name: str, content: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_text(content, errors="surrogateescape")
     with pytest.raises(ValueError, match=message):
         load_features(tmp_path / name)
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".mat", ".h5"])
+def test_files_that_were_cut_off(suffix: str, tmp_path: Path) -> None:
+    path = _write(tmp_path / f"features{suffix}", _arrays())
+    whole = path.read_bytes()
+    for length in (1, 100, len(whole) // 2):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"cannot read .* as|has no"):
+            load_features(path)
+
+
+def test_a_mat_file_of_matlab_7_3_has_columns_first(tmp_path: Path) -> None:
+    arrays = _arrays()
+    with h5py.File(tmp_path / "features.mat", "w") as file:
+        for name, values in arrays.items():
+            file[name] = np.atleast_2d(values).T
+    _assert_same(load_features(tmp_path / "features.mat"), arrays)
+
+
+def test_a_table_that_excel_wrote(tmp_path: Path) -> None:
+    path = _write(tmp_path / "features.csv", _arrays())
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + b"\r\n")
+    _assert_same(load_features(path), _arrays())
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"folder.npz is not a file"):
+        load_features(tmp_path / "folder.npz")
     with pytest.raises(FileNotFoundError, match=r"none.npz does not exist"):
         load_features(tmp_path / "none.npz")

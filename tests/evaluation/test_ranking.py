@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_gl.evaluation import (
+    GnnRerankSettings,
     RerankSettings,
     blocks,
     evaluate_features,
     evaluate_ranking,
+    gnn_rerank,
     k_reciprocal_rerank,
 )
 from reid_gl.records import Features, RankingResult
@@ -220,7 +222,7 @@ def test_infinite_distances_come_last() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"distances": np.zeros(3)}, r"distances must have shape \(Q, G\), got \(3,\)"),
+        ({"distances": np.zeros(3)}, r"distances must be numbers \(Q, G\), got float64 \(3,\)"),
         ({"distances": np.zeros((2, 3))}, r"query_pids must have shape \(2,\), got \(1,\)"),
         ({"gallery_pids": np.ones(4)}, r"gallery_pids must have shape \(3,\), got \(4,\)"),
         ({"query_camids": np.zeros(1)}, "give query_camids and gallery_camids, or neither"),
@@ -293,7 +295,9 @@ def test_feature_errors() -> None:
         evaluate_features(query, gallery, metric="dot")
     broken = _features(0, 3)
     broken.embeddings[1, 2] = np.nan
-    with pytest.raises(ValueError, match=r"query features are NaN or infinite in 1 of 3 rows: 1$"):
+    with pytest.raises(
+        ValueError, match=r"query features are NaN, infinite or beyond 1e\+17 in 1 of 3 rows: 1$"
+    ):
         evaluate_features(broken, gallery)
     short = Features(query.embeddings, query.pids[:2], query.camids)
     with pytest.raises(ValueError, match=r"query_pids must have shape \(3,\), got \(2,\)"):
@@ -372,3 +376,47 @@ def test_pictures_that_search_one_another_never_find_themselves(
     result = evaluate_features(features, metric=metric, use_cameras=use_cameras, rerank=rerank)
     assert result.mean_ap == pytest.approx(expected.mean_ap, abs=1e-6)
     assert result.num_gallery == kept.sum()
+
+
+def test_cameras_may_be_called_anything() -> None:
+    largest = np.iinfo(np.int64).max
+    rows = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    pids, camids = np.array([1, 1, 1, 2, 2, 2]), np.array([largest, -1, 0, largest, -1, -1])
+    small = np.where(camids == largest, 1, camids)
+    expected = evaluate_features(Features(rows, pids, small))
+    assert _same(evaluate_features(Features(rows, pids, camids)), expected)
+
+
+def test_whose_fault_it_is_that_nothing_matches() -> None:
+    rows, cameras = np.eye(2, dtype=np.float32), np.zeros(2, np.int64)
+    query = Features(rows, np.array([1, 2]), cameras)
+    with pytest.raises(ValueError, match="they share no identity; check how the identities are read"):
+        evaluate_features(query, Features(rows, np.array([3, -1]), cameras))
+    with pytest.raises(ValueError, match="its own camera's do not count; score without cameras"):
+        evaluate_features(query, Features(rows, np.array([1, 2]), cameras))
+
+
+def test_features_that_are_no_arrays_or_lie_oddly_in_memory() -> None:
+    query, gallery = _features(0, 7), _features(1, 20)
+    expected = evaluate_features(query, gallery)
+    frozen = gallery.embeddings.copy()
+    frozen.flags.writeable = False
+    for rows in (frozen, gallery.embeddings.astype(">f4"), gallery.embeddings[::-1].copy()[::-1]):
+        other = Features(rows, gallery.pids, gallery.camids)
+        assert _same(evaluate_features(query, other), expected)
+        reranked = evaluate_features(query, other, rerank=RerankSettings(4, 2))
+        assert _same(reranked, evaluate_features(query, gallery, rerank=RerankSettings(4, 2)))
+    with pytest.raises(TypeError, match="gallery features must be a numpy array, got list"):
+        evaluate_features(query, Features([[1.0]], gallery.pids, gallery.camids))  # type: ignore[arg-type]
+
+
+def test_features_score_as_their_gnn_reranked_distances_do() -> None:
+    query, gallery = _features(0, 7), _features(1, 20)
+    kept = gallery.pids >= 0
+    distances = gnn_rerank(query.embeddings, gallery.embeddings[kept], k1=5, k2=2)
+    expected = evaluate_ranking(distances, query.pids, gallery.pids[kept], query.camids, gallery.camids[kept])
+    settings = GnnRerankSettings(k1=5, k2=2)
+    assert _same(evaluate_features(query, gallery, rerank=settings), expected)
+    for case in ((query, None, "cosine"), (query, gallery, "euclidean")):
+        with pytest.raises(ValueError, match="GNN re-ranking compares queries with a gallery by cosine"):
+            evaluate_features(*case[:2], metric=case[2], rerank=settings)

@@ -161,8 +161,8 @@ def test_the_estimate_of_the_memory_is_logged(caplog: pytest.LogCaptureFixture) 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"k1": 0}, "re-ranking needs k1 of at least 1, got 0"),
-        ({"k2": 0}, "re-ranking needs k2 of at least 1, got 0"),
+        ({"k1": 0}, "re-ranking needs a whole k1 of at least 1, got 0"),
+        ({"k2": 0}, "re-ranking needs a whole k2 of at least 1, got 0"),
         ({"lambda_value": 1.5}, r"lambda must lie in \[0, 1\], got 1.5"),
         ({"query": np.zeros((2, 4))}, r"features \(Q, D\) and gallery features \(G, D\), got \(2, 4\) and"),
         ({"gallery": np.zeros((0, 3))}, r"gallery is empty, \(0, 3\): there is nothing to re-rank"),
@@ -214,3 +214,17 @@ def test_a_doubled_pool_needs_queries_that_are_the_gallery() -> None:
     case = _random_case(3)
     with pytest.raises(ValueError, match="a doubled pool needs queries that are the gallery too"):
         k_reciprocal_rerank(case.query, case.gallery, doubled_pool=True)
+
+
+def test_huge_distances_and_a_limit_that_is_no_number_are_refused() -> None:
+    far = np.full((2, 2), 1e20)
+    with pytest.raises(
+        ValueError, match=r"query_query is not finite, or too large, in 2 rows, first \[0, 1\]"
+    ):
+        k_reciprocal_rerank_distances(np.zeros((2, 2)), far, np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="max_memory_gb allows nan"):
+        k_reciprocal_rerank(np.ones((2, 3)), np.zeros((4, 3)), max_memory_gb=math.nan)
+    with pytest.raises(ValueError, match=r"needs a whole k1 of at least 1, got 1.5"):
+        RerankSettings(k1=1.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="features must be an array or a tensor of numbers, got object"):
+        k_reciprocal_rerank(np.ones((2, 3), object), np.zeros((4, 3)))

@@ -49,7 +49,10 @@ def test_a_gallery_on_disk(tmp_path: Any) -> None:
         ({"metric": "dot"}, "unknown metric 'dot'"),
         ({"num_nearest": 0}, "num_nearest must be at least 1, got 0"),
         ({"gallery": np.ones((3, 5), np.float32)}, r"query features have shape \(2, 4\)"),
-        ({"query": np.full((1, 4), np.inf)}, "query features are NaN or infinite in 1 of 1 rows: 0"),
+        (
+            {"query": np.full((1, 4), np.inf)},
+            r"query features are NaN, infinite or beyond 1e\+17 in 1 of 1 rows: 0",
+        ),
     ],
 )
 def test_errors(changes: dict[str, Any], message: str) -> None:

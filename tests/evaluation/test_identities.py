@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reid_gl.evaluation.identities import check_identities
+
+
+def test_whole_numbers_of_any_type_become_int64() -> None:
+    pids, camids = check_identities("query", [1.0, -1.0], np.array([2, 3], np.uint8), 2)
+    assert pids.tolist() == [1, -1]
+    assert camids.tolist() == [2, 3]
+    assert pids.dtype == camids.dtype == np.int64
+    assert check_identities("query", [5], None, 1)[1].tolist() == [-1]
+
+
+@pytest.mark.parametrize(
+    ("pids", "message"),
+    [
+        ([1, 2, 3], r"query_pids must have shape \(2,\), got \(3,\)"),
+        (["1", "2"], "query_pids must be whole numbers, got <U1"),
+        ([1.5, 2], "query_pids must be whole numbers of 64 bits, got 1.5"),
+        ([1, np.nan], "query_pids must be whole numbers of 64 bits, got nan"),
+        ([1e30, 1], "query_pids must be whole numbers of 64 bits, got 1e\\+30"),
+        (
+            np.array([2**64 - 1, 1], np.uint64),
+            "query_pids must be whole numbers of 64 bits, got 18446744073709551615",
+        ),
+    ],
+)
+def test_errors(pids: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_identities("query", pids, None, 2)  # type: ignore[arg-type]

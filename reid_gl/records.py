@@ -20,6 +20,9 @@ DISTRACTOR_PID = 0
 FEATURES = ("before_neck", "after_neck")
 """The two embeddings of a ReidOutput, by name."""
 
+TEST_FEATURES = (*FEATURES, "concatenated")
+"""What pictures may be compared by: one of the embeddings, or both, each of length one."""
+
 
 @dataclass(frozen=True)
 class Sample:

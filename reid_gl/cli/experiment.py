@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import re
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import torch
 from yacs.config import CfgNode
 
 from reid_gl.config import load_config
+from reid_gl.inference.test_time import InferenceSettings
 from reid_gl.report.scores import format_scores
 
 KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+|SEED|OUTPUT_DIR")
@@ -46,9 +48,18 @@ def prepare_torch(seed: int) -> None:
     torch.backends.cudnn.benchmark = True
 
 
+def log_little_of_scoring() -> None:
+    """Only warnings of what scores features: a search would write the same line a hundred times."""
+    logging.getLogger("reid_gl.evaluation").setLevel(logging.WARNING)
+
+
 def print_scores(scores: dict[str, Any]) -> None:
     """The table to stderr, the JSON object to stdout."""
-    reranked = ", re-ranked" if scores.get("rerank") else ""
-    name = f"{scores['dataset']} ({scores['feature']}, {scores['distance']}{reranked})"
+    words = [scores["feature"], scores["distance"]]
+    if "inference" in scores and (switches := str(InferenceSettings(**scores["inference"]))):
+        words.append(switches)
+    if scores.get("rerank"):
+        words.append("re-ranked")
+    name = f"{scores['dataset']} ({', '.join(words)})"
     print(format_scores({name: scores}), file=sys.stderr)
     print(json.dumps(scores))

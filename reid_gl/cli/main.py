@@ -11,6 +11,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "train": "train a network and test it",
     "test": "score a checkpoint",
+    "tune-inference": "choose re-ranking, pooling and the like on held-out training identities",
     "evaluate-features": "score and re-rank features of any program",
     "compare-losses": "train losses under one budget over several seeds",
     "make-synthetic": "render the synthetic pedestrians",

@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 import argparse
+import json
+import logging
+import sys
 
-from reid_gl.cli.experiment import add_config_arguments, prepare_torch, print_scores, read_config
+from reid_gl.cli.experiment import (
+    add_config_arguments,
+    log_little_of_scoring,
+    prepare_torch,
+    print_scores,
+    read_config,
+)
 from reid_gl.experiment import run_test
+from reid_gl.experiment.ablate import run_ablation
+from reid_gl.report.ablation import format_ablation
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add_config_arguments(parser)
+    parser.add_argument(
+        "--ablate",
+        action="store_true",
+        help="score every combination of mixing, slope, beta, flip and re-ranking",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Score MODEL.WEIGHTS on DATA."""
     config = read_config(options)
     prepare_torch(config.SEED)
-    print_scores(run_test(config))
+    if not options.ablate:
+        print_scores(run_test(config))
+        return 0
+    log_little_of_scoring()
+    summary = run_ablation(config)
+    print(format_ablation(summary), file=sys.stderr)
+    logger.warning("%s", summary["caution"])
+    print(json.dumps(summary))
     return 0

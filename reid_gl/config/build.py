@@ -1,4 +1,4 @@
-"""From a configuration to objects: the only reader of config keys, with build_losses."""
+"""From a configuration to objects: the only reader of config keys, with build_losses and build_inference."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from yacs.config import CfgNode
 
+from reid_gl.config.build_inference import build_evaluation as build_evaluation
+from reid_gl.config.build_inference import build_extra_queries as build_extra_queries
 from reid_gl.config.build_losses import build_loss as build_loss
 from reid_gl.config.build_losses import build_losses as build_losses
 from reid_gl.data.holdout import hold_out_identities
@@ -16,7 +18,6 @@ from reid_gl.data.sampler import PKSampler
 from reid_gl.data.sources import load_dataset
 from reid_gl.data.transforms import Augmentation, Preprocessing
 from reid_gl.device import choose_device, choose_precision
-from reid_gl.evaluation.rerank import RerankSettings
 from reid_gl.losses import WeightedSum
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights
 from reid_gl.records import ReidDataset
@@ -38,6 +39,11 @@ def build_holdout(config: CfgNode, dataset: ReidDataset) -> ReidDataset | None:
     if not config.DATA.HOLDOUT:
         return None
     return hold_out_identities(dataset.train, config.DATA.HOLDOUT, seed=config.SEED)
+
+
+def build_holdout_of_run(config_text: str, dataset: ReidDataset) -> ReidDataset | None:
+    """build_holdout as the run did whose configuration, as YAML, its checkpoint keeps."""
+    return build_holdout(CfgNode.load_cfg(config_text), dataset)
 
 
 def build_preprocessing(config: CfgNode) -> Preprocessing:
@@ -134,28 +140,8 @@ def build_fit_settings(config: CfgNode) -> FitSettings:
         checkpoint_every=solver.CHECKPOINT_EVERY,
         evaluate_every=solver.EVALUATE_EVERY,
         compile_backbone=solver.COMPILE,
-        select_best=config.DATA.HOLDOUT > 0,
+        select_best=config.DATA.HOLDOUT > 0 and solver.EVALUATE_EVERY > 0,
     )
-
-
-def build_rerank(config: CfgNode) -> RerankSettings | None:
-    """How to re-rank; None for not at all."""
-    rerank = config.TEST.RERANK
-    return RerankSettings(rerank.K1, rerank.K2, rerank.LAMBDA) if rerank.ENABLED else None
-
-
-def build_evaluation(config: CfgNode) -> dict[str, Any]:
-    """Keyword arguments of reid_gl.inference.evaluate, without the preprocessing."""
-    return {
-        "feature": config.TEST.FEATURE,
-        "metric": config.TEST.METRIC,
-        "rerank": build_rerank(config),
-        "max_memory_gb": config.TEST.RERANK.MAX_MEMORY_GB or None,
-        "camera_filter": config.TEST.CAMERA_FILTER,
-        "batch_size": config.TEST.BATCH_SIZE,
-        "num_workers": config.DATA.NUM_WORKERS,
-        "precision": config.TEST.PRECISION,
-    }
 
 
 def build_comparison_epochs(config: CfgNode) -> int:

@@ -95,8 +95,15 @@ def _solver() -> CfgNode:
 def _test() -> CfgNode:
     """How scores are made."""
     test = CfgNode()
-    test.FEATURE = "before_neck"  # before_neck | after_neck
+    test.FEATURE = "before_neck"  # before_neck | after_neck | concatenated, each of length one
+    test.PRESET = "none"  # none | cub | cars | sop | in_shop | person: MIXING to BETA, METRIC, RERANK
+    test.MIXING = -1.0  # share of max pooling; negative: the pooling trained with
+    test.SLOPE = 0.0  # of a leaky ReLU instead of the last ReLU; 1: no ReLU
+    test.BETA = 0.0  # x / |x| + BETA * x; needs METRIC euclidean; 0: off
+    test.FLIP = False  # average with the mirror image
+    test.NUM_CROPS = 1  # 1 | 5 views averaged: corners and centre of a larger picture
     test.METRIC = "cosine"  # cosine | euclidean
+    test.MULTI_QUERY = "none"  # none | average | max: pool each query with gt_bbox, in Market-1501's layout
     test.CAMERA_FILTER = "auto"  # auto | on | off
     test.BATCH_SIZE = 128
     test.PRECISION = "float32"  # as SOLVER.PRECISION

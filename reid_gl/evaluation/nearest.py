@@ -89,6 +89,15 @@ def nearest_of_columns(squared: Floats, first: int, nearest: Ints, near: Floats,
         largest[start:stop] = top
 
 
+@compiled(parallel=True)
+def divide_products(products: Floats, lengths: Floats) -> None:
+    """Dot products (B, W) of unit vectors with others become cosine distances, given the lengths (W,)."""
+    for i in prange(len(products)):
+        row = products[i]
+        for j in range(len(row)):
+            row[j] = np.float32(1.0) - row[j] / lengths[j]
+
+
 @compiled(parallel=True, fastmath=True)
 def square_products(products: Floats, row_norms: Floats, column_norms: Floats) -> None:
     """Dot products (B, W) become squared distances, given the squared norms (B,) and (W,)."""

@@ -107,6 +107,7 @@ def evaluate_features(
         ValueError: as evaluate_ranking; also if the two sides differ in dimension, or features are not
             finite; says which rows.
     """
+    searches_itself = gallery is None
     if gallery is None:
         query = gallery = _with_own_cameras(query, use_cameras)
         use_cameras = True
@@ -120,7 +121,7 @@ def evaluate_features(
     else:
         kept = sides[1][0] != JUNK_PID
         sides[1] = (sides[1][0][kept], sides[1][1][kept])
-        searched = gallery.embeddings[kept] if query is not gallery else None
+        searched = None if searches_itself else gallery.embeddings[kept]
         blocks = _reranked(query.embeddings, searched, metric, rerank, max_memory_gb)
     return _score(blocks, sides[0], sides[1], junk_pid=JUNK_PID, max_rank=max_rank)
 

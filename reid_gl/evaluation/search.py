@@ -7,12 +7,14 @@ import torch
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.blocks import check_features
-from reid_gl.evaluation.nearest import nearest_of_rows
+from reid_gl.evaluation.nearest import divide_products, nearest_of_rows
 from reid_gl.similarity import METRICS, euclidean_distance, unit_rows
 
 Floats = NDArray[np.float32]
 TILE_QUERIES, TILE_PICTURES = 1_024, 8_192
 """Distances held at once: 32 MB of float32, which the processor's caches see again while they are warm."""
+SHORT = 1e-12
+"""The square of a length below it may be too small for float32."""
 
 
 def search_gallery(
@@ -41,6 +43,8 @@ def search_gallery(
     distances, places = np.full(shape, np.finfo(np.float32).max), np.zeros(shape, np.int32)
     largest = np.zeros(len(query), np.float32)
     queries = torch.tensor(query, dtype=torch.float32)
+    if metric == "cosine":
+        queries = unit_rows(queries)
     for first in range(0, len(gallery), TILE_PICTURES):
         pictures = torch.tensor(gallery[first : first + TILE_PICTURES], dtype=torch.float32)
         for start in range(0, len(query), TILE_QUERIES):
@@ -51,8 +55,13 @@ def search_gallery(
 
 
 def _distances(query: torch.Tensor, gallery: torch.Tensor, metric: str) -> Floats:
+    """Distances (Q, G); under cosine of queries that are unit vectors."""
     if metric == "euclidean":
         distances: Floats = euclidean_distance(query, gallery).numpy()
-    else:
-        distances = (unit_rows(query) @ unit_rows(gallery).T).neg_().add_(1.0).numpy()
-    return distances
+        return distances
+    lengths = torch.linalg.vector_norm(gallery, dim=1)
+    if bool((lengths < SHORT).any()):
+        gallery, lengths = unit_rows(gallery), torch.ones_like(lengths)
+    products: Floats = (query @ gallery.T).numpy()
+    divide_products(products, lengths.numpy())
+    return products

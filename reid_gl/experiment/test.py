@@ -4,24 +4,70 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from yacs.config import CfgNode
 
-from reid_gl.config.build import build_dataset, build_device, build_evaluation, build_weights_path
+from reid_gl.config.build import (
+    build_dataset,
+    build_device,
+    build_evaluation,
+    build_extra_queries,
+    build_weights_path,
+)
 from reid_gl.data.loaders import check_images
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.device import choose_precision
-from reid_gl.evaluation.protocol import check_protocol
+from reid_gl.evaluation.protocol import Preflight, check_protocol
 from reid_gl.inference.evaluate import evaluate
-from reid_gl.models import load_net
+from reid_gl.models import ReidNet, load_net
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import scores_to_dict
 from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network and what it is scored on.
+
+    Attributes:
+        net: on the device, with the weights of the checkpoint.
+        weights: the checkpoint's file.
+        checkpoint: what else it holds.
+        dataset: of query and gallery, their pictures checked.
+        preflight: its protocol.
+        settings: keyword arguments of reid_gl.inference.evaluate.
+        device: where the network runs.
+    """
+
+    net: ReidNet
+    weights: Path
+    checkpoint: dict[str, Any]
+    dataset: ReidDataset
+    preflight: Preflight
+    settings: dict[str, Any]
+    device: torch.device
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the network was trained with."""
+        return Preprocessing.from_dict(self.checkpoint["preprocessing"])
+
+    def describe(self) -> dict[str, Any]:
+        """What results say of where they come from."""
+        return {
+            "dataset": self.dataset.name,
+            "feature": self.settings["feature"],
+            "dtype": str(choose_precision(self.settings["precision"], self.device)).removeprefix("torch."),
+            "device": self.device.type,
+            "weights": str(self.weights),
+            "epoch": self.checkpoint["epoch"],
+        }
 
 
 def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, Any]:
@@ -40,6 +86,36 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
     Raises:
         ValueError, FileNotFoundError: weights or data set cannot be used.
     """
+    candidate = load_candidate(config, dataset)
+    settings, extra_queries = candidate.settings, build_extra_queries(config)
+    if extra_queries:
+        check_images(extra_queries["extra_queries"])
+    result = evaluate(
+        candidate.net,
+        candidate.dataset,
+        preprocessing=candidate.preprocessing,
+        show_progress=True,
+        **settings,
+        **extra_queries,
+    )
+    scores = scores_to_dict(
+        result,
+        candidate.preflight,
+        **candidate.describe(),
+        distance=settings["metric"],
+        multi_query=config.TEST.MULTI_QUERY,
+        inference=asdict(settings["inference"]),
+        rerank=None if settings["rerank"] is None else asdict(settings["rerank"]),
+    )
+    words = ["test", scores["dataset"], scores["feature"], scores["distance"], str(settings["inference"])]
+    words += ["multi_query", config.TEST.MULTI_QUERY] if extra_queries else []
+    words += ["reranked"] * (settings["rerank"] is not None)
+    write_result(scores, candidate.weights, words)
+    return scores
+
+
+def load_candidate(config: CfgNode, dataset: ReidDataset | None = None) -> Candidate:
+    """The network of MODEL.WEIGHTS and the test set of DATA; arguments and errors as run_test."""
     weights = build_weights_path(config)
     loaded = load_net(weights)
     if dataset is None:
@@ -49,34 +125,12 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=settings["camera_filter"])
     logger.info("%s: %s", dataset.name, preflight)
     device = build_device(config)
-    result = evaluate(
-        loaded.net.to(device),
-        dataset,
-        preprocessing=Preprocessing.from_dict(loaded.checkpoint["preprocessing"]),
-        show_progress=True,
-        **settings,
-    )
-    scores = scores_to_dict(
-        result,
-        preflight,
-        dataset=dataset.name,
-        feature=settings["feature"],
-        distance=settings["metric"],
-        rerank=None if settings["rerank"] is None else asdict(settings["rerank"]),
-        dtype=str(choose_precision(settings["precision"], device)).removeprefix("torch."),
-        device=device.type,
-        weights=str(weights),
-        epoch=loaded.checkpoint["epoch"],
-    )
-    write_result(scores, weights)
-    return scores
+    return Candidate(loaded.net.to(device), weights, loaded.checkpoint, dataset, preflight, settings, device)
 
 
-def write_result(scores: dict[str, Any], weights: Path) -> Path:
-    """Write scores beside the weights, under a name that tells data set, feature and distance."""
-    name = "_".join(["test", scores["dataset"], scores["feature"], scores["distance"]])
-    if scores["rerank"] is not None:
-        name += "_reranked"
-    path = weights.with_name(f"{name.replace(' ', '_')}.json")
-    write_text(path, json.dumps(scores, indent=2) + "\n")
+def write_result(result: dict[str, Any], weights: Path, words: list[str]) -> Path:
+    """Write a result beside the weights, under a name made of words that tell it from other ones."""
+    name = "_".join(word for word in words if word).replace(",", "").replace(" ", "_")
+    path = weights.with_name(f"{name}.json")
+    write_text(path, json.dumps(result, indent=2) + "\n")
     return path

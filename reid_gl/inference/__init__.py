@@ -2,5 +2,16 @@
 
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.extract import extract_features
+from reid_gl.inference.feature_statistics import FeatureStatistics, extract_statistics
+from reid_gl.inference.test_time import PRESETS, InferenceSettings, Preset, beta_normalize
 
-__all__ = ["evaluate", "extract_features"]
+__all__ = [
+    "PRESETS",
+    "FeatureStatistics",
+    "InferenceSettings",
+    "Preset",
+    "beta_normalize",
+    "evaluate",
+    "extract_features",
+    "extract_statistics",
+]

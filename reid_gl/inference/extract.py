@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from reid_gl.data.loaders import BatchLoader, ImageBatches, consecutive_keys
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.device import choose_precision
-from reid_gl.records import FEATURES, Features, ReidOutput, Sample
+from reid_gl.inference.pooling_statistics import SwitchedPooling, refusal
+from reid_gl.inference.test_time import PLAIN, InferenceSettings, beta_normalize
+from reid_gl.inference.views import AveragedViews, enlarged
+from reid_gl.models import ReidNet
+from reid_gl.records import TEST_FEATURES, Features, Sample
+from reid_gl.similarity import unit_rows
 
 
 def extract_features(
@@ -21,6 +28,7 @@ def extract_features(
     *,
     preprocessing: Preprocessing,
     feature: str = "after_neck",
+    inference: InferenceSettings = PLAIN,
     batch_size: int = 64,
     num_workers: int = 0,
     precision: str = "float32",
@@ -35,7 +43,8 @@ def extract_features(
         net: any module from images (N, 3, H, W) to a tensor (N, D) or a ReidOutput.
         samples: M pictures.
         preprocessing: resize and normalisation the network was trained with.
-        feature: "before_neck" or "after_neck", where the network gives both.
+        feature: "before_neck", "after_neck" or, (M, 2D), "concatenated", where the network gives both.
+        inference: pooling, views and normalisation at test time; mixing, slope and beta act before the neck.
         batch_size: pictures at once.
         num_workers: processes that read pictures; 0 reads in this one.
         precision: "float32", "bfloat16", "float16" or "auto" for the network's layers.
@@ -45,19 +54,56 @@ def extract_features(
         M features (M, D) float32 with identities and cameras.
 
     Raises:
-        ValueError: no samples, unknown feature, or features that are not finite (names the pictures).
+        ValueError: no samples, unknown feature, a switch that cannot act on it or in that network, or
+            features that are not finite (names the pictures).
     """
+    if feature not in TEST_FEATURES:
+        raise ValueError(f"unknown feature {feature!r}: expected one of {', '.join(TEST_FEATURES)}")
+    if reason := refusal(net, feature, inference):
+        raise ValueError(reason)
+    model = net
+    if isinstance(net, ReidNet) and inference.changes_pooling:
+        model = SwitchedPooling(net, inference)
+    if inference.num_crops > 1 or inference.flip:
+        model = AveragedViews(model, preprocessing, num_crops=inference.num_crops, flip=inference.flip)
+
+    def finish(output: Any) -> Tensor:  # noqa: ANN401 - whatever a network of somebody else's gives
+        embeddings = feature_of(output, feature)
+        return beta_normalize(embeddings, inference.beta) if inference.beta else embeddings
+
+    return run_network(
+        model,
+        samples,
+        finish,
+        preprocessing=enlarged(preprocessing) if inference.num_crops > 1 else preprocessing,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        precision=precision,
+        show_progress=show_progress,
+    )
+
+
+def run_network(
+    net: nn.Module,
+    samples: Sequence[Sample],
+    finish: Callable[[Any], Tensor],
+    *,
+    preprocessing: Preprocessing,
+    batch_size: int = 64,
+    num_workers: int = 0,
+    precision: str = "float32",
+    show_progress: bool = False,
+) -> Features:
+    """The loop of extract_features: what `finish` makes of the network's outputs, (N, any), row by row."""
     if not samples:
         raise ValueError("there are no images to extract features from")
-    if feature not in FEATURES:
-        raise ValueError(f"unknown feature {feature!r}: expected one of {', '.join(FEATURES)}")
     batches = ImageBatches(samples, [0] * len(samples), preprocessing=preprocessing)
     loader = BatchLoader(batches, consecutive_keys(len(samples), batch_size), num_workers=num_workers)
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     dtype = choose_precision(precision, device)
     modes = [(module, module.training) for module in net.modules()]
     net.eval()
-    rows = []
+    embeddings, done = np.empty((0, 0), dtype=np.float32), 0
     try:
         with (
             torch.inference_mode(),
@@ -68,32 +114,47 @@ def extract_features(
         ):
             for batch in loader:
                 images = preprocessing.normalize(batch.images.to(device))
-                output = net(images.contiguous(memory_format=torch.channels_last))
-                rows.append(_embeddings(output, feature).float().cpu())
-                bar.update(len(images))
+                rows = finish(net(images.contiguous(memory_format=torch.channels_last))).float().cpu().numpy()
+                if not done:  # filled in place: joining the batches at the end would take twice the memory
+                    embeddings = np.empty((len(samples), rows.shape[1]), dtype=np.float32)
+                embeddings[done : done + len(rows)] = rows
+                done += len(rows)
+                bar.update(len(rows))
     finally:
         for module, was_training in modes:
             module.training = was_training
-    return _as_features(torch.cat(rows), samples)
+    return _as_features(embeddings, samples)
 
 
-def _embeddings(output: Tensor | ReidOutput, feature: str) -> Tensor:
-    embeddings = output if isinstance(output, Tensor) else getattr(output, feature)
+def concatenate(before_neck: Tensor, after_neck: Tensor) -> Tensor:
+    """Both embeddings (M, D), each of length one, side by side (M, 2D)."""
+    return torch.cat([unit_rows(before_neck.float()), unit_rows(after_neck.float())], dim=1)
+
+
+def feature_of(output: Any, feature: str) -> Tensor:  # noqa: ANN401
+    if isinstance(output, Tensor):
+        if feature == "concatenated":
+            raise ValueError("the network gives one tensor: there is nothing to concatenate with it")
+        embeddings = output
+    elif feature == "concatenated":
+        embeddings = concatenate(output.before_neck, output.after_neck)
+    else:
+        embeddings = getattr(output, feature)
     if embeddings.ndim != 2:
         raise ValueError(f"the network must give one feature (N, D) per image, got {tuple(embeddings.shape)}")
-    return embeddings
+    return embeddings.float()
 
 
-def _as_features(embeddings: Tensor, samples: Sequence[Sample]) -> Features:
-    broken = (~torch.isfinite(embeddings).all(dim=1)).nonzero().flatten().tolist()
-    if broken:
+def _as_features(embeddings: NDArray[np.float32], samples: Sequence[Sample]) -> Features:
+    broken = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
+    if len(broken):
         names = ", ".join(samples[i].path for i in broken[:3])
         raise ValueError(
             f"the network gives NaN or infinite features for {len(broken)} of {len(samples)} images "
             f"({names}): the weights are broken, or the precision is too low"
         )
     return Features(
-        embeddings=embeddings.numpy(),
+        embeddings=embeddings,
         pids=np.array([sample.pid for sample in samples], dtype=np.int64),
         camids=np.array([sample.camid for sample in samples], dtype=np.int64),
         paths=tuple(sample.path for sample in samples),

@@ -89,6 +89,46 @@ class _ResNetMap(nn.Module):
         return maps
 
 
+def ends_in_residual_sum(backbone: nn.Module) -> bool:
+    """Whether the last ReLU of the network follows the sum of a residual block, as in torchvision's."""
+    return isinstance(backbone, _ResNetMap)
+
+
+def residual_sum(backbone: nn.Module, images: Tensor) -> Tensor:
+    """The last feature map as it is before the last ReLU.
+
+    One module is all the ReLUs of a block: what it is given last is the sum. For that time it must not write
+    over its input; afterwards it is as it was.
+
+    Args:
+        backbone: one for which ends_in_residual_sum is true; run uncompiled, else nothing could be recorded.
+        images: (N, 3, H, W).
+
+    Returns:
+        (N, D, H', W'); its ReLU is what the network gives.
+
+    Raises:
+        ValueError: a network that ends otherwise.
+    """
+    if not isinstance(backbone, _ResNetMap):
+        raise ValueError("the network does not end in a residual sum: expected one of torchvision's ResNets")
+    layers: Any = backbone
+    relu = layers.layer4[-1].relu
+    given: list[Tensor] = []
+
+    def record(_: nn.Module, inputs: tuple[Tensor]) -> None:
+        given[:] = inputs
+
+    was_inplace, relu.inplace = relu.inplace, False
+    handle = relu.register_forward_pre_hook(record)
+    try:
+        backbone.forward(images)
+    finally:
+        handle.remove()
+        relu.inplace = was_inplace
+    return given[0]
+
+
 def _remove_last_stride(resnet: torchvision.models.ResNet) -> None:
     first_block: Any = resnet.layer4[0]
     strided = first_block.conv2 if hasattr(first_block, "conv3") else first_block.conv1

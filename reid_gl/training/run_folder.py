@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ MODEL_FILE = "model.ckpt"
 LOG_FILE = "log.jsonl"
 MAY_CHANGE = ("ROOT:", "NUM_WORKERS:", "DEVICE:")
 """Keys that belong to the machine and not to the experiment: a run may be resumed elsewhere."""
+TEST_SECTION = re.compile(r"^TEST:\n(?: .*\n?)*", flags=re.MULTILINE)
 
 
 def open_run_folder(path: str | Path, *, config_text: str, resume: bool) -> Path:
@@ -35,7 +37,7 @@ def open_run_folder(path: str | Path, *, config_text: str, resume: bool) -> Path
     Raises:
         FileExistsError: there is a run already and resume is not set.
         FileNotFoundError: there is nothing to resume.
-        ValueError: the run to resume had another configuration; names the first keys that differ.
+        ValueError: the run to resume had another configuration, TEST apart; names the first keys that differ.
     """
     folder = Path(path)
     config_file = folder / CONFIG_FILE
@@ -90,7 +92,8 @@ def describe_changes(old: str, new: str, *, may_change: tuple[str, ...] = MAY_CH
 
 
 def _check_same_config(old: str, new: str, folder: Path) -> None:
-    if changed := describe_changes(old, new):
+    # how a network is scored does not change how it learns, and newer versions know more ways
+    if changed := describe_changes(*(TEST_SECTION.sub("", text) for text in (old, new))):
         raise ValueError(
             f"the run in {folder} was started with another configuration (now {changed}): resume it with the "
             "same one, or start a new OUTPUT_DIR"

@@ -420,3 +420,13 @@ def test_features_score_as_their_gnn_reranked_distances_do() -> None:
     for case in ((query, None, "cosine"), (query, gallery, "euclidean")):
         with pytest.raises(ValueError, match="GNN re-ranking compares queries with a gallery by cosine"):
             evaluate_features(*case[:2], metric=case[2], rerank=settings)
+
+
+def test_a_gallery_that_is_the_very_object_of_the_queries_is_a_gallery_all_the_same() -> None:
+    features = _features(0, 30)
+    copy = Features(features.embeddings.copy(), features.pids, features.camids)
+    settings = RerankSettings(k1=5, k2=2)
+    assert _same(
+        evaluate_features(features, features, rerank=settings),
+        evaluate_features(features, copy, rerank=settings),
+    )

@@ -36,6 +36,13 @@ def test_equal_distances_come_in_the_order_of_the_gallery() -> None:
     assert distances.tolist() == [[0, 0, 0, 1, 1], [0, 0, 1, 1, 1]]
 
 
+def test_only_directions_count_under_cosine_however_short_or_long() -> None:
+    gallery = np.array([[0, 2e-30], [3e15, 0], [0, 0], [1e-25, 1e-25]], np.float32)
+    distances, places = search_gallery(np.array([[1e-28, 0]], np.float32), gallery)
+    assert places.tolist() == [[1, 3, 0, 2]]
+    np.testing.assert_allclose(distances, [[0, 1 - 0.5**0.5, 1, 1]], atol=1e-6)
+
+
 def test_a_gallery_on_disk(tmp_path: Any) -> None:
     rows = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     np.save(tmp_path / "gallery.npy", rows)

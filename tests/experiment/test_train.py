@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from reid_gl.evaluation import RerankSettings
 from reid_gl.experiment import run_test, run_training
 from reid_gl.models import read_checkpoint
 from reid_gl.training.fit import Interrupted
+from tests.made_up_people import write_people
 
 
 def train(words: list[str], *, resume: bool = False, stop_after: int = 0) -> Path:
@@ -228,7 +231,28 @@ def test_a_reranked_test_has_a_result_of_its_own(words: list[str], monkeypatch: 
     reranked = run_test(load_config(None, [*words, *more, "MODEL.WEIGHTS", str(weights)]), dataset)
     assert seen == [None, RerankSettings(3, 2, 0.3)]
     assert plain["rerank"] is None
-    assert reranked["rerank"] == {"k1": 3, "k2": 2, "lambda_value": 0.3}
+    assert reranked["rerank"] == asdict(RerankSettings(3, 2, 0.3))
     names = {path.name for path in weights.parent.glob("test_*.json")}
     assert len(names) == 2
     assert sum(name.endswith("_reranked.json") for name in names) == 1
+
+
+def test_several_pictures_of_each_query(words: list[str], tmp_path: Path) -> None:
+    root = write_people(tmp_path / "market1501")
+    words = [*words, "DATA.ROOT", str(root)]
+    weights, dataset = run_training(load_config(None, [*words, "SOLVER.NUM_EPOCHS", "1"]))
+    words = [*words, "MODEL.WEIGHTS", str(weights)]
+    with pytest.raises(FileNotFoundError, match="gt_bbox"):
+        run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "average"]), dataset)
+    (root / "gt_bbox").mkdir()
+    for sample, other in zip(dataset.query, [*dataset.query[1:], dataset.query[0]], strict=True):
+        name = Path(sample.path).name.replace("_000000_", "_000009_")
+        shutil.copy(other.path, root / "gt_bbox" / name)  # shows somebody else: scores must fall
+    one = run_test(load_config(None, words), dataset)
+    several = run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "average"]), dataset)
+    assert several["multi_query"] == "average"
+    assert several["mAP"] < one["mAP"]
+    with pytest.raises(ValueError, match="TEST.MULTI_QUERY is 'all': expected none, average or max"):
+        run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "all"]), dataset)
+    with pytest.raises(ValueError, match="pooled by direction: score them by cosine"):
+        run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "max", "TEST.METRIC", "euclidean"]), dataset)

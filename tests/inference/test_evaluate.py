@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.data.transforms import Preprocessing
-from reid_gl.evaluation import evaluate_features
+from reid_gl.evaluation import RerankSettings, evaluate_features
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.extract import extract_features
+from reid_gl.inference.test_time import InferenceSettings
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.records import ReidDataset, Sample
 
@@ -135,6 +136,32 @@ def test_impossible_test_sets_are_refused_before_the_network_runs(coloured: Reid
         _evaluate(Never(), replace(coloured, gallery=coloured.gallery[4:]))
     with pytest.raises(ValueError, match="camera filter 'maybe': expected one of"):
         _evaluate(Never(), coloured, camera_filter="maybe")
+
+
+def test_switches_reach_the_features(coloured: ReidDataset) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = ReidNet(NetSettings("resnet18", 3))
+    settings = {"feature": "before_neck", "inference": InferenceSettings(mixing=0.5, slope=1.0, beta=0.01)}
+    rerank = RerankSettings(2, 1, 0.5)
+    result = _evaluate(net, coloured, metric="euclidean", rerank=rerank, **settings)
+    sides = [
+        extract_features(net, side, preprocessing=SMALL, **settings)  # type: ignore[arg-type]
+        for side in (coloured.query, coloured.gallery)
+    ]
+    expected = evaluate_features(*sides, metric="euclidean", rerank=rerank)
+    assert np.array_equal(result.average_precision, expected.average_precision)
+
+
+def test_switches_that_cannot_act_are_refused_before_the_network_runs(coloured: ReidDataset) -> None:
+    class Never(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            raise AssertionError
+
+    with pytest.raises(ValueError, match="changes nothing under cosine"):
+        _evaluate(Never(), coloured, feature="before_neck", inference=InferenceSettings(beta=0.1))
+    with pytest.raises(ValueError, match="act on the feature before the neck"):
+        _evaluate(Never(), coloured, inference=InferenceSettings(mixing=0.1))
 
 
 def test_errors(coloured: ReidDataset) -> None:

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from reid_gl.data.images import UnreadableImageError, read_image
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.inference.extract import extract_features
+from reid_gl.inference.test_time import InferenceSettings
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.records import Features, Sample
 from tests.conftest import MakeSamples
+from tests.reference.slow_inference import slow_beta_normalize
 
 SMALL = Preprocessing(height=32, width=16)
 
@@ -88,6 +90,38 @@ def test_both_features_can_be_had(net: ReidNet, samples: list[Sample]) -> None:
     assert np.allclose(after, expected, atol=1e-6)
 
 
+def test_both_features_side_by_side_count_the_same(net: ReidNet, samples: list[Sample]) -> None:
+    both, before, after = (
+        _extract(net, samples, feature=name).embeddings
+        for name in ("concatenated", "before_neck", "after_neck")
+    )
+    expected = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in (before, after)]
+    assert np.allclose(both, np.concatenate(expected, axis=1), atol=1e-6)
+
+
+def test_switches_act_before_beta_and_in_bfloat16(net: ReidNet, samples: list[Sample]) -> None:
+    switches = {"mixing": 0.5, "slope": 0.5, "flip": True, "num_crops": 5}
+    settings: dict[str, Any] = {"feature": "before_neck", "inference": InferenceSettings(**switches)}
+    features = _extract(net, samples, **settings).embeddings
+    settings["inference"] = InferenceSettings(beta=0.01, **switches)
+    with_beta = _extract(net, samples, **settings).embeddings
+    expected = [slow_beta_normalize(row.tolist(), 0.01) for row in features]
+    assert np.allclose(with_beta, expected, atol=1e-5)
+    rough = _extract(net, samples, precision="bfloat16", **settings).embeddings
+    assert rough.dtype == np.float32
+    assert not np.array_equal(rough, with_beta)
+    assert np.abs(rough - with_beta).max() < 0.05 * np.abs(with_beta).max()
+
+
+def test_plain_modules_may_be_flipped_and_cropped(samples: list[Sample]) -> None:
+    """A mean of colours does not change in the mirror; crops see the same noise, smoothed by the resize."""
+    plain = _extract(_MeanColour(), samples).embeddings
+    flipped = _extract(_MeanColour(), samples, inference=InferenceSettings(flip=True)).embeddings
+    assert np.allclose(flipped, plain, atol=1e-5)
+    cropped = _extract(_MeanColour(), samples, inference=InferenceSettings(num_crops=5)).embeddings
+    assert 0 < np.abs(cropped - plain).max() < 0.3
+
+
 def test_modes_weights_and_statistics_are_left_alone(samples: list[Sample]) -> None:
     net = ReidNet(NetSettings("resnet18", 4))
     net.train()
@@ -95,6 +129,8 @@ def test_modes_weights_and_statistics_are_left_alone(samples: list[Sample]) -> N
     modes = [module.training for module in net.modules()]
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     _extract(net, samples)
+    inference = InferenceSettings(mixing=0.5, slope=0.5, flip=True)
+    _extract(net, samples, feature="before_neck", inference=inference)
     assert [module.training for module in net.modules()] == modes
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert all(parameter.grad is None for parameter in net.parameters())
@@ -158,3 +194,9 @@ def test_errors(samples: list[Sample]) -> None:
         _extract(nn.Identity(), samples)
     with pytest.raises(ValueError, match="float16 needs a CUDA device"):
         _extract(_MeanColour(), samples, precision="float16")
+    with pytest.raises(ValueError, match="gives one tensor: there is nothing to concatenate with it"):
+        _extract(_MeanColour(), samples, feature="concatenated")
+    with pytest.raises(ValueError, match=r"mixing and slope need a ReidNet.*got _MeanColour"):
+        _extract(_MeanColour(), samples, feature="before_neck", inference=InferenceSettings(mixing=0.5))
+    with pytest.raises(ValueError, match="act on the feature before the neck"):
+        _extract(_MeanColour(), samples, inference=InferenceSettings(beta=0.5))

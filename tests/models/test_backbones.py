@@ -12,7 +12,12 @@ import torchvision.models
 from torch import nn
 
 from reid_gl.models import backbone_names, make_backbone
-from reid_gl.models.backbones import OSNETS, import_torchreid_models
+from reid_gl.models.backbones import (
+    OSNETS,
+    ends_in_residual_sum,
+    import_torchreid_models,
+    residual_sum,
+)
 
 TORCHREID_MODULES = ("torchreid", "torchreid.reid", "torchreid.reid.models", "torchreid.models")
 
@@ -68,6 +73,47 @@ def test_the_last_stride_changes_no_weight(name: str) -> None:
         for stride in (1, 2)
     ]
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_the_residual_sum_is_the_map_before_its_last_relu(name: str) -> None:
+    """The block's own layers, one by one: its other ReLUs stay what they are."""
+    backbone = make_backbone(name)[0].eval()
+    with torch.inference_mode():
+        summed, maps = residual_sum(backbone, _images(2)), backbone(_images(2))
+        *earlier, last_stage = backbone.children()
+        given = nn.Sequential(*earlier, last_stage[:-1])(_images(2))
+        block = last_stage[-1]
+        inner = block.bn1(block.conv1(given)).relu()
+        inner = block.bn2(block.conv2(inner))
+        if name == "resnet50":
+            inner = block.bn3(block.conv3(inner.relu()))
+    assert torch.allclose(summed, inner + given, atol=1e-5)
+    assert torch.equal(summed.relu(), maps)
+    assert (summed < 0).any()
+
+
+def test_looking_at_the_residual_sum_leaves_the_block_as_it_was() -> None:
+    backbone = make_backbone("resnet18")[0].eval()
+    relu = backbone.layer4[-1].relu
+    residual_sum(backbone, _images())
+    assert relu.inplace is True
+    assert not relu._forward_pre_hooks
+    with pytest.raises(RuntimeError):
+        residual_sum(backbone, torch.zeros(1, 4, 64, 32))
+    assert relu.inplace is True
+    assert not relu._forward_pre_hooks
+
+
+@pytest.mark.usefixtures("torchreid_models")
+def test_osnet_has_no_residual_sum_and_no_negative_number_in_its_map() -> None:
+    backbone = make_backbone("osnet_x0_25")[0].eval()
+    assert not ends_in_residual_sum(backbone)
+    assert ends_in_residual_sum(make_backbone("resnet18")[0])
+    with torch.inference_mode():
+        assert backbone(_images()).min() >= 0
+    with pytest.raises(ValueError, match="the network does not end in a residual sum"):
+        residual_sum(backbone, _images())
 
 
 @pytest.mark.usefixtures("torchreid_models")

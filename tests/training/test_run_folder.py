@@ -42,3 +42,12 @@ def test_another_machine_may_resume(tmp_path: Path, line: str) -> None:
     key = line.partition(":")[0]
     open_run_folder(tmp_path / "run", config_text=f"A:\n  {key}: 1\nSEED: 1\n", resume=False)
     assert open_run_folder(tmp_path / "run", config_text=f"A:\n  {line}\nSEED: 1\n", resume=True)
+
+
+@pytest.mark.parametrize("test", ["TEST:\n  BETA: 0.1\n  RERANK:\n    K1: 3\n", "TEST:\n  NEW: [1]\n", ""])
+def test_another_way_to_score_is_the_same_training(tmp_path: Path, test: str) -> None:
+    old = "SEED: 1\nTEST:\n  BETA: 0.0\nZ: 1\n"
+    open_run_folder(tmp_path / "run", config_text=old, resume=False)
+    assert open_run_folder(tmp_path / "run", config_text=f"SEED: 1\n{test}Z: 1\n", resume=True)
+    with pytest.raises(ValueError, match=r"another configuration .now Z: 2."):
+        open_run_folder(tmp_path / "run", config_text=f"SEED: 1\n{test}Z: 2\n", resume=True)

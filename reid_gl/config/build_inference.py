@@ -1,0 +1,114 @@
+"""From the TEST section to how features are made, compared and re-ranked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yacs.config import CfgNode
+
+from reid_gl.config.defaults import default_config
+from reid_gl.data.sources.multi_query import load_multi_query
+from reid_gl.evaluation.multi_query import POOLINGS
+from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.inference.test_time import PRESETS, InferenceSettings, check_comparison
+
+
+def build_evaluation(config: CfgNode) -> dict[str, Any]:
+    """Keyword arguments of reid_gl.inference.evaluate, without the preprocessing.
+
+    Raises:
+        ValueError: switches that do not go together, or with the preset.
+    """
+    test = _filled_in(config.TEST)
+    inference = InferenceSettings(
+        mixing=test.MIXING if test.MIXING >= 0 else None,
+        slope=test.SLOPE,
+        beta=test.BETA,
+        flip=test.FLIP,
+        num_crops=test.NUM_CROPS,
+    )
+    check_comparison(inference, feature=test.FEATURE, metric=test.METRIC)
+    rerank = RerankSettings(test.RERANK.K1, test.RERANK.K2, test.RERANK.LAMBDA)
+    return {
+        "feature": test.FEATURE,
+        "metric": test.METRIC,
+        "inference": inference,
+        "rerank": rerank if test.RERANK.ENABLED else None,
+        "max_memory_gb": test.RERANK.MAX_MEMORY_GB or None,
+        "camera_filter": test.CAMERA_FILTER,
+        "batch_size": test.BATCH_SIZE,
+        "num_workers": config.DATA.NUM_WORKERS,
+        "precision": test.PRECISION,
+    }
+
+
+def build_extra_queries(config: CfgNode) -> dict[str, Any]:
+    """Keyword arguments of reid_gl.inference.evaluate: further pictures of the queries, if they are wanted.
+
+    Raises:
+        ValueError: unknown pooling.
+        FileNotFoundError: the data set has no such pictures.
+    """
+    pooling = config.TEST.MULTI_QUERY
+    if pooling == "none":
+        return {}
+    if pooling not in POOLINGS:
+        raise ValueError(f"TEST.MULTI_QUERY is {pooling!r}: expected none, {' or '.join(POOLINGS)}")
+    return {"extra_queries": load_multi_query(config.DATA.ROOT), "query_pooling": pooling}
+
+
+def inference_overrides(
+    inference: InferenceSettings, rerank: RerankSettings | None, *, feature: str, metric: str
+) -> dict[str, Any]:
+    """The keys under TEST, and their values, from which build_evaluation makes these settings."""
+    keys = {
+        "PRESET": "none",
+        "FEATURE": feature,
+        "METRIC": metric,
+        "MIXING": -1.0 if inference.mixing is None else inference.mixing,
+        "SLOPE": inference.slope,
+        "BETA": inference.beta,
+        "FLIP": inference.flip,
+        "NUM_CROPS": inference.num_crops,
+        "RERANK.ENABLED": rerank is not None,
+    }
+    if rerank is not None:
+        keys |= _rerank_keys(rerank)
+    return {f"TEST.{key}": value for key, value in keys.items()}
+
+
+def _filled_in(test: CfgNode) -> CfgNode:
+    """The section with what its preset says.
+
+    Raises:
+        ValueError: unknown preset, or one of its keys was set to something else.
+    """
+    if test.PRESET == "none":
+        return test
+    if test.PRESET not in PRESETS:
+        raise ValueError(f"unknown preset {test.PRESET!r}: expected none or one of {', '.join(PRESETS)}")
+    defaults, filled = default_config().TEST, test.clone()
+    filled.defrost()
+    for key, value in _preset_keys(test.PRESET).items():
+        section, _, name = key.rpartition(".")
+        node, own, default = ((at[section] if section else at) for at in (filled, test, defaults))
+        if own[name] not in (default[name], value):
+            raise ValueError(
+                f"TEST.PRESET {test.PRESET} sets TEST.{key} to {value}, but it is {own[name]}: leave one of "
+                "them out"
+            )
+        node[name] = value
+    return filled
+
+
+def _preset_keys(name: str) -> dict[str, Any]:
+    preset = PRESETS[name]
+    keys = {"RERANK.ENABLED": True, **_rerank_keys(preset.rerank)}
+    inference = preset.inference
+    if inference.mixing is not None:
+        keys |= {"MIXING": inference.mixing, "SLOPE": inference.slope, "BETA": inference.beta}
+    return {**keys, "METRIC": "euclidean"} if inference.beta else keys
+
+
+def _rerank_keys(rerank: RerankSettings) -> dict[str, Any]:
+    return {"RERANK.K1": rerank.k1, "RERANK.K2": rerank.k2, "RERANK.LAMBDA": rerank.lambda_value}

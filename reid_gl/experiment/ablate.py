@@ -1,0 +1,114 @@
+"""What each test-time switch contributes: every combination of them, from one pass of the network."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from tqdm import tqdm
+from yacs.config import CfgNode
+
+from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.experiment.one_pass import OnePass, run_once
+from reid_gl.experiment.test import load_candidate, write_result
+from reid_gl.inference.pooling_statistics import refusal, trained_mixing
+from reid_gl.inference.test_time import InferenceSettings
+from reid_gl.models import ReidNet
+from reid_gl.records import ReidDataset
+from reid_gl.report.ablation import summarize_ablation
+from reid_gl.report.scores import ranking_to_dict
+
+logger = logging.getLogger(__name__)
+
+DEFAULTS = InferenceSettings(mixing=0.5, slope=0.5, beta=0.002, flip=True)
+"""What a switch is turned to where the configuration leaves it off."""
+RERANKING = "re-ranking"
+CAUTION = (
+    "these scores are of the test set: who chooses switches or values by them selects on the test set; "
+    "tune-inference chooses on held-out training identities"
+)
+
+
+def run_ablation(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, Any]:
+    """Score MODEL.WEIGHTS with every combination of mixing, slope, beta, flip and re-ranking.
+
+    The values come from TEST, or from DEFAULTS where TEST leaves a switch off; the network's crops are those
+    of TEST in every row. Rows with beta are compared by Euclidean distance. Switches that the network or
+    TEST.FEATURE does not allow are left out, and named.
+
+    Args:
+        config: the experiment.
+        dataset: what DATA describes, if it has been loaded and its pictures checked already.
+
+    Returns:
+        What summarize_ablation gives, with the values of the switches and where the scores come from; also
+        written beside the weights.
+
+    Raises:
+        ValueError, FileNotFoundError: as run_test.
+    """
+    candidate = load_candidate(config, dataset)
+    feature, configured = candidate.settings["feature"], candidate.settings["inference"]
+    values = switch_values(configured, candidate.settings["rerank"])
+    combinations = list_combinations(candidate.net, feature, values, configured.num_crops)
+    results = _score_all(run_once(candidate, flip=True), combinations, values)
+    summary = {
+        **candidate.describe(),
+        "caution": CAUTION,
+        "num_crops": configured.num_crops,
+        "values": {**values, RERANKING: asdict(values[RERANKING])},
+        **summarize_ablation(results),
+    }
+    write_result(summary, candidate.weights, ["ablation", summary["dataset"], feature])
+    return summary
+
+
+def switch_values(inference: InferenceSettings, rerank: RerankSettings | None) -> dict[str, Any]:
+    """What each switch is turned to, re-ranking last."""
+    values = {
+        "mixing": DEFAULTS.mixing if inference.mixing is None else inference.mixing,
+        "slope": inference.slope or DEFAULTS.slope,
+        "beta": inference.beta or DEFAULTS.beta,
+        "flip": True,
+    }
+    return {**values, RERANKING: rerank or RerankSettings()}
+
+
+def list_combinations(
+    net: ReidNet, feature: str, values: Mapping[str, Any], num_crops: int = 1
+) -> list[tuple[tuple[str, ...], InferenceSettings]]:
+    """Switches that are on, and the settings they make, for every combination that can be had.
+
+    Each comes without and then with re-ranking, which is no part of the settings.
+    """
+    switches = [name for name in values if name != RERANKING]
+    if trained_mixing(net) == values["mixing"]:
+        logger.info("without the switch mixing: the network was trained with that pooling")
+        switches.remove("mixing")
+    combinations: list[tuple[tuple[str, ...], InferenceSettings]] = []
+    reasons = []
+    for choice in itertools.product((False, True), repeat=len(switches)):
+        on = tuple(name for name, chosen in zip(switches, choice, strict=True) if chosen)
+        inference = InferenceSettings(num_crops=num_crops, **{name: values[name] for name in on})
+        if reason := refusal(net, feature, inference):
+            reasons.append(reason)
+        else:
+            combinations += [(on, inference), ((*on, RERANKING), inference)]
+    for reason in dict.fromkeys(reasons):
+        logger.info("some combinations are left out: %s", reason)
+    return combinations
+
+
+def _score_all(
+    network: OnePass,
+    combinations: list[tuple[tuple[str, ...], InferenceSettings]],
+    values: Mapping[str, Any],
+) -> dict[tuple[str, ...], dict[str, float]]:
+    results = {}
+    for on, inference in tqdm(combinations, unit="row", desc="combinations", disable=None):
+        rerank = values[RERANKING] if RERANKING in on else None
+        results[on] = ranking_to_dict(network.score(inference, rerank))
+    return results

@@ -1,0 +1,68 @@
+"""Many settings of one network, which runs once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reid_gl.evaluation.ranking import evaluate_features
+from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.experiment.test import Candidate
+from reid_gl.inference.feature_statistics import FeatureStatistics, extract_statistics
+from reid_gl.inference.test_time import InferenceSettings
+from reid_gl.records import JUNK_PID, Features, RankingResult
+
+
+@dataclass
+class OnePass:
+    """Scores of a candidate under any settings, from one pass of its network.
+
+    Attributes:
+        candidate: network and test set.
+        query: what the network said of the queries.
+        gallery: what it said of the gallery, junk left out.
+    """
+
+    candidate: Candidate
+    query: FeatureStatistics
+    gallery: FeatureStatistics
+    _last: tuple[InferenceSettings, Features, Features] | None = None
+
+    def metric(self, inference: InferenceSettings) -> str:
+        """Euclidean with beta; without, cosine if the settings have a beta (its limit), else theirs."""
+        if inference.beta:
+            return "euclidean"
+        return "cosine" if self.candidate.settings["inference"].beta else self.candidate.settings["metric"]
+
+    def score(self, inference: InferenceSettings, rerank: RerankSettings | None) -> RankingResult:
+        """What reid_gl.inference.evaluate gives; the last features are kept, for several ways to re-rank."""
+        if self._last is None or self._last[0] != inference:
+            self._last = (inference, self.query.features(inference), self.gallery.features(inference))
+        return evaluate_features(
+            *self._last[1:],
+            metric=self.metric(inference),
+            rerank=rerank,
+            max_memory_gb=self.candidate.settings["max_memory_gb"],
+            use_cameras=self.candidate.preflight.use_cameras,
+        )
+
+
+def run_once(candidate: Candidate, *, flip: bool) -> OnePass:
+    """Run the network over query and gallery, with mirror images if asked."""
+    settings = candidate.settings
+    gallery = [sample for sample in candidate.dataset.gallery if sample.pid != JUNK_PID]
+    query_side, gallery_side = (
+        extract_statistics(
+            candidate.net,
+            samples,
+            preprocessing=candidate.preprocessing,
+            feature=settings["feature"],
+            flip=flip,
+            num_crops=settings["inference"].num_crops,
+            batch_size=settings["batch_size"],
+            num_workers=settings["num_workers"],
+            precision=settings["precision"],
+            show_progress=True,
+        )
+        for samples in (candidate.dataset.query, gallery)
+    )
+    return OnePass(candidate, query_side, gallery_side)

@@ -1,0 +1,194 @@
+"""Choose how features are made and re-ranked, on training identities that the network has not seen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+from yacs.config import CfgNode
+
+from reid_gl.config.build import build_dataset, build_holdout_of_run, build_weights_path
+from reid_gl.config.build_inference import inference_overrides
+from reid_gl.data.loaders import check_images, make_label_map
+from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.experiment.one_pass import OnePass, run_once
+from reid_gl.experiment.test import Candidate, load_candidate
+from reid_gl.inference.pooling_statistics import refusal
+from reid_gl.inference.test_time import InferenceSettings
+from reid_gl.models import read_checkpoint
+from reid_gl.records import ReidDataset
+from reid_gl.report.scores import ranking_to_dict
+from reid_gl.training.run_folder import write_text
+
+logger = logging.getLogger(__name__)
+
+RESULT_FILE = "inference.yml"
+FEW_IDENTITIES = 20
+FEATURE_GRIDS: dict[str, tuple[Any, ...]] = {
+    "mixing": (None, 0.0, 0.25, 0.5, 0.75, 1.0),
+    "slope": (0.0, 0.25, 0.5, 0.75, 1.0),
+    "beta": (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008),
+}
+RERANK_GRIDS: dict[str, tuple[Any, ...]] = {
+    "lambda_value": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    "k1": (3, 6, 10, 20, 30, 50),
+    "k2": (1, 2, 3, 6, 10, 20),
+}
+GRIDS = {**FEATURE_GRIDS, **RERANK_GRIDS}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One point of the search.
+
+    Attributes:
+        inference: how features are made.
+        rerank: how they are re-ranked; None for not at all.
+    """
+
+    inference: InferenceSettings
+    rerank: RerankSettings | None = None
+
+    def changed(self, name: str, value: Any) -> Choice:  # noqa: ANN401
+        """The same with another value of one setting; those of re-ranking need one."""
+        if name in FEATURE_GRIDS:
+            return replace(self, inference=replace(self.inference, **{name: value}))
+        assert self.rerank is not None
+        return replace(self, rerank=replace(self.rerank, **{name: value}))
+
+
+def run_tuning(config: CfgNode) -> dict[str, Any]:
+    """Find mixing, slope, beta, lambda, k1 and k2 for MODEL.WEIGHTS; opens no picture of the test set.
+
+    One setting after the other takes its best value of a small grid, by mAP, until none changes: first
+    without re-ranking, then with it; the better of the two is taken. Flip, crops, feature and precision stay
+    as TEST says.
+
+    Args:
+        config: the experiment, with the data set that the network was trained on.
+
+    Returns:
+        "settings", keys of the configuration to values; scores "before" (no switch on) and "after";
+        "identities" held out, and where the scores come from. inference.yml beside the weights has the
+        settings.
+
+    Raises:
+        ValueError: the network has seen every training identity, or was trained on other ones.
+        FileNotFoundError: weights or data set are not there.
+    """
+    weights = build_weights_path(config)
+    candidate = load_candidate(config, _held_out(config, weights))
+    num_identities = len({sample.pid for sample in candidate.dataset.query})
+    logger.info("tuning on %d held-out training identities", num_identities)
+    if num_identities < FEW_IDENTITIES:
+        logger.warning(
+            "%d held-out identities are few (less than %d): what is best for them may be chance; train with "
+            "a larger DATA.HOLDOUT",
+            num_identities,
+            FEW_IDENTITIES,
+        )
+    inference = candidate.settings["inference"]
+    start = Choice(InferenceSettings(flip=inference.flip, num_crops=inference.num_crops))
+    network = run_once(candidate, flip=inference.flip)
+    best = search(network, start)
+    settings = inference_overrides(
+        best.inference,
+        best.rerank,
+        feature=candidate.settings["feature"],
+        metric=network.metric(best.inference),
+    )
+    path = weights.with_name(RESULT_FILE)
+    write_text(path, _as_yaml(settings, num_identities))
+    return {
+        **candidate.describe(),
+        "identities": num_identities,
+        "before": ranking_to_dict(network.score(start.inference, None)),
+        "after": ranking_to_dict(network.score(best.inference, best.rerank)),
+        "settings": settings,
+        "file": str(path),
+    }
+
+
+def search(network: OnePass, start: Choice) -> Choice:
+    """The best of a search without re-ranking and, begun where that ends, one with it; see run_tuning."""
+    candidate, scores = network.candidate, dict[Choice, float]()
+    with tqdm(unit="setting", desc="search", disable=None) as bar:
+
+        def score(choice: Choice) -> float:
+            if choice not in scores:
+                scores[choice] = network.score(choice.inference, choice.rerank).mean_ap
+                bar.update()
+            return scores[choice]
+
+        def is_allowed(choice: Choice) -> bool:
+            in_order = choice.rerank is None or choice.rerank.k2 <= choice.rerank.k1
+            return in_order and not _refusal(candidate, choice)
+
+        plain = coordinate_search(start, list(FEATURE_GRIDS), score, is_allowed)
+        reranked = coordinate_search(replace(plain, rerank=RerankSettings()), list(GRIDS), score, is_allowed)
+        return max(plain, reranked, key=score)
+
+
+def coordinate_search(
+    start: Choice,
+    names: Sequence[str],
+    score: Callable[[Choice], float],
+    is_allowed: Callable[[Choice], bool],
+) -> Choice:
+    """Give one setting after the other its best value until none gets better; ties keep what was there.
+
+    Args:
+        start: where to begin.
+        names: settings in GRIDS, in the order in which they are tried.
+        score: what to maximise.
+        is_allowed: whether a point may be scored.
+    """
+    best = start
+    while True:
+        before = best
+        for name in names:
+            others = [best.changed(name, value) for value in GRIDS[name]]
+            best = max([best, *(choice for choice in others if is_allowed(choice))], key=score)
+        if best == before:
+            return best
+
+
+def _refusal(candidate: Candidate, choice: Choice) -> str:
+    return refusal(candidate.net, candidate.settings["feature"], choice.inference)
+
+
+def _held_out(config: CfgNode, weights: Path) -> ReidDataset:
+    """Query and gallery of the identities that the training of these weights held out."""
+    checkpoint = read_checkpoint(weights)
+    dataset = build_dataset(config)
+    holdout = build_holdout_of_run(checkpoint["config"], dataset)
+    if holdout is None:
+        raise ValueError(
+            f"{weights} was trained on every training identity (DATA.HOLDOUT 0), and what is best on people "
+            "it has seen is not what is best on others: train with DATA.HOLDOUT 0.1, then tune on the rest"
+        )
+    if list(make_label_map(holdout.train)) != checkpoint["pids"]:
+        raise ValueError(
+            f"{weights} was not trained on the {dataset.name} found here without its held-out identities: "
+            "give DATA.NAMES and DATA.ROOT of its training set"
+        )
+    check_images([*holdout.query, *holdout.gallery])
+    return holdout
+
+
+def _as_yaml(settings: dict[str, Any], num_identities: int) -> str:
+    """The settings as an experiment file."""
+    nested: dict[str, Any] = {}
+    for key, value in settings.items():
+        *sections, name = key.split(".")
+        node = nested
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[name] = value
+    header = f"# Chosen by tune-inference on {num_identities} held-out training identities.\n"
+    return header + yaml.safe_dump(nested, sort_keys=False)

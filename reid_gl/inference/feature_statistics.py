@@ -1,0 +1,132 @@
+"""One pass of the network, and then features under every setting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference.extract import concatenate, run_network
+from reid_gl.inference.pooling_statistics import (
+    PoolingStatistics,
+    combine_statistics,
+    refusal,
+    trained_mixing,
+)
+from reid_gl.inference.test_time import InferenceSettings, beta_normalize
+from reid_gl.inference.views import AveragedViews, BothSides, enlarged
+from reid_gl.models import ReidNet
+from reid_gl.records import TEST_FEATURES, Features, Sample
+
+
+@dataclass(frozen=True)
+class FeatureStatistics:
+    """What one pass of a network leaves of M pictures.
+
+    Attributes:
+        net: the network.
+        feature: what `features` gives.
+        rows: (M, S * P * D) of S sides (the picture, its mirror image) and P parts: those of
+            PoolingStatistics before the neck, else the embeddings before and after it.
+        num_sides: S.
+        num_crops: views over which the parts were averaged.
+    """
+
+    net: ReidNet
+    feature: str
+    rows: Features
+    num_sides: int
+    num_crops: int
+
+    def features(self, inference: InferenceSettings) -> Features:
+        """What extract_features gives under these settings, up to rounding.
+
+        Raises:
+            ValueError: a switch that cannot act on the feature or in the network, or other views than
+                those that were looked at.
+        """
+        if reason := refusal(self.net, self.feature, inference):
+            raise ValueError(reason)
+        if inference.num_crops != self.num_crops or 1 + inference.flip > self.num_sides:
+            raise ValueError(
+                f"the network looked at {self.num_crops} of the crops, "
+                f"{'with' if self.num_sides > 1 else 'without'} mirror images: it cannot tell the "
+                f"features of {inference}"
+            )
+        values = torch.from_numpy(self.rows.embeddings)
+        values = values.view(len(values), self.num_sides, -1, self.net.num_features)  # (M, S, P, D)
+        parts = [values[:, side] for side in range(1 + inference.flip)]
+        if self.feature == "before_neck":
+            mixing = trained_mixing(self.net) if inference.mixing is None else inference.mixing
+            result = _mean([combine_statistics(part, mixing=mixing, slope=inference.slope) for part in parts])
+        else:
+            before, after = (_mean([part[:, place] for part in parts]) for place in (0, 1))
+            result = after if self.feature == "after_neck" else concatenate(before, after)
+        if inference.beta:
+            result = beta_normalize(result, inference.beta)
+        return replace(self.rows, embeddings=result.numpy())
+
+
+def extract_statistics(
+    net: ReidNet,
+    samples: Sequence[Sample],
+    *,
+    preprocessing: Preprocessing,
+    feature: str = "before_neck",
+    flip: bool = True,
+    num_crops: int = 1,
+    **settings: Any,  # noqa: ANN401 - batch_size, num_workers, precision and show_progress of extract_features
+) -> FeatureStatistics:
+    """Run a network once over samples.
+
+    Before the neck this keeps four or five numbers for each of a feature, twice that with mirror images:
+    1.3 GB for Market-1501 and ResNet-50.
+
+    Args:
+        net: the network.
+        samples: M pictures.
+        preprocessing: resize and normalisation the network was trained with.
+        feature: "before_neck", "after_neck" or "concatenated".
+        flip: look at mirror images too.
+        num_crops: 1 or 5.
+        settings: as extract_features.
+
+    Raises:
+        ValueError: as extract_features.
+    """
+    if feature not in TEST_FEATURES:
+        raise ValueError(f"unknown feature {feature!r}: expected one of {', '.join(TEST_FEATURES)}")
+    model: nn.Module = _NeckParts(net)
+    if feature == "before_neck":
+        model = PoolingStatistics(net, keep_trained=trained_mixing(net) is None)
+    if num_crops > 1:
+        model = AveragedViews(model, preprocessing, num_crops=num_crops)
+        preprocessing = enlarged(preprocessing)
+    if flip:
+        model = BothSides(model)
+    rows = run_network(model, samples, _flatten, preprocessing=preprocessing, **settings)
+    return FeatureStatistics(net, feature, rows, num_sides=1 + flip, num_crops=num_crops)
+
+
+class _NeckParts(nn.Module):
+    """Images (N, 3, H, W) to both embeddings (N, 2, D)."""
+
+    def __init__(self, net: ReidNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> Tensor:
+        output = self.net(images)
+        return torch.stack([output.before_neck, output.after_neck], dim=1)
+
+
+def _flatten(output: Tensor) -> Tensor:
+    return output.flatten(1)
+
+
+def _mean(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else (parts[0] + parts[1]) / 2

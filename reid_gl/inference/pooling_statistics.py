@@ -1,0 +1,105 @@
+"""Mixed pooling and the leaky ReLU of every value, from a single pass of the network.
+
+A leaky ReLU never falls, so the largest value stays the largest: its maximum over a map is the leaky ReLU of
+the maximum, and its mean is the mean of the positive part plus slope times that of the negative part. Four
+numbers per channel are enough, and everything after them is linear: they may be averaged over views.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from reid_gl.inference.test_time import InferenceSettings, feature_refusal
+from reid_gl.models import ReidNet
+from reid_gl.models.backbones import ends_in_residual_sum, residual_sum
+
+MAX_POSITIVE, MAX_NEGATIVE, MEAN_POSITIVE, MEAN_NEGATIVE, TRAINED = range(5)
+
+
+class PoolingStatistics(nn.Module):
+    """Images to what every pooling needs, positive and negative parts of maximum and mean.
+
+    Args:
+        net: its map before the last ReLU is described; the map itself, where there is no residual sum.
+        keep_trained: add the network's own pooled feature, for a pooling that the others do not give.
+    """
+
+    def __init__(self, net: ReidNet, *, keep_trained: bool = False) -> None:
+        super().__init__()
+        self.net, self.keep_trained = net, keep_trained
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (N, 3, H, W) to (N, 4 or 5, D) float32, in the order of this file's numbers."""
+        backbone = self.net.backbone
+        maps = residual_sum(backbone, images) if ends_in_residual_sum(backbone) else backbone(images)
+        maps = maps.float()
+        largest = maps.amax(dim=(2, 3))
+        positive = maps.clamp_min(0)
+        parts = [largest.clamp_min(0), largest.clamp_max(0)]
+        parts += [positive.mean(dim=(2, 3)), maps.clamp_max(0).mean(dim=(2, 3))]
+        if self.keep_trained:
+            parts.append(self.net.pooling(positive))
+        return torch.stack(parts, dim=1)
+
+
+class SwitchedPooling(nn.Module):
+    """Images to the feature before the neck under mixing and slope that network_refusal allows."""
+
+    def __init__(self, net: ReidNet, inference: InferenceSettings) -> None:
+        super().__init__()
+        self.statistics, self.slope = PoolingStatistics(net), inference.slope
+        self.mixing = trained_mixing(net) if inference.mixing is None else inference.mixing
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (N, 3, H, W) to (N, D) float32."""
+        return combine_statistics(self.statistics(images), mixing=self.mixing, slope=self.slope)
+
+
+def combine_statistics(statistics: Tensor, *, mixing: float | None, slope: float = 0.0) -> Tensor:
+    """The feature of a mixed pooling after a leaky ReLU.
+
+    Args:
+        statistics: (M, 4 or 5, D), as PoolingStatistics gives them.
+        mixing: share of max pooling; None for the fifth, the pooling trained with.
+        slope: of the leaky ReLU; it does not act on the fifth.
+
+    Returns:
+        (M, D).
+    """
+    if mixing is None:
+        return statistics[:, TRAINED]
+    largest = statistics[:, MAX_POSITIVE] + slope * statistics[:, MAX_NEGATIVE]
+    mean = statistics[:, MEAN_POSITIVE] + slope * statistics[:, MEAN_NEGATIVE]
+    return mixing * largest + (1 - mixing) * mean
+
+
+def trained_mixing(net: ReidNet) -> float | None:
+    """Share of max in the pooling that the network was trained with; None for one of another kind."""
+    known = {"average": 0.0, "max": 1.0, "mixed": net.settings.mixed_weight}
+    return known.get(net.settings.pooling)
+
+
+def refusal(net: nn.Module, feature: str, inference: InferenceSettings) -> str:
+    """Why those switches cannot act on that feature of that network; "" if they can."""
+    return feature_refusal(inference, feature) or network_refusal(net, inference)
+
+
+def network_refusal(net: nn.Module, inference: InferenceSettings) -> str:
+    """Why mixing and slope cannot act in that network; "" if they can or are off."""
+    if not inference.changes_pooling:
+        return ""
+    if not isinstance(net, ReidNet):
+        return f"mixing and slope need a ReidNet, whose feature map is known, got {type(net).__name__}"
+    if not inference.slope:
+        return ""
+    if not ends_in_residual_sum(net.backbone):
+        return (
+            f"{net.settings.backbone} has no ReLU after a last residual sum that could leak: set TEST.SLOPE 0"
+        )
+    if inference.mixing is None and trained_mixing(net) is None:
+        return (
+            f"{net.settings.pooling} pooling is not defined for the negative numbers of a leaky ReLU: set "
+            "TEST.MIXING too, or TEST.SLOPE 0"
+        )
+    return ""

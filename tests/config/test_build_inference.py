@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reid_gl.config import build, load_config
+from reid_gl.config.build_inference import inference_overrides
+from reid_gl.evaluation import RerankSettings
+from reid_gl.inference.test_time import PLAIN, PRESETS, InferenceSettings
+
+
+def build_with(*words: str) -> dict[str, Any]:
+    return build.build_evaluation(load_config(None, list(words)))
+
+
+def test_by_default_nothing_is_on() -> None:
+    settings = build_with()
+    assert (settings["inference"], settings["rerank"]) == (PLAIN, None)
+    assert (settings["feature"], settings["metric"]) == ("before_neck", "cosine")
+
+
+def test_switches_arrive() -> None:
+    words = ["TEST.MIXING", "0", "TEST.SLOPE", "0.25", "TEST.BETA", "1e-3", "TEST.METRIC", "euclidean"]
+    words += [
+        "TEST.FLIP",
+        "True",
+        "TEST.NUM_CROPS",
+        "5",
+        "TEST.RERANK.ENABLED",
+        "True",
+        "TEST.RERANK.K1",
+        "9",
+    ]
+    settings = build_with(*words)
+    assert settings["inference"] == InferenceSettings(0.0, 0.25, 0.001, True, 5)
+    assert settings["rerank"] == RerankSettings(9, 6, 0.3)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_all_it_says(name: str) -> None:
+    settings = build_with("TEST.PRESET", name)
+    assert (settings["inference"], settings["rerank"]) == (PRESETS[name].inference, PRESETS[name].rerank)
+    assert settings["metric"] == ("cosine" if name == "person" else "euclidean")
+
+
+def test_what_a_preset_leaves_open_may_be_set() -> None:
+    settings = build_with("TEST.PRESET", "cub", "TEST.FLIP", "True", "TEST.RERANK.MAX_MEMORY_GB", "2")
+    assert settings["inference"].flip
+    assert settings["max_memory_gb"] == 2
+    people = build_with("TEST.PRESET", "person", "TEST.MIXING", "0.5", "TEST.METRIC", "euclidean")
+    assert (people["inference"].mixing, people["metric"]) == (0.5, "euclidean")
+    assert build_with("TEST.PRESET", "cub", "TEST.MIXING", "0.5")["inference"].mixing == 0.5  # the same
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["TEST.SLOPE", "0.5"], r"TEST.PRESET cars sets TEST.SLOPE to 0.0, but it is 0.5: leave one"),
+        (["TEST.RERANK.K2", "7"], r"TEST.PRESET cars sets TEST.RERANK.K2 to 20, but it is 7"),
+        (["TEST.FEATURE", "after_neck"], "act on the feature before the neck"),
+        (["TEST.PRESET", "market"], "unknown preset 'market': expected none or one of cub, cars, sop"),
+    ],
+)
+def test_what_contradicts_a_preset(words: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_with("TEST.PRESET", "cars", *words)
+
+
+def test_other_mistakes() -> None:
+    with pytest.raises(ValueError, match="changes nothing under cosine"):
+        build_with("TEST.BETA", "0.1")
+    with pytest.raises(ValueError, match="num_crops must be 1 or 5"):
+        build_with("TEST.NUM_CROPS", "10")
+
+
+@pytest.mark.parametrize("rerank", [None, RerankSettings(7, 3, 0.5)])
+def test_settings_and_keys_are_two_ways_to_say_the_same(rerank: RerankSettings | None) -> None:
+    inference = InferenceSettings(None, 0.25, 0.001, True, 5)
+    keys = inference_overrides(inference, rerank, feature="before_neck", metric="euclidean")
+    settings = build_with(*(str(word) for pair in keys.items() for word in pair))
+    assert (settings["inference"], settings["rerank"]) == (inference, rerank)
+    assert settings["metric"] == "euclidean"

@@ -1,0 +1,33 @@
+"""What docs/inference.md shows must run, and its table of presets be true."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from reid_gl.inference.test_time import PRESETS
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "inference.md").read_text()
+
+
+def test_the_examples_run() -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", GUIDE, flags=re.S))
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second, third = answer.stdout.splitlines()
+    assert first == "mixing 0.57, slope 1, beta 0.002 | re-ranked with k1 = 6"
+    assert second.endswith("[0.0, 0.0]]")
+    assert third == "40"
+
+
+def test_the_table_of_presets_is_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|(.*)\|(.*)\|(.*)\| (\S+) / (\S+) / (\S+) \|$", GUIDE, flags=re.M)
+    assert [row[0] for row in rows] == list(PRESETS)
+    for name, *numbers in rows:
+        inference, rerank = PRESETS[name].inference, PRESETS[name].rerank
+        written = [float(number) if number.strip() else None for number in numbers]
+        expected = [inference.mixing, inference.slope, inference.beta]
+        if inference.mixing is None:
+            expected = [None, None, None]
+        assert written == [*expected, rerank.k1, rerank.k2, rerank.lambda_value]

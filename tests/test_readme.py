@@ -26,8 +26,9 @@ def test_every_file_it_names_is_there() -> None:
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
-def test_the_example_of_the_losses_runs() -> None:
-    guide = (ROOT / "docs" / "losses.md").read_text()
+@pytest.mark.parametrize("name", ["losses", "evaluation"])
+def test_the_example_of_a_guide_runs(name: str) -> None:
+    guide = (ROOT / "docs" / f"{name}.md").read_text()
     code = "\n".join(re.findall(r"```python\n(.*?)```", guide, flags=re.S))
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert len(answer.stdout.splitlines()) == 2

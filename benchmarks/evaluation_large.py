@@ -5,7 +5,8 @@
 11,659 queries and 82,161 gallery pictures (MSMT17's size), 512 numbers each: scored and re-ranked without
 ever holding their distances, in a process of its own, once. 1,000 queries in a gallery of a million, 512
 numbers: the nearest hundred with their distances, beside faiss (pip install faiss-cpu) on the same unit
-vectors, medians of three (faiss: one) after one that is not counted. Prints a Markdown page for docs/benchmarks/.
+vectors; medians of three (faiss: one) after one that is not counted. Prints a Markdown page for
+docs/benchmarks/.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ ONLY_IN = {
     "torchreid": {"models/backbones.py"},
     "pytorch_metric_learning": {"losses/metric_learning.py"},
     "yacs": {"config", "experiment", "cli"},
-    "pickle": {"models/weights.py"},
+    "pickle": {"models/weights.py", "models/state_dicts.py"},
 }
 
 

@@ -1,45 +1,86 @@
-"""`reid-gl make-synthetic`: render the synthetic pedestrians."""
+"""`reid-gl make-synthetic`: render the synthetic pedestrians, as pictures or walking past cameras."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+from collections.abc import Callable
 
 from tqdm import tqdm
 
 from reid_gl.data.synthetic.market_layout import write_synthetic
 from reid_gl.data.synthetic.plan import SyntheticSize
+from reid_gl.data.synthetic.sequences import SequenceSize, write_sequences
+
+FOLDER, SEQUENCES_FOLDER = "data/synthetic", "data/synthetic_sequences"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    size = SyntheticSize()
-    parser.add_argument("--out", default="data/synthetic", metavar="FOLDER", help="default: %(default)s")
+    size, filmed = SyntheticSize(), SequenceSize()
+    parser.add_argument(
+        "--out", metavar="FOLDER", help=f"default: {FOLDER}, with --sequences {SEQUENCES_FOLDER}"
+    )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes; default: 0")
-    parser.add_argument("--train-identities", type=int, default=size.num_train_identities, metavar="N")
-    parser.add_argument("--test-identities", type=int, default=size.num_test_identities, metavar="N")
-    parser.add_argument("--queries", type=int, default=size.num_queries, metavar="N")
-    parser.add_argument("--distractors", type=int, default=size.num_distractors, metavar="N")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
+    pictures = parser.add_argument_group("pictures in the layout of Market-1501")
+    pictures.add_argument("--train-identities", type=int, default=size.num_train_identities, metavar="N")
+    pictures.add_argument("--test-identities", type=int, default=size.num_test_identities, metavar="N")
+    pictures.add_argument("--queries", type=int, default=size.num_queries, metavar="N")
+    pictures.add_argument("--distractors", type=int, default=size.num_distractors, metavar="N")
+    pictures.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
+    sequences = parser.add_argument_group("sequences in the layout of MOT Challenge")
+    sequences.add_argument(
+        "--sequences", action="store_true", help="render other people who walk past several cameras"
+    )
+    sequences.add_argument("--cameras", type=int, default=filmed.num_cameras, metavar="N")
+    sequences.add_argument(
+        "--frames", type=int, default=filmed.num_frames, metavar="N", help="of each camera"
+    )
+    sequences.add_argument("--people", type=int, default=filmed.num_people, metavar="N")
+    sequences.add_argument("--frame-rate", type=float, default=filmed.frame_rate, metavar="N")
+    sequences.add_argument(
+        "--frame-size", type=int, nargs=2, default=(filmed.width, filmed.height), metavar=("WIDTH", "HEIGHT")
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Render, or use what has been rendered before, and print the counts."""
+    unit = "frame" if options.sequences else "image"
+    with tqdm(unit=unit, desc="rendering", disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        summary = (_film if options.sequences else _picture)(options, show)
+    print(json.dumps(summary))
+    return 0
+
+
+def _picture(options: argparse.Namespace, progress: Callable[[int, int], None]) -> dict[str, object]:
+    folder = options.out or FOLDER
     size = SyntheticSize(
         num_train_identities=options.train_identities,
         num_test_identities=options.test_identities,
         num_queries=options.queries,
         num_distractors=options.distractors,
     )
-    with tqdm(unit="image", desc="rendering", disable=None) as bar:
+    counts = write_synthetic(
+        folder, seed=options.seed, size=size, num_workers=options.workers, progress=progress
+    )
+    return {"folder": folder, **counts}
 
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
 
-        counts = write_synthetic(
-            options.out, seed=options.seed, size=size, num_workers=options.workers, progress=show
-        )
-    print(json.dumps({"folder": options.out, **counts}))
-    return 0
+def _film(options: argparse.Namespace, progress: Callable[[int, int], None]) -> dict[str, object]:
+    folder = options.out or SEQUENCES_FOLDER
+    size = SequenceSize(
+        num_cameras=options.cameras,
+        num_frames=options.frames,
+        num_people=options.people,
+        width=options.frame_size[0],
+        height=options.frame_size[1],
+        frame_rate=options.frame_rate,
+    )
+    names = write_sequences(folder, seed=options.seed, size=size, progress=progress)
+    return {"folder": folder, "sequences": names}

@@ -33,7 +33,7 @@ class FeaturePool:
                 f"and {tuple(sides[-1].shape)}"
             )
         self._features = torch.cat([side.detach().float() for side in sides])
-        self._norms = torch.einsum("nd,nd->n", self._features, self._features)
+        self._norms = torch.einsum("ij,ij->i", self._features, self._features)
         norms = self._norms.split([len(side) for side in sides])
         for name, side, squares in zip(("query", "gallery"), sides, norms, strict=False):
             _check_rows(name, tuple(side.shape), squares)

@@ -132,6 +132,7 @@ def concatenate(before_neck: Tensor, after_neck: Tensor) -> Tensor:
 
 
 def feature_of(output: Any, feature: str) -> Tensor:  # noqa: ANN401
+    """The feature (N, D) float32 of that name in what a network gave."""
     if isinstance(output, Tensor):
         if feature == "concatenated":
             raise ValueError("the network gives one tensor: there is nothing to concatenate with it")

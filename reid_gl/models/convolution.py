@@ -29,7 +29,8 @@ class SmallMapConv2d(nn.Conv2d):
         dtype = torch.get_autocast_dtype("cpu")
         if self._is_wrong(input):
             with torch.autocast("cpu", enabled=False):
-                output = super()._conv_forward(input.float(), weight.float(), bias).to(dtype)
+                wide = bias if bias is None else bias.float()
+                output = super()._conv_forward(input.float(), weight.float(), wide).to(dtype)
         elif self._is_faster(input):
             stride, padding = int(self.stride[0]), int(self.padding[0])
             output = _SmallMapConvolution.apply(input.to(dtype), weight.to(dtype), stride, padding)

@@ -88,6 +88,15 @@ def test_only_plain_layers_are_replaced_and_names_stay() -> None:
     } == dict.fromkeys(before, True)
 
 
+def test_a_bias_is_added_where_bfloat16_would_be_wrong() -> None:
+    layer = SmallMapConv2d(8, 8, 3, stride=2, padding=1).requires_grad_(False)
+    maps = torch.randn(2, 8, 4, 2)
+    expected = layer(maps)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = layer.bfloat16()(maps)
+    assert (rough.float() - expected).abs().max() < 0.02 * expected.abs().max()
+
+
 @pytest.mark.parametrize("is_training", [True, False])
 @pytest.mark.parametrize("size", [(4, 2), (8, 1), (3, 2), (16, 2)])
 def test_maps_one_place_wide_are_right_under_bfloat16(size: tuple[int, int], is_training: bool) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import accumulate
@@ -17,6 +15,7 @@ from pathlib import Path
 
 import cv2
 
+from reid_gl.data.finished_folder import finished_or_nothing
 from reid_gl.data.synthetic.cameras import CAMERAS
 from reid_gl.data.synthetic.people import Person
 from reid_gl.data.synthetic.plan import (
@@ -72,26 +71,13 @@ def write_synthetic(
         return _counts_of(Path(out), card)
     shots = plan_shots(seed, size)
     counts = _count(shots, size)
-    with _finished_or_nothing(Path(out)) as folder:
+    with finished_or_nothing(Path(out)) as folder:
         with closing(_render_all(folder, seed, size, shots, num_workers)) as tasks:
             for done in tasks:
                 if progress is not None:
                     progress(done, len(shots))
         (folder / CARD).write_text(json.dumps({**card, "counts": counts}, indent=2) + "\n")
     return counts
-
-
-@contextmanager
-def _finished_or_nothing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its name if all goes well and disappears otherwise."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        yield unfinished
-        unfinished.chmod(0o755)
-        unfinished.rename(out)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _counts_of(out: Path, card: dict[str, object]) -> dict[str, int]:

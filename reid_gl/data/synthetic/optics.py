@@ -11,7 +11,7 @@ from reid_gl.data.synthetic.cameras import HEIGHT, WIDTH, Camera
 from reid_gl.data.synthetic.palette import ByteImage, FloatImage
 
 
-def _colour_matrix(camera: Camera, rng: np.random.Generator) -> FloatImage:
+def colour_matrix(camera: Camera, rng: np.random.Generator) -> FloatImage:
     """(3, 3) map from the scene's colours to the sensor's, with the weather of the moment."""
     gains = np.asarray(camera.balance) * camera.exposure * math.exp(rng.normal(0, 0.1))
     gains = gains * np.exp(rng.normal(0, 0.03, 3))
@@ -21,7 +21,7 @@ def _colour_matrix(camera: Camera, rng: np.random.Generator) -> FloatImage:
     return np.asarray(gains[:, None] * matrix, dtype=np.float32)
 
 
-def _tone_curve(camera: Camera, rng: np.random.Generator) -> ByteImage:
+def tone_curve(camera: Camera, rng: np.random.Generator) -> ByteImage:
     """(256,) table with gamma and haze."""
     gamma = camera.gamma * math.exp(rng.normal(0, 0.08))
     haze = camera.haze * rng.uniform(0.3, 1.7)
@@ -61,10 +61,10 @@ def expose(canvas: FloatImage, camera: Camera, rng: np.random.Generator) -> Byte
     scale = min(1.0, camera.resolution * float(rng.uniform(0.8, 1.2)))
     width, height = max(8, round(WIDTH * scale)), max(16, round(HEIGHT * scale))
     small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-    small = cv2.transform(small, _colour_matrix(camera, rng)) * _slope_of_light(rng, height, width)
+    small = cv2.transform(small, colour_matrix(camera, rng)) * _slope_of_light(rng, height, width)
     small = _blur(small, camera, scale, rng)
     small += camera.noise * rng.standard_normal((height, width, 3), dtype=np.float32)
     sensed = cv2.resize(
         np.clip(small, 0, 255).astype(np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR
     )
-    return np.asarray(cv2.LUT(sensed, _tone_curve(camera, rng)), dtype=np.uint8)
+    return np.asarray(cv2.LUT(sensed, tone_curve(camera, rng)), dtype=np.uint8)

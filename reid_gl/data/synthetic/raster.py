@@ -72,7 +72,7 @@ def _axes(part: Part) -> tuple[tuple[float, float], tuple[float, float]]:
     return along, (along[1] / length, -along[0] / length)
 
 
-def _outline(part: Part) -> list[tuple[float, float]]:
+def outline(part: Part) -> list[tuple[float, float]]:
     """Corners of the part, (column, row) pixels, down one side and up the other."""
     (x, y), (along, across) = part.start, _axes(part)
     sides: list[list[tuple[float, float]]] = [[], []]
@@ -132,7 +132,7 @@ def draw_part(canvas: FloatImage, part: Part, light: float) -> None:
         part: what to draw.
         light: direction of the light, radians to the right of the camera.
     """
-    corners = _outline(part)
+    corners = outline(part)
     left, top, right, bottom = _frame(corners)
     region = canvas[top:bottom, left:right] if right > 0 and bottom > 0 else canvas[:0]
     if region.size == 0:

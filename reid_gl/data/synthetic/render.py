@@ -61,12 +61,12 @@ def draw_figure(canvas: FloatImage, person: Person, pose: Pose, framing: Framing
     view = View(
         pose.yaw, camera.pitch, framing.height * height / 1.01, framing.left * width, framing.foot * height
     )
-    _draw_shadow(canvas, view, camera)
+    draw_shadow(canvas, view, camera)
     for part in figure_parts(person, pose, view):
         draw_part(canvas, part, camera.light)
 
 
-def _draw_shadow(canvas: FloatImage, view: View, camera: Camera) -> None:
+def draw_shadow(canvas: FloatImage, view: View, camera: Camera) -> None:
     """A soft dark patch on the ground, away from the light."""
     height, width = canvas.shape[:2]
     top = max(0, int(view.foot_y - 0.1 * view.scale))

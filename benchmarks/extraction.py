@@ -1,0 +1,165 @@
+"""Features for a tracker: images/s beside torchreid's extractor, and the time of a video frame.
+
+    python benchmarks/extraction.py [--no-peers]
+
+Crops are JPEGs in memory, decoded by each side in its own way (ours OpenCV, torchreid's PIL); networks have
+the same random weights on both sides, as speed does not depend on them. Medians of three after one that is
+not counted. Prints a Markdown page for docs/benchmarks/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from machine import print_header
+from PIL import Image
+
+from reid_gl import FeatureExtractor
+from reid_gl.data.images import decode_image
+from reid_gl.inference.crops import as_corners, cut_boxes, resize_crops
+
+NETWORKS = ("resnet50", "osnet_x1_0")
+NUM_CROPS = 128
+BOXES = (5, 20, 80)
+REPEATS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--no-peers", action="store_true", help="leave out torchreid")
+    options = parser.parse_args()
+    print_header("Extraction")
+    with tempfile.TemporaryDirectory() as folder:
+        weights = {name: save_weights(name, Path(folder)) for name in NETWORKS}
+        print(f"{NUM_CROPS} JPEG crops of 160 x 70 pixels in memory to features, network input 256 x 128:\n")
+        print("| network | extractor | images/s | beside torchreid | least cosine to float32 |")
+        print("|---|---|---|---|---|", flush=True)
+        for name, path in weights.items():
+            compare(name, path, options.no_peers)
+        print("\nA frame of 1920 x 1080 pixels, resnet50, milliseconds:\n")
+        print("| boxes | precision | crop and resize | of PIL, one by one | whole extract() |")
+        print("|---|---|---|---|---|", flush=True)
+        for precision in ("float32", "auto"):
+            frames(weights["resnet50"], precision)
+        latency(weights["resnet50"])
+
+
+def save_weights(name: str, folder: Path) -> Path:
+    """A torchreid network's random weights, in torchreid's own form."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torchreid import reid
+    torch.manual_seed(0)
+    net = reid.models.build_model(name, num_classes=751, pretrained=False)
+    path = folder / f"{name}.pth"
+    torch.save({"state_dict": net.state_dict()}, path)
+    return path
+
+
+def made_up_jpegs() -> list[bytes]:
+    rng = np.random.default_rng(0)
+    crops = []
+    for _ in range(NUM_CROPS):
+        picture = cv2.resize(rng.integers(0, 256, (16, 7, 3)).astype(np.uint8), (70, 160))
+        crops.append(cv2.imencode(".jpg", picture)[1].tobytes())
+    return crops
+
+
+def seconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
+    times = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def compare(name: str, path: Path, no_peers: bool) -> None:
+    jpegs = made_up_jpegs()
+    theirs = None if no_peers else peer_rate(name, path, jpegs)
+    if theirs is not None:
+        print(f"| {name} | torchreid | {theirs:.1f} | 1.0 | |", flush=True)
+    exact = None
+    for precision in ("float32", "bfloat16"):
+        extractor = FeatureExtractor(path, architecture=name, precision=precision, color_order="rgb")
+
+        def extract(extractor: FeatureExtractor = extractor) -> np.ndarray:
+            return extractor([decode_image(jpeg) for jpeg in jpegs])
+
+        features = extract()
+        exact = features if exact is None else exact
+        rate = NUM_CROPS / seconds(extract)
+        ratio = "" if theirs is None else f"{rate / theirs:.1f}"
+        cosine = (features * exact).sum(axis=1).min()
+        print(f"| {name} | ours, {precision} | {rate:.1f} | {ratio} | {cosine:.5f} |", flush=True)
+
+
+def peer_rate(name: str, path: Path, jpegs: list[bytes]) -> float:
+    """Images/s of torchreid's extractor; in batches of 64, as it would take all of them as one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torchreid.reid.utils import FeatureExtractor as Peer
+
+        peer = Peer(model_name=name, model_path=str(path), device="cpu", verbose=False)
+
+    def extract() -> None:
+        for start in range(0, len(jpegs), 64):
+            peer(
+                [
+                    np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))
+                    for jpeg in jpegs[start : start + 64]
+                ]
+            )
+
+    return NUM_CROPS / seconds(extract)
+
+
+def frames(path: Path, precision: str) -> None:
+    extractor = FeatureExtractor(path, architecture="resnet50", precision=precision, color_order="bgr")
+    rng = np.random.default_rng(0)
+    frame = cv2.resize(rng.integers(0, 256, (108, 192, 3)).astype(np.uint8), (1920, 1080))
+    for num in BOXES:
+        heights = rng.uniform(80, 400, num)
+        boxes = np.stack(
+            [rng.uniform(0, 1700, num), rng.uniform(0, 600, num), 0.4 * heights, heights], axis=1
+        )
+
+        def crop(boxes: np.ndarray = boxes) -> object:
+            crops = cut_boxes(frame, as_corners(boxes, "tlwh"))
+            return resize_crops(crops, extractor.preprocessing, color_order="bgr")
+
+        def crop_by_pil(boxes: np.ndarray = boxes) -> object:
+            size = extractor.input_size[::-1]
+            crops = [crop for crop in cut_boxes(frame, as_corners(boxes, "tlwh")) if crop is not None]
+            return [
+                np.asarray(Image.fromarray(c[..., ::-1].copy()).resize(size, Image.Resampling.BILINEAR))
+                for c in crops
+            ]
+
+        def whole(boxes: np.ndarray = boxes) -> object:
+            return extractor.extract(frame, boxes, "tlwh")
+
+        times = [1000 * seconds(call) for call in (crop, crop_by_pil, whole)]
+        print(f"| {num} | {precision} | {times[0]:.2f} | {times[1]:.2f} | {times[2]:.1f} |", flush=True)
+
+
+def latency(path: Path) -> None:
+    crop = decode_image(made_up_jpegs()[0])
+    for precision in ("float32", "auto"):
+        extractor = FeatureExtractor(path, architecture="resnet50", precision=precision, color_order="rgb")
+        taken = seconds(lambda extractor=extractor: extractor(crop), 20)
+        print(f"\nOne crop, resnet50, {precision}: {1000 * taken:.1f} ms.")
+
+
+if __name__ == "__main__":
+    main()

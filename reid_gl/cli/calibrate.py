@@ -1,0 +1,73 @@
+"""`reid-gl calibrate`: thresholds for decisions about two pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+from reid_gl.cli.experiment import KEY, add_config_arguments, prepare_torch
+from reid_gl.config import load_config
+from reid_gl.evaluation.calibrate import calibrate
+from reid_gl.evaluation.feature_files import load_features
+from reid_gl.experiment.calibrate import calibrate_weights, report_calibration
+from reid_gl.report.calibration import format_calibration
+
+logger = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument(
+        "weights", nargs="?", metavar="WEIGHTS", help="checkpoint or exported file; the thresholds go there"
+    )
+    add_config_arguments(parser)
+    parser.add_argument(
+        "--features",
+        metavar="FILE",
+        help="calibrate these instead: .npz, .mat, .h5 or .csv as evaluate-features takes them",
+    )
+    parser.add_argument(
+        "--on",
+        choices=("held-out", "test"),
+        default="held-out",
+        help="training identities that the checkpoint's run held out, or the test set of DATA; default: "
+        "%(default)s",
+    )
+    parser.add_argument(
+        "--output", default="calibration.png", metavar="FILE", help="picture, .png, .pdf or .svg"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """The table goes to stderr, the JSON object to stdout."""
+    weights, overrides = options.weights, options.overrides
+    if weights is not None and KEY.fullmatch(weights):  # the first of the overrides
+        weights, overrides = None, [weights, *overrides]
+    picture = Path(options.output)
+    if picture.suffix.lower() not in PICTURE_SUFFIXES:
+        raise ValueError(f"cannot draw {picture}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
+    path = None if weights is None else Path(weights)
+    if path is not None and not path.is_file():
+        raise FileNotFoundError(f"weights {path} do not exist")
+    config = load_config(options.config_file, overrides)
+    if options.features:
+        calibration = calibrate(*load_features(options.features), source=options.features)
+    elif path is None:
+        raise ValueError(
+            "nothing to calibrate: give a file of weights, or --features with a file of features"
+        )
+    else:
+        prepare_torch(config.SEED)
+        calibration = calibrate_weights(config, path, on=options.on)
+    result = report_calibration(calibration, path, picture)
+    print(format_calibration(calibration), file=sys.stderr)
+    logger.info("picture: %s", picture)
+    if result["file"]:
+        logger.info("kept in %s", result["file"])
+    print(json.dumps(result))
+    return 0

@@ -1,0 +1,62 @@
+"""`reid-gl export`: write a checkpoint for another runtime."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from contextlib import redirect_stdout
+
+from reid_gl.cli.experiment import add_config_arguments, prepare_torch, read_config
+from reid_gl.experiment.export import run_export
+from reid_gl.inference.export_settings import PRECISIONS, PROFILES, SUFFIXES, ExportSettings
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("weights", metavar="WEIGHTS", help="checkpoint, such as runs/market/model.ckpt")
+    parser.add_argument("--format", required=True, choices=tuple(SUFFIXES))
+    parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="int8 is for OpenVINO")
+    parser.add_argument("--profile", default="default", choices=PROFILES, help="tracker that reads the file")
+    parser.add_argument("--out", metavar="FILE", help="by default beside the checkpoint")
+    parser.add_argument("--flip", action="store_true", help="average with the mirror image")
+    parser.add_argument(
+        "--square-size", type=int, default=224, metavar="S", help="input of --profile ultralytics, pixels"
+    )
+    parser.add_argument(
+        "--calibration-images",
+        metavar="FOLDER",
+        help="crops of people, 300 or so, for int8; by default the training set of the experiment file",
+    )
+    add_config_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export; the JSON object goes to stdout. With an experiment file or DATA keys, mAP is compared too."""
+    settings = ExportSettings(
+        format=options.format,
+        precision=options.precision,
+        profile=options.profile,
+        flip=options.flip,
+        square_size=options.square_size,
+    )
+    config = read_config(options) if options.config_file or options.overrides else None
+    prepare_torch(0)
+    with redirect_stdout(sys.stderr):  # of nncf's progress bars
+        result = run_export(
+            options.weights,
+            settings,
+            out=options.out,
+            calibration_images=options.calibration_images,
+            config=config,
+        )
+    cosine = min(one["min_cosine"] for one in result["parity"])
+    logger.info("%s: features have a cosine of at least %.6f to the network's", result["file"], cosine)
+    if "mAP" in result:
+        scores = result["mAP"]
+        logger.info("mAP %.4f in torch, %.4f exported", scores["torch"], scores["exported"])
+    print(json.dumps(result))
+    return 0

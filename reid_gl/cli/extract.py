@@ -1,0 +1,63 @@
+"""`reid-gl extract`: features of a folder, a CSV file of crops, a video or a MOT Challenge sequence."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from reid_gl.device import DEVICES
+from reid_gl.experiment.extract import choose_format, extract_to_file
+from reid_gl.inference.crop_lists import list_crops
+from reid_gl.inference.extractor import FeatureExtractor
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument(
+        "source", help="folder of pictures, .csv (path[,x1,y1,x2,y2][,pid][,camid][,frame]), video, sequence"
+    )
+    parser.add_argument(
+        "output", type=Path, help=".npz, .parquet, .npy for deep_sort, or a folder for BoxMOT's cache"
+    )
+    parser.add_argument(
+        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict"
+    )
+    parser.add_argument("--architecture", metavar="NAME", help="of a foreign state dict, such as osnet_x1_0")
+    parser.add_argument("--boxes", metavar="FILE", help="det.txt or gt.txt of a video or sequence")
+    parser.add_argument(
+        "--stride", type=int, default=1, metavar="N", help="every Nth frame of a video without boxes"
+    )
+    parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)}; default: %(default)s")
+    parser.add_argument("--precision", default="auto", help="float32, bfloat16, float16, int8; default: auto")
+    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: %(default)s")
+    parser.add_argument("--flip", action="store_true", help="average with the mirror image")
+    foreign = parser.add_argument_group("pictures that a network takes, where its file does not say")
+    foreign.add_argument("--input-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
+    foreign.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"))
+    foreign.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"))
+    foreign.add_argument("--pixel-range", type=float, metavar="WHITE", help="1 or 255")
+
+
+def run(options: argparse.Namespace) -> int:
+    """The bar goes to stderr, a JSON object with what was written to stdout."""
+    choose_format(options.output)
+    weights = Path(options.weights)
+    if not weights.is_file():
+        raise FileNotFoundError(f"weights {weights} do not exist")
+    crops = list_crops(options.source, boxes=options.boxes, stride=options.stride)
+    names = ("precision", "flip", "architecture", "input_size", "mean", "std", "pixel_range")
+    settings: dict[str, Any] = {name: getattr(options, name) for name in names}
+    stat = weights.stat()
+    summary = extract_to_file(
+        crops,
+        options.output,
+        lambda: FeatureExtractor(weights, device=options.device, batch_size=options.batch_size, **settings),
+        identity={"weights": weights.name, "bytes": stat.st_size, "changed": stat.st_mtime_ns, **settings},
+        reid_name=weights.stem,
+        batch_size=options.batch_size,
+        show_progress=True,
+    )
+    print(json.dumps({"source": options.source, **summary}))
+    return 0

@@ -1,0 +1,70 @@
+"""`reid-gl mot-to-reid`: from MOT Challenge ground truth to crops in the layout of Market-1501."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+
+from tqdm import tqdm
+
+from reid_gl.data.mot_crops import CropRule, find_sequences
+from reid_gl.data.mot_to_reid import write_reid_crops
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    rule = CropRule()
+    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="sequences, or folders of sequences")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="must not exist yet")
+    parser.add_argument(
+        "--min-visibility",
+        type=float,
+        default=rule.min_visibility,
+        metavar="SHARE",
+        help="default: %(default)s",
+    )
+    parser.add_argument("--min-width", type=int, default=rule.min_width, metavar="PIXELS")
+    parser.add_argument("--min-height", type=int, default=rule.min_height, metavar="PIXELS")
+    parser.add_argument("--stride", type=int, default=rule.stride, metavar="N", help="every N-th frame")
+    parser.add_argument(
+        "--train-share", type=float, default=rule.train_share, metavar="SHARE", help="of the identities"
+    )
+    parser.add_argument(
+        "--shared-identities",
+        action="store_true",
+        help="the sequences are cameras of one place, and an id is one person in all of them",
+    )
+    parser.add_argument("--seed", type=int, default=rule.seed, help="of the split; default: 0")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Cut, and print the counts."""
+    rule = CropRule(
+        min_visibility=options.min_visibility,
+        min_width=options.min_width,
+        min_height=options.min_height,
+        stride=options.stride,
+        train_share=options.train_share,
+        shared_identities=options.shared_identities,
+        seed=options.seed,
+    )
+    with tqdm(unit="frame", desc="cutting", disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        counts = write_reid_crops(find_sequences(options.folders), options.out, rule, progress=show)
+    if counts["queries_with_match"] < counts["query"]:
+        logger.warning(
+            "%d of %d queries show somebody whom no other camera sees; they do not count when the set is "
+            "scored%s",
+            counts["query"] - counts["queries_with_match"],
+            counts["query"],
+            "" if options.shared_identities else ": --shared-identities is for cameras of one place",
+        )
+    print(json.dumps({"folder": options.out, **counts}))
+    return 0

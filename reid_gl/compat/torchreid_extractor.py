@@ -1,0 +1,132 @@
+"""torchreid's FeatureExtractor: the same arguments, the same features."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from reid_gl.data.images import Image8, read_image
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference.crops import check_picture
+from reid_gl.inference.runtime import TorchRuntime
+from reid_gl.models.foreign import load_foreign
+
+logger = logging.getLogger(__name__)
+
+BATCH_SIZE = 64
+Picture: TypeAlias = "str | Path | Image8"
+Part = TypeVar("Part", Tensor, "list[Picture]")
+
+
+class TorchreidFeatureExtractor:
+    """Features as torchreid's FeatureExtractor gives them; what makes it fail there works here.
+
+    It takes any number of pictures, none included, in batches of BATCH_SIZE, and pictures in grey or with
+    transparency. Weights that are missing or of another network are an error instead of a warning, and
+    without CUDA it computes on the CPU.
+
+    Args:
+        model_name: one of torchreid's networks, such as "osnet_x1_0".
+        model_path: its weights, as torchreid's training writes them.
+        image_size: (height, width).
+        pixel_mean: per channel RGB in [0, 1].
+        pixel_std: as pixel_mean.
+        pixel_norm: whether mean and deviation are used; else pixels are in [0, 1].
+        device: "cuda", "cuda:1" or "cpu".
+        verbose: log the number of parameters.
+
+    Attributes:
+        device: where it computes and the features are.
+
+    Raises:
+        FileNotFoundError, ValueError: the weights cannot be used; says why.
+    """
+
+    def __init__(
+        self,
+        model_name: str = "",
+        model_path: str | Path = "",
+        image_size: Sequence[int] = (256, 128),
+        pixel_mean: Sequence[float] = (0.485, 0.456, 0.406),
+        pixel_std: Sequence[float] = (0.229, 0.224, 0.225),
+        pixel_norm: bool = True,
+        device: str = "cuda",
+        verbose: bool = True,
+    ) -> None:
+        if not model_path:
+            raise ValueError(
+                "model_path is empty, and torchreid would go on with weights of ImageNet, which know no "
+                "people: give a file of weights"
+            )
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            logger.warning("device %s is not available here: features are computed on the CPU", device)
+            device = "cpu"
+        height, width = image_size
+        colors = (tuple(pixel_mean), tuple(pixel_std)) if pixel_norm else ((0.0,) * 3, (1.0,) * 3)
+        preprocessing = Preprocessing(height, width, mean=colors[0], std=colors[1])  # type: ignore[arg-type]
+        net = load_foreign(Path(model_path), model_name).net
+        if verbose:
+            num_parameters = sum(parameter.numel() for parameter in net.parameters())
+            logger.info("%s has %s parameters", model_name, f"{num_parameters:,}")
+        self._runtime = TorchRuntime(net, preprocessing, device=device, precision="float32")
+        self.device = torch.device(self._runtime.device)
+
+    def __call__(self, input: Tensor | Picture | Sequence[Picture]) -> Tensor:
+        """Features of pictures, in their order, not normalised.
+
+        Args:
+            input: a path, an RGB array (H, W, 3) uint8, or a list of those; or a float tensor (3, H, W) or
+                (N, 3, H, W), which is taken as already resized and normalised.
+
+        Returns:
+            (N, D) float32 on the device.
+
+        Raises:
+            FileNotFoundError, TypeError, ValueError: a picture that is none; says which.
+        """
+        if isinstance(input, Tensor):
+            images = input.unsqueeze(0) if input.ndim == 3 else input
+            if images.ndim != 4 or not images.is_floating_point():
+                raise TypeError(
+                    "a tensor must hold normalised floats (3, H, W) or (N, 3, H, W), got "
+                    f"{input.dtype} {tuple(input.shape)}"
+                )
+            return self._embed(images, lambda part, _: part.to(self.device))
+        pictures = [input] if isinstance(input, str | Path | np.ndarray) else list(input)
+        return self._embed(pictures, self._prepare)
+
+    def _embed(self, inputs: Part, prepare: Callable[[Part, int], Tensor]) -> Tensor:
+        """Features of everything, a batch at a time."""
+        parts = [
+            self._runtime.run(prepare(inputs[start : start + BATCH_SIZE], start))
+            for start in range(0, len(inputs), BATCH_SIZE)
+        ]
+        # joined here, outside of inference mode: what comes out may be changed in place
+        return torch.cat(parts) if parts else torch.empty(0, self._runtime.embedding_dim, device=self.device)
+
+    def _prepare(self, pictures: list[Picture], start: int) -> Tensor:
+        """Pictures, the first of which has the number start, to normalised images (N, 3, height, width)."""
+        size = (self._runtime.preprocessing.width, self._runtime.preprocessing.height)
+        images = [
+            # PIL's filter smooths before it shrinks, which torchreid's users have been getting
+            np.asarray(_as_rgb(picture, place).resize(size, Image.Resampling.BILINEAR))
+            for place, picture in enumerate(pictures, start)
+        ]
+        pixels = torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2)
+        return self._runtime.preprocessing.normalize(pixels)
+
+
+def _as_rgb(picture: Picture, place: int) -> Image.Image:
+    if isinstance(picture, str | Path):
+        return Image.fromarray(read_image(picture))
+    if not isinstance(picture, np.ndarray):
+        raise TypeError(f"image {place} is a {type(picture).__name__}: expected a path or an array of uint8")
+    check_picture(picture, f"image {place}")
+    return Image.fromarray(picture.squeeze(2) if picture.shape[2:] == (1,) else picture).convert("RGB")

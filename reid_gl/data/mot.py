@@ -1,0 +1,293 @@
+"""Reading MOT Challenge folders: seqinfo.ini, pictures, detections and ground truth.
+
+The files count pixels from 1, as the official kit does: a box at the left edge has left = 1. Records here
+count from 0, like arrays: 1 is subtracted from left and top on reading and added on writing (mot_write.py).
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.data.images import Image8, read_image
+
+PEDESTRIAN = 1
+"""Class of people on foot in MOT16, MOT17 and MOT20."""
+DETECTION_COLUMNS = (7, 10)
+TRUTH_COLUMNS = (9, 10)
+
+
+@dataclass(frozen=True)
+class MotSequence:
+    """What seqinfo.ini says of one sequence.
+
+    Attributes:
+        folder: of the sequence.
+        name: as results call it.
+        image_folder: where the pictures lie, img1 as a rule.
+        frame_rate: frames a second.
+        num_frames: frames are numbered from 1 to this.
+        width: of the pictures, pixels.
+        height: of the pictures, pixels.
+        suffix: of the pictures, such as ".jpg".
+    """
+
+    folder: Path
+    name: str
+    image_folder: Path
+    frame_rate: float
+    num_frames: int
+    width: int
+    height: int
+    suffix: str
+
+    def frame_path(self, frame: int) -> Path:
+        """The picture of a frame, counted from 1."""
+        return self.image_folder / f"{frame:06d}{self.suffix}"
+
+
+@dataclass(frozen=True)
+class MotBoxes:
+    """M boxes in rising order of frames; within a frame as the file has them.
+
+    Attributes:
+        frames: (M,) int64, from 1.
+        ids: (M,) int64; -1 where nobody knows.
+        boxes: (M, 4) float64 left, top, width, height in pixels, left and top counted from 0.
+        confidences: (M,) float64; of ground truth the flag, 1 to consider and 0 to ignore.
+        classes: (M,) int64; PEDESTRIAN where the file does not say.
+        visibilities: (M,) float64 in [0, 1]; 1 where the file does not say.
+    """
+
+    frames: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    confidences: NDArray[np.float64]
+    classes: NDArray[np.int64]
+    visibilities: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """M."""
+        return len(self.frames)
+
+    def rows_of(self, frame: int) -> slice:
+        """Which rows belong to a frame."""
+        first, last = np.searchsorted(self.frames, [frame, frame + 1])
+        return slice(int(first), int(last))
+
+    def select(self, rows: NDArray[np.bool_]) -> MotBoxes:
+        """The boxes where (M,) rows is True."""
+        return MotBoxes(
+            self.frames[rows],
+            self.ids[rows],
+            self.boxes[rows],
+            self.confidences[rows],
+            self.classes[rows],
+            self.visibilities[rows],
+        )
+
+
+def load_sequence(folder: str | Path) -> MotSequence:
+    """Read seqinfo.ini; no picture is opened.
+
+    Args:
+        folder: of one sequence.
+
+    Returns:
+        What it says.
+
+    Raises:
+        FileNotFoundError: no seqinfo.ini there.
+        ValueError: an entry is missing or out of range.
+    """
+    path = Path(folder) / "seqinfo.ini"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist: expected the folder of a MOT Challenge sequence, which holds "
+            "seqinfo.ini, img1/ and det/ or gt/"
+        )
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"))
+        entries = parser["Sequence"]
+        sequence = MotSequence(
+            folder=Path(folder),
+            name=entries.get("name", Path(folder).resolve().name),
+            image_folder=Path(folder) / entries.get("imDir", "img1"),
+            frame_rate=float(entries["frameRate"]),
+            num_frames=int(entries["seqLength"]),
+            width=int(entries["imWidth"]),
+            height=int(entries["imHeight"]),
+            suffix=entries.get("imExt", ".jpg"),
+        )
+    except (configparser.Error, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path} is no seqinfo.ini: expected [Sequence] with frameRate, seqLength, imWidth and imHeight; "
+            f"{type(error).__name__}: {error}"
+        ) from None
+    if min(sequence.frame_rate, sequence.num_frames, sequence.width, sequence.height) <= 0:
+        raise ValueError(
+            f"{path}: frameRate, seqLength, imWidth and imHeight must be above 0, got {sequence}"
+        )
+    return sequence
+
+
+def read_detections(path: str | Path, *, num_frames: int | None = None) -> MotBoxes:
+    """Read det.txt, in any order of lines.
+
+    Args:
+        path: lines of 7 or 10 numbers: frame, id, left, top, width, height, confidence; the rest is ignored.
+        num_frames: frames of the sequence; None accepts any.
+
+    Returns:
+        The detections; classes and visibilities are not in the file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a line that is none of this, or a frame that does not exist; says which line.
+    """
+    table, lines = _read_table(Path(path), DETECTION_COLUMNS)
+    return _as_boxes(table, lines, Path(path), num_frames)
+
+
+def read_ground_truth(path: str | Path, *, num_frames: int | None = None) -> MotBoxes:
+    """Read gt.txt, in any order of lines.
+
+    Args:
+        path: lines of 9 numbers (MOT16, 17, 20: frame, id, left, top, width, height, flag, class, visibility)
+            or 10 (MOT15: frame, id, left, top, width, height, flag, then three that are ignored).
+        num_frames: frames of the sequence; None accepts any.
+
+    Returns:
+        The boxes, with the flag as confidence.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a line that is none of this, a frame that does not exist, or an id twice in a frame; says
+            which line.
+    """
+    table, lines = _read_table(Path(path), TRUTH_COLUMNS)
+    boxes = _as_boxes(table, lines, Path(path), num_frames)
+    places = np.stack([boxes.frames, boxes.ids], axis=1)
+    _, first, counts = np.unique(places, axis=0, return_index=True, return_counts=True)
+    if (counts > 1).any():
+        frame, identity = places[first[counts > 1][0]]
+        both = lines[(table[:, 0] == frame) & (table[:, 1] == identity)][:2]
+        raise ValueError(f"{path} lines {both.tolist()}: frame {frame} has id {identity} twice")
+    return boxes
+
+
+def iterate_frames(sequence: MotSequence) -> Iterator[tuple[int, Image8]]:
+    """Frames in order, with their numbers.
+
+    Args:
+        sequence: which.
+
+    Yields:
+        The frame's number, from 1, and the picture (H, W, 3) uint8 BGR.
+
+    Raises:
+        FileNotFoundError: before the first frame, if pictures are missing.
+        ValueError: a picture is broken or has another size than seqinfo.ini says.
+    """
+    require_frames(sequence)
+    for frame in range(1, sequence.num_frames + 1):
+        yield frame, read_frame(sequence, frame)
+
+
+def require_frames(sequence: MotSequence) -> None:
+    """Raise FileNotFoundError unless there is a picture of every frame."""
+    present = set(os.listdir(sequence.image_folder)) if sequence.image_folder.is_dir() else set()
+    frames = range(1, sequence.num_frames + 1)
+    missing = [frame for frame in frames if sequence.frame_path(frame).name not in present]
+    if missing:
+        raise FileNotFoundError(
+            f"{len(missing):,} of the {sequence.num_frames:,} frames of {sequence.name} have no picture, the "
+            f"first is {sequence.frame_path(missing[0])}: unpack the sequence again or correct seqLength in "
+            "seqinfo.ini"
+        )
+
+
+def read_frame(sequence: MotSequence, frame: int) -> Image8:
+    """The picture (H, W, 3) uint8 BGR of one frame, counted from 1."""
+    path = sequence.frame_path(frame)
+    image = np.asarray(cv2.cvtColor(read_image(path), cv2.COLOR_RGB2BGR), dtype=np.uint8)
+    if image.shape[:2] != (sequence.height, sequence.width):
+        raise ValueError(
+            f"{path} has {image.shape[1]} x {image.shape[0]} pixels, but seqinfo.ini says "
+            f"{sequence.width} x {sequence.height}"
+        )
+    return image
+
+
+def _read_table(path: Path, columns: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The numbers of a file, (M, columns), and the number of each row's line."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    rows: list[list[float]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not line.strip():
+            continue
+        rows.append(_parse_line(line, f"{path} line {number}", columns))
+        numbers.append(number)
+        if len(rows[-1]) != len(rows[0]):
+            raise ValueError(
+                f"{path} line {number} has {len(rows[-1])} numbers, line {numbers[0]} has {len(rows[0])}"
+            )
+    width = len(rows[0]) if rows else columns[0]
+    return np.array(rows, dtype=np.float64).reshape(-1, width), np.array(numbers, dtype=np.int64)
+
+
+def _parse_line(line: str, place: str, columns: tuple[int, int]) -> list[float]:
+    """The numbers of one line."""
+    try:
+        values = [float(word) for word in line.strip().rstrip(",").split(",")]
+    except ValueError:
+        raise ValueError(
+            f"{place}: expected numbers with commas between them, got {line.strip()!r}"
+        ) from None
+    if len(values) not in columns:
+        raise ValueError(f"{place}: expected {columns[0]} or {columns[1]} numbers, got {len(values)}")
+    return values
+
+
+def _as_boxes(
+    table: NDArray[np.float64], lines: NDArray[np.int64], path: Path, num_frames: int | None
+) -> MotBoxes:
+    """Check the numbers and put them in order of frames."""
+    _check_rows(np.asarray(np.isfinite(table).all(axis=1)), lines, path, "expected finite numbers")
+    whole = np.asarray((table[:, :2] == np.floor(table[:, :2])).all(axis=1))
+    _check_rows(whole, lines, path, "frame and id must be whole numbers")
+    _check_rows(table[:, 0] >= 1, lines, path, "frames are counted from 1")
+    if num_frames is not None:
+        _check_rows(table[:, 0] <= num_frames, lines, path, f"the sequence has {num_frames} frames only")
+    _check_rows(
+        np.asarray((table[:, 4:6] >= 0).all(axis=1)), lines, path, "width and height must not be negative"
+    )
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    says_class = table.shape[1] == 9
+    ones = np.ones(len(table))
+    return MotBoxes(
+        frames=table[:, 0].astype(np.int64),
+        ids=table[:, 1].astype(np.int64),
+        boxes=table[:, 2:6] - np.array([1.0, 1.0, 0.0, 0.0]),
+        confidences=table[:, 6].copy(),
+        classes=(table[:, 7] if says_class else PEDESTRIAN * ones).astype(np.int64),
+        visibilities=table[:, 8].copy() if says_class else ones,
+    )
+
+
+def _check_rows(good: NDArray[np.bool_], lines: NDArray[np.int64], path: Path, rule: str) -> None:
+    """Raise ValueError naming the first line that breaks a rule."""
+    if not good.all():
+        bad = lines[~good]
+        more = f" ({len(bad) - 1:,} more lines like it)" if len(bad) > 1 else ""
+        raise ValueError(f"{path} line {bad[0]}{more}: {rule}")

@@ -1,0 +1,193 @@
+"""Which crops of MOT Challenge ground truth make a re-identification set, and under what names."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from reid_gl.data.mot import PEDESTRIAN, MotBoxes, MotSequence, load_sequence, read_ground_truth
+from reid_gl.data.sources.market_layout import MARKET_FOLDERS
+
+logger = logging.getLogger(__name__)
+
+TRAIN, QUERY, GALLERY = MARKET_FOLDERS
+_DETECTOR = re.compile(r"-(DPM|FRCNN|SDP)$")
+
+
+@dataclass(frozen=True)
+class CropRule:
+    """Which boxes are cut out, and how people are shared out.
+
+    Attributes:
+        min_visibility: share of the body that must be seen, in [0, 1].
+        min_width: of the crop inside the frame, pixels.
+        min_height: of the crop inside the frame, pixels.
+        stride: every how many frames to cut.
+        train_share: of the identities, strictly between 0 and 1; the others are for testing.
+        shared_identities: whether an id means the same person in all sequences: cameras of one place.
+        seed: of who is for training, and of the queries.
+    """
+
+    min_visibility: float = 0.3
+    min_width: int = 16
+    min_height: int = 32
+    stride: int = 1
+    train_share: float = 0.5
+    shared_identities: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse rules that make no sense."""
+        if not 0 <= self.min_visibility <= 1:
+            raise ValueError(f"min_visibility is {self.min_visibility}: expected a share from 0 to 1")
+        if min(self.min_width, self.min_height, self.stride) < 1 or self.seed < 0:
+            raise ValueError("min_width, min_height and stride must be at least 1, seed at least 0")
+        if not 0 < self.train_share < 1:
+            raise ValueError(f"train_share is {self.train_share}: expected a share between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One picture to cut out.
+
+    Attributes:
+        pid: identity, from 1.
+        camera: number of the sequence, from 1.
+        sequence: its name.
+        frame: from 1.
+        corners: x1, y1, x2, y2 pixels from 0: the picture is frame[y1:y2, x1:x2].
+        visibility: as the ground truth has it.
+        part: TRAIN, QUERY or GALLERY.
+    """
+
+    pid: int
+    camera: int
+    sequence: str
+    frame: int
+    corners: tuple[int, int, int, int]
+    visibility: float
+    part: str = TRAIN
+
+    @property
+    def path(self) -> str:
+        """Where the picture lies in the set, named as Market-1501 names it."""
+        return f"{self.part}/{self.pid:04d}_c{self.camera}s1_{self.frame:06d}_00.jpg"
+
+
+def find_sequences(folders: Sequence[str | Path]) -> list[MotSequence]:
+    """Sequences that are given, or lie in folders that are given, sorted by name within each.
+
+    Of the three copies of a sequence of MOT17, which differ in their detections only, the first is taken.
+
+    Args:
+        folders: of sequences, or of folders of sequences.
+
+    Returns:
+        The sequences that have ground truth.
+
+    Raises:
+        FileNotFoundError: a folder without a sequence with ground truth.
+        ValueError: two sequences of one name.
+    """
+    found: dict[str, MotSequence] = {}
+    for folder in folders:
+        candidates = [path.parent for path in sorted(Path(folder).glob("*/seqinfo.ini"))]
+        if (Path(folder) / "seqinfo.ini").is_file():
+            candidates = [Path(folder)]
+        candidates = [path for path in candidates if (path / "gt" / "gt.txt").is_file()]
+        if not candidates:
+            raise FileNotFoundError(
+                f"no sequence in {folder}: expected seqinfo.ini and gt/gt.txt in it or in folders of it"
+            )
+        for sequence in map(load_sequence, candidates):
+            key = _DETECTOR.sub("", sequence.name)
+            if key in found and key == sequence.name:
+                raise ValueError(f"two sequences are called {key}: {found[key].folder} and {sequence.folder}")
+            if key in found:
+                logger.info("%s is left out: %s has the same frames", sequence.name, found[key].name)
+            found.setdefault(key, sequence)
+    return list(found.values())
+
+
+def plan_crops(sequences: Sequence[MotSequence], rule: CropRule) -> list[Crop]:
+    """Decide on every crop; no picture is opened.
+
+    Only boxes with flag 1 and class 1, people on foot, count. In each camera, one crop of each test identity
+    is a query if there is another one of it; the rest are the gallery.
+
+    Args:
+        sequences: the first is camera 1, the second camera 2, and so on.
+        rule: what to take.
+
+    Returns:
+        Crops by camera and frame.
+
+    Raises:
+        FileNotFoundError: a sequence without ground truth.
+        ValueError: broken ground truth, or nothing is left for training, query or gallery.
+    """
+    crops: list[Crop] = []
+    offset = 0
+    for camera, sequence in enumerate(sequences, start=1):
+        path = sequence.folder / "gt" / "gt.txt"
+        truth = read_ground_truth(path, num_frames=sequence.num_frames)
+        truth = truth.select((truth.confidences == 1) & (truth.classes == PEDESTRIAN))
+        if len(truth) and truth.ids.min() < 1:
+            raise ValueError(f"{path}: people must have ids from 1, got {truth.ids.min()}")
+        crops += _crops_of(sequence, truth, camera, offset, rule)
+        if not rule.shared_identities:
+            offset += int(truth.ids.max(initial=0))
+    crops = _share_out(crops, rule)
+    missing = [part for part in MARKET_FOLDERS if not any(crop.part == part for crop in crops)]
+    if missing:
+        raise ValueError(
+            f"nothing is left for {', '.join(missing)}: {len(crops)} crops of {len({c.pid for c in crops})} "
+            "identities pass; lower the minimum visibility, size or stride, or give more sequences"
+        )
+    return crops
+
+
+def _crops_of(sequence: MotSequence, truth: MotBoxes, camera: int, offset: int, rule: CropRule) -> list[Crop]:
+    """What passes of one sequence."""
+    sides = truth.boxes.copy()
+    sides[:, 2:] += sides[:, :2]
+    # clipped, then truncated, as the extractor cuts boxes out of frames
+    corners = np.clip(sides, 0, [sequence.width, sequence.height] * 2).astype(np.int64)
+    wide, tall = (corners[:, axis + 2] - corners[:, axis] for axis in (0, 1))
+    good = (wide >= rule.min_width) & (tall >= rule.min_height) & (truth.visibilities >= rule.min_visibility)
+    good &= (truth.frames - 1) % rule.stride == 0
+    return [
+        Crop(
+            pid=int(truth.ids[row]) + offset,
+            camera=camera,
+            sequence=sequence.name,
+            frame=int(truth.frames[row]),
+            corners=tuple(corners[row].tolist()),
+            visibility=float(truth.visibilities[row]),
+        )
+        for row in np.flatnonzero(good)
+    ]
+
+
+def _share_out(crops: list[Crop], rule: CropRule) -> list[Crop]:
+    """Identities to training and test, and the crops of test identities to query and gallery."""
+    rng = np.random.default_rng(rule.seed)
+    pids = sorted({crop.pid for crop in crops})
+    num_train = min(max(1, math.floor(rule.train_share * len(pids) + 0.5)), max(0, len(pids) - 1))
+    train = {pids[int(index)] for index in rng.permutation(len(pids))[:num_train]}
+    places: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for place, crop in enumerate(crops):
+        if crop.pid not in train:
+            places[crop.pid, crop.camera].append(place)
+    queries = {own[int(rng.integers(len(own)))] for own in places.values() if len(own) > 1}
+    return [
+        crop if crop.pid in train else replace(crop, part=QUERY if place in queries else GALLERY)
+        for place, crop in enumerate(crops)
+    ]

@@ -1,0 +1,192 @@
+"""One frame of a sequence: people and obstacles from far to near, what is left to see of each, the sensor."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.data.synthetic.body import Pose, View
+from reid_gl.data.synthetic.cameras import Camera
+from reid_gl.data.synthetic.figure import figure_parts
+from reid_gl.data.synthetic.optics import colour_matrix, tone_curve
+from reid_gl.data.synthetic.palette import ByteImage, FloatImage
+from reid_gl.data.synthetic.people import Person
+from reid_gl.data.synthetic.raster import Part, draw_part, outline
+from reid_gl.data.synthetic.render import draw_shadow
+from reid_gl.data.synthetic.stage import Obstacle, Stage, draw_obstacle
+
+NOBODY = -1
+SLACK = 128
+"""By how many pixels the noise is larger than a frame."""
+DRIFT = 0.18
+"""Of the exposure, share."""
+Labels = NDArray[np.int16]
+"""Whose pixel it is, NOBODY's or that of a person's index."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody in a frame.
+
+    Attributes:
+        index: of the person in the cast.
+        person: looks.
+        pose: direction and phase of walking.
+        across: statures right of the picture's middle.
+        depth: statures from the camera.
+    """
+
+    index: int
+    person: Person
+    pose: Pose
+    across: float
+    depth: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a frame shows of somebody.
+
+    Attributes:
+        index: of the person in the cast.
+        box: left, top, width, height of the whole body in pixels from 0; may leave the frame.
+        visibility: share of the body's pixels that are in the frame and in front.
+    """
+
+    index: int
+    box: tuple[float, float, float, float]
+    visibility: float
+
+
+@dataclass(frozen=True)
+class Weather:
+    """What a camera's sensor makes of the light during one sequence.
+
+    Attributes:
+        colours: (3, 3) float32 map from the scene's colours to the sensor's.
+        tones: (256,) uint8 table.
+        period: of the exposure's drift, frames.
+        grain: (H + SLACK, W + SLACK, 3) float32 noise of the sensor, of which every frame takes another part.
+    """
+
+    colours: FloatImage
+    tones: ByteImage
+    period: float
+    grain: FloatImage
+
+
+def draw_weather(camera: Camera, width: int, height: int, rng: np.random.Generator) -> Weather:
+    """The weather of one sequence with frames of this many pixels."""
+    noise = rng.standard_normal((height + SLACK, width + SLACK, 3), dtype=np.float32)
+    return Weather(
+        colours=colour_matrix(camera, rng),
+        tones=tone_curve(camera, rng),
+        period=float(rng.uniform(60, 160)),
+        grain=camera.noise * noise,
+    )
+
+
+def paint_scene(stage: Stage, actors: list[Actor]) -> tuple[FloatImage, list[Seen]]:
+    """Draw everybody into the place.
+
+    Args:
+        stage: the place.
+        actors: who is there, in any order.
+
+    Returns:
+        (height, width, 3) float32 in [0, 255], and what is seen of those whose box touches the frame.
+    """
+    canvas = stage.background.copy()
+    labels: Labels = np.full(canvas.shape[:2], NOBODY, np.int16)
+    bodies: dict[int, tuple[tuple[float, float, float, float], int]] = {}
+    things: list[Actor | Obstacle] = [*actors, *stage.obstacles]
+    for thing in sorted(things, key=lambda thing: -thing.depth):
+        if isinstance(thing, Obstacle):
+            left, top, right, bottom = draw_obstacle(canvas, stage, thing)
+            labels[top:bottom, left:right] = NOBODY
+        else:
+            bodies[thing.index] = _draw_actor(canvas, labels, stage, thing)
+    canvas *= stage.light
+    pixels = np.bincount(labels[labels != NOBODY], minlength=1 + max(bodies, default=0))
+    seen = [
+        Seen(index, box, float(pixels[index]) / area)
+        for index, (box, area) in sorted(bodies.items())
+        if _touches(box, stage)
+    ]
+    return canvas, seen
+
+
+def expose_frame(
+    canvas: FloatImage, stage: Stage, weather: Weather, frame: int, rng: np.random.Generator
+) -> ByteImage:
+    """Take the picture: exposure, colours, blur, noise and tones.
+
+    Args:
+        canvas: (H, W, 3) float32 in [0, 255].
+        stage: whose camera takes it.
+        weather: of the sequence.
+        frame: number, for the drift of the exposure.
+        rng: which part of the grain.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
+    exposure = 1 + DRIFT * math.sin(2 * math.pi * frame / weather.period)
+    sensed = cv2.transform(canvas, np.asarray(exposure * weather.colours, dtype=np.float32))
+    sensed = cv2.GaussianBlur(sensed, (5, 5), stage.camera.defocus + 0.3)
+    row, column = rng.integers(0, SLACK, 2)
+    sensed = cv2.add(sensed, weather.grain[row : row + stage.height, column : column + stage.width])
+    return np.asarray(cv2.LUT(np.clip(sensed, 0, 255).astype(np.uint8), weather.tones), dtype=np.uint8)
+
+
+def _draw_actor(
+    canvas: FloatImage, labels: Labels, stage: Stage, actor: Actor
+) -> tuple[tuple[float, float, float, float], int]:
+    """Paint somebody and claim the pixels; returns box and number of pixels of the whole body."""
+    column, row = stage.project(actor.across, actor.depth)
+    view = View(actor.pose.yaw, stage.camera.pitch, stage.scale(actor.depth), column, row)
+    draw_shadow(canvas, view, stage.camera)
+    parts = figure_parts(actor.person, actor.pose, view)
+    for part in parts:
+        draw_part(canvas, part, stage.camera.light)
+    mask, left, top = _silhouette(parts)
+    _claim(labels, mask, left, top, actor.index)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = (
+        float(left + columns[0]),
+        float(top + rows[0]),
+        float(columns[-1] - columns[0] + 1),
+        float(rows[-1] - rows[0] + 1),
+    )
+    return box, int(np.count_nonzero(mask))
+
+
+def _silhouette(parts: list[Part]) -> tuple[ByteImage, int, int]:
+    """The body's pixels, also outside the frame, and the column and row of the first of them."""
+    outlines = [np.array(outline(part)) for part in parts]
+    corners = np.concatenate(outlines)
+    left, top = (int(value) for value in np.floor(corners.min(axis=0)) - 1)
+    right, bottom = (int(value) for value in np.ceil(corners.max(axis=0)) + 2)
+    mask: ByteImage = np.zeros((bottom - top, right - left), np.uint8)
+    for points in outlines:
+        cv2.fillPoly(mask, [np.round(points - (left, top)).astype(np.int32)], 1)
+    return mask, left, top
+
+
+def _claim(labels: Labels, mask: ByteImage, left: int, top: int, index: int) -> None:
+    """Write a person's index where the silhouette lies in the frame, in place."""
+    rows = slice(max(0, top), max(0, top + mask.shape[0]))
+    columns = slice(max(0, left), max(0, left + mask.shape[1]))
+    area = labels[rows, columns]
+    inside = mask[rows.start - top :, columns.start - left :][: area.shape[0], : area.shape[1]]
+    area[inside > 0] = index
+
+
+def _touches(box: tuple[float, float, float, float], stage: Stage) -> bool:
+    """Whether a part of the box lies in the frame."""
+    left, top, width, height = box
+    return left < stage.width and left + width > 0 and top < stage.height and top + height > 0

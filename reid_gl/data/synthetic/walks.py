@@ -1,0 +1,200 @@
+"""Who walks where and when: people meet in front of cameras, cross or turn back, leave and come again."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from reid_gl.data.synthetic.body import Pose
+from reid_gl.data.synthetic.stage import FARTHEST, NEAREST, half_view
+
+CYCLE = 0.85
+"""Statures walked in two steps."""
+OUTSIDE = 0.32
+"""How far outside the picture a visit begins and ends, statures."""
+SPEEDS = (0.75, 1.15)
+"""Statures a second."""
+TURN_SHARE = 0.35
+"""Share of walks that turn back in the middle."""
+PAUSE_SHARE = 0.35
+LONGEST_PAUSE = 1.5
+RETURN_SHARE = 0.4
+"""How likely somebody who left a camera's view comes to the next meeting in it, if there is time."""
+RETURN_SECONDS = (0.7, 3.0)
+"""Between leaving a camera's view and coming back into it."""
+TRAVEL_SECONDS = 1.5
+"""At least, from the view of a camera to that of its neighbour."""
+PACE_SECONDS = (1.6, 4.0)
+"""Between two meetings in front of one camera."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One walk through the view of one camera.
+
+    Attributes:
+        person: index.
+        camera: index.
+        times: (K,) rising frame numbers, from 0, of the points in between which the person walks straight.
+        across: (K,) statures right of the picture's middle.
+        depths: (K,) statures from the camera.
+    """
+
+    person: int
+    camera: int
+    times: tuple[float, ...]
+    across: tuple[float, ...]
+    depths: tuple[float, ...]
+
+    def position(self, frame: float) -> tuple[float, float]:
+        """Across and depth at a time."""
+        return float(np.interp(frame, self.times, self.across)), float(
+            np.interp(frame, self.times, self.depths)
+        )
+
+    def pose(self, frame: float, frame_rate: float) -> Pose:
+        """Direction and phase of walking at a time; somebody who waits faces the camera."""
+        before, after = self.position(frame - 0.5), self.position(frame + 0.5)
+        right, away = after[0] - before[0], after[1] - before[1]
+        speed = math.hypot(right, away) * frame_rate
+        if speed < 0.05:
+            return Pose(0.0, 0.0, 0.0)
+        steps = np.hypot(np.diff(self.across), np.diff(self.depths))
+        walked = float(np.interp(frame, self.times, np.concatenate([[0.0], np.cumsum(steps)])))
+        phase = 2 * math.pi * walked / CYCLE + self.person
+        return Pose(math.atan2(right, -away), phase % (2 * math.pi), float(np.clip(speed, 0.3, 1.0)))
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """Somebody who could come: from which side, how fast, at which distance."""
+
+    person: int
+    side: float
+    speed: float
+    depths: tuple[float, float]
+
+
+def plan_visits(
+    rng: np.random.Generator,
+    *,
+    num_people: int,
+    num_cameras: int,
+    num_frames: int,
+    frame_rate: float,
+    aspect: float,
+) -> list[Visit]:
+    """Let people meet in front of the cameras for as long as the sequence lasts.
+
+    Two or three people at a time come to a camera, some from the left and some from the right, and reach one
+    spot at about one time; there some wait, and some turn back. Nobody is seen by two cameras at a time.
+
+    Args:
+        rng: source of all choices.
+        num_people: how many.
+        num_cameras: side by side; walking from one to the next takes at least TRAVEL_SECONDS.
+        num_frames: of the sequence.
+        frame_rate: frames a second.
+        aspect: width / height of the frames.
+
+    Returns:
+        The visits in the order in which they were planned.
+    """
+    visits: list[Visit] = []
+    meetings = [(float(rng.uniform(0.3, 2.0)) * frame_rate, camera) for camera in range(num_cameras)]
+    heapq.heapify(meetings)
+    while meetings and meetings[0][0] < num_frames + 3 * frame_rate:
+        time, camera = heapq.heappop(meetings)
+        visits += _meet(rng, visits, num_people, camera, time, frame_rate, aspect)
+        heapq.heappush(meetings, (time + float(rng.uniform(*PACE_SECONDS)) * frame_rate, camera))
+    return visits
+
+
+def free_from(visits: list[Visit], person: int, camera: int, frame_rate: float, pause: float) -> float:
+    """First frame at which somebody may come into a camera's view; pause is in seconds."""
+    free = -math.inf
+    for visit in visits:
+        if visit.person == person:
+            travel = abs(visit.camera - camera) * TRAVEL_SECONDS if visit.camera != camera else pause
+            free = max(free, visit.times[-1] + travel * frame_rate)
+    return free
+
+
+def _by_likelihood(rng: np.random.Generator, visits: list[Visit], num_people: int, camera: int) -> list[int]:
+    """Everybody, first those who were there last, then those who were there least."""
+    keys = []
+    for person in range(num_people):
+        own = [visit.camera for visit in visits if visit.person == person]
+        comes_back = own[-1:] == [camera] and rng.random() < RETURN_SHARE
+        keys.append(float(rng.uniform(0, 1.5)) + own.count(camera) - 10 * comes_back)
+    return sorted(range(num_people), key=keys.__getitem__)
+
+
+def _meet(
+    rng: np.random.Generator,
+    visits: list[Visit],
+    num_people: int,
+    camera: int,
+    time: float,
+    frame_rate: float,
+    aspect: float,
+) -> list[Visit]:
+    """Up to three visits that reach one spot at one time; fewer if most people are elsewhere."""
+    wanted = int(rng.integers(2, 4))
+    order = _by_likelihood(rng, visits, num_people, camera)
+    spot = half_view(aspect, NEAREST) * float(rng.uniform(-0.4, 0.4))
+    side = float(rng.choice(np.array([-1.0, 1.0])))
+    planned: list[Visit] = []
+    for person in order:
+        if len(planned) == wanted:
+            break
+        earlier = [v for v in visits if v.person == person and v.camera == camera]
+        entry = math.copysign(1.0, earlier[-1].across[-1]) if earlier else side
+        candidate = _Candidate(
+            person,
+            entry,
+            float(rng.uniform(*SPEEDS)),
+            (float(rng.uniform(NEAREST, FARTHEST)), float(rng.uniform(-0.35, 0.35))),
+        )
+        visit = _plan_walk(rng, candidate, camera, spot, time + float(rng.normal(0, 1.0)), frame_rate, aspect)
+        free = free_from(visits, person, camera, frame_rate, float(rng.uniform(*RETURN_SECONDS)))
+        if visit.times[0] >= free:
+            planned.append(visit)
+            side = -entry
+    return planned
+
+
+def _plan_walk(
+    rng: np.random.Generator,
+    candidate: _Candidate,
+    camera: int,
+    spot: float,
+    time: float,
+    frame_rate: float,
+    aspect: float,
+) -> Visit:
+    """From one side to the spot, perhaps a pause, then on to the other side or back."""
+    first, change = candidate.depths
+    last = float(np.clip(first + change, NEAREST, FARTHEST))
+    side = candidate.side
+    turns = bool(rng.random() < TURN_SHARE)
+    pause = float(rng.uniform(0.3, LONGEST_PAUSE)) if rng.random() < PAUSE_SHARE else 0.0
+    way_out = side if turns else -side
+    points = [
+        (side * (half_view(aspect, first) + OUTSIDE), first),
+        (spot, (first + last) / 2),
+        (spot, (first + last) / 2),
+        (way_out * (half_view(aspect, last) + OUTSIDE), last),
+    ]
+    coming, going = (math.dist(points[a], points[a + 1]) / candidate.speed * frame_rate for a in (0, 2))
+    waiting = max(pause * frame_rate, 1e-3)
+    return Visit(
+        person=candidate.person,
+        camera=camera,
+        times=(time - coming, time, time + waiting, time + waiting + going),
+        across=tuple(point[0] for point in points),
+        depths=tuple(point[1] for point in points),
+    )

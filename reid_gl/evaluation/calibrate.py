@@ -1,0 +1,203 @@
+"""Thresholds from labelled features, over all pairs of pictures, with intervals from redrawn people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+
+import numpy as np
+
+from reid_gl.evaluation.calibration import CalibratedCameras, CalibratedPoint, Calibration
+from reid_gl.evaluation.distance_histograms import distance_histograms
+from reid_gl.evaluation.identities import check_identities
+from reid_gl.evaluation.threshold_intervals import redraw_thresholds
+from reid_gl.evaluation.verification import OperatingPoint, VerificationResult, verify_pairs
+from reid_gl.records import DISTRACTOR_PID, JUNK_PID, Features
+
+FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
+MIN_FALSE_ACCEPTS = 10
+"""A rate is calibrated if so many pairs of two people are within it; which fewer ones they are is chance."""
+MIN_PEOPLE_OF_CAMERAS = 10
+"""Two cameras are calibrated by themselves if so many people are seen by both,"""
+MIN_SAME_OF_CAMERAS = 50
+"""and so many pairs of pictures, one from each, show one of them."""
+NUM_BINS = 400
+NUM_ROC_POINTS = 200
+FIRST_SHARE = 2.0
+"""Share of pairs of two people held to redraw people, in units of the largest rate; more where needed."""
+
+
+def calibrate(
+    query: Features,
+    gallery: Features | None = None,
+    *,
+    source: str,
+    false_accept_rates: Sequence[float] = FALSE_ACCEPT_RATES,
+    num_redraws: int = 400,
+    seed: int = 0,
+) -> Calibration:
+    """Measure the cosine distances of one person's and of two people's pictures, and thresholds between them.
+
+    A pair is accepted if its distance is at most the threshold. Pairs with junk, and of one person in one
+    camera, do not count. Thresholds, their true accept rates and the curve are exact, see verify_pairs.
+
+    Intervals: pairs that share a person depend on each other, so people are redrawn, not pairs. Of U people
+    U are drawn with replacement; a pair of two people counts as often as both were drawn together, a
+    person's pairs with his own copies do not count; the 2.5 and 97.5 percentiles of the thresholds that the
+    draws give are the interval.
+
+    Memory: that of verify_pairs, and 12 bytes for each of twice the largest rate's share of pairs.
+
+    Args:
+        query: features with identities and cameras, -1 where unknown.
+        gallery: what they are compared with; None compares every picture of `query` with every other one,
+            distractors (identity 0) left out, as nobody knows which of them are one person.
+        source: what the pictures are, kept with the result.
+        false_accept_rates: each in (0, 1).
+        num_redraws: at least 2.
+        seed: of the redraws.
+
+    Returns:
+        The calibration; rates that fewer than MIN_FALSE_ACCEPTS pairs are within are among its `missing`.
+
+    Raises:
+        ValueError: as verify_pairs, or pairs too few for any of the rates.
+
+    Source:
+        Bolle, Ratha and Pankanti, "Error analysis of pattern recognition systems: the subsets bootstrap",
+        CVIU 2004, for drawing people; here both people of a pair are drawn.
+    """
+    if num_redraws < 2:
+        raise ValueError(f"num_redraws must be at least 2, got {num_redraws}")
+    both = (query, gallery) if gallery is not None else _against_itself(query)
+    num_times = 1 if gallery is not None else 2  # each pair is seen from both of its pictures
+    result, points = _points(both, false_accept_rates, num_times, num_redraws, seed)
+    missing = [(point.asked_rate, point.reason) for point in points if isinstance(point, OperatingPoint)]
+    found = tuple(point for point in points if isinstance(point, CalibratedPoint))
+    if not found:
+        raise ValueError(
+            f"{source} is too small to calibrate: {missing[0][1]}; add pictures of more people, or ask for "
+            "larger rates"
+        )
+    histograms, means = distance_histograms(*both, num_bins=NUM_BINS)
+    same, different = (histograms // num_times).tolist()
+    return Calibration(
+        source=source,
+        points=found,
+        missing=tuple(missing),
+        camera_pairs=_camera_pairs(both, false_accept_rates, num_times, num_redraws, seed),
+        equal_error_rate=result.equal_error_rate,
+        num_identities=len(np.setdiff1d(np.union1d(both[0].pids, both[1].pids), (-1, DISTRACTOR_PID))),
+        num_same=result.num_positive // num_times,
+        num_different=result.num_negative // num_times,
+        mean_cosine_same=float(means[0]),
+        mean_cosine_different=float(means[1]),
+        histogram_same=tuple(same),
+        histogram_different=tuple(different),
+        roc=_thinned(result),
+    )
+
+
+def _against_itself(features: Features) -> tuple[Features, Features]:
+    """Without distractors; a camera of its own for each picture without one, so that none finds itself."""
+    pids, camids = check_identities("query", features.pids, features.camids, len(features.embeddings))
+    kept = pids != DISTRACTOR_PID
+    if not (pids[kept] != JUNK_PID).any():
+        raise ValueError("no picture of a known person is left: expected identities from 1 on")
+    own = np.where(camids < 0, camids.max() + 1 + np.arange(len(camids)), camids)
+    alone = Features(features.embeddings[kept], pids[kept], own[kept])
+    return alone, alone
+
+
+def _points(
+    sides: tuple[Features, Features], rates: Sequence[float], num_times: int, num_redraws: int, seed: int
+) -> tuple[VerificationResult, list[CalibratedPoint | OperatingPoint]]:
+    """The curve, and each rate with its interval, or with the reason why it has none."""
+    share = min(FIRST_SHARE * max(rates, default=0), 0.5)
+    result = verify_pairs(*sides, false_positive_rates=(*rates, *[share] * (share > 0)))
+    *asked, last = result.points
+    num_different = result.num_negative // num_times
+    checked = [_refuse(point, num_different) for point in asked]
+    usable = [point.asked_rate for point in checked if not point.reason]
+    if not usable:
+        return result, [*checked]
+    # where the nearest pairs are all equally near, or hardly any are left, all pairs are held
+    limit = last.threshold if np.isfinite(last.threshold) else np.inf
+    redraw = partial(redraw_thresholds, *sides, usable, num_redraws=num_redraws, seed=seed)
+    while (thresholds := redraw(limit=limit)) is None:
+        share *= 2
+        limit = np.inf
+        if share < 1:
+            limit = verify_pairs(*sides, false_positive_rates=(share,)).points[0].threshold
+    # the nearest draw, not a mean of two: a draw in which nothing can be accepted is -inf
+    low, high = np.quantile(thresholds, (0.025, 0.975), axis=0, method="nearest")
+    intervals = dict(zip(usable, zip(low, high, strict=True), strict=True))
+    return result, [
+        point if point.reason else _calibrated(point, *intervals[point.asked_rate]) for point in checked
+    ]
+
+
+def _refuse(point: OperatingPoint, num_different: int) -> OperatingPoint:
+    """The same with a reason if the rate cannot be calibrated."""
+    if point.asked_rate * num_different < MIN_FALSE_ACCEPTS:
+        needed = int(np.ceil(MIN_FALSE_ACCEPTS / point.asked_rate))
+        reason = f"it takes {needed:,} pairs of two people, there are {num_different:,}"
+        return replace(point, reason=reason)
+    if not np.isfinite(point.threshold):
+        return replace(point, reason="too many pairs of two people share the smallest distance")
+    return point
+
+
+def _calibrated(point: OperatingPoint, low: float, high: float) -> CalibratedPoint:
+    interval = (max(0.0, float(low)), max(0.0, float(high)))
+    return CalibratedPoint(point.asked_rate, point.threshold, interval, point.true_positive_rate)
+
+
+def _camera_pairs(
+    sides: tuple[Features, Features], rates: Sequence[float], num_times: int, num_redraws: int, seed: int
+) -> tuple[CalibratedCameras, ...]:
+    """Two cameras in both orders, or in one where every picture is compared with every other one."""
+    pairs = []
+    for first, second in product(*(_cameras(side) for side in sides)):
+        if first == second or (num_times == 2 and first > second):
+            continue
+        chosen = (_of_camera(sides[0], first), _of_camera(sides[1], second))
+        if not _is_enough(*chosen):
+            continue
+        result, points = _points(chosen, rates, 1, num_redraws, seed)
+        found = tuple(point for point in points if isinstance(point, CalibratedPoint))
+        if found:
+            numbers = (result.equal_error_rate, result.num_positive, result.num_negative)
+            pairs.append(CalibratedCameras(first, second, found, *numbers))
+    return tuple(pairs)
+
+
+def _cameras(side: Features) -> list[int]:
+    """Cameras that are known and see enough people."""
+    numbers: list[int] = np.unique(side.camids[side.camids >= 0]).tolist()
+    return [
+        camid for camid in numbers if len(np.unique(side.pids[side.camids == camid])) >= MIN_PEOPLE_OF_CAMERAS
+    ]
+
+
+def _of_camera(side: Features, camid: int) -> Features:
+    chosen = side.camids == camid
+    return Features(side.embeddings[chosen], side.pids[chosen], side.camids[chosen])
+
+
+def _is_enough(query: Features, gallery: Features) -> bool:
+    """Whether two cameras share people, and pairs of one person, enough to be calibrated."""
+    people, counts = np.unique(query.pids[query.pids > DISTRACTOR_PID], return_counts=True)
+    others = np.array([np.count_nonzero(gallery.pids == pid) for pid in people], dtype=np.int64)
+    shared = np.count_nonzero(others)
+    return bool(shared >= MIN_PEOPLE_OF_CAMERAS and counts @ others >= MIN_SAME_OF_CAMERAS)
+
+
+def _thinned(result: VerificationResult) -> tuple[tuple[float, float, float], ...]:
+    """Some points of the curve, without its start, where nothing is accepted."""
+    count = len(result.thresholds)
+    places = np.unique(np.linspace(1, count - 1, min(NUM_ROC_POINTS, count - 1)).round().astype(int))
+    columns = (result.thresholds, result.false_positive_rate, result.true_positive_rate)
+    return tuple(zip(*(column[places].tolist() for column in columns), strict=True))

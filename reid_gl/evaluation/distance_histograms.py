@@ -1,0 +1,69 @@
+"""How cosine distances of one person's pictures and of two people's are spread, over all pairs."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from reid_gl.evaluation.blocks import distance_blocks
+from reid_gl.evaluation.compiled import compiled
+from reid_gl.evaluation.identities import check_identities
+from reid_gl.records import JUNK_PID, Features
+
+LARGEST_DISTANCE = 2.0
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+def distance_histograms(
+    query: Features, gallery: Features, *, num_bins: int
+) -> tuple[Ints, NDArray[np.float64]]:
+    """Count the pairs that verify_pairs counts, by distance.
+
+    Args:
+        query: Q features.
+        gallery: G features.
+        num_bins: of equal width, from distance 0 to 2; what rounding puts outside is in the outer ones.
+
+    Returns:
+        (2, num_bins) pairs of one identity and of two, and (2,) the mean cosine of each, NaN without pairs.
+    """
+    query_ids, gallery_ids = (
+        check_identities(name, side.pids, side.camids, len(side.embeddings))
+        for name, side in (("query", query), ("gallery", gallery))
+    )
+    histograms = np.zeros((numba.get_num_threads(), 2, num_bins), np.int64)
+    sums = np.zeros((len(histograms), 2))
+    done = 0
+    for block in distance_blocks(query.embeddings, gallery.embeddings, metric="cosine"):
+        ids = (query_ids[0][done : done + len(block)], query_ids[1][done : done + len(block)])
+        done += len(block)
+        _count_block(block, ids, gallery_ids, histograms, sums)
+    total = histograms.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return total, 1.0 - sums.sum(axis=0) / total.sum(axis=1)
+
+
+@compiled(parallel=True)
+def _count_block(
+    block: Floats,
+    query: tuple[Ints, Ints],
+    gallery: tuple[Ints, Ints],
+    histograms: Ints,
+    sums: NDArray[np.float64],
+) -> None:
+    """Add pairs of a block (B, G) to histograms (shares, 2, bins), their distances to sums (shares, 2)."""
+    num_shares, _, num_bins = histograms.shape
+    for share in prange(num_shares):
+        for i in range(share, len(block), num_shares):
+            for j in range(block.shape[1] if query[0][i] != JUNK_PID else 0):
+                differs = gallery[0][j] != query[0][i]
+                if gallery[0][j] == JUNK_PID or (
+                    not differs and query[1][i] >= 0 and gallery[1][j] == query[1][i]
+                ):
+                    continue
+                place = int(block[i, j] * (num_bins / LARGEST_DISTANCE))
+                histograms[share, int(differs), min(max(place, 0), num_bins - 1)] += 1
+                sums[share, int(differs)] += block[i, j]

@@ -1,0 +1,149 @@
+"""Thresholds of a network on labelled pictures, kept with its weights."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+from yacs.config import CfgNode
+
+from reid_gl.config.build import build_dataset, build_device, build_evaluation, build_holdout_of_run
+from reid_gl.data.images import Image8, crop_box, read_image
+from reid_gl.data.loaders import check_images, make_label_map
+from reid_gl.evaluation.calibrate import calibrate
+from reid_gl.evaluation.calibration import Calibration
+from reid_gl.inference.calibrated import KEY, read_own_checkpoint
+from reid_gl.inference.exported import EXPORTED_SUFFIXES
+from reid_gl.inference.exported_net import read_sidecar, sidecar_of
+from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.records import Features, ReidDataset, Sample
+from reid_gl.report.calibration import draw_calibration
+from reid_gl.training.checkpoint import save_checkpoint
+from reid_gl.training.run_folder import write_text
+
+logger = logging.getLogger(__name__)
+
+FEW_IDENTITIES = 20
+NUM_READ = 256
+"""Pictures in memory at once."""
+TEST_CAUTION = "thresholds chosen on it must not be used to report scores of it"
+
+
+def calibrate_weights(config: CfgNode, weights: Path, *, on: str) -> Calibration:
+    """Calibrate the features that FeatureExtractor makes with a file of weights.
+
+    Args:
+        config: where the data set is, device, precision and batch size.
+        weights: a checkpoint of ours, or an exported file.
+        on: "held-out" for the training identities that the run of a checkpoint held out, every picture
+            against every other one; "test" for query against gallery of the test set.
+
+    Raises:
+        ValueError: no identities were held out, or too few pictures.
+        FileNotFoundError: weights or data set are not there.
+    """
+    settings = build_evaluation(config)
+    extractor = FeatureExtractor(
+        weights,
+        device=str(build_device(config)),
+        precision="auto" if weights.suffix.lower() in EXPORTED_SUFFIXES else settings["precision"],
+        batch_size=settings["batch_size"],
+        color_order="rgb",
+    )
+    dataset = build_dataset(config)
+    if on == "test":
+        query, gallery = (_extract(extractor, side) for side in (dataset.query, dataset.gallery))
+        return calibrate(query, gallery, source=f"test set of {dataset.name} ({TEST_CAUTION})")
+    holdout = _held_out(weights, dataset)
+    everything = _extract(extractor, [*holdout.query, *holdout.gallery])
+    return calibrate(everything, source=f"held-out training identities of {dataset.name}")
+
+
+def report_calibration(calibration: Calibration, weights: Path | None, picture: Path) -> dict[str, Any]:
+    """Draw a calibration and keep it with the weights, if there are any; warns of what is wrong with it.
+
+    Returns:
+        The calibration as plain values, with the "file" it is kept in, or None, and the "picture".
+    """
+    for rate, reason in calibration.missing:
+        logger.warning("no threshold for a false accept rate of %g: %s", rate, reason)
+    if calibration.num_identities < FEW_IDENTITIES:
+        logger.warning(
+            "%d identities are few (less than %d): the intervals are too narrow",
+            calibration.num_identities,
+            FEW_IDENTITIES,
+        )
+    if calibration.collapse:
+        logger.warning("%s", calibration.collapse)
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    partial = picture.with_name(f".{picture.name}.partial")
+    draw_calibration(calibration).savefig(partial, format=picture.suffix[1:])
+    partial.replace(picture)
+    file = None if weights is None else str(store_calibration(weights, calibration))
+    return {**calibration.to_dict(), "file": file, "picture": str(picture)}
+
+
+def store_calibration(weights: Path, calibration: Calibration) -> Path:
+    """Keep a calibration in a checkpoint of ours, or beside any other file; the rest there stays.
+
+    Returns:
+        The file that was replaced or made, in one step.
+
+    Raises:
+        FileNotFoundError, ValueError, OSError: the weights are not there, what lies beside them is no JSON,
+            or it cannot be written.
+    """
+    checkpoint = read_own_checkpoint(weights)
+    if checkpoint is not None:
+        save_checkpoint({**checkpoint, KEY: calibration.to_dict()}, weights)
+        return weights
+    if not weights.is_file():
+        raise FileNotFoundError(f"weights {weights} do not exist")
+    values = {**read_sidecar(weights), KEY: calibration.to_dict()}
+    write_text(sidecar_of(weights), json.dumps(values, indent=2) + "\n")
+    return sidecar_of(weights)
+
+
+def _held_out(weights: Path, dataset: ReidDataset) -> ReidDataset:
+    """The training identities that the network of a checkpoint has not seen."""
+    otherwise = (
+        "calibrate on the test set of DATA with --on test, if no scores of it will be reported with them"
+    )
+    checkpoint = read_own_checkpoint(weights)
+    if checkpoint is None:
+        raise ValueError(f"{weights} does not say what it was trained on: {otherwise}")
+    holdout = build_holdout_of_run(checkpoint["config"], dataset)
+    if holdout is None:
+        raise ValueError(
+            f"{weights} was trained on every training identity (DATA.HOLDOUT 0), which it tells apart better "
+            f"than other people: train with DATA.HOLDOUT 0.1, or {otherwise}"
+        )
+    if list(make_label_map(holdout.train)) != checkpoint["pids"]:
+        raise ValueError(
+            f"{weights} was not trained on the {dataset.name} found here without its held-out identities: "
+            f"give DATA.NAMES and DATA.ROOT of its training set, or {otherwise}"
+        )
+    return holdout
+
+
+def _extract(extractor: FeatureExtractor, samples: Sequence[Sample]) -> Features:
+    """Features of samples, read a batch at a time."""
+    check_images(samples)
+    embeddings = np.empty((len(samples), extractor.embedding_dim), np.float32)
+    with tqdm(total=len(samples), unit="image", desc="features", disable=None) as bar:
+        for start in range(0, len(samples), NUM_READ):
+            some = samples[start : start + NUM_READ]
+            embeddings[start : start + len(some)] = extractor([_read(sample) for sample in some])
+            bar.update(len(some))
+    pids, camids = (np.array([getattr(sample, name) for sample in samples]) for name in ("pid", "camid"))
+    return Features(embeddings, pids, camids, tuple(sample.path for sample in samples))
+
+
+def _read(sample: Sample) -> Image8:
+    image = read_image(sample.path)
+    return image if sample.box is None else crop_box(image, sample.box, name=sample.path)

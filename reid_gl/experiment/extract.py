@@ -1,0 +1,123 @@
+"""Features of a folder, a list, a video or a sequence in the file that somebody needs."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.inference.bulk import FeatureParts, extract_in_parts
+from reid_gl.inference.crop_lists import CropList
+from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.feature_tables import import_pyarrow, write_npz, write_parquet
+from reid_gl.tracking import write_boxmot_cache, write_deep_sort_file
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = {"npz": ".npz", "parquet": ".parquet", "deep_sort": ".npy", "boxmot": ""}
+"""Of the output in each format; BoxMOT's cache is a folder."""
+
+
+def choose_format(output: Path) -> str:
+    """The format that an output's suffix stands for.
+
+    Raises:
+        ValueError: none does.
+    """
+    for form, suffix in SUFFIXES.items():
+        if output.suffix == suffix:
+            return form
+    raise ValueError(
+        f"cannot write {output}: expected .npz, .parquet, .npy for deep_sort, or a folder for BoxMOT"
+    )
+
+
+def extract_to_file(
+    crops: CropList,
+    output: Path,
+    make_extractor: Callable[[], FeatureExtractor],
+    *,
+    identity: dict[str, Any],
+    reid_name: str,
+    batch_size: int,
+    show_progress: bool = False,
+) -> dict[str, Any]:
+    """Compute features and write them; called again after an interruption, it goes on.
+
+    Args:
+        crops: what of.
+        output: a file that does not exist yet, or, for BoxMOT, a folder without this sequence.
+        make_extractor: called when nothing else can go wrong any more.
+        identity: plain values that make features what they are.
+        reid_name: what BoxMOT's cache calls the network.
+        batch_size: pictures at once.
+        show_progress: draw a bar with an estimate of the time left.
+
+    Returns:
+        What was written, as plain values.
+
+    Raises:
+        FileExistsError: the output is there already.
+        ValueError: a format that needs boxes, of pictures without; what extract_in_parts refuses.
+        ImportError: Parquet without pyarrow.
+    """
+    form = choose_format(output)
+    finished = output / "dets" / f"{crops.name}.txt" if form == "boxmot" else output
+    if finished.exists():
+        raise FileExistsError(f"{finished} exists: delete it, or choose another output")
+    if form in ("deep_sort", "boxmot") and (crops.boxes is None or "frames" not in crops.columns):
+        raise ValueError(f"{output}: this format is for boxes of frames, {crops.name} has none; write .npz")
+    if form == "parquet":
+        import_pyarrow()
+    extractor = make_extractor()
+    folder = output / f"{crops.name}.parts" if form == "boxmot" else output.with_name(output.name + ".parts")
+    parts = extract_in_parts(
+        extractor, crops, folder, identity=identity, batch_size=batch_size, show_progress=show_progress
+    )
+    if form == "npz":
+        write_npz(output, crops, parts)
+    elif form == "parquet":
+        write_parquet(output, crops, parts)
+    else:
+        _write_for_tracker(form, crops, parts, output, extractor.embed_black(), reid_name)
+    num_invalid = sum(int((~valid).sum()) for _, valid in parts)
+    if num_invalid:
+        logger.warning("%s of %s boxes hold nothing of their picture", f"{num_invalid:,}", f"{len(crops):,}")
+    shutil.rmtree(folder)
+    return {
+        "output": str(output),
+        "format": form,
+        "rows": len(crops),
+        "embedding_dim": parts.embedding_dim,
+        "boxes_outside": num_invalid,
+    }
+
+
+def _write_for_tracker(
+    form: str,
+    crops: CropList,
+    parts: FeatureParts,
+    output: Path,
+    black: NDArray[np.float32],
+    reid_name: str,
+) -> None:
+    """Formats of trackers, which take no feature of zeros: a box outside has that of a black picture."""
+    features = np.concatenate([np.where(valid[:, None], part, black) for part, valid in parts])
+    corners, frames = crops.boxes, crops.columns["frames"]
+    assert corners is not None
+    confidences = crops.columns.get("confidences", np.ones(len(crops)))
+    if form == "boxmot":
+        rows = np.column_stack([frames, corners, confidences, np.zeros(len(crops))])  # class 0, a person
+        source = str(crops.video or Path(crops.paths[0]).parent)
+        write_boxmot_cache(output, crops.name, rows, features, reid_name=reid_name, source=source)
+        return
+    # as in det.txt, where pixels are counted from 1
+    places, sizes = corners[:, :2] + 1, corners[:, 2:] - corners[:, :2]
+    write_deep_sort_file(
+        output, np.column_stack([frames, np.full(len(crops), -1.0), places, sizes, confidences]), features
+    )

@@ -1,0 +1,193 @@
+"""What to compute features of: pictures of a folder, rows of a CSV file, frames and boxes of a video."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.data.mot import PEDESTRIAN, MotBoxes, load_sequence, read_detections, read_ground_truth
+from reid_gl.inference.crops import as_corners
+from reid_gl.inference.video import count_frames
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
+BOX_COLUMNS = ("x1", "y1", "x2", "y2")
+ID_COLUMNS = ("pid", "camid", "frame")
+TRUTH_NAME = "gt.txt"
+
+
+@dataclass(frozen=True)
+class CropList:
+    """M pictures, or boxes in pictures.
+
+    Attributes:
+        name: of the folder, file or sequence.
+        paths: (M,) picture of each row; empty if they are frames of a video.
+        video: the video; None if there are paths.
+        columns: further columns (M,) by name: "frames" from 1, "ids", "confidences", "pids", "camids".
+        boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0; None if the whole pictures are meant.
+    """
+
+    name: str
+    paths: tuple[str, ...] = ()
+    video: Path | None = None
+    columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    boxes: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        """M."""
+        return len(self.paths) if self.video is None else len(self.columns["frames"])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything known of the rows as columns (M,) or (M, 4)."""
+        paths = {"paths": np.array(self.paths)} if self.paths else {}
+        boxes = {} if self.boxes is None else {"boxes": self.boxes}
+        return {**paths, **self.columns, **boxes}
+
+
+def list_crops(source: str | Path, *, boxes: str | Path | None = None, stride: int = 1) -> CropList:
+    """What a folder or file holds; no picture is opened.
+
+    Args:
+        source: a folder of pictures, searched to the bottom; the folder of a MOT Challenge sequence; a .csv
+            file with the titles path and, or not, x1, y1, x2, y2, pid, camid, frame; or a video.
+        boxes: det.txt or gt.txt, of a video or a sequence. A sequence has its own: det/det.txt, else
+            gt/gt.txt. Of a ground truth, pedestrians that count are taken.
+        stride: of a video without boxes, every how many frames one is taken, from the first.
+
+    Returns:
+        At least one row.
+
+    Raises:
+        FileNotFoundError: no such folder, file or picture.
+        ValueError: nothing in it, a file of another kind, or arguments that do not belong to it.
+    """
+    source = Path(source)
+    is_video = source.suffix.lower() in VIDEO_SUFFIXES
+    is_sequence = source.is_dir() and ((source / "seqinfo.ini").is_file() or (source / "img1").is_dir())
+    if boxes is not None and not (is_video or is_sequence):
+        raise ValueError(f"boxes {boxes} belong to a video or a MOT Challenge sequence, {source} is neither")
+    if stride < 1 or (stride > 1 and (boxes is not None or not is_video)):
+        raise ValueError(f"stride is at least 1 and belongs to a video without boxes, got {stride}")
+    if not source.exists():
+        raise FileNotFoundError(f"{source} does not exist")
+    if is_video:
+        crops = _list_video(source, None if boxes is None else Path(boxes), stride)
+    elif is_sequence:
+        crops = _list_sequence(source, None if boxes is None else Path(boxes))
+    elif source.is_dir():
+        crops = _list_folder(source)
+    elif source.suffix.lower() == ".csv":
+        crops = _read_csv(source)
+    else:
+        raise ValueError(
+            f"{source} is neither a folder, a .csv file nor a video ({', '.join(VIDEO_SUFFIXES)})"
+        )
+    if not len(crops):
+        raise ValueError(f"{source} holds nothing to compute features of")
+    return crops
+
+
+def _list_folder(folder: Path) -> CropList:
+    paths = sorted(
+        os.path.join(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith(".")
+    )
+    return CropList(folder.resolve().name, tuple(paths))
+
+
+def _list_video(path: Path, boxes_file: Path | None, stride: int) -> CropList:
+    num_frames = count_frames(path)
+    if boxes_file is None:
+        return CropList(path.stem, video=path, columns={"frames": np.arange(1, num_frames + 1, stride)})
+    return _with_boxes(CropList(path.stem, video=path), _read_boxes(boxes_file, num_frames))
+
+
+def _list_sequence(folder: Path, boxes_file: Path | None) -> CropList:
+    sequence = load_sequence(folder)
+    own = [folder / "det" / "det.txt", folder / "gt" / TRUTH_NAME]
+    boxes_file = boxes_file or next((path for path in own if path.is_file()), own[0])
+    found = _read_boxes(boxes_file, sequence.num_frames)
+    pictures = {frame: sequence.frame_path(frame) for frame in np.unique(found.frames).tolist()}
+    missing = [path for path in pictures.values() if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{boxes_file} has boxes in {len(missing):,} frames without a picture, the first is {missing[0]}"
+        )
+    paths = tuple(str(pictures[frame]) for frame in found.frames.tolist())
+    return _with_boxes(CropList(sequence.name, paths), found)
+
+
+def _read_boxes(path: Path, num_frames: int) -> MotBoxes:
+    if not path.name.startswith(Path(TRUTH_NAME).stem):
+        return read_detections(path, num_frames=num_frames)
+    found = read_ground_truth(path, num_frames=num_frames)
+    return found.select((found.classes == PEDESTRIAN) & (found.confidences > 0))
+
+
+def _with_boxes(crops: CropList, found: MotBoxes) -> CropList:
+    columns = {"frames": found.frames, "ids": found.ids, "confidences": found.confidences}
+    return CropList(crops.name, crops.paths, crops.video, columns, as_corners(found.boxes, "tlwh"))
+
+
+def _read_csv(path: Path) -> CropList:
+    """Rows of a CSV file; its pictures lie beside it, unless their paths are absolute."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        titles = [title.strip() for title in next(reader, [])]
+        _check_titles(path, titles)
+        numbers = [title for title in titles if title != "path"]
+        pictures: list[str] = []
+        rows: list[list[float]] = []
+        for row in reader:
+            if row:
+                values = _parse_row(row, titles, f"{path}, line {reader.line_num}")
+                pictures.append(str(path.parent / values.pop("path")))
+                rows.append([values[title] for title in numbers])
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(numbers))
+    place = {title: number for number, title in enumerate(numbers)}
+    columns: dict[str, NDArray[Any]] = {
+        f"{title}s": table[:, place[title]].astype(np.int64) for title in ID_COLUMNS if title in place
+    }
+    boxes = table[:, [place[title] for title in BOX_COLUMNS]] if BOX_COLUMNS[0] in place else None
+    return CropList(path.stem, tuple(pictures), columns=columns, boxes=boxes)
+
+
+def _check_titles(path: Path, titles: list[str]) -> None:
+    known = {"path", *BOX_COLUMNS, *ID_COLUMNS}
+    num_corners = len(set(titles) & set(BOX_COLUMNS))
+    if (
+        "path" not in titles
+        or set(titles) - known
+        or num_corners not in (0, 4)
+        or len(set(titles)) < len(titles)
+    ):
+        raise ValueError(
+            f"{path} must begin with the titles path and, or not, x1,y1,x2,y2, pid, camid, frame; found "
+            f"{','.join(titles)!r}"
+        )
+
+
+def _parse_row(row: list[str], titles: list[str], place: str) -> dict[str, Any]:
+    if len(row) != len(titles):
+        raise ValueError(f"{place}: {len(row)} columns, but {len(titles)} titles")
+    values: dict[str, Any] = {}
+    for title, text in zip(titles, row, strict=True):
+        try:
+            values[title] = (
+                text.strip() if title == "path" else int(text) if title in ID_COLUMNS else float(text)
+            )
+        except ValueError:
+            kind = "a whole number" if title in ID_COLUMNS else "a number"
+            raise ValueError(f"{place}: {title} must be {kind}, got {text!r}") from None
+    if not np.isfinite([values.get(title, 0.0) for title in BOX_COLUMNS]).all():
+        raise ValueError(f"{place}: the box must be finite, got {row}")
+    return values

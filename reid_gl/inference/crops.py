@@ -1,0 +1,104 @@
+"""From a video frame and boxes, or any kind of picture, to the pixels a network sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from reid_gl.data.images import Image8
+from reid_gl.data.transforms import Preprocessing
+
+BOX_FORMATS = ("xyxy", "tlwh", "cxcywh")
+
+
+def as_corners(boxes: ArrayLike | torch.Tensor, box_format: str) -> NDArray[np.float64]:
+    """Boxes as corners.
+
+    Args:
+        boxes: (N, 4) or more columns, of which the first four count: list, array or tensor;
+            nothing is (0, 4).
+        box_format: "xyxy" corners; "tlwh" left, top, width, height; "cxcywh" centre, width, height.
+
+    Returns:
+        (N, 4) x1, y1, x2, y2 in pixels.
+
+    Raises:
+        ValueError: unknown format, or no four numbers a box.
+    """
+    if box_format not in BOX_FORMATS:
+        raise ValueError(f"unknown box format {box_format!r}: expected one of {', '.join(BOX_FORMATS)}")
+    if isinstance(boxes, torch.Tensor):
+        boxes = boxes.detach().cpu().numpy()
+    corners = np.array(boxes, dtype=np.float64)
+    if corners.size == 0:
+        return np.empty((0, 4))
+    if corners.ndim != 2 or corners.shape[1] < 4:
+        raise ValueError(f"boxes must have shape (N, 4), got {corners.shape}")
+    corners = corners[:, :4]
+    if box_format == "cxcywh":
+        corners[:, :2] -= corners[:, 2:] / 2
+    if box_format != "xyxy":
+        corners[:, 2:] += corners[:, :2]
+    return corners
+
+
+def cut_boxes(frame: Image8, corners: NDArray[np.float64]) -> list[Image8 | None]:
+    """The part of a frame inside each box: frame[y1:y2, x1:x2] after clipping, then truncating.
+
+    Args:
+        frame: (H, W) or (H, W, channels).
+        corners: (N, 4) x1, y1, x2, y2.
+
+    Returns:
+        Views of the frame; None where nothing is inside, or a corner is not a number.
+    """
+    height, width = frame.shape[:2]
+    known = ~np.isnan(corners).any(axis=1, keepdims=True)
+    clipped = np.clip(np.where(known, corners, 0.0), 0.0, [width, height, width, height])
+    crops: list[Image8 | None] = []
+    for x1, y1, x2, y2 in clipped.astype(np.int64).tolist():
+        crops.append(frame[y1:y2, x1:x2] if x2 > x1 and y2 > y1 else None)
+    return crops
+
+
+def check_picture(picture: Image8, name: str = "image") -> None:
+    """Raise TypeError or ValueError unless a picture is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8."""
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
+        kind = picture.dtype if isinstance(picture, np.ndarray) else type(picture).__name__
+        raise TypeError(f"{name} must be an array of uint8 in [0, 255], got {kind}")
+    is_image = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (1, 3, 4))
+    if not is_image or not picture.size:
+        raise ValueError(f"{name} must have shape (H, W), (H, W, 3) or (H, W, 4), got {picture.shape}")
+
+
+def resize_crops(
+    crops: Sequence[Image8 | None], preprocessing: Preprocessing, *, color_order: str = "rgb"
+) -> Image8:
+    """Pictures of any size to one array; where there is none, black.
+
+    Args:
+        crops: N pictures as check_picture wants them; grey is repeated, transparency dropped.
+        preprocessing: size and kernel.
+        color_order: "rgb" or "bgr", of the pictures.
+
+    Returns:
+        (N, height, width, 3) uint8 RGB.
+    """
+    images = np.empty((len(crops), preprocessing.height, preprocessing.width, 3), np.uint8)
+    for place, crop in enumerate(crops):
+        if crop is None:
+            images[place] = 0
+            continue
+        resized = preprocessing.resize(crop)
+        if resized.ndim == 2 or resized.shape[2] == 1:
+            images[place] = resized.reshape(*resized.shape[:2], 1)
+        elif color_order == "rgb":
+            images[place] = resized[..., :3]
+        else:
+            code = cv2.COLOR_BGR2RGB if resized.shape[2] == 3 else cv2.COLOR_BGRA2RGB
+            cv2.cvtColor(resized, code, dst=images[place])
+    return images

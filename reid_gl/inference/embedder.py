@@ -1,0 +1,126 @@
+"""A checkpoint as one module from pictures to features of length one, as exports need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import yaml
+from torch import Tensor, nn
+
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference.extract import feature_of
+from reid_gl.inference.views import AveragedViews
+from reid_gl.models import load_net
+
+
+@dataclass(frozen=True)
+class LoadedEmbedder:
+    """A network of a checkpoint that gives the feature which the checkpoint's experiment compares.
+
+    Attributes:
+        net: from pictures (N, 3, height, width), prepared as `preprocessing` says, to (N, D) of length one;
+            on the CPU, in evaluation mode.
+        preprocessing: of the pictures.
+        feature: "before_neck", "after_neck" or "concatenated".
+        embedding_dim: D.
+        checkpoint: what else the file holds.
+    """
+
+    net: nn.Module
+    preprocessing: Preprocessing
+    feature: str
+    embedding_dim: int
+    checkpoint: dict[str, Any]
+
+    @property
+    def backbone(self) -> str:
+        """Name of the backbone."""
+        return str(self.checkpoint["net"]["backbone"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The experiment."""
+        return dict(yaml.safe_load(self.checkpoint["config"]))
+
+
+def compared_feature(checkpoint: Mapping[str, Any]) -> str:
+    """The feature that the experiment of a checkpoint compares: TEST.FEATURE of its configuration."""
+    return str(yaml.safe_load(str(checkpoint["config"]))["TEST"]["FEATURE"])
+
+
+def load_embedder(
+    weights: Path, *, flip: bool = False, square_size: int | None = None, half: bool = False
+) -> LoadedEmbedder:
+    """Load a checkpoint of ours.
+
+    Args:
+        weights: the checkpoint.
+        flip: average the features of a picture and its mirror image.
+        square_size: take square RGB pictures in [0, 1] of that side; resize and normalisation move into the
+            network. None takes them as the checkpoint does.
+        half: the backbone's weights and maps in float16; pooling and neck stay in float32.
+
+    Raises:
+        FileNotFoundError, ValueError: no checkpoint of ours.
+    """
+    loaded = load_net(weights)
+    feature = compared_feature(loaded.checkpoint)
+    preprocessing = Preprocessing.from_dict(loaded.checkpoint["preprocessing"])
+    # nobody looks at the classifier's scores, and files need not carry it
+    loaded.net.classifier = nn.Identity()  # type: ignore[assignment]
+    if half:
+        loaded.net.backbone = _HalfBackbone(loaded.net.backbone)
+    net: nn.Module = AveragedViews(loaded.net, preprocessing, flip=True) if flip else loaded.net
+    net = _Embedder(net, feature)
+    if square_size is not None:
+        net = _SquareInput(net, preprocessing)
+        preprocessing = Preprocessing(square_size, square_size, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    net.requires_grad_(False).eval()
+    embedding_dim = net(torch.zeros(1, 3, preprocessing.height, preprocessing.width)).shape[1]
+    return LoadedEmbedder(net, preprocessing, feature, embedding_dim, loaded.checkpoint)
+
+
+class _Embedder(nn.Module):
+    """One feature of a network, of length one."""
+
+    def __init__(self, net: nn.Module, feature: str) -> None:
+        super().__init__()
+        self.net, self.feature = net, feature
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = feature_of(self.net(images), self.feature)
+        lengths: Tensor = features.norm(dim=1, keepdim=True)
+        return features / lengths.clamp_min(1e-12)
+
+
+class _HalfBackbone(nn.Module):
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone.half()
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps: Tensor = self.backbone(images.half())
+        return maps.float()
+
+
+class _SquareInput(nn.Module):
+    """Resize and normalisation in front of a network."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, net: nn.Module, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.net, self.size = net, (preprocessing.height, preprocessing.width)
+        self.register_buffer("mean", torch.tensor(preprocessing.mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(preprocessing.std)[:, None, None])
+
+    def forward(self, images: Tensor) -> Tensor:
+        resized = F.interpolate(images, self.size, mode="bilinear", align_corners=False)
+        features: Tensor = self.net((resized - self.mean) / self.std)
+        return features

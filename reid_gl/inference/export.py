@@ -1,0 +1,125 @@
+"""From a checkpoint to a file of another runtime, checked against the network in torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reid_gl.inference.embedder import LoadedEmbedder, load_embedder
+from reid_gl.inference.export_formats import write_onnx, write_openvino, write_torchscript
+from reid_gl.inference.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
+from reid_gl.inference.export_settings import ExportSettings, check_name, default_name
+from reid_gl.inference.exported_net import EXPORT_FORMAT, sidecar_of
+from reid_gl.records import Sample
+
+
+def export_weights(
+    weights: str | Path,
+    settings: ExportSettings,
+    *,
+    out: str | Path | None = None,
+    pictures: Sequence[Sample] = (),
+) -> dict[str, Any]:
+    """Write a checkpoint's network, up to features of length one, to a file of another runtime.
+
+    The file appears, with the JSON file beside it that FeatureExtractor reads, when it has passed the check.
+
+    Args:
+        weights: a checkpoint of ours.
+        settings: what to write.
+        out: the file; None names it after the checkpoint, or as the profile wants it, in the same folder.
+        pictures: real crops of people, at least FEWEST_PICTURES for int8, which calibrate it; also what the
+            check compares. None: made-up pictures.
+
+    Returns:
+        "file", the settings, "embedding_dim", "input_size", "bytes", and "parity" by batch size.
+
+    Raises:
+        ArithmeticError: the file's features are too far from the network's; no file is left.
+        ValueError, FileNotFoundError: weights, pictures or settings cannot be used.
+        ImportError: a package of the extra "export" is missing.
+    """
+    weights = Path(weights)
+    reference = _load(weights, settings)
+    out = default_name(weights, reference, settings) if out is None else Path(out)
+    check_name(out, reference, settings)
+    crops = read_crops(pictures, reference.preprocessing, settings.precision)
+    net = reference.net
+    if settings.precision == "fp16" and settings.format != "openvino":  # OpenVINO shortens weights itself
+        net = _load(weights, settings, half=True).net
+    normalized = reference.preprocessing.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)).contiguous()
+    description = json.dumps(_describe(weights, reference, settings), indent=2)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        partial = Path(folder) / out.name
+        _write(partial, net, normalized, description, settings)
+        parity = measure_parity(partial, reference, crops[:NUM_COMPARED], settings.precision)
+        num_bytes = sum(file.stat().st_size for file in Path(folder).iterdir())
+        check_parity(parity, settings.precision, str(out))
+        _move(partial, out)
+    return {
+        "file": str(out),
+        **asdict(settings),
+        "feature": reference.feature,
+        "embedding_dim": reference.embedding_dim,
+        "input_size": [reference.preprocessing.height, reference.preprocessing.width],
+        "bytes": num_bytes,
+        "parity": [asdict(one) for one in parity],
+    }
+
+
+def _load(weights: Path, settings: ExportSettings, *, half: bool = False) -> LoadedEmbedder:
+    square_size = settings.square_size if settings.profile == "ultralytics" else None
+    return load_embedder(weights, flip=settings.flip, square_size=square_size, half=half)
+
+
+def _write(path: Path, net: nn.Module, crops: Tensor, description: str, settings: ExportSettings) -> None:
+    """Write a network; crops (M, 3, H, W) are normalised, the first NUM_COMPARED not for calibration."""
+    example = crops[:2]
+    if settings.format == "torchscript":
+        write_torchscript(net, example, path, description)
+    elif settings.format == "onnx":
+        write_onnx(net, example, path, description)
+    else:
+        intermediate = path.with_suffix(".onnx")
+        write_onnx(net, example, intermediate, description)
+        calibration = crops[NUM_COMPARED:].numpy() if settings.precision == "int8" else None
+        half = settings.precision == "fp16"
+        write_openvino(intermediate, path, description, half=half, calibration=calibration)
+        intermediate.unlink()
+    sidecar_of(path).write_text(f"{description}\n", encoding="utf-8")
+
+
+def _describe(weights: Path, reference: LoadedEmbedder, settings: ExportSettings) -> dict[str, Any]:
+    description = {
+        "format": EXPORT_FORMAT,
+        "preprocessing": reference.preprocessing.to_dict(),
+        "embedding_dim": reference.embedding_dim,
+        "feature": reference.feature,
+        "normalized": True,
+        "precision": settings.precision,
+        "profile": settings.profile,
+        "flip": settings.flip,
+        "source": weights.name,
+    }
+    same_features = settings.profile != "ultralytics" and not settings.flip
+    if same_features and "calibration" in reference.checkpoint:
+        description["calibration"] = reference.checkpoint["calibration"]
+    return description
+
+
+def _move(partial: Path, out: Path) -> None:
+    """Move an export to its place so that a reader finds it whole or not at all."""
+    out.unlink(missing_ok=True)  # never a new description beside an old network
+    for file in partial.parent.iterdir():
+        if file != partial:
+            shutil.move(file, out.parent / file.name)
+    partial.replace(out)

@@ -1,0 +1,103 @@
+"""Modules written as ONNX, OpenVINO and TorchScript files."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from reid_gl.inference.exported_net import METADATA_KEY, import_optional
+from reid_gl.inference.exported_torchscript import DESCRIPTION_FILE
+
+INPUT, OUTPUT = "images", "features"
+
+
+def write_onnx(net: nn.Module, example: Tensor, path: Path, description: str) -> None:
+    """Write a module as ONNX, for any number of pictures.
+
+    Args:
+        net: from (N, 3, H, W) to (N, D), in evaluation mode.
+        example: (2, 3, H, W).
+        path: .onnx.
+        description: kept in the file's metadata.
+
+    Raises:
+        ImportError: onnx or onnxscript is not installed.
+    """
+    for name in ("onnx", "onnxscript"):
+        import_optional(name)
+    with torch.no_grad():
+        program = torch.export.export(net, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+        onnx = torch.onnx.export(
+            program, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False, optimize=True
+        )
+    assert onnx is not None  # with dynamo and without a file name there always is a program
+    onnx.model.metadata_props[METADATA_KEY] = description
+    onnx.save(path)
+
+
+def write_torchscript(net: nn.Module, example: Tensor, path: Path, description: str) -> None:
+    """Write a module as TorchScript; arguments as write_onnx."""
+    with torch.no_grad():
+        traced = torch.jit.trace(net, example, check_trace=False)
+    torch.jit.save(traced, str(path), _extra_files={DESCRIPTION_FILE: description})
+
+
+def write_openvino(
+    onnx_path: Path,
+    path: Path,
+    description: str,
+    *,
+    half: bool = False,
+    calibration: NDArray[np.float32] | None = None,
+) -> None:
+    """Write an ONNX file as OpenVINO's .xml and .bin.
+
+    Args:
+        onnx_path: what to read.
+        path: .xml.
+        description: kept in the file's metadata.
+        half: keep weights in float16; layers compute in the precision chosen when the file is opened.
+        calibration: (M, 3, H, W) normalised pictures, from which the ranges of int8 layers are taken; None
+            for no int8.
+
+    Raises:
+        ImportError: openvino, or nncf for int8, is not installed.
+    """
+    openvino = import_optional("openvino")
+    model = openvino.Core().read_model(onnx_path)
+    if calibration is not None:
+        nncf = _import_nncf()
+        pictures = nncf.Dataset([picture[None] for picture in calibration])
+        model = nncf.quantize(model, pictures, subset_size=len(calibration))
+    model.set_rt_info(description, METADATA_KEY)
+    openvino.save_model(model, path, compress_to_fp16=half)
+
+
+def _import_nncf() -> ModuleType:
+    """nncf, which reports every use to its makers unless these variables are set when it is imported."""
+    with _environment({"NNCF_CI": "1", "CI": "true"}):
+        nncf = import_optional("nncf")
+    nncf.set_log_level(logging.ERROR)
+    return nncf
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value

@@ -1,0 +1,97 @@
+"""What an export writes, and under which name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference.embedder import LoadedEmbedder
+
+SUFFIXES = {"onnx": ".onnx", "openvino": ".xml", "torchscript": ".torchscript"}
+PRECISIONS = ("float32", "fp16", "int8")
+PROFILES = ("default", "boxmot", "ultralytics")
+BOXMOT_NAMES = (
+    "resnet50",
+    "resnet101",
+    "osnet_x1_0",
+    "osnet_x0_75",
+    "osnet_x0_5",
+    "osnet_x0_25",
+    "osnet_ibn_x1_0",
+    "osnet_ain_x1_0",
+)
+"""Backbones that both BoxMOT and this project know; BoxMOT tells them by the file's name."""
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What to write.
+
+    Attributes:
+        format: "onnx", "openvino" or "torchscript".
+        precision: "float32", "fp16" or, for OpenVINO, "int8".
+        profile: "default" takes pictures as the network does; "boxmot" too, under a name that BoxMOT knows;
+            "ultralytics" takes square pictures in [0, 1] and does the rest inside.
+        flip: average the features of a picture and its mirror image; takes twice the time.
+        square_size: side of the pictures of the profile "ultralytics".
+
+    Raises:
+        ValueError: unknown words, or words that do not go together.
+    """
+
+    format: str
+    precision: str = "float32"
+    profile: str = "default"
+    flip: bool = False
+    square_size: int = 224
+
+    def __post_init__(self) -> None:
+        choices = {"format": tuple(SUFFIXES), "precision": PRECISIONS, "profile": PROFILES}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}: expected {', '.join(known)}")
+        if self.precision == "int8" and self.format != "openvino":
+            raise ValueError(f"int8 is for OpenVINO files, got format {self.format}: use fp16 or float32")
+        if self.square_size < 1:
+            raise ValueError(f"square_size is the side of a picture in pixels, got {self.square_size}")
+
+
+def default_name(weights: Path, reference: LoadedEmbedder, settings: ExportSettings) -> Path:
+    """The file to write: named after the checkpoint, or as the tracker of the profile knows it."""
+    suffix = SUFFIXES[settings.format]
+    words = [weights.stem]
+    if settings.profile == "boxmot":
+        words = [reference.backbone, str(reference.config["DATA"]["NAMES"])]
+    elif settings.profile == "ultralytics":
+        words.append(settings.profile)
+    if settings.precision != "float32":
+        words.append(settings.precision)
+    stem = "_".join(words)
+    if settings.format == "openvino" and settings.profile != "default":
+        folder = weights.with_name(f"{stem}_openvino_model")  # trackers know OpenVINO by the folder's name
+        return folder / f"{stem}{suffix}"
+    return weights.with_name(f"{stem}{suffix}")
+
+
+def check_name(out: Path, reference: LoadedEmbedder, settings: ExportSettings) -> None:
+    """Refuse a file name, or a network, that the format or the tracker of the profile cannot work with.
+
+    Raises:
+        ValueError: it would not be read, or be fed other pictures than the network takes.
+    """
+    suffix = SUFFIXES[settings.format]
+    if out.suffix != suffix:
+        raise ValueError(f"a file of format {settings.format} ends in {suffix}, got {out}")
+    if settings.profile != "boxmot":
+        return
+    if not any(name in out.name for name in BOXMOT_NAMES):
+        raise ValueError(
+            f"BoxMOT takes {out.name} for no network it knows: give --out a name with one of "
+            f"{', '.join(BOXMOT_NAMES)} in it, such as resnet50_market1501{suffix}"
+        )
+    if reference.preprocessing != Preprocessing():
+        raise ValueError(
+            f"BoxMOT feeds pictures of {Preprocessing()}, this network takes {reference.preprocessing}: hand "
+            "BoxMOT its features instead, or use the profile default"
+        )

@@ -1,0 +1,176 @@
+"""Networks that were exported to ONNX, OpenVINO or TorchScript files, and what these say of themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reid_gl.data.images import Image8
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference.exported_net import (
+    ExportedNet,
+    Floats,
+    parse_description,
+    preprocessing_of,
+    read_sidecar,
+    sidecar_of,
+)
+from reid_gl.inference.exported_onnx import open_onnx
+from reid_gl.inference.exported_openvino import open_openvino
+from reid_gl.inference.exported_torchscript import open_torchscript
+
+EXPORTED_SUFFIXES = (".onnx", ".xml", ".torchscript")
+STORED_PRECISIONS = {"float32": "float32", "fp16": "float16", "int8": "int8"}
+"""Precisions of exports, and what a caller calls them."""
+
+
+class ExportedRuntime:
+    """A network in a file of another runtime; see reid_gl.inference.runtime.
+
+    Args:
+        net: the opened file.
+        preprocessing: of its pictures.
+        name: how errors call it.
+
+    Raises:
+        ValueError: the network takes other pictures, or does not give one feature for each.
+    """
+
+    def __init__(self, net: ExportedNet, preprocessing: Preprocessing, name: str) -> None:
+        self._net, self._name = net, name
+        self.preprocessing, self.device = preprocessing, net.device
+        self._batch = _check_input(net.input_shape, preprocessing, name)
+        self.embedding_dim = 0
+        black = np.zeros((2, preprocessing.height, preprocessing.width, 3), np.uint8)
+        self.embedding_dim = self(black).shape[1]
+
+    def __call__(self, images: Image8) -> Floats:
+        """Pictures (N, height, width, 3) uint8 RGB to features (N, D)."""
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+        return self.run(self.preprocessing.normalize(pixels).contiguous().numpy())
+
+    def run(self, normalized: Floats) -> Floats:
+        """Normalised pictures (N, 3, height, width) float32, N at least 1, to features (N, D)."""
+        size = self._batch or len(normalized)
+        starts = range(0, len(normalized), size)
+        return np.concatenate([self._run_batch(normalized[start : start + size], size) for start in starts])
+
+    def _run_batch(self, normalized: Floats, size: int) -> Floats:
+        missing = size - len(normalized)  # where the file takes no fewer than it was exported with
+        if missing:
+            normalized = np.pad(normalized, ((0, missing), (0, 0), (0, 0), (0, 0)))
+        try:
+            features = self._net.run(np.ascontiguousarray(normalized))
+        except self._net.errors as error:
+            raise ValueError(
+                f"{self._name} does not take pictures of shape {normalized.shape}: {error}"
+            ) from error
+        if features.ndim != 2 or len(features) != size or self.embedding_dim not in (0, features.shape[1]):
+            raise ValueError(
+                f"{self._name} gives {features.shape} for {size} pictures: expected one feature each, "
+                f"({size}, D)"
+            )
+        return np.asarray(features[: size - missing], dtype=np.float32)
+
+
+def load_exported(
+    path: Path, preprocessing: Preprocessing | None, *, device: str, precision: str
+) -> ExportedRuntime:
+    """Open an exported network.
+
+    What pictures it takes is said by the file beside it, by its own metadata, or by the caller.
+
+    Args:
+        path: with one of EXPORTED_SUFFIXES.
+        preprocessing: what the caller says; None if he says nothing.
+        device: "auto", "cpu" or "cuda"; what is possible depends on the runtime.
+        precision: "auto", or the one the file was exported with; of OpenVINO files that are not int8 also
+            "float32" and "bfloat16".
+
+    Raises:
+        ValueError: the file cannot be used, nobody or not everybody says the same of its pictures, or it
+            has not that precision.
+        ImportError: the runtime's package is not installed.
+    """
+    kind = path.suffix.lower()
+    if kind == ".onnx":
+        net = open_onnx(path, device=device)
+    elif kind == ".xml":
+        net = open_openvino(path, device=device, precision=precision)
+    else:
+        net = open_torchscript(path, device=device)
+    descriptions = _descriptions(path, net)
+    stored = next((one["precision"] for one in descriptions.values() if "precision" in one), "float32")
+    _check_precision(path, precision, STORED_PRECISIONS.get(stored, stored))
+    said = {
+        source: preprocessing_of(one, source)
+        for source, one in descriptions.items()
+        if "preprocessing" in one
+    }
+    if preprocessing is not None:
+        said["the caller"] = preprocessing
+    return ExportedRuntime(net, _agreed(said, path), str(path))
+
+
+def _descriptions(path: Path, net: ExportedNet) -> dict[str, dict[str, Any]]:
+    """All that is said of a network, by where it stands."""
+    metadata = f"the metadata of {path}"
+    return {
+        str(sidecar_of(path)): read_sidecar(path),
+        metadata: parse_description(net.description, metadata) if net.description else {},
+    }
+
+
+def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
+    if not said:
+        raise ValueError(
+            f"{path} does not say what pictures it takes, neither in its metadata nor in {sidecar_of(path)}: "
+            "give input_size, mean, std, pixel_range, for example input_size=(256, 128), "
+            "mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), pixel_range=1.0"
+        )
+    (source, first), *others = said.items()
+    for other, preprocessing in others:
+        if not _same_pictures(first, preprocessing):
+            raise ValueError(
+                f"{source} and {other} differ on the pictures {path} takes ({first} and {preprocessing}): "
+                "say nothing, or remove what is wrong"
+            )
+    return first
+
+
+def _same_pictures(first: Preprocessing, second: Preprocessing) -> bool:
+    """Whether size and normalisation agree; a caller cannot say the kernel."""
+    numbers = zip((*first.mean, *first.std), (*second.mean, *second.std), strict=True)
+    same_size = (first.height, first.width) == (second.height, second.width)
+    return same_size and all(math.isclose(a, b, rel_tol=1e-4) for a, b in numbers)
+
+
+def _check_precision(path: Path, precision: str, stored: str) -> None:
+    allowed = {"auto", stored}
+    if path.suffix.lower() == ".xml" and stored != "int8":
+        allowed = {"auto", "float32", "bfloat16"}
+    if precision not in allowed:
+        raise ValueError(
+            f"{path} was exported in {stored} and cannot compute in {precision!r}: use "
+            f"{' or '.join(sorted(allowed))}, or export it again"
+        )
+
+
+def _check_input(shape: tuple[int | None, ...], preprocessing: Preprocessing, name: str) -> int | None:
+    """The only batch size a file takes, None if it takes any."""
+    expected = (None, 3, preprocessing.height, preprocessing.width)
+    fits = len(shape) == 4 and all(
+        own in (None, wanted) for own, wanted in zip(shape[1:], expected[1:], strict=True)
+    )
+    if not fits:
+        shown = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(
+            f"{name} takes ({shown}): expected (N, 3, {preprocessing.height}, {preprocessing.width}): "
+            "channels first, and the input_size that was given"
+        )
+    return shape[0]

@@ -1,0 +1,126 @@
+"""What the exported runtimes have in common: a network in a file, and what is known of it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.data.transforms import Preprocessing
+
+Floats = NDArray[np.float32]
+Shape = tuple[int | None, ...]
+
+EXPORT_FORMAT = "reid_gl/export/1"
+METADATA_KEY = "reid_gl"
+"""Name under which the description, as JSON, stands in a file's own metadata."""
+
+UNKNOWN: Shape = (None, None, None, None)
+
+
+@dataclass(frozen=True)
+class ExportedNet:
+    """A network in a file, opened.
+
+    Attributes:
+        run: normalised pictures (N, 3, height, width) float32, contiguous, to features (N, D); may be called
+            by several threads at once.
+        input_shape: of the file, None where it takes any number.
+        description: the JSON in the file's metadata, "" if there is none.
+        device: where it computes.
+        errors: what run raises for pictures that do not fit.
+    """
+
+    run: Callable[[Floats], NDArray[Any]]
+    input_shape: Shape
+    description: str
+    device: str
+    errors: tuple[type[Exception], ...] = (RuntimeError,)
+
+
+def import_optional(name: str) -> ModuleType:
+    """A package of the extra "export".
+
+    Raises:
+        ImportError: it is not installed; says how to install it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"{name} is needed here and cannot be imported ({error}): pip install reid_gl[export]"
+        ) from error
+
+
+def sidecar_of(path: Path) -> Path:
+    """The file beside an exported network that describes it: model.onnx.json of model.onnx."""
+    return path.with_name(f"{path.name}.json")
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """What the file beside an exported network says of it; empty if there is none.
+
+    Raises:
+        ValueError: as parse_description.
+    """
+    sidecar = sidecar_of(path)
+    if not sidecar.is_file():
+        return {}
+    return parse_description(sidecar.read_bytes(), str(sidecar))
+
+
+def parse_description(text: str | bytes, source: str) -> dict[str, Any]:
+    """What is said of an exported network.
+
+    Args:
+        text: a JSON object; without a "format" it was written by hand or for a foreign network.
+        source: how errors call it.
+
+    Raises:
+        ValueError: no JSON object, or of another format.
+    """
+    try:
+        description = json.loads(text)
+    except ValueError as error:  # of JSON or of UTF-8
+        raise ValueError(f"{source} is no JSON ({error}): remove it, or export the network again") from None
+    found = description.get("format", EXPORT_FORMAT) if isinstance(description, dict) else description
+    if found != EXPORT_FORMAT:
+        raise ValueError(
+            f"{source} does not describe an exported network: expected format {EXPORT_FORMAT!r}, "
+            f"found {found!r}"
+        )
+    return dict(description)
+
+
+def preprocessing_of(description: Mapping[str, Any], source: str) -> Preprocessing:
+    """What pictures an exported network takes.
+
+    Raises:
+        ValueError: a number is missing, or there are unknown words.
+    """
+    try:
+        return Preprocessing.from_dict(description["preprocessing"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the preprocessing in {source} is not whole ({error}): export again") from None
+
+
+def only_name(names: list[str], kind: str, path: Path) -> str:
+    """The name of the only input or output, or of the one called "features".
+
+    Raises:
+        ValueError: there are several.
+    """
+    if len(names) == 1:
+        return names[0]
+    if "features" in names:
+        return "features"
+    raise ValueError(
+        f"{path} has {len(names)} {kind}s ({', '.join(names)}): expected one, or one called 'features'"
+    )

@@ -1,0 +1,76 @@
+"""ONNX files, run by onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.inference.exported_net import (
+    METADATA_KEY,
+    ExportedNet,
+    Floats,
+    Shape,
+    import_optional,
+    only_name,
+)
+
+INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+ERRORS = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
+
+
+def open_onnx(path: Path, *, device: str) -> ExportedNet:
+    """Open an ONNX file.
+
+    Args:
+        path: .onnx.
+        device: "auto" and "cpu" are the CPU; "cuda" and "cuda:1" need onnxruntime's CUDA provider.
+
+    Raises:
+        ValueError: no such device, no ONNX file, or not one network with one input.
+        ImportError: onnxruntime is not installed.
+    """
+    runtime = import_optional("onnxruntime")
+    state = runtime.capi.onnxruntime_pybind11_state
+    errors = tuple(getattr(state, name) for name in ERRORS)  # they share no ancestor but Exception
+    try:
+        session = runtime.InferenceSession(str(path), providers=_providers(runtime, device))
+    except errors as error:
+        raise ValueError(f"{path} cannot be used as an ONNX file: {error}") from None
+    inputs = {argument.name: argument for argument in session.get_inputs()}
+    name = only_name(list(inputs), "input", path)
+    output = only_name([argument.name for argument in session.get_outputs()], "output", path)
+    if inputs[name].type not in INPUT_TYPES:
+        raise ValueError(f"{path} takes {inputs[name].type}: expected {' or '.join(INPUT_TYPES)}")
+    dtype = INPUT_TYPES[inputs[name].type]
+
+    def run(pictures: Floats) -> NDArray[Any]:
+        features: NDArray[Any] = session.run([output], {name: pictures.astype(dtype, copy=False)})[0]
+        return features
+
+    return ExportedNet(
+        run=run,
+        input_shape=_shape(inputs[name].shape),
+        description=session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, ""),
+        device="cpu" if device == "auto" else device,
+        errors=errors,
+    )
+
+
+def _providers(runtime: ModuleType, device: str) -> list[Any]:
+    kind, _, number = device.partition(":")
+    if kind in ("auto", "cpu"):
+        return ["CPUExecutionProvider"]
+    if kind != "cuda" or "CUDAExecutionProvider" not in runtime.get_available_providers():
+        raise ValueError(
+            f"device {device!r} is not available to onnxruntime here: use cpu, or install "
+            "onnxruntime-gpu for cuda"
+        )
+    return [("CUDAExecutionProvider", {"device_id": int(number or 0)}), "CPUExecutionProvider"]
+
+
+def _shape(sizes: list[int | str | None]) -> Shape:
+    return tuple(size if isinstance(size, int) else None for size in sizes)

@@ -1,0 +1,64 @@
+"""OpenVINO files, for CPUs."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.inference.exported_net import METADATA_KEY, ExportedNet, Floats, import_optional, only_name
+
+HINTS = {"float32": "f32", "bfloat16": "bf16"}
+
+
+def open_openvino(path: Path, *, device: str, precision: str) -> ExportedNet:
+    """Open an OpenVINO file.
+
+    Args:
+        path: .xml, with its .bin beside it.
+        device: "auto" or "cpu".
+        precision: "float32" and "bfloat16" bind the layers to it; with anything else OpenVINO chooses, which
+            is bfloat16 where the CPU multiplies it.
+
+    Raises:
+        ValueError: another device, no OpenVINO file, or not one network with one input.
+        FileNotFoundError: the .bin is missing.
+        ImportError: openvino is not installed.
+    """
+    openvino = import_optional("openvino")
+    if device not in ("auto", "cpu"):
+        raise ValueError(f"OpenVINO computes on the CPU, got device {device!r}: use cpu, or an ONNX file")
+    if not path.with_suffix(".bin").is_file():
+        raise FileNotFoundError(f"the weights {path.with_suffix('.bin')} of {path} do not exist")
+    core = openvino.Core()
+    hints = {"INFERENCE_PRECISION_HINT": HINTS[precision]} if precision in HINTS else {}
+    try:
+        model = core.read_model(path)
+        compiled = core.compile_model(model, "CPU", hints)
+    except RuntimeError as error:
+        raise ValueError(f"{path} cannot be used as an OpenVINO file: {error}") from None
+    inputs = {port.get_any_name(): port for port in compiled.inputs}
+    source = inputs[only_name(list(inputs), "input", path)]
+    output = only_name([port.get_any_name() for port in compiled.outputs], "output", path)
+    dtype = source.get_element_type().to_dtype()
+    if not np.issubdtype(dtype, np.floating):
+        raise ValueError(f"{path} takes pictures of {dtype}: expected float32 or float16")
+    requests = threading.local()  # a request serves one caller at a time
+
+    def run(pictures: Floats) -> NDArray[Any]:
+        if not hasattr(requests, "mine"):
+            requests.mine = compiled.create_infer_request()
+        requests.mine.infer([pictures.astype(dtype, copy=False)])
+        features: NDArray[Any] = requests.mine.get_tensor(output).data.copy()  # the next call overwrites it
+        return features
+
+    sizes = source.get_partial_shape()
+    return ExportedNet(
+        run=run,
+        input_shape=tuple(None if size.is_dynamic else size.get_length() for size in sizes),
+        description=model.get_rt_info(METADATA_KEY).astype(str) if model.has_rt_info(METADATA_KEY) else "",
+        device="cpu",
+    )

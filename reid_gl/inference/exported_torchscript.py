@@ -1,0 +1,42 @@
+"""TorchScript files, run by torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from reid_gl.device import choose_device
+from reid_gl.inference.exported_net import METADATA_KEY, UNKNOWN, ExportedNet, Floats
+
+DESCRIPTION_FILE = f"{METADATA_KEY}.json"
+"""Name of the description inside the archive that a TorchScript file is."""
+
+
+def open_torchscript(path: Path, *, device: str) -> ExportedNet:
+    """Open a TorchScript file. A foreign one runs whatever program is in it: open only what you trust.
+
+    Args:
+        path: .torchscript.
+        device: see reid_gl.device.
+
+    Raises:
+        ValueError: no such device, or no TorchScript file.
+    """
+    target = choose_device(device)
+    extra = {DESCRIPTION_FILE: ""}
+    try:
+        net = torch.jit.load(str(path), map_location=target, _extra_files=extra)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} cannot be used as a TorchScript file: {error}") from None
+    net.eval()
+
+    @torch.inference_mode()
+    def run(pictures: Floats) -> Floats:
+        features: Floats = net(torch.from_numpy(pictures).to(target)).float().cpu().numpy()
+        return features
+
+    # whether a file has the description is told by an empty text or bytes, depending on torch's version
+    description = extra[DESCRIPTION_FILE]
+    text = description.decode() if isinstance(description, bytes) else description
+    return ExportedNet(run=run, input_shape=UNKNOWN, description=text, device=str(target))

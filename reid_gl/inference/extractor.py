@@ -1,0 +1,265 @@
+"""One object for people who only want features: pictures in, unit vectors out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from reid_gl.data.images import Image8, read_image
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.evaluation.calibration import Calibration
+from reid_gl.inference.calibrated import NO_CALIBRATION, load_calibration, same_person
+from reid_gl.inference.crops import as_corners, check_picture, cut_boxes, resize_crops
+from reid_gl.inference.load_runtime import GivenPreprocessing, load_runtime
+from reid_gl.inference.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float32]
+Picture: TypeAlias = "str | Path | Image8 | torch.Tensor | Image.Image"
+P = TypeVar("P")
+COLOR_ORDERS = ("bgr", "rgb")
+
+
+class FrameFeatures(NamedTuple):
+    """Features of the boxes of one frame.
+
+    Attributes:
+        features: (N, D) float32; zeros where a box is not valid.
+        valid: (N,) bool, False for a box that holds nothing of the frame or is not a number.
+    """
+
+    features: Floats
+    valid: NDArray[np.bool_]
+
+
+class FeatureExtractor:
+    """Features of people, ready for a tracker. Several threads may share one.
+
+    Args:
+        weights: a checkpoint of ours; a state dict of torchreid, reid-strong-baseline or fast-reid, with
+            `architecture`; an ONNX (.onnx), OpenVINO (.xml) or TorchScript (.torchscript) file; or a runtime.
+        device: "auto", "cuda", "cuda:1", "mps" or "cpu".
+        precision: "auto" is the fastest safe one of the device; "float32", "bfloat16", "float16"; "int8" for
+            files that were exported so.
+        batch_size: pictures at once; it changes no feature by more than rounding.
+        color_order: of arrays, "bgr" as OpenCV reads them, or "rgb"; None takes them as BGR and says so once.
+            Files, PIL pictures and tensors are RGB by nature.
+        normalize: give rows of length one.
+        flip: average the features of a picture and its mirror image; takes twice the time.
+        architecture: network of a foreign state dict, such as "osnet_x1_0" or "resnet50".
+        input_size: (height, width), where the file does not say.
+        mean: per channel RGB, in units of pixel_range, where the file does not say.
+        std: as mean.
+        pixel_range: 1.0 or 255.0, what the network takes for white, where the file does not say.
+
+    Attributes:
+        embedding_dim: D.
+        input_size: (height, width) of the network's input.
+        preprocessing: resize and normalisation.
+        device: where the network computes.
+
+    Raises:
+        FileNotFoundError, ValueError: the weights cannot be used; says why.
+    """
+
+    def __init__(
+        self,
+        weights: str | Path | Runtime,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        batch_size: int = 64,
+        color_order: str | None = None,
+        normalize: bool = True,
+        flip: bool = False,
+        architecture: str | None = None,
+        input_size: tuple[int, int] | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        pixel_range: float | None = None,
+    ) -> None:
+        if color_order is not None and color_order not in COLOR_ORDERS:
+            raise ValueError(f"unknown color order {color_order!r}: expected bgr, rgb or None")
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        given = GivenPreprocessing(input_size, mean, std, pixel_range)
+        self._runtime: Runtime = (
+            load_runtime(
+                Path(weights),
+                device=device,
+                precision=precision,
+                flip=flip,
+                architecture=architecture,
+                given=given,
+            )
+            if isinstance(weights, str | Path)
+            else weights
+        )
+        self._batch_size, self._color_order, self._normalize = batch_size, color_order, normalize
+        self._name = str(weights) if isinstance(weights, str | Path) else type(weights).__name__
+        self._calibration = load_calibration(weights) if isinstance(weights, str | Path) else None
+
+    @property
+    def embedding_dim(self) -> int:
+        """D."""
+        return self._runtime.embedding_dim
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Resize and normalisation."""
+        return self._runtime.preprocessing
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) of the network's input."""
+        return self.preprocessing.height, self.preprocessing.width
+
+    @property
+    def device(self) -> str:
+        """Where the network computes."""
+        return self._runtime.device
+
+    @property
+    def calibration(self) -> Calibration:
+        """Thresholds kept with the weights; ValueError if there are none."""
+        if self._calibration is None:
+            raise ValueError(f"{self._name} {NO_CALIBRATION}")
+        return self._calibration
+
+    def same_person(
+        self, features_a: ArrayLike, features_b: ArrayLike, far: float = 1e-3
+    ) -> bool | NDArray[np.bool_]:
+        """Whether features show one person, by the calibrated threshold.
+
+        Args:
+            features_a: (D,) or (N, D).
+            features_b: (D,) or (N, D).
+            far: calibrated false accept rate, the share of pairs of two people that are taken for one.
+
+        Returns:
+            One bool if both are (D,), else (N,) bool.
+
+        Raises:
+            ValueError: the weights have no calibration, or none for this rate.
+        """
+        return same_person(self.calibration, features_a, features_b, far=far)
+
+    def __call__(self, images: Picture | Sequence[Picture]) -> Floats:
+        """Features of pictures, in their order.
+
+        Args:
+            images: one picture or several, also mixed: paths, uint8 arrays (H, W, 3), (H, W, 4) or (H, W),
+                PIL pictures, uint8 tensors (3, H, W) or one (N, 3, H, W).
+
+        Returns:
+            (N, D) float32, C-contiguous, nobody else's, of length one each unless normalize is off; (0, D)
+            for none.
+
+        Raises:
+            FileNotFoundError, TypeError, ValueError: a picture that is none; says which.
+        """
+        return self._embed(_as_list(images), self._prepare)
+
+    def extract(
+        self, frame: Image8, boxes: ArrayLike | torch.Tensor, box_format: str = "xyxy"
+    ) -> FrameFeatures:
+        """Features of the people in a frame.
+
+        Boxes are clipped to the frame, then truncated to whole pixels, so that the crop is
+        frame[y1:y2, x1:x2]. The frame is not changed.
+
+        Args:
+            frame: (H, W, 3), (H, W, 4) or (H, W) uint8.
+            boxes: (N, 4) or more columns, of which the first four count: list, array or tensor.
+            box_format: "xyxy" corners; "tlwh" left, top, width, height; "cxcywh" centre, width, height.
+
+        Returns:
+            Features (N, D) in the order of the boxes and which are valid: a box with nothing of the frame
+            in it, or with NaN, has zeros.
+
+        Raises:
+            TypeError, ValueError: no frame, or no boxes.
+        """
+        check_picture(frame, "frame")
+        crops = cut_boxes(frame, as_corners(boxes, box_format))
+        valid = np.array([crop is not None for crop in crops], dtype=bool)
+        features = np.zeros((len(crops), self.embedding_dim), np.float32)
+        if valid.any():
+            features[valid] = self._embed([crop for crop in crops if crop is not None], self._prepare_arrays)
+        return FrameFeatures(features, valid)
+
+    def embed_black(self) -> Floats:
+        """The feature (D,) of a black picture, for trackers that accept no row of zeros."""
+        black = np.zeros((*self.input_size, 3), np.uint8)
+        feature: Floats = self._embed([black], lambda pictures: np.stack(list(pictures)))[0]
+        return feature
+
+    def _embed(self, pictures: Sequence[P], prepare: Callable[[Sequence[P]], Image8]) -> Floats:
+        features = np.empty((len(pictures), self.embedding_dim), np.float32)
+        for start in range(0, len(pictures), self._batch_size):
+            batch = slice(start, start + self._batch_size)
+            features[batch] = self._runtime(prepare(pictures[batch]))
+        broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        if len(broken):
+            raise ValueError(
+                f"the network gives NaN or infinite features for pictures {broken[:5].tolist()}: the weights "
+                "are broken, or the precision is too low"
+            )
+        if self._normalize:
+            lengths = np.linalg.norm(features, axis=1, keepdims=True)
+            features /= np.where(lengths > 0, lengths, 1.0)
+        return features
+
+    def _prepare(self, pictures: Sequence[Picture]) -> Image8:
+        """Pictures of any kind as (N, height, width, 3) RGB."""
+        images = np.empty((len(pictures), *self.input_size, 3), np.uint8)
+        for place, picture in enumerate(pictures):
+            if isinstance(picture, np.ndarray):
+                check_picture(picture, f"image {place}")
+                images[place] = self._prepare_arrays([picture])[0]
+            else:
+                images[place] = resize_crops([_natural_rgb(picture, place)], self.preprocessing)[0]
+        return images
+
+    def _prepare_arrays(self, arrays: Sequence[Image8]) -> Image8:
+        if self._color_order is None:
+            logger.warning(
+                "arrays are taken as BGR, as OpenCV reads them: color_order='bgr' or 'rgb' says what they are"
+            )
+            self._color_order = "bgr"
+        return resize_crops(arrays, self.preprocessing, color_order=self._color_order)
+
+
+def _as_list(images: Picture | Sequence[Picture]) -> list[Picture]:
+    """Several pictures; one becomes a list of one."""
+    is_one = isinstance(images, str | Path | Image.Image)
+    if isinstance(images, np.ndarray | torch.Tensor):
+        is_one = images.ndim < 4
+    return [images] if is_one else list(images)  # type: ignore[list-item, arg-type]
+
+
+def _natural_rgb(picture: Picture, place: int) -> Image8:
+    """A picture that says itself which colour is which."""
+    if isinstance(picture, str | Path):
+        return read_image(picture)
+    if isinstance(picture, Image.Image):
+        return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    if isinstance(picture, torch.Tensor):
+        if picture.dtype != torch.uint8 or picture.ndim != 3 or picture.shape[0] != 3:
+            raise TypeError(
+                f"image {place}: a tensor must be uint8 (3, H, W), got {picture.dtype} {tuple(picture.shape)}"
+            )
+        rgb: Image8 = picture.permute(1, 2, 0).cpu().numpy()
+        return rgb
+    raise TypeError(
+        f"image {place} is a {type(picture).__name__}: expected a path, a uint8 array, a PIL picture or a "
+        "tensor"
+    )

@@ -1,0 +1,107 @@
+"""Features with what is known of their rows as .npz and Parquet, written part by part."""
+
+from __future__ import annotations
+
+import importlib
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.inference.bulk import FeatureParts
+from reid_gl.inference.crop_lists import CropList
+
+CORNERS = ("x1", "y1", "x2", "y2")
+
+
+@contextmanager
+def whole_or_nothing(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its name if all goes well and disappears otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_npz(path: Path, crops: CropList, parts: FeatureParts) -> None:
+    """Write "features" (M, D) float32, "valid" (M,) where there are boxes, and the columns of the list.
+
+    Args:
+        path: of the file, which appears whole.
+        crops: the rows.
+        parts: their features.
+    """
+    columns = _columns(crops, parts)
+    with whole_or_nothing(path) as partial, zipfile.ZipFile(partial, "w", allowZip64=True) as archive:
+        with archive.open("features.npy", "w", force_zip64=True) as file:
+            _write_features(file, parts)  # type: ignore[arg-type]
+        for name, column in columns.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, column, allow_pickle=False)
+
+
+def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
+    """Write a row a crop: "feature" as a list of D numbers, then the columns, boxes as x1, y1, x2, y2.
+
+    Args:
+        path: of the file, which appears whole.
+        crops: the rows.
+        parts: their features.
+
+    Raises:
+        ImportError: pyarrow is not installed.
+    """
+    arrow = import_pyarrow()
+    parquet = importlib.import_module("pyarrow.parquet")
+    columns = _columns(crops, parts)
+    boxes = columns.pop("boxes", None)
+    rows = {name if name == "valid" else name.removesuffix("s"): column for name, column in columns.items()}
+    if boxes is not None:
+        rows |= {name: boxes[:, number] for number, name in enumerate(CORNERS)}
+    with whole_or_nothing(path) as partial:
+        writer = None
+        for number, (features, _) in enumerate(parts):
+            part = slice(number * parts.part_rows, number * parts.part_rows + len(features))
+            numbers = arrow.array(features.reshape(-1))
+            table = {"feature": arrow.FixedSizeListArray.from_arrays(numbers, parts.embedding_dim)}
+            table |= {name: arrow.array(column[part].tolist()) for name, column in rows.items()}
+            batch = arrow.table(table)
+            writer = writer or parquet.ParquetWriter(partial, batch.schema)
+            writer.write_table(batch)
+        if writer:
+            writer.close()
+
+
+def import_pyarrow() -> Any:  # noqa: ANN401 - it has no types
+    """The module pyarrow.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    try:
+        return importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise ImportError(
+            f"Parquet needs pyarrow ({error}): pip install 'reid_gl[parquet]', or write .npz"
+        ) from None
+
+
+def _columns(crops: CropList, parts: FeatureParts) -> dict[str, NDArray[Any]]:
+    columns = crops.arrays()
+    if crops.boxes is not None:
+        columns["valid"] = np.concatenate([valid for _, valid in parts])
+    return columns
+
+
+def _write_features(file: BinaryIO, parts: FeatureParts) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": (parts.num_rows, parts.embedding_dim)}
+    np.lib.format.write_array_header_1_0(file, header)
+    for features, _ in parts:
+        file.write(features.astype("<f4", copy=False).tobytes())

@@ -1,0 +1,107 @@
+"""From a file of weights, ours or somebody else's, to what computes features with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference.embedder import compared_feature
+from reid_gl.inference.exported import EXPORTED_SUFFIXES, load_exported
+from reid_gl.inference.runtime import Runtime, TorchRuntime
+from reid_gl.models import load_net
+from reid_gl.models.foreign import load_foreign
+
+
+@dataclass(frozen=True)
+class GivenPreprocessing:
+    """What the caller says of the pictures a network takes; None where he says nothing.
+
+    Attributes:
+        input_size: (height, width).
+        mean: per channel RGB, in units of pixel_range.
+        std: as mean.
+        pixel_range: what the network takes for white, 1.0 or 255.0.
+    """
+
+    input_size: Sequence[int] | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+    pixel_range: float | None = None
+
+    def is_empty(self) -> bool:
+        """Whether nothing was said."""
+        return all(value is None for value in vars(self).values())
+
+    def build(self, name: str, *, kernel: str = "linear") -> Preprocessing:
+        """What was said as preprocessing.
+
+        Raises:
+            ValueError: something was left open; nothing is guessed.
+        """
+        missing = [key for key, value in vars(self).items() if value is None]
+        if self.input_size is None or self.mean is None or self.std is None or self.pixel_range is None:
+            raise ValueError(
+                f"{name} does not say what pictures it takes: give {', '.join(missing)}, for example "
+                "input_size=(256, 128), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), "
+                "pixel_range=1.0"
+            )
+        if self.pixel_range not in (1.0, 255.0):
+            raise ValueError(
+                f"pixel_range is 1.0 or 255.0, what the network takes for white, got {self.pixel_range}"
+            )
+        height, width = self.input_size
+        mean, std = (tuple(number / self.pixel_range for number in side) for side in (self.mean, self.std))
+        return Preprocessing(height, width, kernel, mean, std)  # type: ignore[arg-type]
+
+
+def load_runtime(
+    path: Path,
+    *,
+    device: str,
+    precision: str,
+    flip: bool,
+    architecture: str | None,
+    given: GivenPreprocessing,
+) -> Runtime:
+    """What computes features with a file; the arguments are those of FeatureExtractor.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file cannot be used, or lacks what only the caller can say.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"weights {path} do not exist")
+    if path.suffix.lower() in EXPORTED_SUFFIXES:
+        if flip:
+            raise ValueError(f"flip is part of a network in torch, {path} is exported: export it with flip")
+        preprocessing = None if given.is_empty() else given.build(str(path))
+        return load_exported(path, preprocessing, device=device, precision=precision)
+    if precision == "int8":
+        raise ValueError(
+            f"int8 needs a calibrated export of {path}: reid-gl export --format openvino --precision int8"
+        )
+    if architecture is not None:
+        foreign = load_foreign(path, architecture)
+        preprocessing = Preprocessing(kernel=foreign.kernel, mean=foreign.mean, std=foreign.std)
+        if not given.is_empty():
+            preprocessing = given.build(str(path), kernel=foreign.kernel)
+        return TorchRuntime(
+            foreign.net, preprocessing, feature=foreign.feature, device=device, precision=precision, flip=flip
+        )
+    if not given.is_empty():
+        raise ValueError(
+            f"{path} is a reid_gl checkpoint and knows the pictures it takes: say nothing of them"
+        )
+    try:
+        loaded = load_net(path)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; of a foreign network, give the architecture, such as 'osnet_x1_0'"
+        ) from None
+    preprocessing = Preprocessing.from_dict(loaded.checkpoint["preprocessing"])
+    feature = compared_feature(loaded.checkpoint)
+    return TorchRuntime(
+        loaded.net, preprocessing, feature=feature, device=device, precision=precision, flip=flip
+    )

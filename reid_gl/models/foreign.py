@@ -1,0 +1,213 @@
+"""Weights that torchreid, reid-strong-baseline and fast-reid trained."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from reid_gl.models.backbones import import_torchreid_models
+from reid_gl.models.reid_net import NetSettings, ReidNet
+from reid_gl.models.state_dicts import Tensors, read_state_dict
+
+logger = logging.getLogger(__name__)
+
+MIN_SHARE = 0.9
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+UNKNOWN_LAYERS = {
+    r"\.IN\.": "IBN layers",
+    r"\.NL_\d": "non-local blocks",
+    r"\.se(_module)?\.": "squeeze-and-excitation layers",
+}
+"""What the two other projects may put into a ResNet, by the names of its tensors."""
+
+Colors = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a file gave to a network; classifiers and counts of batches are left out, features need neither.
+
+    Attributes:
+        project: whose names the file has: "torchreid", "reid-strong-baseline" or "fast-reid".
+        loaded: tensors of the network that the file filled.
+        missing: tensors of the network that the file lacks or has in another shape.
+        unexpected: tensors of the file, by its own names, for which the network has no place.
+        share: of the network's tensors, those filled, in [0, 1].
+    """
+
+    project: str
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    share: float
+
+
+@dataclass(frozen=True)
+class ForeignNet:
+    """A network of another project with what belongs to it.
+
+    Attributes:
+        net: on the CPU, in evaluation mode; gives a tensor (N, D), or a ReidOutput.
+        feature: of the ReidOutput, the embedding the project compares.
+        kernel: interpolation of the project's resize, as Preprocessing names it.
+        report: what was loaded.
+        mean: per channel RGB in [0, 1], from the file where it says so.
+        std: as mean.
+    """
+
+    net: nn.Module
+    feature: str
+    kernel: str
+    report: LoadReport
+    mean: Colors = IMAGENET_MEAN
+    std: Colors = IMAGENET_STD
+
+
+def load_foreign(path: Path, architecture: str) -> ForeignNet:
+    """Build another project's network and fill it from a state dict; nothing in the file is executed.
+
+    Whose names the file has is read off its keys. The two baselines do not store the last stride and
+    the pooling without parameters: stride 1 and average are taken, as their published settings have.
+
+    Args:
+        path: file of torch.save: a state dict, or a checkpoint with one under "state_dict" or "model".
+        architecture: one of torchreid's networks; for the two baselines one of RESNETS.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: Python objects in the file, an unknown network or layer, or less than MIN_SHARE of the
+            network filled.
+        ImportError: a network of torchreid without torchreid installed.
+    """
+    tensors = read_state_dict(path)
+    with torch.random.fork_rng(devices=[]):  # the first weights are random, all of them to be replaced
+        torch.manual_seed(0)
+        if any(name.startswith("heads.") for name in tensors):
+            return _load_fastreid(path, tensors, architecture)
+        if any(name.startswith("base.") for name in tensors):
+            return _load_strong_baseline(path, tensors, architecture)
+        return _load_torchreid(path, tensors, architecture)
+
+
+def _load_torchreid(path: Path, tensors: Tensors, architecture: str) -> ForeignNet:
+    models = import_torchreid_models()
+    known = [*vars(models)["__model_factory"]]
+    if architecture not in known:
+        near = difflib.get_close_matches(architecture, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"torchreid has no network {architecture!r}: {hint}It has {', '.join(known)}")
+    net: nn.Module = models.build_model(architecture, num_classes=1, pretrained=False, use_gpu=False)
+    if hasattr(net, "use_gpu"):  # hacnn makes tensors of its own and puts them where this says
+        net.register_forward_pre_hook(_note_device)
+    report = _fill(net, tensors, str, project="torchreid", path=path)
+    return ForeignNet(net.eval(), "after_neck", "linear", report)
+
+
+def _note_device(net: nn.Module, inputs: tuple[Tensor]) -> None:
+    net.use_gpu = inputs[0].is_cuda  # type: ignore[assignment]
+
+
+def _load_strong_baseline(path: Path, tensors: Tensors, architecture: str) -> ForeignNet:
+    project = "reid-strong-baseline"
+    _check_plain_resnet(path, tensors, architecture, project)
+    neck = "bnneck" if "bottleneck.weight" in tensors else "none"
+    net = ReidNet(NetSettings(architecture, num_classes=1, neck=neck))
+    net.backbone.relu = nn.Identity()  # its stem goes from the normalisation straight to the pooling
+
+    def rename(name: str) -> str:
+        return re.sub(r"^base\.", "backbone.", re.sub(r"^bottleneck\.", "neck.", name))
+
+    report = _fill(net, tensors, rename, project=project, path=path)
+    return ForeignNet(net.eval(), "after_neck", "linear", report)
+
+
+def _load_fastreid(path: Path, tensors: Tensors, architecture: str) -> ForeignNet:
+    _check_plain_resnet(path, tensors, architecture, "fast-reid")
+    neck_name = "heads.bnneck" if "heads.bnneck.weight" in tensors else "heads.bottleneck.0"
+    if any(name.startswith("heads.bottleneck.") and value.ndim == 4 for name, value in tensors.items()):
+        raise ValueError(f"{path} reduces the embedding by a convolution in its head, which is not supported")
+    exponent = next((name for name in tensors if re.fullmatch(r"heads\.pool_layer(\.\d+)?\.p", name)), "")
+    if not exponent:
+        logger.warning("%s has no exponent of GeM pooling: it is taken to average", path)
+    neck = "bnneck" if f"{neck_name}.weight" in tensors else "none"
+    pooling = "gem" if exponent else "average"
+    net = ReidNet(NetSettings(architecture, num_classes=1, neck=neck, pooling=pooling))
+    if neck_name != "heads.bnneck":  # releases from 1.0 on, whose stem pools without a border
+        net.backbone.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True)
+
+    def rename(name: str) -> str:
+        if name.startswith(("heads.classifier.", "heads.weight", "heads.cls_layer.")):
+            return "classifier."
+        return {exponent: "pooling.exponent"}.get(name, re.sub(f"^{re.escape(neck_name)}", "neck", name))
+
+    colors = {name: value for name, value in tensors.items() if name in ("pixel_mean", "pixel_std")}
+    rest = {name: value for name, value in tensors.items() if name not in colors}
+    report = _fill(net, rest, rename, project="fast-reid", path=path)
+    mean = _colors(colors.get("pixel_mean"), IMAGENET_MEAN)
+    std = _colors(colors.get("pixel_std"), IMAGENET_STD)
+    return ForeignNet(net.eval(), "after_neck", "cubic", report, mean, std)
+
+
+def _colors(stored: Tensor | None, otherwise: Colors) -> Colors:
+    """Mean or deviation in [0, 1] from what fast-reid stores for pixels in [0, 255]."""
+    if stored is None:
+        return otherwise
+    red, green, blue = (stored.double().flatten() / 255).tolist()
+    return red, green, blue
+
+
+def _check_plain_resnet(path: Path, tensors: Tensors, architecture: str, project: str) -> None:
+    if architecture not in RESNETS:
+        raise ValueError(
+            f"{path} has the names of {project}, of which only {', '.join(RESNETS)} are supported, got "
+            f"{architecture!r}"
+        )
+    for pattern, layers in UNKNOWN_LAYERS.items():
+        name = next((name for name in tensors if re.search(pattern, name)), None)
+        if name:
+            raise ValueError(f"{path} has {layers} ({name}): only plain ResNets of {project} are supported")
+
+
+def _counts(name: str) -> bool:
+    """Whether features depend on a tensor of that name."""
+    return not name.startswith("classifier") and not name.endswith("num_batches_tracked")
+
+
+def _fill(
+    net: nn.Module, tensors: Tensors, rename: Callable[[str], str], *, project: str, path: Path
+) -> LoadReport:
+    """Copy what fits into the network; a network that stays too empty is refused."""
+    own = {name: value for name, value in net.state_dict().items() if _counts(name)}
+    given = {name: rename(name) for name in tensors}
+    fitting = {}
+    for name, target in given.items():
+        if target in own and own[target].numel() == tensors[name].numel() == 1:
+            fitting[target] = tensors[name].reshape(own[target].shape)  # fast-reid's exponent has an axis
+        elif target in own and own[target].shape == tensors[name].shape:
+            fitting[target] = tensors[name]
+    net.load_state_dict(fitting, strict=False)
+    missing = tuple(name for name in own if name not in fitting)
+    unexpected = tuple(name for name, target in given.items() if _counts(target) and target not in fitting)
+    report = LoadReport(project, tuple(fitting), missing, unexpected, len(fitting) / len(own))
+    summary = (
+        f"{path}, names of {project}: {len(fitting)} of {len(own)} tensors of the network are filled"
+        f"{_some('missing', missing)}{_some('unexpected', unexpected)}"
+    )
+    if report.share < MIN_SHARE:
+        raise ValueError(f"{summary}; it was made for another architecture, or by another project")
+    logger.log(logging.WARNING if missing else logging.INFO, "%s", summary)
+    return report
+
+
+def _some(meaning: str, names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"; {len(names)} {meaning} ({shown})" if names else ""

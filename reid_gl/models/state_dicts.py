@@ -1,0 +1,59 @@
+"""State dicts that other projects wrote, read without running anything in them."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reid_gl.models.weights import BROKEN_FILE, CHECKPOINT_FORMAT
+
+Tensors = dict[str, Tensor]
+
+
+def read_state_dict(path: Path) -> Tensors:
+    """The tensors of a checkpoint, without wrappings and DataParallel's prefix.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no torch file, a checkpoint of ours, or one that holds Python objects.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"weights {path} do not exist")
+    try:
+        with torch.serialization.safe_globals(_numpy_numbers()):
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        name = re.search(r"GLOBAL (\S+)", str(error))
+        raise ValueError(
+            f"{path} is no torch file, or holds Python objects ({name[1] if name else 'unknown'}), which are "
+            "never loaded: save the network's state_dict() with the project that made it"
+        ) from None
+    except BROKEN_FILE as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ValueError(f"{path} is truncated or no torch file ({reason})") from None
+    if isinstance(found, dict) and found.get("format") == CHECKPOINT_FORMAT:
+        raise ValueError(
+            f"{path} is a checkpoint of reid_gl and knows its network: leave the architecture out"
+        )
+    for key in ("state_dict", "model"):
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    named = found.items() if isinstance(found, dict) else ()
+    tensors = {str(name).removeprefix("module."): value for name, value in named if isinstance(value, Tensor)}
+    if not tensors:
+        raise ValueError(f"{path} holds no state dict: expected names and tensors")
+    return tensors
+
+
+def _numpy_numbers() -> list[Any]:
+    """What a NumPy number needs to be read: torchreid stores rank-1 as one beside the weights."""
+    make_scalar = np.float32(0).__reduce__()[0]
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # NumPy 1 and 2
+    numbers = [type(np.dtype(name)) for name in ("float32", "float64")]
+    return [*((make_scalar, name) for name in names), np.dtype, *numbers]

@@ -1,0 +1,56 @@
+"""Detections and features in BoxMOT's cache, as its versions 10 to 16 read them back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reid_gl.tracking.rows import check_rows
+
+NUM_COLUMNS = 7
+"""Columns of a detection: frame, x1, y1, x2, y2, confidence, class."""
+
+
+def write_boxmot_cache(
+    folder: str | Path,
+    sequence: str,
+    detections: ArrayLike,
+    features: ArrayLike,
+    *,
+    reid_name: str,
+    source: str,
+) -> None:
+    """Write dets/<sequence>.txt and embs/<reid_name>/<sequence>.txt; row i of one is row i of the other.
+
+    Each file appears when it is complete, the detections last.
+
+    Args:
+        folder: where the two folders are, or are made.
+        sequence: name of the sequence.
+        detections: (N, 7) frame (from 1), x1, y1, x2, y2 in pixels, confidence, class.
+        features: (N, D) in the order of the detections.
+        reid_name: name of the weights the features come from.
+        source: what was tracked, a folder or file of frames; the first line of the detections says it.
+
+    Raises:
+        ValueError: other shapes, or a feature that is zero or not finite.
+    """
+    rows, values = check_rows(detections, features)
+    if rows.shape[1] != NUM_COLUMNS:
+        raise ValueError(
+            f"detections must have {NUM_COLUMNS} columns (frame, x1, y1, x2, y2, confidence, class), "
+            f"got {rows.shape[1]}"
+        )
+    if "\n" in source:
+        raise ValueError(f"source must be one line, got {source!r}")
+    _write(Path(folder) / "embs" / reid_name / f"{sequence}.txt", values, header="")
+    _write(Path(folder) / "dets" / f"{sequence}.txt", rows, header=source)
+
+
+def _write(path: Path, table: NDArray[np.floating], *, header: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    np.savetxt(partial, table, fmt="%f", header=header, encoding="utf-8")
+    partial.replace(path)

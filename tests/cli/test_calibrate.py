@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reid_gl.cli.calibrate import add_arguments, run
+from reid_gl.evaluation.calibration import Calibration
+from reid_gl.inference.calibrated import load_calibration
+from tests.cli.test_commands import ROOT, call
+from tests.evaluation.test_calibration import made_up
+
+GUIDE = (ROOT / "docs" / "thresholds.md").read_text()
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    people = made_up(0)
+    query = np.arange(len(people.pids)) % 2 == 0
+    arrays = {}
+    for name, chosen in (("query", query), ("gallery", ~query)):
+        arrays[name] = people.embeddings[chosen]
+        arrays[f"{name}_pids"], arrays[f"{name}_camids"] = people.pids[chosen], people.camids[chosen]
+    np.savez(tmp_path / "features.npz", **arrays)
+    return tmp_path / "features.npz"
+
+
+def test_features_to_table_json_picture_and_the_file_beside(features: Path, tmp_path: Path) -> None:
+    exported, picture = tmp_path / "net.onnx", tmp_path / "a.png"
+    exported.write_bytes(b"exported")
+    answer = call("calibrate", exported, "--features", features, "--output", picture)
+    assert answer.returncode == 0, answer.stderr
+    assert len(answer.stdout.splitlines()) == 1
+    result = json.loads(answer.stdout)
+    assert (result["source"], result["picture"]) == (str(features), str(picture))
+    assert result["file"] == f"{exported}.json"
+    kept = load_calibration(exported)
+    assert kept == Calibration.from_dict({k: v for k, v in result.items() if k not in ("file", "picture")})
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "95 % interval" in answer.stderr
+    assert f"I picture: {picture}" in answer.stderr
+    assert "no threshold for a false accept rate of 0.0001" in answer.stderr
+
+
+def test_weights_are_optional_and_told_from_overrides(features: Path, tmp_path: Path) -> None:
+    answer = call("calibrate", "SEED", "1", "--features", features, "--output", tmp_path / "a.pdf")
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["file"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "nothing to calibrate: give a file of weights, or --features"),
+        (["gone.ckpt"], "weights gone.ckpt do not exist"),
+        (["--output", "a.txt"], r"cannot draw a.txt: its name must end in .png, .pdf, .svg"),
+        (["SOLVR.X", "1"], "SOLVR.X"),
+    ],
+)
+def test_a_mistake_is_said_before_the_work(words: list[str], message: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises((ValueError, OSError), match=message):
+        run(parser.parse_intermixed_args(words))
+
+
+def test_the_examples_of_the_guide_run() -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", GUIDE, flags=re.S))
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines() == ["True [ True False]", "[0 1 0]"]

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reid_gl.cli.main import main
+from reid_gl.inference.extractor import FeatureExtractor
+from tests.made_up_people import write_people
+from tests.made_up_videos import noise_frames, write_video
+from tests.tiny_checkpoint import write_checkpoint
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("weights") / "model.ckpt")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    logger = logging.getLogger("reid_gl")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
+
+
+def test_a_folder_to_npz(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    people = write_people(tmp_path / "people", num_people=2, images=1) / "bounding_box_train"
+    output = tmp_path / "features.npz"
+    words = [str(people), str(output), "--weights", str(weights), "--precision", "float32"]
+    assert main(["extract", *words, "--batch-size", "3"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["rows"], shown["embedding_dim"], shown["output"]) == (4, 512, str(output))
+    with np.load(output) as stored:
+        paths = stored["paths"].tolist()
+        expected = FeatureExtractor(weights, precision="float32")(paths)
+        assert paths == sorted(map(str, people.iterdir()))
+        assert np.allclose(stored["features"], expected, atol=1e-5)
+    assert main(["extract", *words]) == 1
+    assert "features.npz exists: delete it, or choose another output" in capsys.readouterr().err
+
+
+def test_frames_of_a_video(weights: Path, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "noise.mkv", noise_frames(5))
+    output = tmp_path / "features.npz"
+    assert main(["extract", str(video), str(output), "--weights", str(weights), "--stride", "2"]) == 0
+    with np.load(output) as stored:
+        assert stored["frames"].tolist() == [1, 3, 5]
+        assert np.allclose(np.linalg.norm(stored["features"], axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere", "a.npz", "--weights", "W"], "nowhere does not exist"),
+        (["nowhere", "a.txt", "--weights", "W"], "cannot write a.txt"),
+        ([".", "a.npz", "--weights", "none.ckpt"], "weights none.ckpt do not exist"),
+        ([".", "a.npz", "--weights", "W", "--boxes", "det.txt"], "boxes det.txt belong to a video or"),
+    ],
+)
+def test_a_mistake_ends_in_one_sentence(
+    words: list[str], message: str, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(weights) if word == "W" else word for word in words]
+    assert main(["extract", *words]) == 1
+    assert message in capsys.readouterr().err

@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reid_gl.evaluation import calibrate as calibrating
+from reid_gl.evaluation.blocks import distance_blocks
+from reid_gl.evaluation.calibrate import calibrate
+from reid_gl.evaluation.calibration import CalibratedCameras, CalibratedPoint, Calibration
+from reid_gl.evaluation.distance_histograms import distance_histograms
+from reid_gl.evaluation.threshold_intervals import redraw_thresholds
+from reid_gl.evaluation.verification import verify_pairs
+from reid_gl.records import Features
+from tests.reference.slow_calibration import (
+    slow_histogram,
+    slow_labelled_pairs,
+    slow_people,
+    slow_redrawn_threshold,
+)
+from tests.reference.slow_verification import slow_operating_point
+
+RATES = (0.02, 0.1)
+
+
+def made_up(seed: int, *, people: int = 30, cameras: int = 3, per: int = 2, noise: float = 0.7) -> Features:
+    """People 1, 2, ... with `per` pictures in each camera."""
+    rng = np.random.default_rng(seed)
+    pids = np.repeat(np.arange(1, people + 1), cameras * per)
+    camids = np.tile(np.repeat(np.arange(cameras), per), people)
+    looks = rng.normal(size=(people + 1, 8))
+    return Features((looks[pids] + noise * rng.normal(size=(len(pids), 8))).astype(np.float32), pids, camids)
+
+
+def messy(seed: int, num: int) -> Features:
+    """Junk, distractors, unknown cameras; often equal distances."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(-2, 3, (num, 3)) + 0.0
+    if seed % 2:
+        rows += rng.normal(size=rows.shape)
+    rows[:, 0] += 0.5  # never all zero
+    return Features(rows.astype(np.float32), rng.integers(-1, 7, num), rng.integers(-1, 2, num))
+
+
+def of_everything(query: Features, gallery: Features) -> tuple[list[float], list[tuple[float, int, int]]]:
+    blocks = distance_blocks(query.embeddings, gallery.embeddings, metric="cosine")
+    distances = np.concatenate([block.copy() for block in blocks]).astype(np.float64)
+    return slow_labelled_pairs(distances.tolist(), query, gallery)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_redrawn_thresholds_agree_with_the_definition(seed: int) -> None:
+    query, gallery = messy(seed, 20), messy(seed + 100, 30)
+    num_people = slow_people(query, gallery)[2]
+    pairs = of_everything(query, gallery)
+    draws = np.random.default_rng(seed).multinomial(num_people, np.full(num_people, 1 / num_people), size=8)
+    found = redraw_thresholds(query, gallery, RATES, limit=np.inf, num_redraws=8, seed=seed)
+    assert found is not None
+    expected = [[slow_redrawn_threshold(*pairs, drawn, rate) for rate in RATES] for drawn in draws.tolist()]
+    assert found.tolist() == expected
+    within = redraw_thresholds(query, gallery, RATES, limit=found.max() + 0.1, num_redraws=8, seed=seed)
+    assert within is not None
+    assert np.array_equal(within, found)
+    assert redraw_thresholds(query, gallery, RATES, limit=found.max(), num_redraws=8, seed=seed) is None
+
+
+def test_everybody_drawn_once_is_the_threshold_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Once:
+        def multinomial(self, count: int, _: Any, size: int) -> np.ndarray:
+            return np.ones((size, count), np.int64)
+
+    query, gallery = messy(3, 30), messy(4, 40)
+    exact = [point.threshold for point in verify_pairs(query, gallery, false_positive_rates=RATES).points]
+    monkeypatch.setattr(np.random, "default_rng", lambda _: Once())
+    found = redraw_thresholds(query, gallery, RATES, limit=np.inf, num_redraws=2, seed=0)
+    assert found is not None
+    assert found.tolist() == [exact, exact]
+
+
+def test_draws_of_one_person_only_are_left_out() -> None:
+    pair = Features(np.eye(2, dtype=np.float32), np.array([1, 2]), np.array([0, 1]))
+    found = redraw_thresholds(pair, pair, [0.5], limit=np.inf, num_redraws=100, seed=0)
+    assert found is not None
+    assert 30 < len(found) < 70  # both are drawn in half of the draws
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_histograms_agree_with_the_definition(seed: int) -> None:
+    query, gallery = messy(seed, 20), messy(seed + 100, 30)
+    same, different = of_everything(query, gallery)
+    histograms, means = distance_histograms(query, gallery, num_bins=16)
+    assert histograms.tolist() == [
+        slow_histogram(same, 16),
+        slow_histogram([pair[0] for pair in different], 16),
+    ]
+    expected = [1 - np.mean(same), 1 - np.mean([pair[0] for pair in different])]
+    np.testing.assert_allclose(means, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_points_are_those_of_the_definition(seed: int) -> None:
+    query, gallery = (made_up(number, people=10, cameras=2) for number in (seed, seed + 50))
+    gallery = replace(gallery, embeddings=gallery.embeddings + query.embeddings)
+    result = calibrate(query, gallery, source="a", false_accept_rates=RATES, num_redraws=20)
+    same, different = of_everything(query, gallery)
+    for rate, point in zip(RATES, result.points, strict=True):
+        threshold, _, accepted = slow_operating_point(same, [pair[0] for pair in different], rate)
+        assert point.threshold == threshold
+        assert (point.false_accept_rate, point.true_accept_rate) == (rate, accepted)
+        assert 0 <= point.interval[0] <= threshold <= point.interval[1]
+        assert point.interval[0] < point.interval[1]
+        assert result.threshold(rate) == threshold
+    assert (result.num_same, result.num_different) == (len(same), len(different))
+    assert (sum(result.histogram_same), sum(result.histogram_different)) == (len(same), len(different))
+    assert result.equal_error_rate == verify_pairs(query, gallery).equal_error_rate
+    assert result.num_identities == 10
+
+
+def test_one_set_searches_itself() -> None:
+    features = made_up(0)
+    result = calibrate(features, source="a", false_accept_rates=[0.01])
+    assert result.num_same == 30 * 3 * 4  # three pairs of cameras, two pictures in each
+    assert result.num_different == 30 * 29 // 2 * 36
+    exact = verify_pairs(features, features, false_positive_rates=[0.01])
+    assert result.threshold(0.01) == exact.points[0].threshold
+    assert sum(result.histogram_same) == result.num_same
+
+
+def test_pictures_without_cameras_never_find_themselves() -> None:
+    features = made_up(0, cameras=1, per=4)
+    unknown = replace(features, camids=np.full(len(features.pids), -1))
+    result = calibrate(unknown, source="a", false_accept_rates=[0.01])
+    assert result.num_same == 30 * 6
+    assert result.camera_pairs == ()
+    assert result.threshold(0.01) < 0.9
+
+
+def test_distractors_are_nobody_in_a_set_that_searches_itself() -> None:
+    features = made_up(0)
+    rng = np.random.default_rng(9)
+    more = Features(
+        np.concatenate([features.embeddings, rng.normal(size=(40, 8)).astype(np.float32)]),
+        np.concatenate([features.pids, np.repeat([0, -1], 20)]),
+        np.concatenate([features.camids, np.zeros(40, np.int64)]),
+    )
+    assert calibrate(more, source="a", false_accept_rates=[0.01]) == calibrate(
+        features, source="a", false_accept_rates=[0.01]
+    )
+
+
+def test_the_order_and_length_of_features_do_not_matter_and_the_seed_does_little() -> None:
+    features = made_up(1)
+    order = np.random.default_rng(0).permutation(len(features.pids))
+    scaled = features.embeddings * np.random.default_rng(1).uniform(0.5, 3, (len(order), 1)).astype(
+        np.float32
+    )
+    other = Features(scaled[order], features.pids[order], features.camids[order])
+    first, second = (
+        calibrate(side, source="a", false_accept_rates=[0.01], num_redraws=50) for side in (features, other)
+    )
+    assert first.threshold(0.01) == pytest.approx(second.threshold(0.01), abs=1e-6)
+    np.testing.assert_allclose(first.points[0].interval, second.points[0].interval, atol=1e-6)
+    assert calibrate(features, source="a", false_accept_rates=[0.01], num_redraws=50) == first
+    reseeded = calibrate(features, source="a", false_accept_rates=[0.01], num_redraws=50, seed=1)
+    assert reseeded.threshold(0.01) == first.threshold(0.01)
+    assert reseeded.points[0].interval != first.points[0].interval
+
+
+def test_intervals_hold_the_threshold_of_all_people_most_of_the_time() -> None:
+    truth = calibrate(made_up(1000, people=400), source="a", false_accept_rates=[0.05], num_redraws=2)
+    held = 0
+    for seed in range(40):
+        sampled = calibrate(made_up(seed), source="a", false_accept_rates=[0.05], num_redraws=100)
+        low, high = sampled.points[0].interval
+        held += low <= truth.threshold(0.05) <= high
+    assert held >= 34
+
+
+def test_pairs_of_cameras_have_thresholds_of_their_own() -> None:
+    features = made_up(2)
+    dark = features.embeddings.copy()
+    dark[features.camids == 2] += 2.0  # camera 2 sees everybody alike
+    result = calibrate(replace(features, embeddings=dark), source="a", false_accept_rates=[0.01, 0.001])
+    assert [(pair.query_camid, pair.gallery_camid) for pair in result.camera_pairs] == [
+        (0, 1),
+        (0, 2),
+        (1, 2),
+    ]
+    sides = [
+        Features(dark[features.camids == camid], features.pids[::3][:60], np.full(60, camid))
+        for camid in (0, 1)
+    ]
+    alone = calibrate(*sides, source="a", false_accept_rates=[0.01])
+    assert result.camera_pairs[0].points == alone.points
+    assert (result.camera_pairs[0].num_same, result.camera_pairs[0].num_different) == (120, 60 * 60 - 120)
+    thresholds = [result.threshold(0.01, *cameras) for cameras in ((0, 1), (0, 2), (2, 0))]
+    assert thresholds[0] == alone.threshold(0.01) != result.threshold(0.01)
+    assert thresholds[1] == thresholds[2]
+    # 3,480 pairs cannot show 0.001, cameras 0 and 7 were not there: the threshold over all cameras
+    assert result.threshold(0.001, 0, 1) == result.threshold(0.001)
+    assert result.threshold(0.01, 0, 7) == result.threshold(0.01)
+
+
+@pytest.mark.parametrize(
+    ("people", "per", "enough"), [(10, 3, True), (9, 3, False), (12, 2, False), (13, 2, True)]
+)
+def test_cameras_that_share_too_little_are_left_out(people: int, per: int, enough: bool) -> None:
+    features = made_up(2, people=people, cameras=2, per=per)
+    result = calibrate(features, source="a", false_accept_rates=[0.05], num_redraws=5)
+    assert bool(result.camera_pairs) is enough
+
+
+def test_collapsed_features_are_explained() -> None:
+    features = made_up(0)
+    assert calibrate(features, source="a", num_redraws=5, false_accept_rates=[0.01]).collapse == ""
+    collapsed = replace(features, embeddings=features.embeddings + 20)
+    result = calibrate(collapsed, source="a", num_redraws=5, false_accept_rates=[0.01])
+    assert result.mean_cosine_different > 0.9
+    assert "the features have collapsed" in result.collapse
+    assert "TEST.FEATURE after_neck" in result.to_dict()["collapse"]
+
+
+def test_a_network_that_gives_one_feature_cannot_be_calibrated() -> None:
+    features = replace(made_up(0), embeddings=np.ones((180, 8), np.float32))
+    with pytest.raises(
+        ValueError, match="too small to calibrate: too many pairs of two people share the small"
+    ):
+        calibrate(features, source="a", false_accept_rates=[0.01])
+
+
+def test_more_pairs_are_held_where_the_redraws_need_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = made_up(5, people=6)
+    settings: dict[str, Any] = {"source": "a", "false_accept_rates": [0.1], "num_redraws": 60}
+    expected = calibrate(features, **settings)
+    limits: list[float] = []
+
+    def note(*sides: Any, limit: float, **rest: Any) -> Any:
+        limits.append(limit)
+        return redraw_thresholds(*sides, limit=limit, **rest)
+
+    monkeypatch.setattr(calibrating, "redraw_thresholds", note)
+    monkeypatch.setattr(calibrating, "FIRST_SHARE", 1.01)
+    assert calibrate(features, **settings).points == expected.points
+    assert len(limits) > 1
+    assert limits == sorted(limits)
+
+
+def test_rates_that_cannot_be_calibrated_are_named() -> None:
+    result = calibrate(made_up(0), source="thirty people", num_redraws=5)
+    assert [point.false_accept_rate for point in result.points] == [1e-2, 1e-3]
+    assert result.missing == ((1e-4, "it takes 100,000 pairs of two people, there are 15,660"),)
+    with pytest.raises(
+        ValueError, match=r"of 0.0001: thirty people calibrated 0.01, 0.001 \(it takes 100,000 p"
+    ):
+        result.threshold(1e-4)
+    with pytest.raises(ValueError, match=r"of 0.5: thirty people calibrated 0.01, 0.001$"):
+        result.threshold(0.5)
+    with pytest.raises(ValueError, match="one camera alone has no meaning"):
+        result.threshold(1e-2, query_camid=1)
+
+
+def test_it_survives_json() -> None:
+    result = calibrate(made_up(0), source="a", num_redraws=5)
+    assert result.camera_pairs
+    text = json.dumps(result.to_dict(), allow_nan=False)
+    assert Calibration.from_dict(json.loads(text)) == result
+    with pytest.raises(FrozenInstanceError):
+        result.source = "b"  # type: ignore[misc]
+
+
+def test_the_roc_ends_with_everything_accepted() -> None:
+    roc = np.array(calibrate(made_up(0), source="a", num_redraws=5).roc)
+    assert (np.diff(roc, axis=0) >= 0).all()
+    assert roc[-1, 1:].tolist() == [1.0, 1.0]
+    assert 20 < len(roc) <= 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"points": 3}, {"camera_pairs": [], "points": [{"interval": [0, 1]}]}, {"version": 7}],
+)
+def test_other_things_are_no_calibration(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"no calibration that this version reads .* tools/calibrate.py"):
+        Calibration.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "message"),
+    [
+        ({}, {"false_accept_rates": []}, "expected false positive rates between 0 and 1"),
+        ({}, {"false_accept_rates": [1.5]}, "expected false positive rates between 0 and 1"),
+        ({}, {"num_redraws": 1}, "num_redraws must be at least 2, got 1"),
+        ({"pids": np.zeros(180, np.int64)}, {}, "no picture of a known person"),
+        ({"pids": np.full(180, -1)}, {}, "no picture of a known person"),
+        ({"pids": np.ones(180, np.int64)}, {}, "no pair of two identities is left"),
+        ({"camids": np.zeros(180, np.int64)}, {}, "no pair of one identity is left"),
+        ({"pids": np.ones(3, np.int64)}, {}, r"query_pids must have shape \(180,\)"),
+        ({"embeddings": np.full((180, 8), np.nan, np.float32)}, {}, "features are NaN"),
+        ({}, {"false_accept_rates": [1e-7]}, "a is too small to calibrate: it takes 100,000,000 pairs"),
+    ],
+)
+def test_what_cannot_be_calibrated(change: dict[str, Any], settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        calibrate(replace(made_up(0), **change), source="a", **settings)
+
+
+def test_the_threshold_of_cameras_by_hand() -> None:
+    def points(*thresholds: float) -> tuple[CalibratedPoint, ...]:
+        rates = (1e-2, 1e-3)
+        return tuple(
+            CalibratedPoint(rate, at, (at, at), 0.5) for rate, at in zip(rates, thresholds, strict=False)
+        )
+
+    pairs = (CalibratedCameras(0, 1, points(0.4), 0.1, 9, 9), CalibratedCameras(1, 0, points(0.6), 0.1, 9, 9))
+    result = Calibration("a", points(0.5, 0.2), (), pairs, 0.1, 2, 9, 9, 0.5, 0.1, (9,), (9,), ())
+    assert [result.threshold(1e-2), result.threshold(1e-2, 0, 1), result.threshold(1e-2, 1, 0)] == [
+        0.5,
+        0.4,
+        0.6,
+    ]
+    assert result.threshold(1e-3, 0, 1) == 0.2

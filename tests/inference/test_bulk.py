@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reid_gl.data.images import Image8, UnreadableImageError, read_image
+from reid_gl.inference.bulk import FeatureParts, extract_in_parts, part_path
+from reid_gl.inference.crop_lists import CropList, list_crops
+from reid_gl.inference.extractor import FeatureExtractor
+from tests.conftest import WriteNoise
+from tests.made_up_videos import noise_frames, write_sequence, write_video
+from tests.tracking.coloured_people import ColourRuntime
+
+ROOT = Path(__file__).parents[2]
+
+
+class _Mortal(ColourRuntime):
+    """Stops at a call; counts the pictures it has seen."""
+
+    def __init__(self, last_call: int = 10**9) -> None:
+        self.left, self.seen = last_call, 0
+
+    def __call__(self, images: Image8) -> np.ndarray:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        self.seen += len(images)
+        return super().__call__(images)
+
+
+@pytest.fixture
+def people(tmp_path: Path, write_noise: WriteNoise) -> Path:
+    (tmp_path / "people").mkdir()
+    for seed in range(11):
+        write_noise(f"people/{seed:02d}.jpg", seed=seed, size=(30 + seed, 20))
+    return tmp_path / "people"
+
+
+def _extract(
+    crops: CropList, folder: Path, runtime: ColourRuntime | None = None, **settings: Any
+) -> FeatureParts:
+    extractor = FeatureExtractor(runtime or ColourRuntime(), batch_size=2)
+    settings = {"identity": {"weights": "w"}, "batch_size": 2, "part_rows": 4, **settings}
+    return extract_in_parts(extractor, crops, folder, **settings)
+
+
+def _joined(parts: FeatureParts) -> tuple[np.ndarray, np.ndarray]:
+    features, valid = zip(*parts, strict=True)
+    return np.concatenate(features), np.concatenate(valid)
+
+
+def test_the_features_are_those_of_the_extractor_in_order(people: Path, tmp_path: Path) -> None:
+    crops = list_crops(people)
+    features, valid = _joined(_extract(crops, tmp_path / "parts"))
+    assert np.array_equal(features, FeatureExtractor(ColourRuntime())(list(crops.paths)))
+    assert valid.all()
+    assert features.dtype == np.float32
+
+
+def test_boxes_are_cut_as_in_a_frame(tmp_path: Path) -> None:
+    frames = noise_frames(3)
+    det = "1,-1,3,4,10,20,1\n1,-1,60,40,30,30,1\n3,-1,100,1,5,5,1\n3,-1,1,1,0,9,1\n3,-1,2.5,1,9,9,1\n"
+    crops = list_crops(write_sequence(tmp_path / "seq", frames, det=det))
+    features, valid = _joined(_extract(crops, tmp_path / "parts"))
+    extractor = FeatureExtractor(ColourRuntime(), color_order="rgb")
+    tlwh = {1: [[2, 3, 10, 20], [59, 39, 30, 30]], 3: [[99, 0, 5, 5], [0, 0, 0, 9], [1.5, 0, 9, 9]]}
+    expected = [extractor.extract(frames[frame - 1], boxes, "tlwh") for frame, boxes in tlwh.items()]
+    assert np.array_equal(features, np.concatenate([found.features for found in expected]))
+    assert valid.tolist() == [True, True, False, False, True]
+
+
+def test_a_video_gives_the_same_as_its_frames(tmp_path: Path) -> None:
+    frames = noise_frames(12)
+    crops = list_crops(write_video(tmp_path / "noise.mkv", frames), stride=2)
+    features, _ = _joined(_extract(crops, tmp_path / "parts"))
+    assert np.array_equal(features, FeatureExtractor(ColourRuntime(), color_order="rgb")(frames[::2]))
+
+
+@pytest.mark.parametrize("last_call", [0, 1, 3, 5])
+@pytest.mark.parametrize("kind", ["people", "video"])
+def test_going_on_equals_never_stopping(kind: str, last_call: int, people: Path, tmp_path: Path) -> None:
+    source = people if kind == "people" else write_video(tmp_path / "noise.mkv", noise_frames(11))
+    crops = list_crops(source)
+    with pytest.raises(KeyboardInterrupt):
+        _extract(crops, tmp_path / "parts", _Mortal(last_call))
+    second = _Mortal()
+    resumed = _joined(_extract(crops, tmp_path / "parts", second))
+    assert second.seen == 11 - 4 * (last_call // 2)  # two calls a part of four rows
+    straight = _joined(_extract(crops, tmp_path / "straight"))
+    assert all(np.array_equal(*pair) for pair in zip(resumed, straight, strict=True))
+    third = _Mortal()
+    _extract(crops, tmp_path / "parts", third)
+    assert third.seen == 0
+
+
+def test_killed_in_the_middle(people: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from tests.inference.test_bulk import ColourRuntime, _extract, list_crops\n"
+        "class Slow(ColourRuntime):\n"
+        "    def __call__(self, images):\n"
+        "        time.sleep(0.2)\n"
+        "        return super().__call__(images)\n"
+        "_extract(list_crops(sys.argv[1]), Path(sys.argv[2]), Slow())\n"
+    )
+    folder = tmp_path / "parts"
+    process = subprocess.Popen([sys.executable, "-c", code, people, folder], cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while not part_path(folder, 0).is_file():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait(10) == -signal.SIGKILL
+    second = _Mortal()
+    resumed = _joined(_extract(list_crops(people), folder, second))
+    assert 0 < second.seen <= 7
+    straight = _joined(_extract(list_crops(people), tmp_path / "straight"))
+    assert all(np.array_equal(*pair) for pair in zip(resumed, straight, strict=True))
+
+
+def test_other_work_is_not_mixed_in(people: Path, tmp_path: Path) -> None:
+    crops = list_crops(people)
+    _extract(crops, tmp_path / "parts")
+    message = (
+        r"parts holds the beginning of other work \({} differ\): go on with the same pictures and network"
+    )
+    with pytest.raises(ValueError, match=message.format("rows, list")):
+        _extract(replace(crops, paths=crops.paths[1:]), tmp_path / "parts")
+    with pytest.raises(ValueError, match=message.format("list")):
+        _extract(replace(crops, paths=crops.paths[::-1]), tmp_path / "parts")
+    with pytest.raises(ValueError, match=message.format("list")):
+        _extract(replace(crops, boxes=np.ones((11, 4))), tmp_path / "parts")
+    with pytest.raises(ValueError, match=message.format("network")):
+        _extract(crops, tmp_path / "parts", identity={"weights": "other"})
+    (tmp_path / "parts" / "plan.json").write_text("broken")
+    with pytest.raises(ValueError, match="holds the beginning of other work"):
+        _extract(crops, tmp_path / "parts")
+
+
+def test_settings_may_be_tuples(people: Path, tmp_path: Path) -> None:
+    identity = {"mean": (0.5, 0.5, 0.5), "input_size": None}
+    _extract(list_crops(people), tmp_path / "parts", identity=identity)
+    _extract(list_crops(people), tmp_path / "parts", identity=identity)
+    assert json.loads((tmp_path / "parts" / "plan.json").read_text())["network"]["mean"] == [0.5, 0.5, 0.5]
+
+
+def test_another_video_of_the_same_name(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "noise.mkv", noise_frames(5))
+    _extract(list_crops(path), tmp_path / "parts")
+    write_video(path, noise_frames(5, seed=1))
+    with pytest.raises(ValueError, match=r"other work \(list differ"):
+        _extract(list_crops(path), tmp_path / "parts")
+
+
+def test_broken_pictures_videos_and_parts_are_named(people: Path, tmp_path: Path) -> None:
+    crops = list_crops(people)
+    parts = _extract(crops, tmp_path / "parts")
+    part_path(tmp_path / "parts", 4).write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"000000000004\.npz is broken .*delete it and start again"):
+        list(parts)
+    part_path(tmp_path / "parts", 4).unlink()
+    assert len(_joined(_extract(crops, tmp_path / "parts"))[0]) == 11
+    (people / "05.jpg").write_bytes((people / "05.jpg").read_bytes()[:900])
+    with pytest.raises(UnreadableImageError, match=r"05\.jpg is truncated"):
+        _extract(crops, tmp_path / "again")
+    (people / "05.jpg").unlink()
+    with pytest.raises(FileNotFoundError, match=r"05\.jpg does not exist"):
+        _extract(crops, tmp_path / "again")
+    video = write_video(tmp_path / "noise.avi", noise_frames(20))
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"noise\.avi breaks off after frame"):
+        _extract(list_crops(video), tmp_path / "video")
+
+
+def test_a_picture_of_many_rows_is_read_once(
+    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def count(path: str) -> Image8:
+        read.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr("reid_gl.inference.bulk.read_image", count)
+    paths = tuple(str(people / name) for name in ("00.jpg", "00.jpg", "00.jpg", "01.jpg"))
+    _extract(CropList("four", paths, boxes=np.array([[0, 0, 5, 5]] * 4, float)), tmp_path / "parts")
+    assert read == [paths[0], paths[3]]
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_the_bar_goes_on_where_the_work_does(
+    people: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    is_terminal: bool,
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    _extract(list_crops(people), tmp_path / "parts", show_progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert ("11/11" in shown.err) == is_terminal

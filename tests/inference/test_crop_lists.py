@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reid_gl.inference.crop_lists import list_crops
+from tests.conftest import WriteNoise
+from tests.made_up_videos import noise_frames, write_sequence, write_video
+
+DET = "3,-1,5,6,10,20,0.5,-1,-1,-1\n1,-1,1,1,8,9,0.9,-1,-1,-1\n3,-1,7,6,10,20,0.25,-1,-1,-1\n"
+
+
+def test_a_folder_is_searched_to_the_bottom_in_order(tmp_path: Path, write_noise: WriteNoise) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.jpg", "sub/a.PNG", "a.jpeg", ".hidden.jpg"):
+        write_noise(name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    crops = list_crops(tmp_path)
+    assert crops.paths == tuple(str(tmp_path / name) for name in ("a.jpeg", "b.jpg", "sub/a.PNG"))
+    assert crops.boxes is None
+    assert list(crops.arrays()) == ["paths"]
+    assert len(crops) == 3
+
+
+def test_rows_of_a_csv_file(tmp_path: Path) -> None:
+    path = tmp_path / "crops.csv"
+    path.write_text(
+        "pid, path,x1,y1,x2,y2,camid,frame\n7,a.jpg,1,2,30.5,40,0,3\n\n-1,/b/c.jpg,-5,0,9,9,1,4\n"
+    )
+    crops = list_crops(path)
+    assert crops.paths == (str(tmp_path / "a.jpg"), "/b/c.jpg")
+    assert crops.boxes is not None
+    assert crops.boxes.tolist() == [[1, 2, 30.5, 40], [-5, 0, 9, 9]]
+    assert {name: column.tolist() for name, column in crops.columns.items()} == {
+        "pids": [7, -1],
+        "camids": [0, 1],
+        "frames": [3, 4],
+    }
+    path.write_text("path\na.jpg\n")
+    assert list_crops(path).paths == (str(tmp_path / "a.jpg"),)
+    assert list_crops(path).boxes is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"must begin with the titles path and, or not, .* found ''"),
+        ("path,x1,y1\na.jpg,1,2\n", r"must begin with the titles .* found 'path,x1,y1'"),
+        ("path,person\na.jpg,1\n", "found 'path,person'"),
+        ("path,pid,pid\na.jpg,1,2\n", "found 'path,pid,pid'"),
+        ("pid\n1\n", "found 'pid'"),
+        ("path,pid\na.jpg,1.5\n", r"crops\.csv, line 2: pid must be a whole number, got '1\.5'"),
+        ("path,x1,y1,x2,y2\na.jpg,1,2,3,four\n", "line 2: y2 must be a number, got 'four'"),
+        ("path,x1,y1,x2,y2\na.jpg,1,2,3,4\nb.jpg,1,2,3,nan\n", "line 3: the box must be finite"),
+        ("path,pid\na.jpg\n", "line 2: 1 columns, but 2 titles"),
+        ("path\n", "holds nothing to compute features of"),
+    ],
+)
+def test_csv_files_that_cannot_be_used(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "crops.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        list_crops(tmp_path / "crops.csv")
+
+
+def test_a_video_whole_or_by_boxes(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "noise.mkv", noise_frames(10))
+    assert list_crops(path).columns["frames"].tolist() == list(range(1, 11))
+    assert list_crops(path, stride=4).columns["frames"].tolist() == [1, 5, 9]
+    boxes = tmp_path / "found.txt"
+    boxes.write_text(DET)
+    crops = list_crops(path, boxes=boxes)
+    assert crops.columns["frames"].tolist() == [1, 3, 3]
+    assert crops.columns["ids"].tolist() == [-1, -1, -1]
+    assert crops.columns["confidences"].tolist() == [0.9, 0.5, 0.25]
+    assert crops.boxes is not None
+    assert crops.boxes.tolist() == [[0, 0, 8, 9], [4, 5, 14, 25], [6, 5, 16, 25]]  # counted from 0
+    boxes.write_text(DET.replace("3,-1", "11,-1"))
+    with pytest.raises(ValueError, match=r"line 1 .*the sequence has 10 frames only"):
+        list_crops(path, boxes=boxes)
+
+
+def test_a_sequence_by_detections_or_by_ground_truth(tmp_path: Path) -> None:
+    gt = "2,9,1,1,8,9,1,1,0.7\n1,9,1,1,8,9,1,1,1\n1,8,1,1,8,9,0,1,1\n1,7,1,1,8,9,1,3,1\n"
+    folder = write_sequence(tmp_path / "MOT-01", noise_frames(3), det=DET, gt=gt)
+    crops = list_crops(folder)
+    assert crops.name == "MOT-01"
+    assert crops.paths == tuple(str(folder / "img1" / f"00000{frame}.png") for frame in (1, 3, 3))
+    assert crops.columns["frames"].tolist() == [1, 3, 3]
+    truth = list_crops(folder, boxes=folder / "gt" / "gt.txt")
+    assert truth.columns["frames"].tolist() == [1, 2]  # a car and somebody to be ignored are left out
+    assert truth.columns["ids"].tolist() == [9, 9]
+    (folder / "det" / "det.txt").unlink()
+    assert np.array_equal(list_crops(folder).columns["ids"], [9, 9])
+    (folder / "img1" / "000002.png").unlink()
+    with pytest.raises(
+        FileNotFoundError, match=r"gt\.txt has boxes in 1 frames without a picture.*000002\.png"
+    ):
+        list_crops(folder)
+
+
+def test_errors(tmp_path: Path, write_noise: WriteNoise) -> None:
+    picture = write_noise("a.jpg")
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
+        list_crops(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"a\.jpg is neither a folder, a \.csv file nor a video \(\.mp4, "):
+        list_crops(picture)
+    with pytest.raises(ValueError, match=r"boxes det\.txt belong to a video or a MOT Challenge sequence"):
+        list_crops(tmp_path, boxes="det.txt")
+    for stride in (0, 2):
+        with pytest.raises(ValueError, match=f"stride is at least 1 and belongs to a video .* got {stride}"):
+            list_crops(tmp_path, stride=stride)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty holds nothing to compute features of"):
+        list_crops(tmp_path / "empty")
+    (tmp_path / "half" / "img1").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match=r"seqinfo\.ini does not exist"):
+        list_crops(tmp_path / "half")

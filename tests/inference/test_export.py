@@ -1,0 +1,252 @@
+"""Exports of a small checkpoint. Writing ONNX takes seconds, so that most of what all formats share is tested
+on TorchScript."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference import export, export_formats
+from reid_gl.inference.embedder import load_embedder
+from reid_gl.inference.export import export_weights
+from reid_gl.inference.export_parity import read_crops
+from reid_gl.inference.export_settings import ExportSettings
+from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.records import Sample
+from tests.tiny_checkpoint import COLOURS, SIZE, coloured_crops, made_up_embedder, write_checkpoint
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
+SCRIPT = ExportSettings(format="torchscript")
+FORMATS = ("onnx", "openvino", "torchscript")
+Export = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("weights") / "net.ckpt")
+
+
+@pytest.fixture(scope="module")
+def exported(weights: Path) -> Export:
+    """The export in a format, made once; OpenVINO's from the ONNX file that there is."""
+    made: dict[str, dict[str, Any]] = {}
+
+    def make(name: str) -> dict[str, Any]:
+        if name not in made:
+            with pytest.MonkeyPatch.context() as patch:
+                if name == "openvino":
+                    patch.setattr(
+                        export, "write_onnx", lambda *words: shutil.copy(make("onnx")["file"], words[2])
+                    )
+                made[name] = export_weights(weights, ExportSettings(format=name))
+        return made[name]
+
+    return make
+
+
+def min_cosine(features: np.ndarray, others: np.ndarray) -> float:
+    return float((features * others).sum(axis=1).min())
+
+
+def extract(weights: Path | str, **settings: Any) -> np.ndarray:
+    extractor = FeatureExtractor(
+        weights, **{"device": "cpu", "precision": "float32", "color_order": "rgb", **settings}
+    )
+    return extractor(coloured_crops(9))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_one_picture_one_feature(weights: Path, exported: Export, tmp_path: Path, name: str) -> None:
+    extractors = [
+        FeatureExtractor(path, device="cpu", precision="float32", color_order="bgr", batch_size=4)
+        for path in (weights, exported(name)["file"])
+    ]
+    paths = []
+    for number, crop in enumerate(coloured_crops(9)):
+        paths.append(tmp_path / f"{number}.png")
+        assert cv2.imwrite(str(paths[-1]), crop)
+    frame, box = np.hstack(coloured_crops(9)), [[36 * place, 0, 36 * place + 36, 80] for place in range(9)]
+    of_torch, *others = [
+        view
+        for extractor in extractors
+        for view in (extractor(paths), extractor(coloured_crops(9)), extractor.extract(frame, box).features)
+    ]
+    assert (of_torch @ of_torch.T).min() < 0.5  # different pictures have different features
+    for features in others:
+        assert min_cosine(features, of_torch) > 0.9999
+    assert extractors[1].embedding_dim == 512
+    assert extractors[1].preprocessing == COLOURS
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_the_export_says(weights: Path, exported: Export, name: str) -> None:
+    result = exported(name)
+    path = Path(result["file"])
+    assert path.parent == weights.parent
+    assert path.stem == "net"
+    assert [one["batch"] for one in result["parity"]] == [1, 2, 17]
+    for one in result["parity"]:
+        assert one["min_cosine"] > 0.9999
+        assert one["max_error"] < 1e-4
+    assert (result["embedding_dim"], result["input_size"], result["feature"]) == (512, [64, 32], "after_neck")
+    sidecar = json.loads(path.with_name(f"{path.name}.json").read_text())
+    assert sidecar == {
+        "format": "reid_gl/export/1",
+        "preprocessing": {**COLOURS.to_dict(), "mean": list(COLOURS.mean), "std": list(COLOURS.std)},
+        "embedding_dim": 512,
+        "feature": "after_neck",
+        "normalized": True,
+        "precision": "float32",
+        "profile": "default",
+        "flip": False,
+        "source": "net.ckpt",
+    }
+    path.with_name(f"{path.name}.json").rename(weights.parent / "aside")
+    try:
+        assert FeatureExtractor(path, device="cpu").preprocessing == COLOURS  # from the metadata
+    finally:
+        (weights.parent / "aside").rename(path.with_name(f"{path.name}.json"))
+
+
+def test_the_batch_of_onnx_is_free_by_name(exported: Export) -> None:
+    model = onnx.load(exported("onnx")["file"])
+    (image,), (features,) = model.graph.input, model.graph.output
+    assert (image.name, features.name) == ("images", "features")
+    for value in (image, features):
+        assert value.type.tensor_type.shape.dim[0].dim_param
+    assert [size.dim_value for size in image.type.tensor_type.shape.dim][1:] == [3, 64, 32]
+
+
+@pytest.mark.parametrize(("flip", "profile"), [(False, "default"), (True, "default"), (False, "ultralytics")])
+def test_thresholds_go_with_the_features_they_were_found_for(flip: bool, profile: str) -> None:
+    reference = made_up_embedder(calibration={"made": "up"})
+    description = export._describe(Path("a.ckpt"), reference, replace(SCRIPT, flip=flip, profile=profile))
+    is_same = not flip and profile == "default"
+    assert description.get("calibration") == ({"made": "up"} if is_same else None)
+
+
+@pytest.mark.parametrize(("feature", "flip"), [("before_neck", False), ("concatenated", True)])
+def test_the_feature_that_the_checkpoint_compares(tmp_path: Path, feature: str, flip: bool) -> None:
+    weights = write_checkpoint(tmp_path / "net.ckpt", feature=feature)
+    out = tmp_path / "new" / "a.torchscript"
+    result = export_weights(weights, replace(SCRIPT, flip=flip), out=out)
+    assert result["file"] == str(out)
+    assert min_cosine(extract(out), extract(weights, flip=flip)) > 0.9999
+    assert (min_cosine(extract(out), extract(weights, flip=not flip)) > 0.9999) is False
+    assert extract(out).shape[1] == (1024 if feature == "concatenated" else 512)
+
+
+def test_half_precision(weights: Path, exported: Export, tmp_path: Path) -> None:
+    result = export_weights(weights, replace(SCRIPT, precision="fp16"))
+    assert Path(result["file"]).name == "net_fp16.torchscript"
+    assert 0.999 < min_cosine(extract(result["file"], precision="float16"), extract(weights)) < 1
+    assert result["bytes"] < 0.55 * exported("torchscript")["bytes"]
+    description = json.dumps({"preprocessing": COLOURS.to_dict(), "precision": "fp16"})
+    source, path = Path(exported("onnx")["file"]), tmp_path / "half.xml"
+    export_formats.write_openvino(source, path, description, half=True)
+    assert 0.999 < min_cosine(extract(path), extract(weights)) < 1
+    assert path.with_suffix(".bin").stat().st_size < 0.55 * source.stat().st_size
+
+
+def test_square_pictures_of_one_colour_need_no_resize(weights: Path, tmp_path: Path) -> None:
+    settings = replace(SCRIPT, profile="ultralytics", square_size=96)
+    result = export_weights(weights, settings)
+    assert Path(result["file"]).name == "net_ultralytics.torchscript"
+    assert result["input_size"] == [96, 96]
+    colours = np.random.default_rng(0).integers(0, 256, (5, 1, 1, 3), dtype=np.uint8)
+    net = torch.jit.load(result["file"])
+    squares = torch.from_numpy(colours / np.float32(255)).permute(0, 3, 1, 2).expand(5, 3, 96, 96)
+    expected = FeatureExtractor(weights, device="cpu", precision="float32", color_order="rgb")(
+        list(np.broadcast_to(colours, (5, *SIZE, 3)))
+    )
+    assert min_cosine(net(squares.contiguous()).numpy(), expected) > 0.9999
+    assert min_cosine(expected, np.roll(expected, 1, axis=0)) < 0.99
+    crops = np.stack(
+        [cv2.resize(crop, (96, 96)) for crop in coloured_crops(9)]
+    )  # as a tracker hands them over
+    resized = np.stack([cv2.resize(crop / np.float32(255), SIZE[::-1]) for crop in crops])
+    normalized = (resized - np.float32(COLOURS.mean)) / np.float32(COLOURS.std)
+    expected = load_embedder(weights).net(torch.from_numpy(normalized).permute(0, 3, 1, 2)).numpy()
+    file = FeatureExtractor(result["file"], device="cpu", color_order="rgb")
+    assert min_cosine(file(list(crops)), expected) > 0.9999
+
+
+class _Noisy(nn.Module):
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.net(images)
+        return features + 0.01 * torch.arange(features.shape[1])
+
+
+@pytest.mark.parametrize("before", [None, "an older export"])
+def test_a_file_that_fails_the_check_never_appears(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    write = export.write_torchscript
+    monkeypatch.setattr(export, "write_torchscript", lambda net, *rest: write(_Noisy(net), *rest))
+    out = tmp_path / "bad.torchscript"
+    if before:
+        out.write_text(before)
+    with pytest.raises(ArithmeticError, match=r"bad.torchscript was not written: at batch 1 .* needs 0.9999"):
+        export_weights(weights, SCRIPT, out=out)
+    assert [path.name for path in tmp_path.iterdir()] == ([out.name] if before else [])
+    assert not before or out.read_text() == before
+
+
+def test_nan_is_no_parity(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = export.write_torchscript
+    broken = nn.Sequential(load_embedder(weights).net, nn.Threshold(2.0, float("nan")))
+    monkeypatch.setattr(export, "write_torchscript", lambda net, *rest: write(broken, *rest))
+    with pytest.raises(ArithmeticError, match="cosine of nan"):
+        export_weights(weights, SCRIPT, out=tmp_path / "bad.torchscript")
+
+
+def test_int8_needs_real_crops(weights: Path) -> None:
+    with pytest.raises(ValueError, match="at least 40 real crops, better 300, got 0: give a folder"):
+        export_weights(weights, ExportSettings("openvino", "int8"))
+
+
+def test_crops_that_are_compared_do_not_calibrate(tmp_path: Path) -> None:
+    samples = []
+    for number in range(45):
+        path = tmp_path / f"{number}.png"
+        assert cv2.imwrite(str(path), np.full((8, 8, 3), number, np.uint8))
+        samples.append(Sample(str(path), 0, box=(0, 0, 4, 8)))
+    crops = read_crops(samples, Preprocessing(8, 4), "int8")
+    assert sorted(crops[:, 0, 0, 0].tolist()) == list(range(45))
+    assert read_crops(samples, Preprocessing(8, 4), "fp16").shape == (20, 8, 4, 3)
+    assert read_crops((), COLOURS, "float32").shape == (20, 64, 32, 3)
+
+
+def test_nncf_is_imported_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "before")
+    monkeypatch.delenv("NNCF_CI", raising=False)
+    seen: list[tuple[str | None, str | None]] = []
+
+    def fake(name: str) -> SimpleNamespace:
+        assert name == "nncf"
+        seen.append((os.environ.get("NNCF_CI"), os.environ.get("CI")))
+        return SimpleNamespace(set_log_level=lambda level: None)
+
+    monkeypatch.setattr(export_formats, "import_optional", fake)
+    export_formats._import_nncf()
+    assert seen == [("1", "true")]
+    assert "NNCF_CI" not in os.environ
+    assert os.environ["CI"] == "before"

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference.embedder import LoadedEmbedder
+from reid_gl.inference.export_settings import ExportSettings, check_name, default_name
+from tests.tiny_checkpoint import made_up_embedder
+
+
+@pytest.mark.parametrize(
+    ("settings", "backbone", "expected"),
+    [
+        (ExportSettings("onnx", profile="boxmot"), "resnet50", "runs/resnet50_market1501.onnx"),
+        (ExportSettings("onnx", "fp16", "boxmot"), "osnet_x1_0", "runs/osnet_x1_0_market1501_fp16.onnx"),
+        (
+            ExportSettings("openvino", profile="boxmot"),
+            "resnet50",
+            "runs/resnet50_market1501_openvino_model/resnet50_market1501.xml",
+        ),
+        (ExportSettings("onnx", profile="ultralytics"), "resnet18", "runs/net_ultralytics.onnx"),
+        (ExportSettings("openvino", "int8"), "resnet18", "runs/net_int8.xml"),
+    ],
+)
+def test_names(settings: ExportSettings, backbone: str, expected: str) -> None:
+    reference = made_up_embedder(backbone=backbone)
+    name = default_name(Path("runs/net.ckpt"), reference, settings)
+    assert name == Path(expected)
+    check_name(name, reference, settings)
+
+
+@pytest.mark.parametrize(
+    ("out", "reference", "message"),
+    [
+        ("net.pt", made_up_embedder(), r"format onnx ends in .onnx, got net.pt"),
+        (
+            "net.onnx",
+            made_up_embedder(),
+            r"no network it knows: .* resnet50_market1501.onnx",
+        ),
+        (
+            "resnet50_a.onnx",
+            made_up_embedder(Preprocessing(128, 64)),
+            r"BoxMOT feeds pictures of .*height=256",
+        ),
+    ],
+)
+def test_what_boxmot_would_misread(out: str, reference: LoadedEmbedder, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_name(Path(out), reference, ExportSettings("onnx", profile="boxmot"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"format": "pt"}, "unknown format 'pt': expected onnx, openvino, torchscript"),
+        ({"format": "onnx", "precision": "int4"}, "unknown precision 'int4'"),
+        ({"format": "onnx", "profile": "sort"}, "unknown profile 'sort'"),
+        ({"format": "onnx", "precision": "int8"}, "int8 is for OpenVINO files, got format onnx"),
+        ({"format": "onnx", "square_size": 0}, "side of a picture in pixels, got 0"),
+    ],
+)
+def test_settings_that_mean_nothing(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ExportSettings(**settings)

@@ -1,0 +1,253 @@
+"""Files of other runtimes, made here of a network that is worked out by hand: the mean of each channel."""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import openvino
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from torch import Tensor, nn
+
+from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference.exported import load_exported
+from reid_gl.inference.extractor import FeatureExtractor
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
+SMALL = Preprocessing(8, 4, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))
+DESCRIPTION = {"format": "reid_gl/export/1", "preprocessing": SMALL.to_dict(), "precision": "float32"}
+GIVEN: dict[str, Any] = {"input_size": (8, 4), "mean": SMALL.mean, "std": SMALL.std, "pixel_range": 1.0}
+KINDS = ("onnx", "openvino", "torchscript")
+
+
+class _MeanColour(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean(dim=(2, 3))
+
+
+def write_onnx(
+    path: Path, shape: tuple[str | int, ...] = ("n", 3, 8, 4), *, keep: int = 0, kind: int = TensorProto.FLOAT
+) -> Path:
+    """ReduceMean over the last two axes; keep=1 gives (N, 3, 1, 1)."""
+    nodes = [
+        helper.make_node("ReduceMean", ["images", "axes"], ["features"], keepdims=keep),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "mean",
+        [helper.make_tensor_value_info("images", kind, shape)],
+        [helper.make_tensor_value_info("features", kind, None)],
+        [helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, str(path))
+    return path
+
+
+def write(folder: Path, kind: str) -> Path:
+    path = write_onnx(folder / "net.onnx")
+    if kind == "openvino":
+        model = openvino.Core().read_model(path)
+        path = folder / "net.xml"
+        openvino.save_model(model, path, compress_to_fp16=False)
+    elif kind == "torchscript":
+        path = folder / "net.torchscript"
+        torch.jit.save(torch.jit.trace(_MeanColour(), torch.zeros(2, 3, 8, 4)), str(path))
+    return path
+
+
+def describe(path: Path, **changes: Any) -> Path:
+    path.with_name(f"{path.name}.json").write_text(json.dumps({**DESCRIPTION, **changes}))
+    return path
+
+
+def pictures(count: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(count).integers(0, 256, (count, 8, 4, 3), dtype=np.uint8)
+
+
+def by_hand(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    mean: NDArray[np.float64] = images.mean(axis=(1, 2)) / 255
+    return (mean - SMALL.mean) / SMALL.std
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [1, 5])
+def test_features_by_hand(tmp_path: Path, kind: str, count: int) -> None:
+    runtime = load_exported(describe(write(tmp_path, kind)), None, device="auto", precision="float32")
+    features = runtime(pictures(count))
+    assert np.allclose(features, by_hand(pictures(count)), atol=1e-5)
+    assert features.dtype == np.float32
+    assert (runtime.embedding_dim, runtime.preprocessing, runtime.device) == (3, SMALL, "cpu")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_caller_says_is_enough(tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path, kind)
+    extractor = FeatureExtractor(path, color_order="rgb", device="cpu", normalize=False, **GIVEN)
+    assert extractor.preprocessing == SMALL
+    assert np.allclose(extractor(list(pictures(3))), by_hand(pictures(3)), atol=1e-2)
+    wide = {"mean": [255 * x for x in SMALL.mean], "std": [255 * x for x in SMALL.std], "pixel_range": 255.0}
+    again = FeatureExtractor(path, color_order="rgb", device="cpu", normalize=False, **{**GIVEN, **wide})
+    assert np.allclose(again(list(pictures(3))), extractor(list(pictures(3))), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_guessed(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(ValueError, match=r"does not say what .*: give input_size, mean, std, pixel_range"):
+        load_exported(write(tmp_path, kind), None, device="cpu", precision="auto")
+
+
+def test_metadata_says_it_too(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "net.onnx")
+    model = onnx.load(str(path))
+    helper.set_model_props(model, {"reid_gl": json.dumps(DESCRIPTION)})
+    onnx.save(model, str(path))
+    xml = tmp_path / "net.xml"
+    network = openvino.Core().read_model(path)
+    network.set_rt_info(json.dumps(DESCRIPTION), "reid_gl")
+    openvino.save_model(network, xml)
+    script = tmp_path / "net.torchscript"
+    traced = torch.jit.trace(_MeanColour(), torch.zeros(2, 3, 8, 4))
+    torch.jit.save(traced, str(script), _extra_files={"reid_gl.json": json.dumps(DESCRIPTION)})
+    for file in (path, xml, script):
+        assert load_exported(file, None, device="cpu", precision="auto").preprocessing == SMALL
+
+
+def test_who_differs_is_named(tmp_path: Path) -> None:
+    path = describe(write_onnx(tmp_path / "net.onnx"))
+    agrees = replace(SMALL, kernel="cubic")  # a caller cannot say the kernel
+    assert load_exported(path, agrees, device="cpu", precision="auto").preprocessing == SMALL
+    other = replace(SMALL, mean=(0.5, 0.4, 0.4))
+    with pytest.raises(ValueError, match=r"net.onnx.json and the caller differ on the pictures"):
+        load_exported(path, other, device="cpu", precision="auto")
+
+
+def test_a_file_beside_it_may_hold_other_things_only(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "net.onnx")
+    (tmp_path / "net.onnx.json").write_text('{"calibration": {}}')
+    assert load_exported(path, SMALL, device="cpu", precision="auto").preprocessing == SMALL
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "net.onnx.json is no JSON"),
+        ("[]", "does not describe an exported network"),
+        ('{"format": "reid_gl/1"}', "expected format 'reid_gl/export/1', found 'reid_gl/1'"),
+        ('{"preprocessing": {"height": 8}}', r"preprocessing in .*net.onnx.json is not whole \('mean'\)"),
+    ],
+)
+def test_broken_descriptions(tmp_path: Path, text: str, message: str) -> None:
+    path = write_onnx(tmp_path / "net.onnx")
+    (tmp_path / "net.onnx.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_exported(path, None, device="cpu", precision="auto")
+
+
+@pytest.mark.parametrize("count", [1, 4, 6, 9])
+def test_a_fixed_batch_is_filled_up_and_cut_again(tmp_path: Path, count: int) -> None:
+    path = write_onnx(tmp_path / "net.onnx", (4, 3, 8, 4))
+    runtime = load_exported(path, SMALL, device="cpu", precision="auto")
+    assert np.allclose(runtime(pictures(count)), by_hand(pictures(count)), atol=1e-5)
+
+
+def test_files_in_half_precision(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "net.onnx", kind=TensorProto.FLOAT16)
+    runtime = load_exported(describe(path, precision="fp16"), None, device="cpu", precision="float16")
+    features = runtime(pictures(3))
+    assert features.dtype == np.float32
+    assert np.allclose(features, by_hand(pictures(3)), atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (("n", 3, 16, 4), r"takes \(any, 3, 16, 4\): expected \(N, 3, 8, 4\)"),
+        (("n", 1, 8, 4), r"takes \(any, 1, 8, 4\)"),
+        (("n", 8, 4, 3), r"channels first, and the input_size that was given"),
+        (("n", 3, 1, 8, 4), r"takes \(any, 3, 1, 8, 4\)"),
+    ],
+)
+def test_networks_for_other_pictures(tmp_path: Path, shape: tuple[str | int, ...], message: str) -> None:
+    path = write_onnx(tmp_path / "net.onnx", shape)
+    with pytest.raises(ValueError, match=message):
+        load_exported(path, SMALL, device="cpu", precision="auto")
+
+
+def test_maps_are_no_features(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "net.onnx", keep=1)
+    with pytest.raises(ValueError, match=r"gives \(2, 3, 1, 1\) for 2 pictures: expected one feature each"):
+        load_exported(path, SMALL, device="cpu", precision="auto")
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "wanted", "message"),
+    [
+        ("onnx", "float32", "bfloat16", "was exported in float32 and cannot compute in 'bfloat16'"),
+        ("onnx", "fp16", "float32", "use auto or float16"),
+        ("openvino", "float32", "int8", "use auto or bfloat16 or float32, or export it again"),
+        ("openvino", "int8", "float32", "was exported in int8"),
+        ("torchscript", "float32", "int8", "use auto or float32"),
+    ],
+)
+def test_precisions_a_file_has_not(tmp_path: Path, kind: str, stored: str, wanted: str, message: str) -> None:
+    path = describe(write(tmp_path, kind), precision=stored)
+    with pytest.raises(ValueError, match=message):
+        load_exported(path, None, device="cpu", precision=wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("net.onnx", "cannot be used as an ONNX file"),
+        ("net.xml", "cannot be used as an OpenVINO file"),
+        ("net.torchscript", "cannot be used as a TorchScript file"),
+    ],
+)
+def test_broken_files(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / name).write_bytes(b"<net/>")
+    (tmp_path / "net.bin").write_bytes(b"")
+    with pytest.raises(ValueError, match=message):
+        load_exported(tmp_path / name, SMALL, device="cpu", precision="auto")
+
+
+def test_the_weights_of_an_openvino_file_are_missed(tmp_path: Path) -> None:
+    path = write(tmp_path, "openvino")
+    path.with_suffix(".bin").unlink()
+    with pytest.raises(FileNotFoundError, match=r"net.bin of .* do not exist"):
+        load_exported(path, SMALL, device="cpu", precision="auto")
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_devices_a_runtime_has_not(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(ValueError, match="'mps'"):
+        load_exported(write(tmp_path, kind), SMALL, device="mps", precision="auto")
+
+
+@pytest.mark.parametrize(("kind", "package"), [("onnx", "onnxruntime"), ("openvino", "openvino")])
+def test_a_missing_package_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, package: str
+) -> None:
+    path = write(tmp_path, kind)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"{package} is needed here .*: pip install reid_gl\[export\]"):
+        load_exported(path, SMALL, device="cpu", precision="auto")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_share_a_runtime(tmp_path: Path, kind: str) -> None:
+    runtime = load_exported(write(tmp_path, kind), SMALL, device="cpu", precision="float32")
+    counts = [1 + number % 5 for number in range(60)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda count: runtime(pictures(count)), counts))
+    for count, features in zip(counts, found, strict=True):
+        assert np.allclose(features, by_hand(pictures(count)), atol=1e-5)

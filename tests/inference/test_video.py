@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reid_gl.inference.video import VideoReader, count_frames
+from tests.made_up_videos import noise_frames, write_video
+
+
+def test_frames_are_rgb_and_counted_from_one(tmp_path: Path) -> None:
+    frames = noise_frames(9)
+    path = write_video(tmp_path / "noise.mkv", frames)
+    assert count_frames(path) == 9
+    reader = VideoReader(path)
+    for number in (1, 2, 5, 9):
+        assert np.array_equal(reader.read(number), frames[number - 1])
+    reader.close()
+
+
+def test_without_a_count_in_the_file_frames_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "noise.avi", noise_frames(7))
+    readable = 10
+
+    class Silent:
+        """Says no number; stops where it is told to."""
+
+        def __init__(self, name: str, backend: int) -> None:
+            self._capture, self._left = whole(name, backend), readable
+
+        def get(self, _: int) -> float:
+            return -1.0
+
+        def grab(self) -> bool:
+            self._left -= 1
+            return self._left >= 0 and self._capture.grab()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._capture, name)
+
+    whole = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", Silent)
+    assert count_frames(path) == 7
+    readable = 0
+    with pytest.raises(ValueError, match=r"noise\.avi has no frames that can be decoded"):
+        count_frames(path)
+
+
+def test_a_truncated_video_says_where_it_breaks_off(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "noise.avi", noise_frames(20))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    reader = VideoReader(path)
+    with pytest.raises(ValueError, match=r"noise\.avi breaks off after frame \d, frame 20 is wanted"):
+        reader.read(20)
+
+
+def test_what_is_no_video(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"video .*none\.mp4 does not exist"):
+        count_frames(tmp_path / "none.mp4")
+    path = tmp_path / "text.mp4"
+    path.write_text("no video")
+    with pytest.raises(ValueError, match=r"text\.mp4 cannot be opened: it is truncated, broken or no video"):
+        VideoReader(path)

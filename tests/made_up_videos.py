@@ -1,0 +1,44 @@
+"""Videos and sequences of noise, small and without loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reid_gl.data.images import Image8
+
+FRAME = (48, 64)
+
+
+def noise_frames(count: int, *, seed: int = 0) -> list[Image8]:
+    """Frames (48, 64, 3) RGB."""
+    return list(np.random.default_rng(seed).integers(0, 256, (count, *FRAME, 3)).astype(np.uint8))
+
+
+def write_video(path: Path, frames: list[Image8]) -> Path:
+    """FFV1, which keeps every bit."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"FFV1"), 25, FRAME[::-1])
+    assert writer.isOpened()
+    for frame in frames:
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
+
+
+def write_sequence(folder: Path, frames: list[Image8], *, det: str = "", gt: str = "") -> Path:
+    """A MOT Challenge sequence with the text of its det.txt and gt.txt."""
+    (folder / "img1").mkdir(parents=True)
+    for number, frame in enumerate(frames, start=1):
+        name = str(folder / "img1" / f"{number:06d}.png")
+        assert cv2.imwrite(name, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    (folder / "seqinfo.ini").write_text(
+        f"[Sequence]\nname={folder.name}\nimDir=img1\nframeRate=25\nseqLength={len(frames)}\n"
+        f"imWidth={FRAME[1]}\nimHeight={FRAME[0]}\nimExt=.png\n"
+    )
+    for name, text in (("det", det), ("gt", gt)):
+        if text:
+            (folder / name).mkdir()
+            (folder / name / f"{name}.txt").write_text(text)
+    return folder

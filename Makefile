@@ -49,6 +49,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/training.py
 	@$(BIN)/python benchmarks/losses.py
 	@$(BIN)/python benchmarks/evaluation.py
+	@$(BIN)/python benchmarks/extraction.py
 	@$(BIN)/python benchmarks/demo.py
 
 clean:

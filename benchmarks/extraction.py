@@ -12,10 +12,12 @@ from __future__ import annotations
 import argparse
 import io
 import statistics
+import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import cv2
@@ -23,10 +25,18 @@ import numpy as np
 import torch
 from machine import print_header
 from PIL import Image
+from torch import nn
 
-from reid_gl import FeatureExtractor
-from reid_gl.data.images import decode_image
+from reid_gl import FeatureExtractor, Preprocessing, Sample
+from reid_gl.data.images import decode_image, read_image
 from reid_gl.inference.crops import as_corners, cut_boxes, resize_crops
+from reid_gl.inference.export import export_weights
+from reid_gl.inference.export_settings import ExportSettings
+from reid_gl.models import NetSettings, ReidNet
+from reid_gl.models.weights import CHECKPOINT_FORMAT
+from reid_gl.training.checkpoint import save_checkpoint
+
+PEOPLE = Path("data/synthetic/bounding_box_train")
 
 NETWORKS = ("resnet50", "osnet_x1_0")
 NUM_CROPS = 128
@@ -45,7 +55,8 @@ def main() -> None:
         print("| network | extractor | images/s | beside torchreid | least cosine to float32 |")
         print("|---|---|---|---|---|", flush=True)
         for name, path in weights.items():
-            compare(name, path, options.no_peers)
+            theirs = compare(name, path, options.no_peers)
+            exports(name, Path(folder), theirs)
         print("\nA frame of 1920 x 1080 pixels, resnet50, milliseconds:\n")
         print("| boxes | precision | crop and resize | of PIL, one by one | whole extract() |")
         print("|---|---|---|---|---|", flush=True)
@@ -84,7 +95,7 @@ def seconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
     return statistics.median(times[1:])
 
 
-def compare(name: str, path: Path, no_peers: bool) -> None:
+def compare(name: str, path: Path, no_peers: bool) -> float | None:
     jpegs = made_up_jpegs()
     theirs = None if no_peers else peer_rate(name, path, jpegs)
     if theirs is not None:
@@ -102,6 +113,60 @@ def compare(name: str, path: Path, no_peers: bool) -> None:
         ratio = "" if theirs is None else f"{rate / theirs:.1f}"
         cosine = (features * exact).sum(axis=1).min()
         print(f"| {name} | ours, {precision} | {rate:.1f} | {ratio} | {cosine:.5f} |", flush=True)
+    return theirs
+
+
+def exports(name: str, folder: Path, theirs: float | None) -> None:
+    """Our network of that name and stride, exported to OpenVINO; int8 calibrated on synthetic people."""
+    crops = [Sample(str(path), 0) for path in sorted(PEOPLE.glob("*.jpg"))[:320]]
+    if not crops:
+        print(
+            f"| {name} | OpenVINO: no pictures in {PEOPLE}, see tools/make_synthetic.py | | | |", flush=True
+        )
+        return
+    checkpoint = save_checkpoint_of_ours(name, folder, crops[:32])
+    exact = FeatureExtractor(checkpoint, precision="float32")([crop.path for crop in crops[:64]])
+    for precision in ("bfloat16", "int8"):
+        kind = "int8" if precision == "int8" else "float32"
+        path = folder / f"{name}_{kind}.xml"
+        with redirect_stdout(sys.stderr):
+            export_weights(checkpoint, ExportSettings("openvino", kind), out=path, pictures=crops)
+        extractor = FeatureExtractor(path, precision=precision, color_order="rgb")
+        cosine = (extractor([crop.path for crop in crops[:64]]) * exact).sum(axis=1).min()
+        jpegs = made_up_jpegs()
+
+        def extract(extractor: FeatureExtractor = extractor, jpegs: list[bytes] = jpegs) -> object:
+            return extractor([decode_image(jpeg) for jpeg in jpegs])
+
+        rate = NUM_CROPS / seconds(extract)
+        ratio = "" if theirs is None else f"{rate / theirs:.1f}"
+        print(f"| {name} | OpenVINO, {precision} | {rate:.1f} | {ratio} | {cosine:.5f} |", flush=True)
+
+
+def save_checkpoint_of_ours(name: str, folder: Path, crops: list[Sample]) -> Path:
+    """Random weights; the normalisations have seen people once. Their neck would only blow up rounding."""
+    torch.manual_seed(0)
+    net = ReidNet(NetSettings(name, 751, last_stride=1 if name.startswith("osnet") else 2)).train()
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.momentum = 1.0
+    preprocessing = Preprocessing()
+    pictures = np.stack([preprocessing.resize(read_image(crop.path)) for crop in crops])
+    with torch.no_grad():
+        net(preprocessing.normalize(torch.from_numpy(pictures).permute(0, 3, 1, 2)))
+    checkpoint = {
+        "format": CHECKPOINT_FORMAT,
+        "net": net.settings.to_dict(),
+        "preprocessing": preprocessing.to_dict(),
+        "pids": list(range(751)),
+        "config": "{DATA: {NAMES: market1501}, TEST: {FEATURE: before_neck}}",
+        "model": net.state_dict(),
+        "epoch": 0,
+        "metrics": {},
+    }
+    path = folder / f"{name}.ckpt"
+    save_checkpoint(checkpoint, path)
+    return path
 
 
 def peer_rate(name: str, path: Path, jpegs: list[bytes]) -> float:
@@ -110,7 +175,8 @@ def peer_rate(name: str, path: Path, jpegs: list[bytes]) -> float:
         warnings.simplefilter("ignore")
         from torchreid.reid.utils import FeatureExtractor as Peer
 
-        peer = Peer(model_name=name, model_path=str(path), device="cpu", verbose=False)
+        with redirect_stdout(sys.stderr):  # it prints what it loads
+            peer = Peer(model_name=name, model_path=str(path), device="cpu", verbose=False)
 
     def extract() -> None:
         for start in range(0, len(jpegs), 64):

@@ -79,9 +79,9 @@ def test_neighbours_in_the_batch_change_nothing(net: ReidNet, samples: list[Samp
 
 
 def test_reading_in_workers_changes_nothing(net: ReidNet, samples: list[Sample]) -> None:
-    """In a process of its own: test processes that have run ONNX and OpenVINO before have died in the fork."""
+    """In a process of its own: those that ran ONNX and OpenVINO before have died in the fork."""
     code = (
-        "import sys; import numpy as np; from tests.inference import test_extract as module; "
+        "import sys; from tests.inference import test_extract as module; "
         "module.print_features_of_workers(sys.argv[1:])"
     )
     words = [sys.executable, "-c", code, *(sample.path for sample in samples)]
@@ -95,7 +95,7 @@ def print_features_of_workers(paths: list[str]) -> None:
     torch.manual_seed(0)
     net = ReidNet(NetSettings("resnet18", 4)).eval()
     features = _extract(net, [Sample(path, 1) for path in paths], num_workers=2)
-    print(json.dumps(features.embeddings.tolist()))
+    sys.stdout.write(json.dumps(features.embeddings.tolist()))
 
 
 def test_both_features_can_be_had(net: ReidNet, samples: list[Sample]) -> None:

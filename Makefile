@@ -36,13 +36,9 @@ $(READY): pyproject.toml
 demo: $(READY)
 	@$(BIN)/reid-gl demo > /dev/null
 
-# One thread each: they would wait for one another. Exports apart: a process that has loaded ONNX Runtime and
-# OpenVINO may die when it forks later.
-EXPORTS := tests/inference/test_export.py tests/inference/test_exported.py tests/inference/test_export_settings.py
-
+# One thread each: they would wait for one another.
 test: check
-	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 $(EXPORTS:%=--ignore=%)
-	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 $(EXPORTS)
+	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .

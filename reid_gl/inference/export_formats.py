@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reid_gl.inference.exported_net import METADATA_KEY, import_optional
+from reid_gl.inference.exported_openvino import openvino_core
 from reid_gl.inference.exported_torchscript import DESCRIPTION_FILE
 
 INPUT, OUTPUT = "images", "features"
@@ -72,14 +73,13 @@ def write_openvino(
     Raises:
         ImportError: openvino, or nncf for int8, is not installed.
     """
-    openvino = import_optional("openvino")
-    model = openvino.Core().read_model(onnx_path)
+    model = openvino_core().read_model(onnx_path)
     if calibration is not None:
         nncf = _import_nncf()
         pictures = nncf.Dataset([picture[None] for picture in calibration])
         model = nncf.quantize(model, pictures, subset_size=len(calibration))
     model.set_rt_info(description, METADATA_KEY)
-    openvino.save_model(model, path, compress_to_fp16=half)
+    import_optional("openvino").save_model(model, path, compress_to_fp16=half)
 
 
 def _import_nncf() -> ModuleType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ from numpy.typing import NDArray
 from reid_gl.inference.exported_net import METADATA_KEY, ExportedNet, Floats, import_optional, only_name
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
+
+
+@cache
+def openvino_core() -> Any:  # noqa: ANN401 - openvino has no types
+    """The one Core of the process, kept to its end.
+
+    On CPUs with AMX each Core gives its thread a stack for signals, and at its end puts back the one that it
+    found. Of two Cores the first may have freed that one by then, and the next signal ends the process.
+
+    Raises:
+        ImportError: openvino is not installed.
+    """
+    return import_optional("openvino").Core()
 
 
 def open_openvino(path: Path, *, device: str, precision: str) -> ExportedNet:
@@ -28,12 +42,11 @@ def open_openvino(path: Path, *, device: str, precision: str) -> ExportedNet:
         FileNotFoundError: the .bin is missing.
         ImportError: openvino is not installed.
     """
-    openvino = import_optional("openvino")
+    core = openvino_core()
     if device not in ("auto", "cpu"):
         raise ValueError(f"OpenVINO computes on the CPU, got device {device!r}: use cpu, or an ONNX file")
     if not path.with_suffix(".bin").is_file():
         raise FileNotFoundError(f"the weights {path.with_suffix('.bin')} of {path} do not exist")
-    core = openvino.Core()
     hints = {"INFERENCE_PRECISION_HINT": HINTS[precision]} if precision in HINTS else {}
     try:
         model = core.read_model(path)

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from reid_gl.data.images import UnreadableImageError
 from reid_gl.data.mot import (
     MotBoxes,
-    MotSequence,
     iterate_frames,
     load_sequence,
     read_detections,
     read_ground_truth,
+    require_frames,
 )
 from reid_gl.data.mot_write import (
     write_detections,
@@ -20,120 +22,167 @@ from reid_gl.data.mot_write import (
     write_results,
     write_sequence_info,
 )
+from tests.data.made_up_sequence import HEIGHT, WIDTH, write_sequence
+from tests.reference.slow_mot import slow_read
 
 
-def make_sequence(folder: Path, *, num_frames: int = 3) -> MotSequence:
-    """Grey frames of 40 x 30 pixels, the n-th of brightness 10 n."""
-    (folder / "img1").mkdir(parents=True)
-    sequence = MotSequence(folder, folder.name, folder / "img1", 25.0, num_frames, 40, 30, ".png")
-    write_sequence_info(sequence)
-    for frame in range(1, num_frames + 1):
-        cv2.imwrite(str(sequence.frame_path(frame)), np.full((30, 40, 3), 10 * frame, np.uint8))
-    return sequence
+def rows_of(boxes: MotBoxes) -> list[tuple[float, ...]]:
+    columns = (boxes.frames, boxes.ids, *boxes.boxes.T, boxes.confidences, boxes.classes, boxes.visibilities)
+    return [tuple(float(value) for value in row) for row in zip(*columns, strict=True)]
 
 
-def _write(path: Path, *lines: str, end: str = "\n") -> Path:
-    path.write_text(end.join(lines) + end)
-    return path
+def random_lines(seed: int, columns: int) -> list[str]:
+    """Unsorted lines, each with an id of its own."""
+    rng = np.random.default_rng(seed)
+    lines = []
+    for identity in range(1, int(rng.integers(2, 30))):
+        box = [f"{value:.2f}" for value in (*rng.uniform(-20, 200, 2), *rng.uniform(0, 90, 2))]
+        rest = [f"{rng.uniform():.3f}", str(rng.integers(1, 13)), f"{rng.uniform():.3f}", "-1"][: columns - 6]
+        lines.append(",".join([str(rng.integers(1, 9)), str(identity), *box, *rest]))
+    return lines
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-@pytest.mark.parametrize("tail", ["", ",-1,-1,-1"])
-def test_detections_of_seven_or_ten_numbers_in_any_order(tail: str, end: str, tmp_path: Path) -> None:
-    lines = [f"2,-1,11,21,30,60,0.5{tail}", "", f"1,-1,1,1,5,6,0.9{tail}", f"2,-1,3,4,5,6,0.7{tail}"]
-    found = read_detections(_write(tmp_path / "det.txt", *lines, end=end), num_frames=2)
-    assert found.frames.tolist() == [1, 2, 2]
-    assert found.boxes.tolist() == [[0, 0, 5, 6], [10, 20, 30, 60], [2, 3, 5, 6]]  # counted from 0
-    assert found.confidences.tolist() == [0.9, 0.5, 0.7]
-    assert found.rows_of(2) == slice(1, 3)
-    assert found.rows_of(3) == slice(3, 3)
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("columns", [7, 9, 10])
+def test_agrees_with_the_description_whatever_the_order_of_lines(
+    tmp_path: Path, seed: int, columns: int
+) -> None:
+    text = "\n".join(random_lines(seed, columns)) + "\n\n"
+    path = tmp_path / "boxes.txt"
+    path.write_text(text)
+    if columns != 9:
+        assert rows_of(read_detections(path)) == slow_read(text)
+    if columns != 7:
+        assert rows_of(read_ground_truth(path)) == slow_read(text)
 
 
-def test_ground_truth_of_nine_or_ten_numbers(tmp_path: Path) -> None:
-    nine = read_ground_truth(_write(tmp_path / "gt.txt", "1,7,1,1,5,6,0,8,0.25"))
-    assert (nine.ids[0], nine.confidences[0], nine.classes[0], nine.visibilities[0]) == (7, 0, 8, 0.25)
-    ten = read_ground_truth(_write(tmp_path / "gt.txt", "1,7,1,1,5,6,1,-1,-1,-1"))
-    assert (ten.classes[0], ten.visibilities[0]) == (1, 1)
+def test_by_hand_pixels_are_counted_from_zero(tmp_path: Path) -> None:
+    path = tmp_path / "gt.txt"
+    path.write_text("2,7,1,11,30,60,1,1,0.5\n1,3,101,1,20.5,40,0,7,1\n")
+    truth = read_ground_truth(path, num_frames=2)
+    assert truth.frames.tolist() == [1, 2]
+    assert truth.ids.tolist() == [3, 7]
+    assert truth.boxes.tolist() == [[100, 0, 20.5, 40], [0, 10, 30, 60]]
+    assert truth.confidences.tolist() == [0, 1]
+    assert truth.classes.tolist() == [7, 1]
+    assert truth.visibilities.tolist() == [1, 0.5]
+    assert (truth.rows_of(2), truth.rows_of(3)) == (slice(1, 2), slice(2, 2))
+    assert truth.select(truth.classes == 1).ids.tolist() == [7]
 
 
-def test_no_lines_are_no_boxes(tmp_path: Path) -> None:
-    assert len(read_detections(_write(tmp_path / "det.txt"))) == 0
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_an_empty_file_has_no_boxes(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "det.txt"
+    path.write_text(text)
+    assert len(read_detections(path)) == len(read_ground_truth(path)) == 0
+    assert read_detections(path).boxes.shape == (0, 4)
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("text", "message"),
     [
-        ("1,-1,1,1,5,6", "det.txt line 2: expected 7 or 10 numbers, got 6"),
-        ("1,-1,1,1,x,6,1", "det.txt line 2: expected numbers with commas between them"),
-        ("1,-1,1,1,nan,6,1", "det.txt line 2: expected finite numbers"),
-        ("1.5,-1,1,1,5,6,1", "det.txt line 2: frame and id must be whole numbers"),
-        ("0,-1,1,1,5,6,1", "det.txt line 2: frames are counted from 1"),
-        ("4,-1,1,1,5,6,1", "det.txt line 2: the sequence has 3 frames only"),
-        ("1,-1,1,1,-5,6,1", "det.txt line 2: width and height must not be negative"),
-        ("1,-1,1,1,5,6,1,-1,-1,-1", "det.txt line 2 has 10 numbers, line 1 has 7"),
+        (
+            "1,-1,1,1,5,5,1\n\n1,-1,1,1,5,x,1\n",
+            "line 3: expected numbers with commas .*'1,-1,1,1,5,x,1'",
+        ),
+        ("1,-1,1,1,5,5\n", "line 1: expected 7 or 10 numbers, got 6"),
+        ("1,-1,1,1,5,5,1\n1,-1,1,1,5,5,1,0,0,0\n", "line 2 has 10 numbers, line 1 has 7"),
+        ("1,-1,1,1,5,5,1\n1,-1,nan,1,5,5,1\n", "line 2: expected finite numbers"),
+        ("1.5,-1,1,1,5,5,1\n", "line 1: frame and id must be whole"),
+        ("0,-1,1,1,5,5,1\n", "line 1: frames are counted from 1"),
+        ("9,1,1,1,5,5,1\n4,1,1,1,5,5,1\n8,1,1,1,5,5,1\n", r"line 1 \(1 more .*\): the sequence has 4 frames"),
+        ("1,-1,1,1,-5,5,1\n", "line 1: width and height must not be negative"),
     ],
 )
-def test_a_broken_line_is_named(line: str, message: str, tmp_path: Path) -> None:
-    path = _write(tmp_path / "det.txt", "1,-1,1,1,5,6,1", line)
+def test_broken_lines_are_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "det.txt"
+    path.write_text(text)
     with pytest.raises(ValueError, match=message):
-        read_detections(path, num_frames=3)
+        read_detections(path, num_frames=4)
 
 
-def test_an_id_twice_in_a_frame_and_a_file_that_is_not_there(tmp_path: Path) -> None:
-    path = _write(tmp_path / "gt.txt", "1,7,1,1,5,6,1,1,1", "2,7,1,1,5,6,1,1,1", "1,7,9,9,5,6,1,1,1")
-    with pytest.raises(ValueError, match=r"lines \[1, 3\]: frame 1 has id 7 twice"):
+def test_a_person_is_in_one_place_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "gt.txt"
+    path.write_text("2,3,1,1,5,5,1,1,1\n1,3,1,1,5,5,1,1,1\n2,3,9,9,5,5,1,1,1\n")
+    with pytest.raises(ValueError, match=r"lines \[1, 3\]: frame 2 has id 3 twice"):
         read_ground_truth(path)
-    with pytest.raises(FileNotFoundError, match=r"none.txt does not exist"):
-        read_detections(tmp_path / "none.txt")
 
 
-def _boxes(ids: list[int]) -> MotBoxes:
-    num = len(ids)
-    rng = np.random.default_rng(0)
-    return MotBoxes(
-        frames=np.sort(rng.integers(1, 9, num)),
-        ids=np.array(ids),
-        boxes=rng.uniform(0, 90, (num, 4)).round(2),
-        confidences=np.ones(num),
-        classes=np.ones(num, np.int64),
-        visibilities=rng.random(num).round(4),
-    )
+def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"det\.txt does not exist"):
+        read_detections(tmp_path / "det.txt")
+    with pytest.raises(FileNotFoundError, match=r"seqinfo\.ini does not exist: expected the folder"):
+        load_sequence(tmp_path)
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    truth = _boxes([3, 1, 2, 5, 4])
-    write_ground_truth(tmp_path / "gt.txt", truth)
-    again = read_ground_truth(tmp_path / "gt.txt")
-    for name, values in vars(truth).items():
-        np.testing.assert_allclose(getattr(again, name), values, atol=1e-9, err_msg=name)
-    write_results(tmp_path / "results.txt", truth)
-    write_detections(tmp_path / "det.txt", truth)
-    for name in ("results.txt", "det.txt"):
-        np.testing.assert_allclose(read_detections(tmp_path / name).boxes, truth.boxes, atol=1e-9)
-        assert (tmp_path / name).read_text().splitlines()[0].endswith(",1.0000,-1,-1,-1")
-    with pytest.raises(ValueError, match="results need ids from 1, got -1"):
-        write_results(tmp_path / "results.txt", _boxes([1, -1]))
+def test_seqinfo_is_read_and_written(tmp_path: Path) -> None:
+    sequence = load_sequence(write_sequence(tmp_path / "A-01"))
+    assert (sequence.name, sequence.num_frames, sequence.width, sequence.height) == ("A-01", 4, WIDTH, HEIGHT)
+    assert sequence.frame_path(3) == tmp_path / "A-01" / "img1" / "000003.jpg"
+    write_sequence_info(replace(sequence, frame_rate=12.5))
+    assert load_sequence(sequence.folder) == replace(sequence, frame_rate=12.5)
 
 
-def test_a_sequence_and_its_frames(tmp_path: Path) -> None:
-    sequence = make_sequence(tmp_path / "street")
-    assert load_sequence(tmp_path / "street") == sequence
-    frames = [(number, int(image[0, 0, 0])) for number, image in iterate_frames(sequence)]
-    assert frames == [(1, 10), (2, 20), (3, 30)]
-    sequence.frame_path(2).unlink()
-    with pytest.raises(FileNotFoundError, match=r"1 of the 3 frames of street have no picture.*000002.png"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "KeyError"),
+        ("[Sequence]\nframeRate=25\n", "seqlength|seqLength"),
+        ("[Sequence]\nframeRate=25\nseqLength=x\nimWidth=9\nimHeight=9\n", "invalid literal"),
+        ("frameRate=25\n", "MissingSectionHeader"),
+        ("[Sequence]\nframeRate=25\nseqLength=0\nimWidth=9\nimHeight=9\n", "must be above 0"),
+    ],
+)
+def test_a_broken_seqinfo_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "seqinfo.ini").write_text(text)
+    with pytest.raises(ValueError, match=rf"seqinfo\.ini.*({message})"):
+        load_sequence(tmp_path)
+
+
+def test_frames_come_in_order(tmp_path: Path) -> None:
+    sequence = load_sequence(write_sequence(tmp_path / "a"))
+    frames = list(iterate_frames(sequence))
+    assert [number for number, _ in frames] == [1, 2, 3, 4]
+    for number, image in frames:
+        saved = cv2.imread(str(sequence.frame_path(number)))
+        assert saved is not None
+        assert (image == saved).all()
+
+
+def test_missing_broken_and_wrong_pictures_are_named(tmp_path: Path) -> None:
+    sequence = load_sequence(write_sequence(tmp_path / "a"))
+    with pytest.raises(ValueError, match=r"000001\.jpg has 120 x 90 pixels, but seqinfo.ini says 64 x 90"):
+        next(iterate_frames(replace(sequence, width=64)))
+    sequence.frame_path(1).write_bytes(sequence.frame_path(1).read_bytes()[:400])
+    with pytest.raises(UnreadableImageError, match=r"000001\.jpg"):
         next(iterate_frames(sequence))
-    cv2.imwrite(str(sequence.frame_path(2)), np.zeros((9, 9, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"has 9 x 9 pixels, but seqinfo.ini says 40 x 30"):
-        list(iterate_frames(sequence))
+    sequence.frame_path(2).unlink()
+    with pytest.raises(FileNotFoundError, match=r"1 of the 4 frames of a have no picture, .*000002\.jpg"):
+        require_frames(sequence)
 
 
-def test_a_seqinfo_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="expected the folder of a MOT Challenge sequence"):
-        load_sequence(tmp_path)
-    (tmp_path / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\n")
-    with pytest.raises(ValueError, match=r"is no seqinfo.ini: expected .Sequence. with frameRate"):
-        load_sequence(tmp_path)
-    (tmp_path / "seqinfo.ini").write_text("[Sequence]\nframeRate=25\nseqLength=0\nimWidth=4\nimHeight=4\n")
-    with pytest.raises(ValueError, match="must be above 0"):
-        load_sequence(tmp_path)
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_written_is_read_again(tmp_path: Path, seed: int) -> None:
+    (tmp_path / "gt.txt").write_text("\n".join(random_lines(seed, 9)))
+    boxes = read_ground_truth(tmp_path / "gt.txt")
+    flags = replace(boxes, confidences=np.round(boxes.confidences))
+    write_ground_truth(tmp_path / "again.txt", flags)
+    again = np.array(rows_of(read_ground_truth(tmp_path / "again.txt")))
+    assert again == pytest.approx(np.array(rows_of(flags)))
+    for write in (write_results, write_detections):
+        write(tmp_path / "out.txt", boxes)
+        written = read_detections(tmp_path / "out.txt")
+        assert written.boxes == pytest.approx(boxes.boxes)
+        assert written.confidences == pytest.approx(boxes.confidences)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.txt", "gt.txt", "out.txt"]
+
+
+def test_results_by_hand(tmp_path: Path) -> None:
+    one = np.ones(1)
+    tracks = MotBoxes(
+        np.array([3]), np.array([5]), np.array([[0, 9.5, 20, 40]]), 0.875 * one, one.astype(int), one
+    )
+    write_results(tmp_path / "a.txt", tracks)
+    assert (tmp_path / "a.txt").read_text() == "3,5,1.00,10.50,20.00,40.00,0.8750,-1,-1,-1\n"
+    with pytest.raises(ValueError, match="results need ids from 1, got -1"):
+        write_results(tmp_path / "b.txt", replace(tracks, ids=np.array([-1])))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -8,122 +10,190 @@ import cv2
 import numpy as np
 import pytest
 
-from reid_gl.data.mot import read_frame
-from reid_gl.data.mot_crops import CropRule, find_sequences, plan_crops
+from reid_gl.cli.main import main
+from reid_gl.data.images import read_image
+from reid_gl.data.mot import load_sequence
+from reid_gl.data.mot_crops import Crop, CropRule, find_sequences, plan_crops
 from reid_gl.data.mot_to_reid import write_reid_crops
 from reid_gl.data.sources import load_dataset
-from tests.data.test_mot import make_sequence
+from tests.data.made_up_sequence import write_sequence
 
-SMALL = {"min_width": 4, "min_height": 8}
+FRAMES, PEOPLE = 4, 6
+
+
+def everybody(first: int = 1) -> list[str]:
+    """Six people who stand side by side in all frames."""
+    return [
+        f"{frame},{first + person},{1 + 20 * person},11,18,40,1,1,1"
+        for frame in range(1, FRAMES + 1)
+        for person in range(PEOPLE)
+    ]
 
 
 @pytest.fixture
-def cameras(tmp_path: Path) -> Path:
-    """Two sequences of four frames in which people 1 to 6 stand side by side."""
-    for name in ("one", "two"):
-        sequence = make_sequence(tmp_path / "mot" / name, num_frames=4)
-        (sequence.folder / "gt").mkdir()
-        lines = [
-            f"{frame},{person},{6 * person - 4},3,5,20,1,1,0.9"
-            for frame in range(1, 5)
-            for person in range(1, 7)
-        ]
-        (sequence.folder / "gt" / "gt.txt").write_text("\n".join(lines))
-    return tmp_path / "mot"
+def two_cameras(tmp_path: Path) -> Path:
+    for name in ("place-c1", "place-c2"):
+        write_sequence(tmp_path / "place" / name, everybody())
+    return tmp_path / "place"
 
 
-def test_crops_are_a_set_in_the_layout_of_market(cameras: Path, tmp_path: Path) -> None:
-    sequences = find_sequences([cameras])
-    out = tmp_path / "data" / "market1501"
-    counts = write_reid_crops(sequences, out, CropRule(**SMALL, shared_identities=True))
-    assert counts["identities"] == 6
-    assert counts["train"] == 3 * 8
-    assert counts["query"] == counts["queries_with_match"] == 3 * 2
-    assert counts["gallery"] == 3 * 6
-    dataset = load_dataset("market1501", out)
-    assert {sample.pid for sample in dataset.train}.isdisjoint({sample.pid for sample in dataset.query})
-    assert {sample.camid for sample in dataset.query} == {0, 1}
-    with (out / "crops.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 48
-    for row in rows[::7]:
-        x1, y1, x2, y2 = (int(row[side]) for side in ("x1", "y1", "x2", "y2"))
-        frame = read_frame(sequences[int(row["camid"])], int(row["frame"]))
-        crop = cv2.imread(str(out / row["path"]))
-        assert crop.shape == (y2 - y1, x2 - x1, 3)
-        assert np.abs(crop.astype(int) - frame[y1:y2, x1:x2]).max() <= 2
-        assert row["split"] in row["path"] or row["split"] in ("train", "gallery")
-    with pytest.raises(FileExistsError, match="choose another folder or remove this one"):
-        write_reid_crops(sequences, out, CropRule())
+def plan(tmp_path: Path, lines: list[str], **rule: Any) -> list[Crop]:
+    sequence = load_sequence(write_sequence(tmp_path / "s", [*everybody(100), *lines]))
+    return [crop for crop in plan_crops([sequence], CropRule(**rule)) if crop.pid < 100]
 
 
-def test_ids_of_other_sequences_are_other_people(cameras: Path) -> None:
-    crops = plan_crops(find_sequences([cameras / "one", cameras / "two"]), CropRule(**SMALL))
-    assert sorted({crop.pid for crop in crops}) == list(range(1, 13))
-    assert {crop.pid > 6 for crop in crops if crop.camera == 2} == {True}
+def test_by_hand_a_crop_and_its_name(tmp_path: Path) -> None:
+    (crop,) = plan(tmp_path, ["3,7,-3,11.6,30,60.6,1,1,0.25"], min_visibility=0.25)
+    assert crop.corners == (0, 10, 26, 71)
+    assert crop.path.split("/")[1] == "0007_c1s1_000003_00.jpg"
 
 
 @pytest.mark.parametrize(
-    ("line", "passes"),
+    "line",
     [
-        ("1,9,2,3,5,20,1,1,0.9", True),
-        ("1,9,2,3,5,20,0,1,0.9", False),  # to be ignored
-        ("1,9,2,3,5,20,1,7,0.9", False),  # a static person
-        ("1,9,2,3,5,20,1,1,0.2", False),  # hidden
-        ("1,9,2,3,3,20,1,1,0.9", False),  # too narrow
-        ("1,9,-3,3,6,20,1,1,0.9", False),  # too narrow inside the frame
-        ("2,9,2,3,5,20,1,1,0.9", False),  # not a second frame
+        "1,7,1,1,30,60,0,1,1",  # flag
+        "1,7,1,1,30,60,1,2,1",  # on a vehicle
+        "1,7,1,1,30,60,1,8,1",  # distractor
+        "1,7,1,1,30,60,1,1,0.2",  # hidden
+        "1,7,1,1,15,60,1,1,1",  # narrow
+        "1,7,1,1,30,31,1,1,1",  # low
+        "1,7,110,1,30,60,1,1,1",  # narrow inside the frame
+        "1,7,-200,1,30,60,1,1,1",  # outside
+        "2,7,1,1,30,60,1,1,1",  # between strides
     ],
 )
-def test_what_is_cut_out(line: str, passes: bool, cameras: Path) -> None:
-    path = cameras / "one" / "gt" / "gt.txt"
-    path.write_text(path.read_text() + f"\n{line}\n")
-    rule = CropRule(**SMALL, stride=2, shared_identities=True)
-    crops = [crop for crop in plan_crops(find_sequences([cameras]), rule) if crop.pid == 9]
-    assert bool(crops) is passes
-
-
-def test_the_seed_decides_who_is_for_training(cameras: Path) -> None:
-    sequences = find_sequences([cameras])
-    plans = [
-        plan_crops(sequences, CropRule(**SMALL, shared_identities=True, seed=seed)) for seed in (0, 0, 1, 2)
+def test_boxes_that_do_not_count_are_left_out(tmp_path: Path, line: str) -> None:
+    assert plan(tmp_path, [line, "1,8,1,1,16,32,1,1,0.3"], stride=2) == [
+        Crop(8, 1, "s", 1, (0, 0, 16, 32), 0.3, part=plan_part(tmp_path, 8))
     ]
-    assert plans[0] == plans[1]
-    assert plans[0] != plans[2] or plans[0] != plans[3]
 
 
-def test_one_of_the_copies_of_mot17_is_taken(tmp_path: Path) -> None:
+def plan_part(tmp_path: Path, pid: int) -> str:
+    """The part an identity is in; it has one crop, so it is no query."""
+    crops = plan_crops([load_sequence(tmp_path / "s")], CropRule(stride=2))
+    (part,) = {crop.part for crop in crops if crop.pid == pid}
+    assert part != "query"
+    return part
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_identities_are_disjoint_and_queries_are_one_a_camera(two_cameras: Path, seed: int) -> None:
+    rule = CropRule(shared_identities=True, seed=seed)
+    crops = plan_crops(find_sequences([two_cameras]), rule)
+    assert len(crops) == 2 * FRAMES * PEOPLE
+    assert len({crop.path for crop in crops}) == len(crops)
+    parts: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for crop in crops:
+        parts[crop.pid].append((crop.part, crop.camera))
+    trained = [pid for pid, seen in parts.items() if {part for part, _ in seen} == {"bounding_box_train"}]
+    assert len(trained) == PEOPLE / 2
+    for pid in set(parts) - set(trained):
+        for camera in (1, 2):
+            assert parts[pid].count(("query", camera)) == 1
+            assert parts[pid].count(("bounding_box_test", camera)) == FRAMES - 1
+    assert crops == plan_crops(find_sequences([two_cameras]), rule)
+
+
+def test_the_seed_changes_who_is_for_training(two_cameras: Path) -> None:
+    splits = set()
+    for seed in range(10):
+        crops = plan_crops(find_sequences([two_cameras]), CropRule(shared_identities=True, seed=seed))
+        splits.add(frozenset(crop.pid for crop in crops if crop.part == "bounding_box_train"))
+    assert len(splits) > 3
+
+
+def test_ids_of_sequences_are_kept_apart_unless_shared(two_cameras: Path) -> None:
+    sequences = find_sequences([two_cameras])
+    apart = {(crop.pid, crop.camera) for crop in plan_crops(sequences, CropRule())}
+    assert apart == {(pid, 1) for pid in range(1, 7)} | {(pid, 2) for pid in range(7, 13)}
+    shared = plan_crops(sequences, CropRule(shared_identities=True))
+    assert {crop.pid for crop in shared} == set(range(1, 7))
+
+
+def test_reads_back_as_a_market_data_set_with_the_right_pixels(two_cameras: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    counts = write_reid_crops(
+        find_sequences([two_cameras]),
+        tmp_path / "out",
+        CropRule(shared_identities=True),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    dataset = load_dataset("synthetic", tmp_path / "out")
+    assert counts == {
+        "train": len(dataset.train),
+        "query": len(dataset.query),
+        "gallery": len(dataset.gallery),
+        "identities": PEOPLE,
+        "queries_with_match": len(dataset.query),
+    }
+    assert seen[-1] == (2 * FRAMES, 2 * FRAMES)
+    assert not {s.pid for s in dataset.train} & {s.pid for s in (*dataset.query, *dataset.gallery)}
+    samples = {Path(s.path).name: s for s in (*dataset.train, *dataset.query, *dataset.gallery)}
+    with (tmp_path / "out" / "crops.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(samples) == 2 * FRAMES * PEOPLE
+    for row in rows:
+        sample = samples[Path(row["path"]).name]
+        assert (sample.pid, sample.camid) == (int(row["pid"]), int(row["camid"]))
+        frame = read_image(two_cameras / row["sequence"] / "img1" / f"{int(row['frame']):06d}.jpg")
+        x1, y1, x2, y2 = (int(row[name]) for name in ("x1", "y1", "x2", "y2"))
+        difference = read_image(tmp_path / "out" / row["path"]).astype(float) - frame[y1:y2, x1:x2]
+        assert np.abs(difference).mean() < 12  # JPEG again, of noise
+
+
+def test_a_sequence_of_mot17_counts_once(tmp_path: Path) -> None:
     for name in ("MOT17-02-DPM", "MOT17-02-FRCNN", "MOT17-04-SDP"):
-        sequence = make_sequence(tmp_path / name)
-        (sequence.folder / "gt").mkdir()
-        (sequence.folder / "gt" / "gt.txt").write_text("")
-    assert [sequence.name for sequence in find_sequences([tmp_path])] == ["MOT17-02-DPM", "MOT17-04-SDP"]
+        write_sequence(tmp_path / name, everybody())
+    (tmp_path / "MOT17-04-SDP" / "gt" / "gt.txt").rename(tmp_path / "gt.txt")
+    assert [s.name for s in find_sequences([tmp_path])] == ["MOT17-02-DPM"]
 
 
-def test_errors(cameras: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no sequence in .*: expected seqinfo.ini and gt/gt.txt"):
+def test_two_sequences_of_one_name_are_refused(tmp_path: Path) -> None:
+    folders = [write_sequence(tmp_path / part / "a", everybody()) for part in "xy"]
+    with pytest.raises(ValueError, match="two sequences are called a"):
+        find_sequences(folders)
+
+
+def test_what_cannot_be_used_is_said(two_cameras: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no sequence in .*: expected seqinfo\.ini and gt/gt\.txt"):
         find_sequences([tmp_path / "nothing"])
-    with pytest.raises(ValueError, match="two sequences are called one"):
-        find_sequences([cameras, cameras / "one"])
-    with pytest.raises(ValueError, match="nothing is left for bounding_box_train, query, bounding_box_test"):
-        plan_crops(find_sequences([cameras]), CropRule())
+    sequences = find_sequences([two_cameras])
+    with pytest.raises(ValueError, match=r"nothing is left for bounding_box_train, query, .*: 0 crops"):
+        plan_crops(sequences, CropRule(min_height=80))
+    with pytest.raises(FileExistsError, match="exists: choose another"):
+        write_reid_crops(sequences, two_cameras, CropRule())
+    (two_cameras / "place-c1" / "gt" / "gt.txt").write_text("1,0,1,1,30,60,1,1,1\n")
+    with pytest.raises(ValueError, match="people must have ids from 1, got 0"):
+        plan_crops(sequences, CropRule())
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"min_visibility": 2.0}, "min_visibility is 2.0: expected a share from 0 to 1"),
-        ({"stride": 0}, "min_width, min_height and stride must be at least 1"),
-        ({"train_share": 1.0}, "train_share is 1.0: expected a share between 0 and 1"),
-    ],
+    "wrong",
+    [{"min_visibility": 1.5}, {"stride": 0}, {"min_width": 0}, {"train_share": 1.0}, {"seed": -1}],
 )
-def test_rules_that_cannot_be(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        CropRule(**changes)
+def test_wrong_rules_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        CropRule(**wrong)
 
 
-def test_a_failure_leaves_nothing(cameras: Path, tmp_path: Path) -> None:
-    (cameras / "two" / "img1" / "000003.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match="is not an image"):
-        write_reid_crops(find_sequences([cameras]), tmp_path / "out", CropRule(**SMALL))
-    assert [path.name for path in tmp_path.iterdir()] == ["mot"]
+def test_a_broken_picture_leaves_nothing(two_cameras: Path, tmp_path: Path) -> None:
+    last = two_cameras / "place-c2" / "img1" / f"{FRAMES:06d}.jpg"
+    assert cv2.imwrite(str(last), np.zeros((10, 10, 3), np.uint8))
+    with pytest.raises(ValueError, match="has 10 x 10 pixels"):
+        write_reid_crops(find_sequences([two_cameras]), tmp_path / "out", CropRule())
+    assert [path.name for path in tmp_path.iterdir()] == ["place"]
+
+
+def test_the_command_warns_of_queries_that_do_not_count(
+    two_cameras: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mot-to-reid", str(two_cameras), "--out", str(tmp_path / "a"), "--stride", "2"]) == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)["queries_with_match"] == 0
+    assert "6 of 6 queries show somebody whom no other camera sees" in output.err
+    assert "--shared-identities" in output.err
+    words = ["mot-to-reid", str(two_cameras), "--out", str(tmp_path / "b"), "--shared-identities"]
+    assert main(words) == 0
+    assert "queries show" not in capsys.readouterr().err
+    assert main(words) == 1
+    assert "exists" in capsys.readouterr().err

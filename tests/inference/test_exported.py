@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,7 +20,9 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from reid_gl.data.transforms import Preprocessing
+from reid_gl.inference import exported_openvino
 from reid_gl.inference.exported import load_exported
+from reid_gl.inference.exported_openvino import openvino_core
 from reid_gl.inference.extractor import FeatureExtractor
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
@@ -239,6 +242,7 @@ def test_a_missing_package_is_named(
 ) -> None:
     path = write(tmp_path, kind)
     monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(exported_openvino, "openvino_core", openvino_core.__wrapped__)
     with pytest.raises(ImportError, match=rf"{package} is needed here .*: pip install reid_gl\[export\]"):
         load_exported(path, SMALL, device="cpu", precision="auto")
 
@@ -251,3 +255,24 @@ def test_threads_share_a_runtime(tmp_path: Path, kind: str) -> None:
         found = list(pool.map(lambda count: runtime(pictures(count)), counts))
     for count, features in zip(counts, found, strict=True):
         assert np.allclose(features, by_hand(pictures(count)), atol=1e-5)
+
+
+CLOSE_TWO = """
+import os, signal, sys
+from pathlib import Path
+from reid_gl.inference.exported_openvino import open_openvino
+
+heard = []
+signal.signal(signal.SIGTERM, lambda *_: heard.append(True))
+nets = [open_openvino(Path(sys.argv[1]), device="cpu", precision="float32") for _ in range(2)]
+del nets[0]
+del nets[0]
+os.kill(os.getpid(), signal.SIGTERM)
+print(heard)
+"""
+
+
+def test_a_signal_after_two_openvino_files_were_closed_is_heard(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", CLOSE_TWO, str(write(tmp_path, "openvino"))]
+    answer = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert (answer.returncode, answer.stdout.strip()) == (0, "[True]"), answer.stderr

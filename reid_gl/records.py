@@ -50,14 +50,17 @@ class ReidDataset:
     Attributes:
         train: samples to learn from.
         query: samples to look for.
-        gallery: samples to search, distractors included, junk left out.
+        gallery: samples to search, distractors included, junk left out; empty if every query searches all
+            the others.
         name: how results call the data set.
+        ks: the K of the Recall@K that its field reports; empty for person and vehicle sets.
     """
 
     train: tuple[Sample, ...]
     query: tuple[Sample, ...]
     gallery: tuple[Sample, ...]
     name: str = "custom"
+    ks: tuple[int, ...] = ()
 
 
 class Batch(NamedTuple):

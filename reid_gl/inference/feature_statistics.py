@@ -30,7 +30,7 @@ class FeatureStatistics:
     Attributes:
         net: the network.
         feature: what `features` gives.
-        rows: (M, S * P * D) of S sides (the picture, its mirror image) and P parts: those of
+        rows: (M, S * P * width) of S sides (the picture, its mirror image) and P parts: those of
             PoolingStatistics before the neck, else the embeddings before and after it.
         num_sides: S.
         num_crops: views over which the parts were averaged.
@@ -58,11 +58,13 @@ class FeatureStatistics:
                 f"features of {inference}"
             )
         values = torch.from_numpy(self.rows.embeddings)
-        values = values.view(len(values), self.num_sides, -1, self.net.num_features)  # (M, S, P, D)
+        width = self.net.num_pooled if self.feature == "before_neck" else self.net.num_features
+        values = values.view(len(values), self.num_sides, -1, width)  # (M, S, P, width)
         parts = [values[:, side] for side in range(1 + inference.flip)]
         if self.feature == "before_neck":
             mixing = trained_mixing(self.net) if inference.mixing is None else inference.mixing
-            result = _mean([combine_statistics(part, mixing=mixing, slope=inference.slope) for part in parts])
+            pooled = _mean([combine_statistics(part, mixing=mixing, slope=inference.slope) for part in parts])
+            result = _project(self.net, pooled)
         else:
             before, after = (_mean([part[:, place] for part in parts]) for place in (0, 1))
             result = after if self.feature == "after_neck" else concatenate(before, after)
@@ -122,6 +124,14 @@ class _NeckParts(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         output = self.net(images)
         return torch.stack([output.before_neck, output.after_neck], dim=1)
+
+
+def _project(net: ReidNet, pooled: Tensor) -> Tensor:
+    """Pooled features (M, num_pooled) to embeddings (M, D), both on the CPU."""
+    device = next(net.parameters()).device
+    with torch.inference_mode():
+        embeddings: Tensor = net.projection(pooled.to(device)).cpu()
+    return embeddings
 
 
 def _flatten(output: Tensor) -> Tensor:

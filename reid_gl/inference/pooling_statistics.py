@@ -30,7 +30,7 @@ class PoolingStatistics(nn.Module):
         self.net, self.keep_trained = net, keep_trained
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (N, 3, H, W) to (N, 4 or 5, D) float32, in the order of this file's numbers."""
+        """Normalised images (N, 3, H, W) to (N, 4 or 5, num_pooled) float32, in the order of this file's numbers."""
         backbone = self.net.backbone
         maps = residual_sum(backbone, images) if ends_in_residual_sum(backbone) else backbone(images)
         maps = maps.float()
@@ -53,11 +53,14 @@ class SwitchedPooling(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, H, W) to (N, D) float32."""
-        return combine_statistics(self.statistics(images), mixing=self.mixing, slope=self.slope)
+        pooled = combine_statistics(self.statistics(images), mixing=self.mixing, slope=self.slope)
+        with torch.autocast(images.device.type, enabled=False):
+            embeddings: Tensor = self.statistics.net.projection(pooled)
+        return embeddings
 
 
 def combine_statistics(statistics: Tensor, *, mixing: float | None, slope: float = 0.0) -> Tensor:
-    """The feature of a mixed pooling after a leaky ReLU.
+    """The pooled feature of a mixed pooling after a leaky ReLU.
 
     Args:
         statistics: (M, 4 or 5, D), as PoolingStatistics gives them.

@@ -26,6 +26,7 @@ class NetSettings:
         mixed_weight: share of max pooling, for "mixed".
         gem_exponent: first exponent, for "gem".
         neck: "bnneck" or "none".
+        embedding_dim: D, by a linear layer after the pooling; 0 for the backbone's own number and no layer.
     """
 
     backbone: str
@@ -35,6 +36,7 @@ class NetSettings:
     mixed_weight: float = 0.5
     gem_exponent: float = 3.0
     neck: str = "bnneck"
+    embedding_dim: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as checkpoints keep them."""
@@ -48,6 +50,7 @@ class ReidNet(nn.Module):
 
     Attributes:
         settings: what it was built from.
+        num_pooled: numbers that the pooling gives.
         num_features: D.
     """
 
@@ -55,10 +58,16 @@ class ReidNet(nn.Module):
         super().__init__()
         if settings.num_classes < 1:
             raise ValueError(f"the classifier needs at least one identity, got {settings.num_classes}")
+        if settings.embedding_dim < 0:
+            raise ValueError(f"the embedding dimension must not be negative, got {settings.embedding_dim}")
         self.settings = settings
-        self.backbone, self.num_features = make_backbone(settings.backbone, last_stride=settings.last_stride)
+        self.backbone, self.num_pooled = make_backbone(settings.backbone, last_stride=settings.last_stride)
         self.pooling = make_pooling(
             settings.pooling, mixed_weight=settings.mixed_weight, gem_exponent=settings.gem_exponent
+        )
+        self.num_features = settings.embedding_dim or self.num_pooled
+        self.projection = (
+            nn.Linear(self.num_pooled, self.num_features) if settings.embedding_dim else nn.Identity()
         )
         self.neck = make_neck(settings.neck, self.num_features)
         self.classifier = nn.Linear(self.num_features, settings.num_classes, bias=False)
@@ -69,13 +78,14 @@ class ReidNet(nn.Module):
         return self.head(self.pooled(images))
 
     def pooled(self, images: Tensor) -> Tensor:
-        """The expensive half: images (N, 3, H, W) to pooled features (N, D) float32."""
-        maps = self.backbone(images)  # (N, D, H', W')
+        """The expensive half: images (N, 3, H, W) to pooled features (N, num_pooled) float32."""
+        maps = self.backbone(images)  # (N, num_pooled, H', W')
         pooled: Tensor = self.pooling(maps)
         return pooled
 
     def head(self, pooled: Tensor) -> ReidOutput:
-        """The cheap half: pooled features (N, D) to the network's output, in float32."""
+        """The cheap half: pooled features (N, num_pooled) to the network's output, in float32."""
         with torch.autocast(pooled.device.type, enabled=False):
-            after_neck = self.neck(pooled)
-            return ReidOutput(before_neck=pooled, after_neck=after_neck, logits=self.classifier(after_neck))
+            before_neck = self.projection(pooled)
+            after_neck = self.neck(before_neck)
+            return ReidOutput(before_neck=before_neck, after_neck=after_neck, logits=self.classifier(after_neck))

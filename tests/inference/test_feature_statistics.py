@@ -52,6 +52,14 @@ def test_one_pass_gives_the_features_of_every_setting(samples: list[Sample], poo
     assert _largest_difference(make_net(pooling), samples, "before_neck", settings) < 1e-5
 
 
+@pytest.mark.parametrize("feature", ["before_neck", "after_neck"])
+def test_of_an_embedding_with_a_dimension_of_its_own(samples: list[Sample], feature: str) -> None:
+    settings: list[dict[str, Any]] = [{}, {"flip": True}]
+    if feature == "before_neck":
+        settings += [{"mixing": 0.3, "slope": 0.4, "flip": True, "beta": 0.01}]
+    assert _largest_difference(make_net(embedding_dim=20), samples, feature, settings) < 1e-5
+
+
 def test_over_five_crops_too(samples: list[Sample]) -> None:
     settings = [{"mixing": 0.5, "slope": 0.5, "flip": True}, {}]
     assert _largest_difference(make_net(), samples, "before_neck", settings, num_crops=5) < 1e-5

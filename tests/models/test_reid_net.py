@@ -49,6 +49,20 @@ def test_forward_is_pooling_then_head() -> None:
         assert torch.equal(output.logits, net.classifier(output.after_neck))
 
 
+def test_a_linear_layer_gives_the_embedding_its_dimension() -> None:
+    net = _net(embedding_dim=24).eval()
+    with torch.inference_mode():
+        pooled = net.pooled(_images())
+        output = net(_images())
+        expected = pooled @ net.projection.weight.T + net.projection.bias
+    assert (net.num_pooled, net.num_features) == (512, 24)
+    assert torch.allclose(output.before_neck, expected, atol=1e-6)
+    assert output.after_neck.shape == (2, 24)
+    assert NetSettings(**net.settings.to_dict()) == net.settings
+    with pytest.raises(ValueError, match="embedding dimension must not be negative, got -1"):
+        _net(embedding_dim=-1)
+
+
 def test_classifier_has_small_weights_and_no_bias() -> None:
     classifier = _net(num_classes=1000).classifier
     assert classifier.bias is None

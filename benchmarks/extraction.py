@@ -32,6 +32,7 @@ from reid_gl.data.images import decode_image, read_image
 from reid_gl.inference.crops import as_corners, cut_boxes, resize_crops
 from reid_gl.inference.export import export_weights
 from reid_gl.inference.export_settings import ExportSettings
+from reid_gl.inference.load_runtime import GivenPreprocessing, load_runtime
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.models.weights import CHECKPOINT_FORMAT
 from reid_gl.training.checkpoint import save_checkpoint
@@ -58,8 +59,10 @@ def main() -> None:
             theirs = compare(name, path, options.no_peers)
             exports(name, Path(folder), theirs)
         print("\nA frame of 1920 x 1080 pixels, resnet50, milliseconds:\n")
-        print("| boxes | precision | crop and resize | of PIL, one by one | whole extract() |")
-        print("|---|---|---|---|---|", flush=True)
+        print(
+            "| boxes | precision | crop and resize | of PIL, one by one | network | rest | whole extract() |"
+        )
+        print("|---|---|---|---|---|---|---|", flush=True)
         for precision in ("float32", "auto"):
             frames(weights["resnet50"], precision)
         latency(weights["resnet50"])
@@ -191,7 +194,15 @@ def peer_rate(name: str, path: Path, jpegs: list[bytes]) -> float:
 
 
 def frames(path: Path, precision: str) -> None:
-    extractor = FeatureExtractor(path, architecture="resnet50", precision=precision, color_order="bgr")
+    runtime = load_runtime(
+        path,
+        device="auto",
+        precision=precision,
+        flip=False,
+        architecture="resnet50",
+        given=GivenPreprocessing(),
+    )
+    extractor = FeatureExtractor(runtime, color_order="bgr")
     rng = np.random.default_rng(0)
     frame = cv2.resize(rng.integers(0, 256, (108, 192, 3)).astype(np.uint8), (1920, 1080))
     for num in BOXES:
@@ -200,7 +211,7 @@ def frames(path: Path, precision: str) -> None:
             [rng.uniform(0, 1700, num), rng.uniform(0, 600, num), 0.4 * heights, heights], axis=1
         )
 
-        def crop(boxes: np.ndarray = boxes) -> object:
+        def crop(boxes: np.ndarray = boxes) -> np.ndarray:
             crops = cut_boxes(frame, as_corners(boxes, "tlwh"))
             return resize_crops(crops, extractor.preprocessing, color_order="bgr")
 
@@ -212,11 +223,18 @@ def frames(path: Path, precision: str) -> None:
                 for c in crops
             ]
 
+        images = crop()
+
+        def network(prepared: np.ndarray = images) -> object:
+            return [runtime(prepared[start : start + 64]) for start in range(0, len(prepared), 64)]
+
         def whole(boxes: np.ndarray = boxes) -> object:
             return extractor.extract(frame, boxes, "tlwh")
 
-        times = [1000 * seconds(call) for call in (crop, crop_by_pil, whole)]
-        print(f"| {num} | {precision} | {times[0]:.2f} | {times[1]:.2f} | {times[2]:.1f} |", flush=True)
+        cut, pil, forward, total = (1000 * seconds(call) for call in (crop, crop_by_pil, network, whole))
+        rest = total - cut - forward
+        times = f"{cut:.2f} | {pil:.2f} | {forward:.1f} | {rest:.1f} | {total:.1f}"
+        print(f"| {num} | {precision} | {times} |", flush=True)
 
 
 def latency(path: Path) -> None:

@@ -34,6 +34,7 @@ class Sample:
         camid: camera, counted from 0; -1 if unknown.
         box: (x1, y1, x2, y2) pixels of the person inside the image; None for the whole image.
         tracklet: number of the track the picture was cut from; -1 if unknown.
+        source: number of the data set it comes from, where several are trained on together.
     """
 
     path: str
@@ -41,6 +42,7 @@ class Sample:
     camid: int = -1
     box: tuple[int, int, int, int] | None = None
     tracklet: int = -1
+    source: int = 0
 
 
 @dataclass(frozen=True)

@@ -55,11 +55,20 @@ def log_little_of_scoring() -> None:
 
 def print_scores(scores: dict[str, Any]) -> None:
     """The table to stderr, the JSON object to stdout."""
+    print(format_scores({_describe(scores): scores}), file=sys.stderr)
+    print(json.dumps(scores))
+
+
+def print_all_scores(scores: dict[str, dict[str, Any]]) -> None:
+    """The same of several test sets: one table, one JSON object by their names."""
+    print(format_scores({_describe(row): row for row in scores.values()}), file=sys.stderr)
+    print(json.dumps(scores))
+
+
+def _describe(scores: dict[str, Any]) -> str:
     words = [scores["feature"], scores["distance"]]
     if "inference" in scores and (switches := str(InferenceSettings(**scores["inference"]))):
         words.append(switches)
     if scores.get("rerank"):
         words.append("re-ranked")
-    name = f"{scores['dataset']} ({', '.join(words)})"
-    print(format_scores({name: scores}), file=sys.stderr)
-    print(json.dumps(scores))
+    return f"{scores['dataset']} ({', '.join(words)})"

@@ -11,11 +11,12 @@ from reid_gl.cli.experiment import (
     add_config_arguments,
     log_little_of_scoring,
     prepare_torch,
+    print_all_scores,
     print_scores,
     read_config,
 )
-from reid_gl.experiment import run_test
 from reid_gl.experiment.ablate import run_ablation
+from reid_gl.experiment.test import run_tests
 from reid_gl.report.ablation import format_ablation
 
 logger = logging.getLogger(__name__)
@@ -32,11 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score MODEL.WEIGHTS on DATA."""
+    """Score MODEL.WEIGHTS on every test set of DATA."""
     config = read_config(options)
     prepare_torch(config.SEED)
     if not options.ablate:
-        print_scores(run_test(config))
+        scores = run_tests(config)
+        if len(scores) > 1:
+            print_all_scores(scores)
+        else:
+            print_scores(*scores.values())
         return 0
     log_little_of_scoring()
     summary = run_ablation(config)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,18 @@ from reid_gl.config.build_inference import build_evaluation as build_evaluation
 from reid_gl.config.build_inference import build_extra_queries as build_extra_queries
 from reid_gl.config.build_losses import build_loss as build_loss
 from reid_gl.config.build_losses import build_losses as build_losses
+from reid_gl.data.augmentation import Augmentation
+from reid_gl.data.cache_form import CacheForm
+from reid_gl.data.combine import combine_training_sets
+from reid_gl.data.decoded_cache import DecodedCache, open_cache
 from reid_gl.data.holdout import hold_out_identities
-from reid_gl.data.sampler import PKSampler
-from reid_gl.data.sources import load_dataset
-from reid_gl.data.transforms import Augmentation, Preprocessing
+from reid_gl.data.sampler import BalancedSampler, PKSampler
+from reid_gl.data.sources.registry import load_datasets
+from reid_gl.data.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.losses import WeightedSum
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights
-from reid_gl.records import ReidDataset
+from reid_gl.records import ReidDataset, Sample
 from reid_gl.training.fit import FitSettings
 from reid_gl.training.optimizer import make_optimizer
 from reid_gl.training.schedule import Schedule
@@ -30,8 +36,33 @@ logger = logging.getLogger(__name__)
 
 
 def build_dataset(config: CfgNode) -> ReidDataset:
-    """The data set as it is on disk."""
-    return load_dataset(config.DATA.NAMES, config.DATA.ROOT)
+    """What is trained on, DATA.NAMES together, and the first of DATA.TEST_NAMES to test on.
+
+    Raises:
+        ValueError, FileNotFoundError: as load_dataset; also if one of several sets cannot be trained on.
+    """
+    names, test_names = config.DATA.NAMES, _test_names(config)
+    if names == test_names and "," not in names:
+        return _load(config, names)[0]
+    datasets, tested = _load(config, names), _load(config, test_names.split(",")[0])[0]
+    return replace(tested, train=combine_training_sets(datasets))
+
+
+def build_test_sets(config: CfgNode) -> list[ReidDataset]:
+    """DATA.TEST_NAMES, or DATA.NAMES where there are none, one by one.
+
+    Raises:
+        ValueError, FileNotFoundError: as load_dataset.
+    """
+    return _load(config, _test_names(config))
+
+
+def _test_names(config: CfgNode) -> str:
+    return str(config.DATA.TEST_NAMES or config.DATA.NAMES)
+
+
+def _load(config: CfgNode, names: str) -> list[ReidDataset]:
+    return load_datasets(names, config.DATA.ROOT, pattern=config.DATA.PATTERN)
 
 
 def build_holdout(config: CfgNode, dataset: ReidDataset) -> ReidDataset | None:
@@ -52,7 +83,7 @@ def build_preprocessing(config: CfgNode) -> Preprocessing:
         raise ValueError(f"INPUT.SIZE must be [height, width], got {config.INPUT.SIZE}")
     height, width = config.INPUT.SIZE
     mean, std = tuple(config.INPUT.MEAN), tuple(config.INPUT.STD)
-    return Preprocessing(height, width, config.INPUT.KERNEL, mean, std)
+    return Preprocessing(height, width, config.INPUT.KERNEL, mean, std, config.INPUT.SHORTER_SIDE)
 
 
 def build_augmentation(config: CfgNode) -> Augmentation:
@@ -66,6 +97,7 @@ def build_augmentation(config: CfgNode) -> Augmentation:
         erase_aspect=config.INPUT.ERASE_ASPECT,
         color_gain=config.INPUT.COLOR_GAIN,
         fill=(red, green, blue),
+        crop_area=tuple(config.INPUT.CROP_AREA),
     )
 
 
@@ -81,10 +113,15 @@ def build_batch_shape(config: CfgNode) -> tuple[int, int]:
     return shape
 
 
-def build_sampler(config: CfgNode, labels: list[int]) -> PKSampler:
-    """P x K batches."""
+def build_sampler(
+    config: CfgNode, labels: list[int], sources: Sequence[int] = ()
+) -> PKSampler | BalancedSampler:
+    """P x K batches; sources are the data sets of the pictures, none if there is only one."""
     num_identities, num_images = build_batch_shape(config)
-    return PKSampler(labels, num_identities=num_identities, num_images=num_images, seed=config.SEED)
+    shape = {"num_identities": num_identities, "num_images": num_images, "seed": config.SEED}
+    if config.SOLVER.BALANCED and len(set(sources)) > 1:
+        return BalancedSampler(labels, sources, **shape)
+    return PKSampler(labels, **shape)
 
 
 def build_net(config: CfgNode, num_classes: int, *, pretrained: bool = True) -> ReidNet:
@@ -97,6 +134,7 @@ def build_net(config: CfgNode, num_classes: int, *, pretrained: bool = True) -> 
         mixed_weight=config.MODEL.MIXED_WEIGHT,
         gem_exponent=config.MODEL.GEM_EXPONENT,
         neck=config.MODEL.NECK,
+        embedding_dim=config.MODEL.EMBEDDING_DIM,
     )
     net = ReidNet(settings)
     if pretrained and config.MODEL.PRETRAINED != "none":
@@ -156,7 +194,27 @@ def build_device(config: CfgNode) -> torch.device:
 
 def build_loading(config: CfgNode, device: torch.device) -> dict[str, Any]:
     """Keyword arguments of the training loader."""
-    return {"num_workers": config.DATA.NUM_WORKERS, "pin_memory": device.type == "cuda"}
+    # with a cache, workers only copy; what then is left to do is next to nothing for an accelerator
+    is_changed_there = bool(config.DATA.CACHE) and device.type != "cpu"
+    return {
+        "num_workers": config.DATA.NUM_WORKERS,
+        "pin_memory": device.type == "cuda",
+        "change_on": device if is_changed_there else None,
+    }
+
+
+def build_cache(
+    config: CfgNode, samples: Sequence[Sample], preprocessing: Preprocessing, augmentation: Augmentation
+) -> DecodedCache | None:
+    """Decoded training pictures, decoded now if need be; None if they are to be read from their files."""
+    if not config.DATA.CACHE:
+        return None
+    return open_cache(Path(config.DATA.CACHE), samples, CacheForm(preprocessing, augmentation.crops))
+
+
+def build_clustering(config: CfgNode) -> bool:
+    """Whether image retrieval is scored by clusters too."""
+    return bool(config.TEST.CLUSTERING)
 
 
 def build_output_dir(config: CfgNode) -> Path:

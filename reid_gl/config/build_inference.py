@@ -28,7 +28,8 @@ def build_evaluation(config: CfgNode) -> dict[str, Any]:
         num_crops=test.NUM_CROPS,
     )
     check_comparison(inference, feature=test.FEATURE, metric=test.METRIC)
-    rerank = RerankSettings(test.RERANK.K1, test.RERANK.K2, test.RERANK.LAMBDA)
+    settings = test.RERANK
+    rerank = RerankSettings(settings.K1, settings.K2, settings.LAMBDA, settings.DOUBLED_POOL)
     return {
         "feature": test.FEATURE,
         "metric": test.METRIC,
@@ -111,4 +112,9 @@ def _preset_keys(name: str) -> dict[str, Any]:
 
 
 def _rerank_keys(rerank: RerankSettings) -> dict[str, Any]:
-    return {"RERANK.K1": rerank.k1, "RERANK.K2": rerank.k2, "RERANK.LAMBDA": rerank.lambda_value}
+    return {
+        "RERANK.K1": rerank.k1,
+        "RERANK.K2": rerank.k2,
+        "RERANK.LAMBDA": rerank.lambda_value,
+        "RERANK.DOUBLED_POOL": rerank.doubled_pool,
+    }

@@ -27,8 +27,11 @@ def _data() -> CfgNode:
     """Which pictures, and how they are read."""
     data = CfgNode()
     data.ROOT = "data"  # folder of the data set, or its parent
-    data.NAMES = "market1501"  # see data/README.md
+    data.NAMES = "market1501"  # see data/README.md; several with commas: trained on together
+    data.TEST_NAMES = ""  # sets to test on, the first of them also while training; empty: those of NAMES
+    data.PATTERN = ""  # regular expression of the set `pattern`
     data.NUM_WORKERS = 2  # processes that read and augment; 0: none
+    data.CACHE = ""  # folder of training pictures decoded once, see docs/input.md; empty: none
     data.HOLDOUT = 0.0  # share of training identities on which the best epoch is chosen; 0: keep the last
     return data
 
@@ -37,11 +40,13 @@ def _input() -> CfgNode:
     """How pictures become input, and how they are changed while training."""
     pictures = CfgNode()
     pictures.SIZE = [256, 128]  # height, width in pixels
+    pictures.SHORTER_SIDE = 0  # pixels after a resize that keeps the shape, SIZE is its centre; 0: squeeze
     pictures.KERNEL = "linear"  # linear | cubic | area
     pictures.MEAN = [0.485, 0.456, 0.406]  # RGB, of values in [0, 1]
     pictures.STD = [0.229, 0.224, 0.225]
     pictures.FLIP = 0.5  # chance
     pictures.PAD = 10  # pixels around the picture before the random crop
+    pictures.CROP_AREA = [0.0, 0.0]  # share of the picture in a random crop, needs PAD 0; [0, 0]: none
     pictures.ERASE = 0.5  # chance of random erasing
     pictures.ERASE_AREA = [0.02, 0.4]  # share of the picture
     pictures.COLOR_GAIN = 0.0  # deviation of the logarithm of random gains, of each channel and of all
@@ -61,6 +66,7 @@ def _model() -> CfgNode:
     model.MIXED_WEIGHT = 0.5  # share of max in mixed pooling
     model.GEM_EXPONENT = 3.0  # first exponent of gem pooling
     model.NECK = "bnneck"  # bnneck | none
+    model.EMBEDDING_DIM = 0  # numbers of an embedding, by a linear layer; 0: as the backbone gives
     return model
 
 
@@ -70,6 +76,7 @@ def _solver() -> CfgNode:
     solver.NUM_EPOCHS = 70
     solver.IDENTITIES_PER_BATCH = 16  # P
     solver.IMAGES_PER_IDENTITY = 4  # K
+    solver.BALANCED = True  # of several training sets, each has its share of every batch; else by size
     solver.OPTIMIZER = "adam"  # adam | adamw | sgd | radam
     solver.BASE_LR = 3.5e-4
     solver.BACKBONE_LR_FACTOR = 1.0
@@ -105,6 +112,7 @@ def _test() -> CfgNode:
     test.METRIC = "cosine"  # cosine | euclidean
     test.MULTI_QUERY = "none"  # none | average | max: pool each query with gt_bbox, in Market-1501's layout
     test.CAMERA_FILTER = "auto"  # auto | on | off
+    test.CLUSTERING = True  # NMI, AMI and F1 of k-means, for sets of image retrieval
     test.BATCH_SIZE = 128
     test.PRECISION = "float32"  # as SOLVER.PRECISION
     test.RERANK = CfgNode()
@@ -112,5 +120,6 @@ def _test() -> CfgNode:
     test.RERANK.K1 = 20  # neighbours
     test.RERANK.K2 = 6  # neighbours whose sets are averaged
     test.RERANK.LAMBDA = 0.3  # share of the original distance
+    test.RERANK.DOUBLED_POOL = False  # sets that search themselves: every picture twice, as their authors did
     test.RERANK.MAX_MEMORY_GB = 0.0  # beyond the features; 0: no limit, small blocks
     return test

@@ -70,8 +70,8 @@ def find_config(path: str | Path) -> Path:
         return path
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "configs", package.parent / "configs"):
-        if (folder / path.name).is_file():
-            return folder / path.name
+        if found := sorted(folder.rglob(path.name)):
+            return found[0]
     raise FileNotFoundError(f"config file {path} does not exist, here or among the package's configs")
 
 

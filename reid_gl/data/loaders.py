@@ -15,17 +15,33 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from reid_gl.data.images import UnreadableImageError, check_image, crop_box, read_image
+from reid_gl.data.augmentation import Augmentation
+from reid_gl.data.cache_form import CacheForm, read_sample
+from reid_gl.data.changes import Changes
+from reid_gl.data.decoded_cache import DecodedCache
+from reid_gl.data.images import Image8, UnreadableImageError, check_image
 from reid_gl.data.sampler import BatchKey
-from reid_gl.data.transforms import Augmentation, Preprocessing
+from reid_gl.data.transforms import Preprocessing
 from reid_gl.records import Batch, Sample
 
 
 class ImageBatches(Dataset[Batch]):
     """Whole batches by their key; a key always gives the same batch.
 
-    Each picture's random changes are drawn from the seed, the epoch and the picture's place in the
-    epoch, never from a state, so that neither workers nor an interruption alter them.
+    Each picture's random changes are drawn from the seed, the epoch, the step and the picture's place in
+    the batch, never from a state, so that neither workers nor an interruption alter them.
+
+    Args:
+        samples: pictures that keys point to.
+        labels: of the samples.
+        preprocessing: size and kernel.
+        augmentation: random changes; None for none.
+        seed: of the changes.
+        cache: decoded pictures of the samples; None reads the files. Without random crops the batches are
+            the same; with them they are cut out of the pictures as the cache keeps them.
+
+    Raises:
+        ValueError: numbers of samples, labels and cached pictures differ, or the cache is of other settings.
     """
 
     def __init__(
@@ -36,36 +52,67 @@ class ImageBatches(Dataset[Batch]):
         preprocessing: Preprocessing,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        cache: DecodedCache | None = None,
     ) -> None:
         if len(samples) != len(labels):
             raise ValueError(f"{len(samples)} samples and {len(labels)} labels: expected as many")
-        self.samples, self.labels = samples, labels
+        self.samples, self.labels, self._cache = samples, labels, cache
         self.preprocessing, self.augmentation, self.seed = preprocessing, augmentation, seed
+        form = CacheForm(preprocessing, augmentation is not None and augmentation.crops).to_dict()
+        if cache is not None and (cache.form != form or len(cache) != len(samples)):
+            raise ValueError(
+                f"the cache holds {len(cache)} pictures for {cache.form}, expected {len(samples)} for {form}"
+            )
 
     def __getitem__(self, key: BatchKey) -> Batch:
+        return self._make(key, is_changed=True)
+
+    def unchanged(self, key: BatchKey) -> Batch:
+        """The batch before what `changes` says, but for random crops."""
+        return self._make(key, is_changed=False)
+
+    def changes(self, key: BatchKey) -> Changes | None:
+        """Random changes of a batch; None without augmentation."""
+        if self.augmentation is None:
+            return None
+        size = self.preprocessing.height, self.preprocessing.width
+        return self.augmentation.draw((self.seed, key.epoch, key.step), len(key.indices), *size)
+
+    def _make(self, key: BatchKey, *, is_changed: bool) -> Batch:
         size = (len(key.indices), self.preprocessing.height, self.preprocessing.width, 3)
-        images = np.empty(size, dtype=np.uint8)
+        images, changes = np.empty(size, dtype=np.uint8), self.changes(key)
         for place, index in enumerate(key.indices):
-            images[place] = self._read(self.samples[index], key, place)
+            image = self._read(index, place, changes)
+            if changes is None or not is_changed:
+                images[place] = image
+            else:
+                changes.write(place, image, images[place])
         return Batch(
             images=torch.from_numpy(images).permute(0, 3, 1, 2),
             labels=torch.tensor([self.labels[i] for i in key.indices]),
             camids=torch.tensor([self.samples[i].camid for i in key.indices]),
         )
 
-    def _read(self, sample: Sample, key: BatchKey, place: int) -> np.ndarray:
-        image = read_image(sample.path)
-        if sample.box is not None:
-            image = crop_box(image, sample.box, name=sample.path)
-        image = self.preprocessing.resize(image)
-        if self.augmentation is None:
-            return image
-        rng = np.random.default_rng((self.seed, key.epoch, key.step, place))
-        return self.augmentation(image, rng)
+    def _read(self, index: int, place: int, changes: Changes | None) -> Image8:
+        """One picture (height, width, 3), cropped at random where the changes say so."""
+        sample = self.samples[index]
+        image = read_sample(sample) if self._cache is None else self._cache[index]
+        if self.augmentation is not None and changes is not None and changes.cropping is not None:
+            return self.preprocessing.squeeze(self.augmentation.crop(image, changes.cropping[place]))
+        return self.preprocessing.resize(image, name=sample.path) if self._cache is None else image
 
 
 class BatchLoader:
-    """Iterates the batches of a sampler's keys; errors of workers come out as they were raised."""
+    """Iterates the batches of a sampler's keys; errors of workers come out as they were raised.
+
+    Args:
+        batches: what keys stand for.
+        keys: of the batches, in order.
+        num_workers: processes that make batches; 0 for none.
+        pin_memory: make them ready to be sent to a GPU.
+        change_on: device that makes the random changes, to whole batches, which it then holds; None leaves
+            them to whoever reads the pictures. The pixels are the same.
+    """
 
     def __init__(
         self,
@@ -74,9 +121,12 @@ class BatchLoader:
         *,
         num_workers: int = 0,
         pin_memory: bool = False,
+        change_on: torch.device | None = None,
     ) -> None:
-        self._loader = DataLoader(
-            batches,
+        self._batches, self._change_on = batches, change_on
+        dataset: Dataset[Any] = batches if change_on is None else _UnchangedBatches(batches)
+        self._loader: DataLoader[Any] = DataLoader(
+            dataset,
             sampler=keys,
             batch_size=None,
             num_workers=num_workers,
@@ -90,12 +140,28 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         try:
-            yield from self._loader
+            for item in self._loader:
+                yield item if self._change_on is None else self._changed(item, self._change_on)
         except (UnreadableImageError, FileNotFoundError) as error:
             # a worker's error carries its traceback as text; its last line is the sentence for the user
             message = str(error).strip().splitlines()[-1]
             _end_workers(self._loader)
             raise type(error)(message.removeprefix(f"{_qualified_name(error)}: ")) from None
+
+    def _changed(self, item: tuple[BatchKey, Batch], device: torch.device) -> Batch:
+        key, batch = item
+        images, changes = batch.images.to(device, non_blocking=True), self._batches.changes(key)
+        return batch._replace(images=images if changes is None else changes.apply(images))
+
+
+class _UnchangedBatches(Dataset[tuple[BatchKey, Batch]]):
+    """Batches before their random changes, with their keys."""
+
+    def __init__(self, batches: ImageBatches) -> None:
+        self._batches = batches
+
+    def __getitem__(self, key: BatchKey) -> tuple[BatchKey, Batch]:
+        return key, self._batches.unchanged(key)
 
 
 def consecutive_keys(num_samples: int, batch_size: int) -> list[BatchKey]:

@@ -16,7 +16,7 @@ from reid_gl.data.sources.market_layout import MARKET_FOLDERS
 
 CROPS_FILE = "crops.csv"
 COLUMNS = (
-    *("path", "pid", "camid", "sequence", "frame", "x1", "y1", "x2", "y2"),
+    *("path", "pid", "camid", "sequence", "frame", "frame_x1", "frame_y1", "frame_x2", "frame_y2"),
     *("visibility", "split"),
 )
 SPLITS = dict(zip(MARKET_FOLDERS, ("train", "query", "gallery"), strict=True))

@@ -12,6 +12,9 @@ from torch.utils.data import Sampler
 
 logger = logging.getLogger(__name__)
 
+MAX_TURNS = 1_000_000
+"""Times a small data set may be gone through while a large one is gone through once."""
+
 
 class BatchKey(NamedTuple):
     """Which pictures make a batch, and what its random changes are drawn from."""
@@ -76,9 +79,7 @@ class PKSampler(Sampler[BatchKey]):
         return len(self.epoch_batches(self._epoch)) - self._first_step
 
     def __iter__(self) -> Iterator[BatchKey]:
-        batches = self.epoch_batches(self._epoch)
-        for step in range(self._first_step, len(batches)):
-            yield BatchKey(self._epoch, step, batches[step])
+        return _keys(self.epoch_batches(self._epoch), self._epoch, self._first_step)
 
     def epoch_batches(self, epoch: int) -> list[tuple[int, ...]]:
         """All batches of one epoch, as indices of pictures; a batch is sorted by nothing but chance."""
@@ -119,6 +120,89 @@ class PKSampler(Sampler[BatchKey]):
         free = [identity for identity in range(self.num_identities) if identity not in taken]
         extra = rng.choice(free, size=self._per_batch - len(chosen), replace=False)
         return [(int(identity), self._split(self._groups[identity], rng)[0]) for identity in extra]
+
+
+class BalancedSampler(Sampler[BatchKey]):
+    """Batches in which every data set has its share of the P identities, however large it is.
+
+    An epoch shows every picture of the set that needs the most batches about once; those of the others come
+    again until it ends, in another order each time.
+
+    Attributes:
+        num_identities: C, of all sets.
+        num_short: identities with fewer than K pictures.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[int],
+        sources: Sequence[int],
+        *,
+        num_identities: int,
+        num_images: int,
+        seed: int = 0,
+    ) -> None:
+        """Group the pictures.
+
+        Args:
+            labels: identity of every training picture; no identity is in two sets.
+            sources: data set of every training picture.
+            num_identities: P, identities in a batch; the first sets have one more where it does not divide.
+            num_images: K, pictures of each.
+            seed: of the order.
+
+        Raises:
+            ValueError: as PKSampler for any of the sets, or fewer identities in a batch than sets.
+        """
+        names = sorted(set(sources))
+        if num_identities < len(names):
+            raise ValueError(
+                f"P={num_identities} identities cannot hold one of each of {len(names)} data sets: "
+                "raise SOLVER.IDENTITIES_PER_BATCH"
+            )
+        self._rows = [np.flatnonzero(np.asarray(sources) == name) for name in names]
+        self._parts = [
+            PKSampler(
+                [labels[row] for row in rows.tolist()],
+                num_identities=num_identities // len(names) + (place < num_identities % len(names)),
+                num_images=num_images,
+                seed=len(names) * seed + place,
+            )
+            for place, rows in enumerate(self._rows)
+        ]
+        self._epoch = self._first_step = 0
+        self.num_identities = sum(part.num_identities for part in self._parts)
+        self.num_short = sum(part.num_short for part in self._parts)
+
+    def start_at(self, epoch: int, step: int = 0) -> None:
+        """Let the next iteration give this epoch's batches from this step on."""
+        self._epoch, self._first_step = epoch, step
+
+    def __len__(self) -> int:
+        return len(self.epoch_batches(self._epoch)) - self._first_step
+
+    def __iter__(self) -> Iterator[BatchKey]:
+        return _keys(self.epoch_batches(self._epoch), self._epoch, self._first_step)
+
+    def epoch_batches(self, epoch: int) -> list[tuple[int, ...]]:
+        """All batches of one epoch, as indices of pictures, those of the first set first."""
+        turns = [part.epoch_batches(epoch * MAX_TURNS) for part in self._parts]
+        count = max(len(batches) for batches in turns)
+        for part, batches in zip(self._parts, turns, strict=True):
+            turn = 0
+            while len(batches) < count:
+                turn += 1
+                batches += part.epoch_batches(epoch * MAX_TURNS + turn)
+        parts = [
+            [tuple(rows[list(batch)].tolist()) for batch in batches[:count]]
+            for rows, batches in zip(self._rows, turns, strict=True)
+        ]
+        return [sum(batch, ()) for batch in zip(*parts, strict=True)]
+
+
+def _keys(batches: list[tuple[int, ...]], epoch: int, first_step: int) -> Iterator[BatchKey]:
+    for step in range(first_step, len(batches)):
+        yield BatchKey(epoch, step, batches[step])
 
 
 def _take_different(waiting: deque[tuple[int, list[int]]], count: int) -> list[tuple[int, list[int]]]:

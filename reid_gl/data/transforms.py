@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reid_gl.data.images import Image8
+from reid_gl.data.images import MAX_PIXELS, Image8, UnreadableImageError
 
 KERNELS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA}
 
@@ -27,6 +27,8 @@ class Preprocessing:
             before it shrinks.
         mean: per channel, RGB.
         std: per channel, RGB.
+        shorter_side: 0 squeezes the whole picture into height x width. Otherwise it is resized with its
+            shape kept until its shorter side has so many pixels, and the centre is cut out.
     """
 
     height: int = 256
@@ -34,6 +36,7 @@ class Preprocessing:
     kernel: str = "linear"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    shorter_side: int = 0
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -42,19 +45,35 @@ class Preprocessing:
             raise ValueError(f"unknown kernel {self.kernel!r}: expected one of {', '.join(KERNELS)}")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError(f"mean and std need three numbers, std positive, got {self.mean} and {self.std}")
+        if self.shorter_side and self.shorter_side < max(self.height, self.width):
+            raise ValueError(
+                f"a centre of {self.height} x {self.width} cannot be cut out of a picture whose shorter side "
+                f"is {self.shorter_side}: raise shorter_side, or set it to 0 to squeeze whole pictures"
+            )
 
-    def resize(self, image: Image8) -> Image8:
-        """Image (H, W, 3) uint8 to (height, width, 3) uint8."""
-        if image.shape[:2] == (self.height, self.width):
-            return image
-        resized = cv2.resize(image, (self.width, self.height), interpolation=KERNELS[self.kernel])
-        return np.asarray(resized, dtype=np.uint8)
+    def resize(self, image: Image8, *, name: str = "image") -> Image8:
+        """Image (H, W, 3) uint8 to (height, width, 3) uint8; errors call it by its name."""
+        if not self.shorter_side:
+            return self.squeeze(image)
+        scaled = scale_shorter_side(image, self.shorter_side, kernel=self.kernel, name=name)
+        top = round((scaled.shape[0] - self.height) / 2)
+        left = round((scaled.shape[1] - self.width) / 2)
+        return scaled[top : top + self.height, left : left + self.width]
+
+    def squeeze(self, image: Image8) -> Image8:
+        """The whole image (H, W, 3) uint8, whatever its shape, to (height, width, 3) uint8."""
+        return _resized(image, self.height, self.width, self.kernel)
 
     def normalize(self, images: Tensor) -> Tensor:
         """Images (N, 3, height, width) uint8 RGB to float32 as the network expects them."""
-        mean = torch.tensor(self.mean, device=images.device)[:, None, None]
-        std = torch.tensor(self.std, device=images.device)[:, None, None]
-        return (images.float() - 255.0 * mean) / (255.0 * std)
+        mean, std = (torch.tensor(values, device=images.device) for values in (self.mean, self.std))
+        width = images.shape[3]
+        if images.is_contiguous(memory_format=torch.channels_last):
+            # as long as a row of pixels: on the CPU, a vector of three at a time takes four times as long
+            mean, std = (values.repeat(width).view(width, 3).t()[:, None] for values in (mean, std))
+        else:
+            mean, std = mean[:, None, None], std[:, None, None]
+        return images.to(torch.float32, copy=True).sub_(255.0 * mean).div_(255.0 * std)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as checkpoints keep them."""
@@ -62,86 +81,36 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
-        """The inverse of to_dict."""
+        """The inverse of to_dict; a key that older checkpoints lack has its default."""
         return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes of a training picture that keep the person recognisable.
+def scale_shorter_side(image: Image8, side: int, *, kernel: str, name: str = "image") -> Image8:
+    """Resize an image so that its shorter side has `side` pixels and its shape is kept.
 
-    Attributes:
-        flip: chance of mirroring left and right.
-        pad: black pixels added on every side before a crop of the original size is cut out at random.
-        erase: chance of erasing a rectangle.
-        erase_area: smallest and largest share of the picture that is erased.
-        erase_aspect: smallest height / width of the rectangle, in (0, 1]; the largest is its inverse.
-        color_gain: standard deviation of the logarithm of a random gain, one for each channel and one
-            for all: another illumination and white balance; 0 for none.
-        fill: RGB value in [0, 255] of erased pixels, by default the ImageNet mean.
+    Args:
+        image: (H, W, 3).
+        side: pixels; the longer side is rounded down.
+        kernel: as Preprocessing has it.
+        name: how errors call the image.
 
-    Source:
-        Zhong et al., "Random Erasing Data Augmentation", AAAI 2020; settings of Luo et al., CVPR
-        Workshops 2019.
+    Returns:
+        (side, W', 3) or (H', side, 3) uint8; the image itself if that is its size.
+
+    Raises:
+        UnreadableImageError: the picture is so narrow that it would grow beyond MAX_PIXELS.
     """
+    height, width = image.shape[:2]
+    longer = int(side * max(height, width) / min(height, width))
+    if side * longer > MAX_PIXELS:
+        raise UnreadableImageError(
+            f"image {name} of {width} x {height} pixels is too narrow for a shorter side of {side} pixels: "
+            "remove it, or set shorter_side to 0"
+        )
+    return _resized(image, *((longer, side) if width <= height else (side, longer)), kernel)
 
-    flip: float = 0.5
-    pad: int = 10
-    erase: float = 0.5
-    erase_area: tuple[float, float] = (0.02, 0.4)
-    erase_aspect: float = 0.3
-    color_gain: float = 0.0
-    fill: tuple[int, int, int] = (124, 116, 104)
 
-    def __post_init__(self) -> None:
-        if not (0 <= self.flip <= 1 and 0 <= self.erase <= 1 and min(self.pad, self.color_gain) >= 0):
-            raise ValueError(
-                "flip and erase are chances in [0, 1], pad and color_gain are not negative, "
-                f"got {self.flip}, {self.erase}, {self.pad} and {self.color_gain}"
-            )
-        low, high = self.erase_area
-        if not (0 < low <= high <= 1 and 0 < self.erase_aspect <= 1):
-            raise ValueError(
-                "erased areas must rise inside (0, 1] and the aspect lie in (0, 1], "
-                f"got {self.erase_area} and {self.erase_aspect}"
-            )
-
-    def __call__(self, image: Image8, rng: np.random.Generator) -> Image8:
-        """A changed copy of image (H, W, 3) uint8; everything random comes from rng."""
-        if rng.random() < self.flip:
-            image = image[:, ::-1]
-        image = self._pad_and_crop(image, rng)
-        if self.color_gain:
-            image = self._change_light(image, rng)
-        if rng.random() < self.erase:
-            self._erase(image, rng)
+def _resized(image: Image8, height: int, width: int, kernel: str) -> Image8:
+    if image.shape[:2] == (height, width):
         return image
-
-    def _pad_and_crop(self, image: Image8, rng: np.random.Generator) -> Image8:
-        height, width = image.shape[:2]
-        down, right = (int(shift) for shift in rng.integers(-self.pad, self.pad + 1, size=2))
-        moved = np.zeros_like(image)
-        rows, columns = max(0, height - abs(down)), max(0, width - abs(right))  # what stays in sight
-        top, left = max(0, -down), max(0, -right)
-        seen = image[top : top + rows, left : left + columns]
-        moved[max(0, down) : max(0, down) + rows, max(0, right) : max(0, right) + columns] = seen
-        return moved
-
-    def _change_light(self, image: Image8, rng: np.random.Generator) -> Image8:
-        gains = np.exp(rng.normal(0.0, self.color_gain, size=3) + rng.normal(0.0, self.color_gain))
-        table = np.clip(np.arange(256)[:, None] * gains, 0, 255).astype(np.uint8)  # (256, 3)
-        return np.asarray(cv2.LUT(image, table[:, None, :]), dtype=np.uint8)
-
-    def _erase(self, image: Image8, rng: np.random.Generator) -> None:
-        """Fill one rectangle in place; after ten that do not fit, none."""
-        height, width = image.shape[:2]
-        log_aspect = np.log(self.erase_aspect)
-        for _ in range(10):
-            area = rng.uniform(*self.erase_area) * height * width
-            aspect = np.exp(rng.uniform(log_aspect, -log_aspect))
-            rows, columns = round(np.sqrt(area * aspect)), round(np.sqrt(area / aspect))
-            if rows < height and columns < width:
-                top = int(rng.integers(height - rows + 1))
-                left = int(rng.integers(width - columns + 1))
-                image[top : top + rows, left : left + columns] = self.fill
-                return
+    return np.asarray(cv2.resize(image, (width, height), interpolation=KERNELS[kernel]), dtype=np.uint8)

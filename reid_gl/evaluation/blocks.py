@@ -44,24 +44,29 @@ def distance_blocks(query: Floats, gallery: Floats, *, metric: str) -> Iterator[
 
 def check_features(query: Floats, gallery: Floats) -> None:
     """Raise unless both sides are arrays of finite numbers (any, D) of the same D, with a row at least."""
-    for name, side in (("query", query), ("gallery", gallery)):
-        if not isinstance(side, np.ndarray):
-            raise TypeError(f"{name} features must be a numpy array, got {type(side).__name__}")
-        if side.ndim != 2 or side.dtype.kind not in "fiu" or not side.size:
-            raise ValueError(
-                f"{name} features must be numbers (M, D) with at least one row, got {side.dtype} {side.shape}"
-            )
-        finite = (side.max(axis=1) <= LARGEST) & (side.min(axis=1) >= -LARGEST)  # NaN is not, either
-        if not finite.all():
-            broken = np.flatnonzero(~finite)
-            raise ValueError(
-                f"{name} features are NaN, infinite or beyond {LARGEST:g} in {len(broken)} of {len(side)} "
-                f"rows: {', '.join(map(str, broken[:5]))}{', ...' if len(broken) > 5 else ''}"
-            )
+    check_rows("query features", query)
+    check_rows("gallery features", gallery)
     if query.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"query features have shape {query.shape}, gallery features {gallery.shape}: expected the same "
             "number of columns"
+        )
+
+
+def check_rows(name: str, rows: Floats) -> None:
+    """Raise, with the name, unless rows are an array of finite numbers (M, D) with a row at least."""
+    if not isinstance(rows, np.ndarray):
+        raise TypeError(f"{name} must be a numpy array, got {type(rows).__name__}")
+    if rows.ndim != 2 or rows.dtype.kind not in "fiu" or not rows.size:
+        raise ValueError(
+            f"{name} must be numbers (M, D) with at least one row, got {rows.dtype} {rows.shape}"
+        )
+    finite = (rows.max(axis=1) <= LARGEST) & (rows.min(axis=1) >= -LARGEST)  # NaN is not, either
+    if not finite.all():
+        broken = np.flatnonzero(~finite)
+        raise ValueError(
+            f"{name} are NaN, infinite or beyond {LARGEST:g} in {len(broken)} of {len(rows)} rows: "
+            f"{', '.join(map(str, broken[:5]))}{', ...' if len(broken) > 5 else ''}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Ranks of matches by counting, compiled: what evaluate_ranking and evaluate_features share.
+"""Ranks of matches by counting, compiled: what ranking and retrieval share.
 
 A match's rank is the number of wrong images that are as near or nearer, plus its place among the matches.
 Counting how many numbers of a row are at most a threshold is what a processor does fastest, so no row is
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reid_gl.evaluation.compiled import compiled
 
-RECTANGLE, TRAPEZOID, INVERSE_PENALTY, FIRST_MATCH, NUM_SCORES = range(5)
+RECTANGLE, TRAPEZOID, INVERSE_PENALTY, FIRST_MATCH, MAP_AT_R, R_PRECISION, NUM_SCORES = range(7)
 """Columns of what score_rows fills in, and their number."""
 
 MAX_COUNTED = 64
@@ -107,9 +107,13 @@ def _count_sorted(
 
 @compiled()
 def _score(ranks: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
-    rectangle = trapezoid = 0.0
+    rectangle = trapezoid = at_r = 0.0
+    num_within = 0  # matches that the first len(ranks) images hold
     for place in range(len(ranks)):
         precision = (place + 1) / ranks[place]
+        if ranks[place] <= len(ranks):
+            num_within += 1
+            at_r += precision
         before = place / (ranks[place] - 1) if ranks[place] > 1 else 1.0
         rectangle += precision
         trapezoid += (before + precision) / 2
@@ -117,3 +121,5 @@ def _score(ranks: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
     scores[TRAPEZOID] = trapezoid / len(ranks)
     scores[INVERSE_PENALTY] = len(ranks) / ranks[-1]
     scores[FIRST_MATCH] = ranks[0]
+    scores[MAP_AT_R] = at_r / len(ranks)
+    scores[R_PRECISION] = num_within / len(ranks)

@@ -25,10 +25,15 @@ def check_identities(side: str, pids: Ints, camids: Ints | None, count: int) -> 
         ValueError: another shape, or something other than whole numbers of 64 bits.
     """
     cameras = np.full(count, -1) if camids is None else camids
-    return _whole(f"{side}_pids", pids, count), _whole(f"{side}_camids", cameras, count)
+    return whole_numbers(f"{side}_pids", pids, count), whole_numbers(f"{side}_camids", cameras, count)
 
 
-def _whole(name: str, given: Ints, count: int) -> Ints:
+def whole_numbers(name: str, given: Ints, count: int) -> Ints:
+    """Given numbers as (count,) int64.
+
+    Raises:
+        ValueError: another shape, or something other than whole numbers of 64 bits; says the name.
+    """
     values = np.asarray(given)
     if values.shape != (count,):
         raise ValueError(f"{name} must have shape ({count},), got {values.shape}")

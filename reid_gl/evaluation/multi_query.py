@@ -84,9 +84,14 @@ def _check(query: Features, extra: Features) -> None:
                 f"{name} has {count} features, but {', '.join(wrong)}: expected as many; file names tell "
                 "which extra picture is the query itself"
             )
-        broken = np.flatnonzero(~np.isfinite(side.embeddings).all(axis=1))
-        if len(broken):
-            raise ValueError(
-                f"{name} features are NaN or infinite in {len(broken)} of {count} rows, first "
-                f"{broken[:5].tolist()}"
-            )
+        check_finite(name, side.embeddings)
+
+
+def check_finite(name: str, rows: Floats) -> None:
+    """Raise ValueError, with the side's name, unless all rows (M, D) are finite numbers."""
+    broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(broken):
+        raise ValueError(
+            f"{name} features are NaN or infinite in {len(broken)} of {len(rows)} rows, first "
+            f"{broken[:5].tolist()}"
+        )

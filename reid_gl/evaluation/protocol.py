@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,7 +57,7 @@ def check_protocol(
 
     Args:
         query: samples to look for.
-        gallery: samples to search.
+        gallery: samples to search; empty if every query searches all the others.
         camera_filter: "on" leaves out images of the query's own identity and camera, "off" does not,
             "auto" is "off" if the test set has a single camera or unknown ones, and says so.
 
@@ -69,14 +69,21 @@ def check_protocol(
     """
     if camera_filter not in CAMERA_FILTERS:
         raise ValueError(f"camera filter {camera_filter!r}: expected one of {', '.join(CAMERA_FILTERS)}")
-    kept = [sample for sample in gallery if sample.pid != JUNK_PID]
-    use_cameras = _use_cameras([*query, *kept], camera_filter)
-    cameras_of: dict[int, set[int]] = defaultdict(set)
+    if not gallery:
+        query = [sample for sample in query if sample.pid != JUNK_PID]
+    kept = [sample for sample in gallery or query if sample.pid != JUNK_PID]
+    use_cameras = _use_cameras([*query, *kept], camera_filter, searches_itself=not gallery)
+    cameras_of: dict[int, Counter[int]] = defaultdict(Counter)
     for sample in kept:
-        cameras_of[sample.pid].add(sample.camid)
-    absent = sum(sample.pid not in cameras_of for sample in query)
+        cameras_of[sample.pid][sample.camid] += 1
+    fewest = 1 if gallery else 2  # a query that searches the others is among the pictures of its identity
+    absent = sum(sum(cameras_of[sample.pid].values()) < fewest for sample in query)
     same_only = sum(
-        use_cameras and sample.camid >= 0 and cameras_of.get(sample.pid) == {sample.camid} for sample in query
+        use_cameras
+        and sample.camid >= 0
+        and cameras_of[sample.pid].keys() == {sample.camid}
+        and cameras_of[sample.pid][sample.camid] >= fewest
+        for sample in query
     )
     query_pids = {sample.pid for sample in query}
     result = Preflight(
@@ -93,12 +100,14 @@ def check_protocol(
     return result
 
 
-def _use_cameras(samples: Sequence[Sample], camera_filter: str) -> bool:
+def _use_cameras(samples: Sequence[Sample], camera_filter: str, *, searches_itself: bool) -> bool:
     if camera_filter != "auto":
         return camera_filter == "on"
     cameras = {sample.camid for sample in samples}
     if len(cameras) > 1 and -1 not in cameras:
         return True
+    if cameras == {-1} and searches_itself:  # image retrieval, which knows no cameras
+        return False
     reason = "some images have no camera" if -1 in cameras else "the test set has one camera only"
     logger.warning("%s: the camera rule is off (TEST.CAMERA_FILTER on|off decides otherwise)", reason)
     return False

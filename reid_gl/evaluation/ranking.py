@@ -7,26 +7,19 @@ does not depend on the gallery's order, and a network that gives every picture t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.blocks import check_features, distance_blocks
-from reid_gl.evaluation.counting import (
-    FIRST_MATCH,
-    INVERSE_PENALTY,
-    NUM_SCORES,
-    RECTANGLE,
-    TRAPEZOID,
-    score_rows,
-)
-from reid_gl.evaluation.gnn import GnnRerankSettings, gnn_reranked_blocks
+from reid_gl.evaluation.blocks import check_features
+from reid_gl.evaluation.counting import FIRST_MATCH, INVERSE_PENALTY, RECTANGLE, TRAPEZOID
+from reid_gl.evaluation.feature_distances import feature_distances
+from reid_gl.evaluation.gnn import GnnRerankSettings
 from reid_gl.evaluation.identities import check_identities
-from reid_gl.evaluation.rerank import RerankSettings, reranked_blocks
+from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.row_scores import score_blocks
 from reid_gl.records import JUNK_PID, Features, RankingResult
-from reid_gl.similarity import METRICS, unit_rows
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -116,13 +109,14 @@ def evaluate_features(
         check_identities(name, side.pids, side.camids if use_cameras else None, len(side.embeddings))
         for name, side in (("query", query), ("gallery", gallery))
     ]
-    if rerank is None:
-        blocks = distance_blocks(query.embeddings, gallery.embeddings, metric=metric)
-    else:
+    searched = None if searches_itself else gallery.embeddings
+    if rerank is not None:  # junk is no neighbour of anybody
         kept = sides[1][0] != JUNK_PID
         sides[1] = (sides[1][0][kept], sides[1][1][kept])
-        searched = None if searches_itself else gallery.embeddings[kept]
-        blocks = _reranked(query.embeddings, searched, metric, rerank, max_memory_gb)
+        searched = None if searched is None else searched[kept]
+    blocks = feature_distances(
+        query.embeddings, searched, metric=metric, rerank=rerank, max_memory_gb=max_memory_gb
+    )
     return _score(blocks, sides[0], sides[1], junk_pid=JUNK_PID, max_rank=max_rank)
 
 
@@ -133,30 +127,6 @@ def _with_own_cameras(features: Features, use_cameras: bool) -> Features:
     known = np.unique(camids, return_inverse=True)[1]  # small numbers, whatever the cameras are called
     own = np.where(camids < 0, len(camids) + np.arange(len(camids)), known)
     return Features(features.embeddings[kept], features.pids[kept], own)
-
-
-def _reranked(
-    query: Floats,
-    gallery: Floats | None,
-    metric: str,
-    rerank: RerankSettings | GnnRerankSettings,
-    max_memory_gb: float | None,
-) -> Iterator[Floats]:
-    if isinstance(rerank, GnnRerankSettings):
-        if metric != "cosine" or gallery is None:
-            raise ValueError("GNN re-ranking compares queries with a gallery by cosine, and nothing else")
-        return gnn_reranked_blocks(query, gallery, rerank, max_memory_gb=max_memory_gb)
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
-    queries = _compared_rows(query, metric)
-    searched = None if gallery is None else _compared_rows(gallery, metric)
-    return reranked_blocks(queries, searched, rerank, max_memory_gb=max_memory_gb)
-
-
-def _compared_rows(rows: Floats, metric: str) -> torch.Tensor:
-    """Rows whose Euclidean distances order pictures as the metric does."""
-    numbers = torch.from_numpy(np.array(rows, dtype=np.float32))
-    return unit_rows(numbers) if metric == "cosine" else numbers
 
 
 def _score(
@@ -170,44 +140,20 @@ def _score(
     """Score (any, G) blocks of distances, the queries in their order."""
     if max_rank < 1:
         raise ValueError(f"max_rank must be at least 1, got {max_rank}")
-    gallery_pids, gallery_camids = gallery
-    kept = gallery_pids != junk_pid
-    members = np.argsort(gallery_pids, kind="stable")
-    members = members[kept[members]]
-    identities, starts = np.unique(gallery_pids[members], return_index=True)
-    places = np.searchsorted(identities, query[0])
-    known = np.isin(query[0], identities)
-    groups = np.where(known, places, -1)
-    starts = np.append(starts, len(members))
-    scores = np.full((len(groups), NUM_SCORES), np.nan)
-    scores[:, FIRST_MATCH] = 0
-    done = 0
-    for block in blocks:
-        rows = slice(done, done + len(block))
-        done += len(block)
-        score_rows(
-            np.ascontiguousarray(block),
-            kept.view(np.uint8),
-            starts,
-            members,
-            groups[rows],
-            query[1][rows],
-            gallery_camids,
-            scores[rows],
-        )
-        if (scores[rows, FIRST_MATCH] < 0).any():
-            raise ValueError("a distance is not a number (NaN): check the features before scoring them")
+    kept = gallery[0] != junk_pid
+    scores = score_blocks(blocks, query, gallery, kept)
     if not (scores[:, FIRST_MATCH] > 0).any():
-        raise ValueError(_why_nothing(groups, num_gallery=int(kept.sum())))
+        raise ValueError(_why_nothing(query[0], gallery[0][kept]))
     return _summarise(scores, num_gallery=int(kept.sum()), max_rank=max_rank)
 
 
-def _why_nothing(groups: Ints, *, num_gallery: int) -> str:
-    """What to do about queries of which none has a match; groups as score_rows takes them."""
+def _why_nothing(query_pids: Ints, gallery_pids: Ints) -> str:
+    """What to do about queries of which none has a match."""
     result = (
-        f"none of the {len(groups)} queries has a match among the {num_gallery} gallery images without junk: "
+        f"none of the {len(query_pids)} queries has a match among the {len(gallery_pids)} gallery images "
+        "without junk: "
     )
-    if (groups < 0).all():
+    if not np.isin(query_pids, gallery_pids).any():
         return result + "they share no identity; check how the identities are read"
     return (
         result + "its own camera's do not count; score without cameras (TEST.CAMERA_FILTER off, --no-cameras)"

@@ -180,7 +180,9 @@ def _encode(
 ) -> _Sets:
     """Reciprocal sets of the pool; query_gallery is filled with squared distances."""
     if settings.doubled_pool and pool.first_gallery > 0:
-        raise ValueError("a doubled pool needs queries that are the gallery too: give no gallery")
+        raise ValueError(
+            "a doubled pool needs queries that are the gallery too: give no gallery, or do not double it"
+        )
     half = round(settings.k1 / 2)  # half to even, as numpy rounds
     wanted = max(settings.k1 + 1, settings.k2)
     found = find_neighbours(pool, min(wanted, pool.num), num_rows=num_rows, query_gallery=query_gallery)

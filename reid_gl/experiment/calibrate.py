@@ -57,7 +57,8 @@ def calibrate_weights(config: CfgNode, weights: Path, *, on: str) -> Calibration
     )
     dataset = build_dataset(config)
     if on == "test":
-        query, gallery = (_extract(extractor, side) for side in (dataset.query, dataset.gallery))
+        query = _extract(extractor, dataset.query)
+        gallery = _extract(extractor, dataset.gallery) if dataset.gallery else None
         return calibrate(query, gallery, source=f"test set of {dataset.name} ({TEST_CAUTION})")
     holdout = _held_out(weights, dataset)
     everything = _extract(extractor, [*holdout.query, *holdout.gallery])

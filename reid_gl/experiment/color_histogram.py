@@ -24,7 +24,7 @@ def run_color_histogram(config: CfgNode) -> dict[str, Any]:
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
     result = evaluate_features(
         extract_color_histograms(dataset.query),
-        extract_color_histograms(dataset.gallery),
+        extract_color_histograms(dataset.gallery) if dataset.gallery else None,
         metric="cosine",
         use_cameras=preflight.use_cameras,
     )

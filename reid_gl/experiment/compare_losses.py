@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,26 +16,16 @@ import torch
 from reid_gl.config import load_config
 from reid_gl.config.build import build_comparison_epochs, build_evaluation
 from reid_gl.config.build_losses import build_losses
-from reid_gl.config.load import dump_config
+from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
 from reid_gl.experiment.test import run_test
-from reid_gl.experiment.train import run_training
 from reid_gl.losses import SHORT_NAMES
-from reid_gl.report.comparison import draw_comparison, summarize_runs
-from reid_gl.training.run_folder import (
-    CONFIG_FILE,
-    MODEL_FILE,
-    TRAINING_FILE,
-    describe_changes,
-    describe_environment,
-    write_text,
-)
+from reid_gl.report.comparison import SCORES, draw_comparison, summarize_runs
+from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, write_text
 from reid_gl.training.step import NonFiniteError
 
 logger = logging.getLogger(__name__)
 
 OWN_KEYS = ("SEED", "OUTPUT_DIR", "SOLVER.NUM_EPOCHS", "SOLVER.CHECKPOINT_EVERY", "COMPARE.NUM_EPOCHS")
-MAY_CHANGE = ("NUM_WORKERS:", "DEVICE:")  # of the machine; other pictures are another comparison
-RESULT_FILE = "result.json"
 COMPARISON_FILE = "comparison.json"
 PICTURE_FILE = "comparison.png"
 
@@ -130,7 +119,7 @@ def run_comparison(
     every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), "SOLVER.CHECKPOINT_EVERY", "1"]
     for contender in contenders:  # mistakes come to light before the first run, not after an hour
         build_losses(load_config(config_file, [*every, *contender.overrides]), 2, 2)
-    _open_folder(folder, dump_config(base))
+    open_series(folder, base, kind="comparison")
     plan = [(contender, seed) for seed in range(num_seeds) for contender in contenders]
     runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender in contenders}
     for number, (contender, seed) in enumerate(plan):
@@ -149,22 +138,6 @@ def run_comparison(
     return summary
 
 
-def _open_folder(folder: Path, config_text: str) -> None:
-    """Make the folder, or see that it holds a comparison of the same configuration."""
-    config_file = folder / CONFIG_FILE
-    if config_file.is_file():
-        old = config_file.read_text(encoding="utf-8")
-        if changed := describe_changes(old, config_text, may_change=MAY_CHANGE):
-            raise ValueError(
-                f"{folder} holds a comparison of another configuration (now {changed}): choose another "
-                "folder with --output"
-            )
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "environment.json", json.dumps(describe_environment(), indent=2) + "\n")
-    write_text(config_file, config_text)
-
-
 def _run(
     config_file: str | Path | None, words: list[str], place: Path, seed: int, stop_signal: Callable[[], int]
 ) -> dict[str, Any]:
@@ -175,15 +148,12 @@ def _run(
         result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
         return result
     resume = (place / TRAINING_FILE).is_file()
-    if not resume and place.exists():
-        shutil.rmtree(place)  # stopped before its first checkpoint
     torch.manual_seed(seed)
     start = time.perf_counter()
     try:
-        config = load_config(config_file, words)
-        weights, dataset = run_training(config, resume=resume, stop_signal=stop_signal)
+        weights, dataset = train_or_go_on(load_config(config_file, words), place, stop_signal)
         scores = run_test(load_config(config_file, [*words, "MODEL.WEIGHTS", str(weights)]), dataset)
-        result = {"rank1": scores["rank1"], "mAP": scores["mAP"]}
+        result = {name: scores[name] for name in SCORES if name in scores}
     except NonFiniteError as error:
         logger.warning("%s", error)
         result = {"error": str(error)}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reid_gl.evaluation.ranking import evaluate_features
 from reid_gl.evaluation.rerank import RerankSettings
 from reid_gl.experiment.test import Candidate
+from reid_gl.inference.evaluate import pool_frames
 from reid_gl.inference.feature_statistics import FeatureStatistics, extract_statistics
 from reid_gl.inference.test_time import InferenceSettings
-from reid_gl.records import JUNK_PID, Features, RankingResult
+from reid_gl.records import JUNK_PID, Features, RankingResult, Sample
 
 
 @dataclass
@@ -19,13 +21,13 @@ class OnePass:
     Attributes:
         candidate: network and test set.
         query: what the network said of the queries.
-        gallery: what it said of the gallery, junk left out.
+        gallery: what it said of the gallery, junk left out; None if every query searches all the others.
     """
 
     candidate: Candidate
     query: FeatureStatistics
-    gallery: FeatureStatistics
-    _last: tuple[InferenceSettings, Features, Features] | None = None
+    gallery: FeatureStatistics | None
+    _last: tuple[InferenceSettings, Features, Features | None] | None = None
 
     def metric(self, inference: InferenceSettings) -> str:
         """Euclidean with beta; without, cosine if the settings have a beta (its limit), else theirs."""
@@ -36,9 +38,14 @@ class OnePass:
     def score(self, inference: InferenceSettings, rerank: RerankSettings | None) -> RankingResult:
         """What reid_gl.inference.evaluate gives; the last features are kept, for several ways to re-rank."""
         if self._last is None or self._last[0] != inference:
-            self._last = (inference, self.query.features(inference), self.gallery.features(inference))
+            query = pool_frames(self.query.features(inference), self.candidate.dataset.query)
+            gallery = None
+            if self.gallery is not None:
+                gallery = pool_frames(self.gallery.features(inference), _searched(self.candidate))
+            self._last = (inference, query, gallery)
         return evaluate_features(
-            *self._last[1:],
+            self._last[1],
+            self._last[2],
             metric=self.metric(inference),
             rerank=rerank,
             max_memory_gb=self.candidate.settings["max_memory_gb"],
@@ -49,9 +56,10 @@ class OnePass:
 def run_once(candidate: Candidate, *, flip: bool) -> OnePass:
     """Run the network over query and gallery, with mirror images if asked."""
     settings = candidate.settings
-    gallery = [sample for sample in candidate.dataset.gallery if sample.pid != JUNK_PID]
-    query_side, gallery_side = (
-        extract_statistics(
+    gallery = _searched(candidate)
+
+    def run(samples: Sequence[Sample]) -> FeatureStatistics:
+        return extract_statistics(
             candidate.net,
             samples,
             preprocessing=candidate.preprocessing,
@@ -63,6 +71,10 @@ def run_once(candidate: Candidate, *, flip: bool) -> OnePass:
             precision=settings["precision"],
             show_progress=True,
         )
-        for samples in (candidate.dataset.query, gallery)
-    )
-    return OnePass(candidate, query_side, gallery_side)
+
+    return OnePass(candidate, run(candidate.dataset.query), run(gallery) if gallery else None)
+
+
+def _searched(candidate: Candidate) -> list[Sample]:
+    """The gallery without junk."""
+    return [sample for sample in candidate.dataset.gallery if sample.pid != JUNK_PID]

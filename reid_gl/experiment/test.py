@@ -12,23 +12,29 @@ import torch
 from yacs.config import CfgNode
 
 from reid_gl.config.build import (
-    build_dataset,
+    build_clustering,
     build_device,
     build_evaluation,
     build_extra_queries,
+    build_test_sets,
     build_weights_path,
 )
 from reid_gl.data.loaders import check_images
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.device import choose_precision
 from reid_gl.evaluation.protocol import Preflight, check_protocol
-from reid_gl.inference.evaluate import evaluate
+from reid_gl.evaluation.ranking import evaluate_features
+from reid_gl.experiment.retrieval import score_retrieval
+from reid_gl.inference.evaluate import extract_sides
 from reid_gl.models import ReidNet, load_net
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import scores_to_dict
 from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
+
+NOT_OF_FEATURES = ("rerank", "max_memory_gb", "camera_filter")
+"""Settings of a test that begin where there are features."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Candidate:
         checkpoint: what else it holds.
         dataset: of query and gallery, their pictures checked.
         preflight: its protocol.
-        settings: keyword arguments of reid_gl.inference.evaluate.
+        settings: keyword arguments of reid_gl.inference.evaluate.evaluate.
         device: where the network runs.
     """
 
@@ -78,10 +84,11 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
 
     Args:
         config: the experiment.
-        dataset: what DATA describes, if it has been loaded and its pictures checked already.
+        dataset: a test set that has been loaded and its pictures checked; None for the first that DATA names.
 
     Returns:
-        Scores in [0, 1] with protocol, counts and settings.
+        Scores in [0, 1] with protocol, counts and settings; those of image retrieval too, where the data set
+        is one of it.
 
     Raises:
         ValueError, FileNotFoundError: weights or data set cannot be used.
@@ -90,17 +97,24 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
     settings, extra_queries = candidate.settings, build_extra_queries(config)
     if extra_queries:
         check_images(extra_queries["extra_queries"])
-    result = evaluate(
+    comparison = {name: settings[name] for name in ("metric", "rerank", "max_memory_gb")}
+    others = {name: value for name, value in settings.items() if name not in NOT_OF_FEATURES}
+    query, gallery = extract_sides(
         candidate.net,
         candidate.dataset,
         preprocessing=candidate.preprocessing,
         show_progress=True,
-        **settings,
+        **others,
         **extra_queries,
     )
+    result = evaluate_features(query, gallery, use_cameras=candidate.preflight.use_cameras, **comparison)
+    retrieval = {}
+    if ks := candidate.dataset.ks:
+        retrieval = score_retrieval(query, gallery, ks=ks, clustering=build_clustering(config), **comparison)
     scores = scores_to_dict(
         result,
         candidate.preflight,
+        **retrieval,
         **candidate.describe(),
         distance=settings["metric"],
         multi_query=config.TEST.MULTI_QUERY,
@@ -114,12 +128,29 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
     return scores
 
 
+def run_tests(config: CfgNode) -> dict[str, dict[str, Any]]:
+    """run_test on every test set of DATA.
+
+    Returns:
+        What run_test gives, by the name of the data set.
+
+    Raises:
+        ValueError: as run_test; also two test sets of one name.
+    """
+    datasets = build_test_sets(config)
+    if len({dataset.name for dataset in datasets}) < len(datasets):
+        raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")
+    for dataset in datasets:  # before the first of them takes its time
+        check_images([*dataset.query, *dataset.gallery])
+    return {dataset.name: run_test(config, dataset) for dataset in datasets}
+
+
 def load_candidate(config: CfgNode, dataset: ReidDataset | None = None) -> Candidate:
     """The network of MODEL.WEIGHTS and the test set of DATA; arguments and errors as run_test."""
     weights = build_weights_path(config)
     loaded = load_net(weights)
     if dataset is None:
-        dataset = build_dataset(config)
+        dataset = build_test_sets(config)[0]
         check_images([*dataset.query, *dataset.gallery])
     settings = build_evaluation(config)
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=settings["camera_filter"])

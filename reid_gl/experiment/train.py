@@ -13,7 +13,7 @@ from yacs.config import CfgNode
 from reid_gl.config import build
 from reid_gl.config.load import dump_config
 from reid_gl.data.loaders import BatchLoader, ImageBatches, check_images, make_label_map
-from reid_gl.data.sampler import PKSampler
+from reid_gl.data.sampler import BalancedSampler, PKSampler
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.evaluation.protocol import check_protocol
 from reid_gl.inference.evaluate import evaluate
@@ -88,24 +88,29 @@ def run_training(
 def _check_data(config: CfgNode, dataset: ReidDataset) -> None:
     camera_filter = build.build_evaluation(config)["camera_filter"]
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    if not dataset.train:
+        raise ValueError(f"{dataset.name} has no training set: it can be tested on only (DATA.TEST_NAMES)")
     num_identities = len({sample.pid for sample in dataset.train})
-    logger.info("%s: %d training images of %d identities", dataset.name, len(dataset.train), num_identities)
+    names = config.DATA.NAMES
+    logger.info("%s: %d training images of %d identities", names, len(dataset.train), num_identities)
     logger.info("%s: %s", dataset.name, preflight)
     check_images([*dataset.train, *dataset.query, *dataset.gallery])
 
 
 def _make_loader(
     config: CfgNode, train: Sequence[Sample], settings: FitSettings
-) -> tuple[BatchLoader, PKSampler]:
+) -> tuple[BatchLoader, PKSampler | BalancedSampler]:
     label_map = make_label_map(train)
     labels = [label_map[sample.pid] for sample in train]
-    sampler = build.build_sampler(config, labels)
+    sampler = build.build_sampler(config, labels, [sample.source for sample in train])
+    preprocessing, augmentation = build.build_preprocessing(config), build.build_augmentation(config)
     batches = ImageBatches(
         train,
         labels,
-        preprocessing=build.build_preprocessing(config),
-        augmentation=build.build_augmentation(config),
+        preprocessing=preprocessing,
+        augmentation=augmentation,
         seed=settings.seed,
+        cache=build.build_cache(config, train, preprocessing, augmentation),
     )
     return BatchLoader(batches, sampler, **build.build_loading(config, settings.device)), sampler
 
@@ -133,7 +138,9 @@ def _restore(state: TrainingState, path: Path, pids: list[int]) -> None:
     logger.info("resuming after epoch %d, step %d", state.epoch, state.step)
 
 
-def _make_log(folder: Path, settings: FitSettings, sampler: PKSampler, state: TrainingState) -> RunLog:
+def _make_log(
+    folder: Path, settings: FitSettings, sampler: PKSampler | BalancedSampler, state: TrainingState
+) -> RunLog:
     first = sampler.epoch_batches(0)
     return RunLog(
         folder,

@@ -71,6 +71,11 @@ def load_embedder(
     loaded = load_net(weights)
     feature = compared_feature(loaded.checkpoint)
     preprocessing = Preprocessing.from_dict(loaded.checkpoint["preprocessing"])
+    if square_size is not None and preprocessing.shorter_side:
+        raise ValueError(
+            f"{weights} takes the centre of a picture, but squares that are resized inside the network hold "
+            "all of it: use the profile default"
+        )
     # nobody looks at the classifier's scores, and files need not carry it
     loaded.net.classifier = nn.Identity()  # type: ignore[assignment]
     if half:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from torch import nn
 
 from reid_gl.data.transforms import Preprocessing
@@ -11,9 +12,10 @@ from reid_gl.evaluation.multi_query import pool_queries
 from reid_gl.evaluation.protocol import check_protocol
 from reid_gl.evaluation.ranking import evaluate_features
 from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.track_pooling import pool_tracks
 from reid_gl.inference.extract import extract_features
 from reid_gl.inference.test_time import PLAIN, InferenceSettings, check_comparison
-from reid_gl.records import JUNK_PID, RankingResult, ReidDataset, Sample
+from reid_gl.records import JUNK_PID, Features, RankingResult, ReidDataset, Sample
 
 
 def evaluate(
@@ -38,7 +40,8 @@ def evaluate(
 
     Args:
         model: any module from images (N, 3, H, W) to a tensor (N, D) or a ReidOutput.
-        dataset: its query and gallery are used.
+        dataset: its query and gallery are used, or its queries alone where there is no gallery; samples of
+            one side with the same tracklet count as one picture, see pool_tracks, under cosine only.
         preprocessing: how images become the network's input; None is 256 x 128 with ImageNet statistics.
         feature: "before_neck", "after_neck" or "concatenated", where the network gives both.
         metric: "cosine" or "euclidean"; beta-normalisation needs the latter.
@@ -61,13 +64,59 @@ def evaluate(
         ValueError: nothing can be scored, a switch of `inference` cannot act, or the network's features are
             not finite.
     """
-    check_comparison(inference, feature=feature, metric=metric)
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    query, gallery = extract_sides(
+        model,
+        dataset,
+        preprocessing=preprocessing,
+        feature=feature,
+        metric=metric,
+        inference=inference,
+        extra_queries=extra_queries,
+        query_pooling=query_pooling,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        precision=precision,
+        show_progress=show_progress,
+    )
+    return evaluate_features(
+        query,
+        gallery,
+        metric=metric,
+        rerank=rerank,
+        max_memory_gb=max_memory_gb,
+        use_cameras=preflight.use_cameras,
+    )
+
+
+def extract_sides(
+    model: nn.Module,
+    dataset: ReidDataset,
+    *,
+    preprocessing: Preprocessing | None = None,
+    feature: str = "after_neck",
+    metric: str = "cosine",
+    inference: InferenceSettings = PLAIN,
+    extra_queries: Sequence[Sample] = (),
+    query_pooling: str = "average",
+    batch_size: int = 64,
+    num_workers: int = 0,
+    precision: str = "float32",
+    show_progress: bool = False,
+) -> tuple[Features, Features | None]:
+    """What evaluate scores: features of the queries, and of the gallery without junk, if there is one.
+
+    Arguments and errors are those of evaluate.
+    """
+    check_comparison(inference, feature=feature, metric=metric)
     gallery = [sample for sample in dataset.gallery if sample.pid != JUNK_PID]
     if extra_queries and metric != "cosine":
         raise ValueError("several pictures of a query are pooled by direction: score them by cosine")
-    sides = (
-        extract_features(
+    if metric != "cosine" and any(sample.tracklet >= 0 for sample in (*dataset.query, *gallery)):
+        raise ValueError("the frames of a track are pooled by direction: score them by cosine")
+
+    def extract(samples: Sequence[Sample]) -> Features:
+        return extract_features(
             model,
             samples,
             preprocessing=preprocessing or Preprocessing(),
@@ -78,17 +127,15 @@ def evaluate(
             precision=precision,
             show_progress=show_progress,
         )
-        for samples in (dataset.query, gallery, extra_queries)
-        if samples
-    )
-    query_features, gallery_features = next(sides), next(sides)
+
+    query = pool_frames(extract(dataset.query), dataset.query)
+    searched = pool_frames(extract(gallery), gallery) if gallery else None
     if extra_queries:
-        query_features = pool_queries(query_features, next(sides), pooling=query_pooling)
-    return evaluate_features(
-        query_features,
-        gallery_features,
-        metric=metric,
-        rerank=rerank,
-        max_memory_gb=max_memory_gb,
-        use_cameras=preflight.use_cameras,
-    )
+        query = pool_queries(query, extract(extra_queries), pooling=query_pooling)
+    return query, searched
+
+
+def pool_frames(features: Features, samples: Sequence[Sample]) -> Features:
+    """One row for each track, where there are tracks."""
+    tracklets = np.array([sample.tracklet for sample in samples], dtype=np.int64)
+    return pool_tracks(features, tracklets) if (tracklets >= 0).any() else features

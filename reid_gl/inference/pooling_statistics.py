@@ -30,7 +30,7 @@ class PoolingStatistics(nn.Module):
         self.net, self.keep_trained = net, keep_trained
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (N, 3, H, W) to (N, 4 or 5, num_pooled) float32, in the order of this file's numbers."""
+        """Normalised images (N, 3, H, W) to (N, 4 or 5, num_pooled) float32, in this file's order."""
         backbone = self.net.backbone
         maps = residual_sum(backbone, images) if ends_in_residual_sum(backbone) else backbone(images)
         maps = maps.float()

@@ -74,13 +74,13 @@ class Preset:
     rerank: RerankSettings
 
 
-_SINGLE_POOL_TWICE = RerankSettings(k1=50, k2=20, lambda_value=0.94)
-"""Every picture is query and gallery, so these span about 25 and 10 pictures."""
+_DOUBLED = RerankSettings(k1=50, k2=20, lambda_value=0.94, doubled_pool=True)
+"""Every picture is in the pool twice, as query and gallery, so these span about 25 and 10 pictures."""
 
 PRESETS: Mapping[str, Preset] = {
-    "cub": Preset(InferenceSettings(mixing=0.5, slope=0.75, beta=0.004), _SINGLE_POOL_TWICE),
-    "cars": Preset(InferenceSettings(mixing=0.5, slope=0.0, beta=0.004), _SINGLE_POOL_TWICE),
-    "sop": Preset(InferenceSettings(mixing=0.6, slope=1.0, beta=0.0005), _SINGLE_POOL_TWICE),
+    "cub": Preset(InferenceSettings(mixing=0.5, slope=0.75, beta=0.004), _DOUBLED),
+    "cars": Preset(InferenceSettings(mixing=0.5, slope=0.0, beta=0.004), _DOUBLED),
+    "sop": Preset(InferenceSettings(mixing=0.6, slope=1.0, beta=0.0005), _DOUBLED),
     "in_shop": Preset(
         InferenceSettings(mixing=0.57, slope=1.0, beta=0.002),
         RerankSettings(k1=6, k2=2, lambda_value=0.4),

@@ -15,7 +15,8 @@ from reid_gl.records import ReidOutput
 def enlarged(preprocessing: Preprocessing) -> Preprocessing:
     """The same with 8/7 of the height and width (256 for crops of 224, as is custom)."""
     height, width = (round(side * 8 / 7) for side in (preprocessing.height, preprocessing.width))
-    return replace(preprocessing, height=height, width=width)
+    shorter_side = preprocessing.shorter_side and max(preprocessing.shorter_side, height, width)
+    return replace(preprocessing, height=height, width=width, shorter_side=shorter_side)
 
 
 def five_crops(images: Tensor, *, height: int, width: int) -> list[Tensor]:

@@ -84,8 +84,8 @@ class ReidNet(nn.Module):
         return pooled
 
     def head(self, pooled: Tensor) -> ReidOutput:
-        """The cheap half: pooled features (N, num_pooled) to the network's output, in float32."""
+        """The cheap half: pooled features (N, num_pooled) to the output, in float32."""
         with torch.autocast(pooled.device.type, enabled=False):
             before_neck = self.projection(pooled)
             after_neck = self.neck(before_neck)
-            return ReidOutput(before_neck=before_neck, after_neck=after_neck, logits=self.classifier(after_neck))
+            return ReidOutput(before_neck, after_neck, self.classifier(after_neck))

@@ -9,23 +9,27 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-SCORES = {"rank1": ("rank-1", "#0072B2"), "mAP": ("mAP", "#D55E00")}  # told apart with every colour vision
+SCORES = {"rank1": ("rank-1", "#0072B2"), "mAP": ("mAP", "#D55E00"), "NMI": ("NMI", "#009E73")}
+"""Title and colour; the colours are told apart with every colour vision. NMI is of image retrieval only."""
+NOTHING: dict[str, Any] = {"values": [], "mean": None, "std": None}
 
 
 def summarize_runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One contender's runs in numbers.
 
     Args:
-        runs: for each seed rank1, mAP in [0, 1] and seconds, or an error.
+        runs: for each seed rank1, mAP and perhaps NMI in [0, 1] and seconds, or an error.
 
     Returns:
-        For rank1 and mAP the values, their mean and sample standard deviation (None for fewer than two
-        values); mean seconds of the runs that were not resumed; errors.
+        For rank1 and mAP, and NMI if there is any, the values, their mean and sample standard deviation (None
+        for fewer than two values); mean seconds of the runs that were not resumed; errors.
     """
     good = [run for run in runs if "error" not in run]
     summary: dict[str, Any] = {}
     for score in SCORES:
-        values = [run[score] for run in good]
+        values = [run[score] for run in good if score in run]
+        if score == "NMI" and not values:
+            continue
         summary[score] = {
             "values": values,
             "mean": statistics.fmean(values) if values else None,
@@ -43,16 +47,23 @@ def format_comparison(results: Mapping[str, Mapping[str, Any]]) -> str:
     Args:
         results: name to what summarize_runs gives.
     """
-    titles = " | ".join(f"{title} (%)" for title, _ in SCORES.values())
-    lines = [f"| | {titles} | runs | s a run |", "|---|---|---|---|---|"]
+    scores = _shown(results)
+    titles = " | ".join(f"{title} (%)" for title, _ in scores.values())
+    lines = [f"| | {titles} | runs | s a run |", "|---" * (len(scores) + 3) + "|"]
     for name, result in results.items():
-        cells = [_mean_and_std(result[score]) for score in SCORES]
+        cells = [_mean_and_std(result.get(score, NOTHING)) for score in scores]
         runs = str(len(result["rank1"]["values"]))
         if result["errors"]:
             runs += f", {len(result['errors'])} diverged"
         seconds = "–" if result["seconds"] is None else f"{result['seconds']:.0f}"
         lines.append(f"| {name} | {' | '.join(cells)} | {runs} | {seconds} |")
     return "\n".join(lines)
+
+
+def _shown(results: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+    """The scores that there are."""
+    known = {score for result in results.values() for score in result}
+    return {score: style for score, style in SCORES.items() if score in known}
 
 
 def _mean_and_std(score: Mapping[str, Any]) -> str:
@@ -65,7 +76,7 @@ def _mean_and_std(score: Mapping[str, Any]) -> str:
 def draw_comparison(
     results: Mapping[str, Mapping[str, Any]], *, title: str, values: Sequence[str] | None = None
 ) -> Figure:
-    """Mean and standard deviation of rank-1 and mAP, and every run as a small point.
+    """Mean and standard deviation of each score, and every run as a small point.
 
     Args:
         results: name to what summarize_runs gives.
@@ -92,11 +103,11 @@ def draw_comparison(
 
 def _draw_rows(panel: Axes, results: Mapping[str, Mapping[str, Any]]) -> None:
     places = range(len(results))
-    for score, (label, color) in SCORES.items():
+    for score, (label, color) in _shown(results).items():
         means, spreads = _percent(results, score)
         panel.errorbar(means, places, xerr=spreads, fmt="o", color=color, capsize=3, label=label)
         for place, result in zip(places, results.values(), strict=True):
-            points = [100 * value for value in result[score]["values"]]
+            points = [100 * value for value in result.get(score, NOTHING)["values"]]
             panel.scatter(points, [place] * len(points), s=9, color=color, alpha=0.4, linewidths=0)
     panel.set_yticks(places, list(results))
     panel.set_ylim(len(results) - 0.5, -0.5)
@@ -105,11 +116,11 @@ def _draw_rows(panel: Axes, results: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _draw_lines(panel: Axes, results: Mapping[str, Mapping[str, Any]], values: Sequence[str]) -> None:
     places = range(len(results))
-    for score, (label, color) in SCORES.items():
+    for score, (label, color) in _shown(results).items():
         means, spreads = _percent(results, score)
         panel.errorbar(places, means, yerr=spreads, fmt="o-", color=color, capsize=3, label=label)
         for place, result in zip(places, results.values(), strict=True):
-            points = [100 * value for value in result[score]["values"]]
+            points = [100 * value for value in result.get(score, NOTHING)["values"]]
             panel.scatter([place] * len(points), points, s=9, color=color, alpha=0.4, linewidths=0)
     panel.set_xticks(places, list(values))
     panel.set_ylabel("percent; bars: ± one standard deviation over seeds")
@@ -117,6 +128,6 @@ def _draw_lines(panel: Axes, results: Mapping[str, Mapping[str, Any]], values: S
 
 def _percent(results: Mapping[str, Mapping[str, Any]], score: str) -> tuple[list[float], list[float]]:
     """Means and standard deviations; NaN, which is not drawn, where every run diverged."""
-    chosen = [result[score] for result in results.values()]
+    chosen = [result.get(score, NOTHING) for result in results.values()]
     means = [float("nan") if one["mean"] is None else 100 * one["mean"] for one in chosen]
     return means, [100 * (one["std"] or 0.0) for one in chosen]

@@ -10,6 +10,23 @@ from reid_gl.evaluation.protocol import Preflight
 from reid_gl.records import RankingResult
 
 RANKS = (1, 5, 10, 20)
+COLUMNS = {
+    "rank1": "rank-1",
+    "rank5": "rank-5",
+    "rank10": "rank-10",
+    "rank20": "rank-20",
+    "mAP": "mAP",
+    "mAP_trapezoid": "mAP (trapezoid)",
+    "mINP": "mINP",
+    "MAP@R": "MAP@R",
+    "R-precision": "R-precision",
+    "NMI": "NMI",
+    "AMI": "AMI",
+    "F1": "F1",
+}
+"""Scores and their titles in tables."""
+OF_REID = (*(f"rank{k}" for k in RANKS), "mAP_trapezoid", "mINP")
+"""Scores that image retrieval does not report; rank-k is its Recall@K."""
 
 
 def scores_to_dict(result: RankingResult, preflight: Preflight, **settings: object) -> dict[str, Any]:
@@ -68,16 +85,11 @@ def format_scores(rows: Mapping[str, Mapping[str, Any]]) -> str:
     Args:
         rows: name to what scores_to_dict gives; keys that are missing leave a blank.
     """
-    columns = {
-        "rank1": "rank-1",
-        "rank5": "rank-5",
-        "rank10": "rank-10",
-        "rank20": "rank-20",
-        "mAP": "mAP",
-        "mAP_trapezoid": "mAP (trapezoid)",
-        "mINP": "mINP",
-    }
-    shown = {key: title for key, title in columns.items() if any(key in row for row in rows.values())}
+    shown = {key: title for key, title in COLUMNS.items() if any(key in row for row in rows.values())}
+    recalls = sorted({int(key[7:]) for row in rows.values() for key in row if key.startswith("recall@")})
+    if recalls and all(f"recall@{recalls[0]}" in row for row in rows.values()):
+        shown = {key: title for key, title in shown.items() if key not in OF_REID}
+    shown = {**{f"recall@{k}": f"R@{k}" for k in recalls}, **shown}
     width = max((len(name) for name in rows), default=0)
     lines = ["  ".join([" " * width, *shown.values(), "  (%)"]).rstrip()]
     for name, row in rows.items():

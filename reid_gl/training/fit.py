@@ -12,7 +12,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from reid_gl.data.loaders import BatchLoader
-from reid_gl.data.sampler import PKSampler
+from reid_gl.data.sampler import BalancedSampler, PKSampler
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.losses import WeightedSum
 from reid_gl.models.reid_net import ReidNet
@@ -154,7 +154,7 @@ def make_training_state(
 def fit(
     state: TrainingState,
     loader: BatchLoader,
-    sampler: PKSampler,
+    sampler: PKSampler | BalancedSampler,
     preprocessing: Preprocessing,
     settings: FitSettings,
     *,

@@ -7,7 +7,7 @@ import pytest
 from reid_gl.config import ConfigError, build, default_config, dump_config, load_config
 from reid_gl.config.load import find_config
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yml"))
 
 
 def write(folder: Path, text: str, name: str = "x.yml") -> Path:
@@ -143,6 +143,7 @@ def test_inheritance_in_a_circle(tmp_path: Path) -> None:
 def test_a_packaged_config_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert find_config("configs/market.yml").is_file()
+    assert find_config("configs/retrieval/cub.yml").parent.name == "retrieval"
 
 
 def test_the_result_is_frozen_and_the_defaults_are_fresh() -> None:

@@ -71,13 +71,24 @@ def test_people_seen_by_one_camera_are_never_held_out() -> None:
         assert all(sample.pid < 50 for sample in parts.query)
 
 
-def test_without_cameras_two_pictures_are_enough_and_no_query_is_in_the_gallery() -> None:
+def test_without_cameras_every_picture_searches_all_the_others() -> None:
     train = [*_train(5, -1, -1, -1), Sample("alone.jpg", 99)]
+    parts = hold_out_identities(train, 0.5)
+    held = {sample.pid for sample in parts.query}
+    assert len(held) == 3
+    assert 99 not in held
+    assert parts.gallery == ()
+    assert list(parts.query) == [sample for sample in train if sample.pid in held]
+    assert check_protocol(parts.query, parts.gallery).num_scored == 9
+
+
+def test_some_unknown_cameras_count_as_one() -> None:
+    train = [*_train(5, -1, -1, -1), *(Sample(f"{place}.jpg", 99, place) for place in range(2))]
     parts = hold_out_identities(train, 0.5)
     sizes: dict[int, int] = defaultdict(int)
     for sample in parts.gallery:
         sizes[sample.pid] += 1
-    assert set(sizes.values()) == {2}
+    assert set(sizes.values()) <= {1, 2}
     assert len(parts.query) == 3
     assert not {sample.path for sample in parts.query} & {sample.path for sample in parts.gallery}
 

@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from reid_gl.data.augmentation import Augmentation
+from reid_gl.data.cache_form import CacheForm
+from reid_gl.data.decoded_cache import open_cache
 from reid_gl.data.images import UnreadableImageError, read_image
 from reid_gl.data.loaders import BatchLoader, ImageBatches, check_images, consecutive_keys, make_label_map
 from reid_gl.data.sampler import BatchKey, PKSampler
-from reid_gl.data.transforms import Augmentation, Preprocessing
+from reid_gl.data.transforms import Preprocessing
 from reid_gl.records import Batch, Sample
 from tests.conftest import MakeSamples, WriteNoise
 
@@ -84,6 +87,109 @@ def test_the_data_set_can_be_sent_to_a_spawned_worker(batches: ImageBatches) -> 
     copy = pickle.loads(pickle.dumps(batches))
     key = BatchKey(0, 0, (0, 1, 2))
     assert _same(copy[key], batches[key])
+
+
+CHANGES = [
+    None,
+    Augmentation(pad=2),
+    Augmentation(pad=2, color_gain=0.2),
+    Augmentation(pad=0, crop_area=(0.2, 0.8)),
+]
+KEY = BatchKey(2, 7, (5, 2, 11, 2))
+
+
+def _with(batches: ImageBatches, augmentation: Augmentation | None, shorter_side: int = 0) -> ImageBatches:
+    preprocessing = replace(SMALL, shorter_side=shorter_side)
+    settings = {"preprocessing": preprocessing, "augmentation": augmentation, "seed": 3}
+    return ImageBatches(batches.samples, batches.labels, **settings)
+
+
+def _cached(batches: ImageBatches, folder: Path) -> ImageBatches:
+    augmentation = batches.augmentation
+    form = CacheForm(batches.preprocessing, augmentation is not None and augmentation.crops)
+    return ImageBatches(
+        batches.samples,
+        batches.labels,
+        preprocessing=batches.preprocessing,
+        augmentation=augmentation,
+        seed=batches.seed,
+        cache=open_cache(folder, batches.samples, form),
+    )
+
+
+@pytest.mark.parametrize("shorter_side", [0, 18])
+@pytest.mark.parametrize("augmentation", CHANGES[:3])
+def test_without_crops_batches_from_a_cache_are_those_from_the_files(
+    batches: ImageBatches, tmp_path: Path, augmentation: Augmentation | None, shorter_side: int
+) -> None:
+    plain = _with(batches, augmentation, shorter_side)
+    cached = _cached(plain, tmp_path / "cache")
+    for key in consecutive_keys(12, 5):
+        assert _same(cached[key], plain[key])
+
+
+@pytest.mark.parametrize("shorter_side", [0, 40])
+def test_crops_are_cut_out_of_what_the_cache_keeps(
+    batches: ImageBatches, tmp_path: Path, shorter_side: int
+) -> None:
+    """Pictures are 32 x 16: kept whole where the shorter side may have 16 x 8 / 7 pixels or more."""
+    crops = replace(CHANGES[3], flip=0.0, erase=0.0)  # type: ignore[type-var]
+    plain = _with(batches, crops, shorter_side)
+    assert _same(_cached(plain, tmp_path / "cache")[KEY], plain[KEY])
+    changes = plain.changes(KEY)
+    assert changes is not None
+    assert changes.cropping is not None
+    for place, index in enumerate(KEY.indices):
+        part = crops.crop(read_image(plain.samples[index].path), changes.cropping[place])
+        assert 0.2 * 0.8 < part.shape[0] * part.shape[1] / (32 * 16) < 0.8 * 1.2
+        assert np.array_equal(plain[KEY].images[place].permute(1, 2, 0), SMALL.squeeze(part))
+
+
+def test_larger_pictures_shrink_before_crops_are_cut_out(write_noise: WriteNoise, tmp_path: Path) -> None:
+    samples = [Sample(str(write_noise("large.png", size=(90, 60))), 1)]
+    crops = Augmentation(flip=0, pad=0, erase=0, crop_area=(0.5, 0.9))
+    plain = ImageBatches(samples, [0], preprocessing=SMALL, augmentation=crops)
+    cached, key = _cached(plain, tmp_path / "cache"), BatchKey(0, 0, (0,))
+    changes = plain.changes(key)
+    assert changes is not None
+    assert changes.cropping is not None
+    kept = CacheForm(SMALL, for_crops=True).keep(samples[0])
+    assert kept.shape == (27, 18, 3)
+    part = SMALL.squeeze(crops.crop(kept, changes.cropping[0]))
+    assert np.array_equal(cached[key].images[0].permute(1, 2, 0), part)
+    assert not _same(cached[key], plain[key])
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with one core
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("augmentation", CHANGES)
+def test_changes_made_to_batches_on_their_device_change_no_bit(
+    batches: ImageBatches, tmp_path: Path, augmentation: Augmentation | None, num_workers: int
+) -> None:
+    plain = _with(batches, augmentation)
+    cached = _cached(plain, tmp_path / "cache")
+    keys = [KEY, BatchKey(3, 0, (1,))]
+    loader = BatchLoader(cached, keys, num_workers=num_workers, change_on=torch.device("cpu"))
+    expected = [cached[key] for key in keys]
+    assert all(_same(one, other) for one, other in zip(loader, expected, strict=True))
+
+
+def test_a_cache_must_be_of_these_samples_and_settings(batches: ImageBatches, tmp_path: Path) -> None:
+    cache = open_cache(tmp_path / "cache", batches.samples, CacheForm(SMALL))
+    settings = {"labels": [0] * 12, "cache": cache}
+    with pytest.raises(ValueError, match=r"the cache holds 12 pictures .* expected 11 for"):
+        ImageBatches(batches.samples[1:], [0] * 11, preprocessing=SMALL, cache=cache)
+    with pytest.raises(ValueError, match=r"'height': 16, .* expected 12 for {'height': 17,"):
+        ImageBatches(batches.samples, preprocessing=replace(SMALL, height=17), **settings)
+    with pytest.raises(ValueError, match=r"'for_crops': False}, expected 12 for .*'for_crops': True}"):
+        ImageBatches(batches.samples, preprocessing=SMALL, augmentation=CHANGES[3], **settings)
+
+
+def test_the_centre_of_a_picture_is_read(write_noise: WriteNoise) -> None:
+    path = write_noise("wide.png", size=(16, 40))
+    plain = ImageBatches([Sample(str(path), 1)], [0], preprocessing=replace(SMALL, shorter_side=16))
+    image = plain[BatchKey(0, 0, (0,))].images[0].permute(1, 2, 0)
+    assert np.array_equal(image, read_image(path)[:, 16:24])
 
 
 def test_boxes_are_cut_out(write_noise: WriteNoise) -> None:

@@ -136,7 +136,7 @@ def test_reads_back_as_a_market_data_set_with_the_right_pixels(two_cameras: Path
         sample = samples[Path(row["path"]).name]
         assert (sample.pid, sample.camid) == (int(row["pid"]), int(row["camid"]))
         frame = read_image(two_cameras / row["sequence"] / "img1" / f"{int(row['frame']):06d}.jpg")
-        x1, y1, x2, y2 = (int(row[name]) for name in ("x1", "y1", "x2", "y2"))
+        x1, y1, x2, y2 = (int(row[f"frame_{side}"]) for side in ("x1", "y1", "x2", "y2"))
         difference = read_image(tmp_path / "out" / row["path"]).astype(float) - frame[y1:y2, x1:x2]
         assert np.abs(difference).mean() < 12  # JPEG again, of noise
 

@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pytest
 
-from reid_gl.evaluation import check_protocol, evaluate_ranking
-from reid_gl.records import Sample
+from reid_gl.evaluation import check_protocol, evaluate_features, evaluate_ranking
+from reid_gl.records import Features, Sample
 
 
 def _samples(*people: tuple[int, int]) -> list[Sample]:
@@ -53,6 +53,28 @@ def test_counts_are_those_of_the_scores(seed: int, camera_filter: str) -> None:
     assert preflight.num_gallery == result.num_gallery
     lost = preflight.num_absent + preflight.num_only_same_camera
     assert preflight.num_scored + lost == preflight.num_queries
+
+
+@pytest.mark.parametrize("camera_filter", ["on", "off"])
+@pytest.mark.parametrize("seed", range(40))
+def test_counts_where_every_query_searches_the_others(seed: int, camera_filter: str) -> None:
+    rng = np.random.default_rng(seed)
+    pids, camids = rng.integers(-1, 6, 16), rng.integers(-1, 3, 16)
+    samples = _samples(*zip(pids.tolist(), camids.tolist(), strict=True))
+    features = Features(rng.standard_normal((16, 3)).astype(np.float32), pids, camids)
+    preflight = check_protocol(samples, (), camera_filter=camera_filter)
+    result = evaluate_features(features, use_cameras=camera_filter == "on")
+    assert preflight.num_scored == result.num_scored
+    assert preflight.num_queries == result.num_queries == (pids >= 0).sum()
+    lost = preflight.num_absent + preflight.num_only_same_camera
+    assert preflight.num_scored + lost == preflight.num_queries
+    assert preflight.num_distractors == 0
+
+
+def test_image_retrieval_needs_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    result = check_protocol(_samples((1, -1), (1, -1), (2, -1)), ())
+    assert (result.use_cameras, result.num_scored, result.num_absent) == (False, 2, 1)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,31 @@ def test_the_camera_filter_decides_what_counts(
     assert not caplog.text
 
 
+def test_the_frames_of_a_track_count_as_one_picture(coloured: ReidDataset) -> None:
+    """Person 1 has a track of a red frame and a grey one, which alone would come last."""
+    grey = replace(coloured.gallery[4], pid=1, tracklet=5)
+    frames = [replace(coloured.gallery[1], tracklet=5), *coloured.gallery[2:], grey]
+    dataset = replace(coloured, gallery=tuple(frames))
+    result = _evaluate(_MeanColour(), dataset)
+    assert (result.num_queries, result.num_scored, result.num_gallery) == (3, 3, 4)
+    assert result.first_match.tolist() == [1, 1, 1]
+    assert result.mean_inp == 1
+    single = _evaluate(
+        _MeanColour(),
+        replace(dataset, gallery=tuple(replace(sample, tracklet=-1) for sample in frames)),
+    )
+    assert single.num_gallery == 5
+    assert single.mean_inp < 1
+    with pytest.raises(ValueError, match="the frames of a track are pooled by direction: score them by co"):
+        _evaluate(_MeanColour(), dataset, metric="euclidean")
+
+
+def test_the_frames_of_a_query_are_one_query(coloured: ReidDataset) -> None:
+    frames = [replace(sample, tracklet=sample.pid) for sample in coloured.query for _ in range(3)]
+    result = _evaluate(_MeanColour(), replace(coloured, query=tuple(frames)))
+    assert (result.num_queries, result.mean_ap) == (3, 1)
+
+
 def test_unknown_cameras_turn_the_rule_off(coloured: ReidDataset, caplog: pytest.LogCaptureFixture) -> None:
     unknown = replace(
         coloured,

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from reid_gl.data.transforms import Preprocessing
-from reid_gl.inference.embedder import LoadedEmbedder
+from reid_gl.inference.embedder import LoadedEmbedder, load_embedder
 from reid_gl.inference.export_settings import ExportSettings, check_name, default_name
-from tests.tiny_checkpoint import made_up_embedder
+from tests.tiny_checkpoint import made_up_embedder, write_checkpoint
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,12 @@ def test_what_boxmot_would_misread(out: str, reference: LoadedEmbedder, message:
 def test_settings_that_mean_nothing(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ExportSettings(**settings)
+
+
+def test_squares_hold_no_centre(tmp_path: Path) -> None:
+    """A tracker resizes the whole crop to a square; what lies beyond the centre could not be told."""
+    preprocessing = Preprocessing(64, 32, shorter_side=70).to_dict()
+    path = write_checkpoint(tmp_path / "net.ckpt", preprocessing=preprocessing)
+    with pytest.raises(ValueError, match=r"net.ckpt takes the centre of a picture.* use the profile default"):
+        load_embedder(path, square_size=96)
+    assert load_embedder(path).preprocessing.shorter_side == 70

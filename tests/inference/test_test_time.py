@@ -50,7 +50,7 @@ def test_presets_are_the_authors() -> None:
         name: (p.inference.mixing, p.inference.slope, p.inference.beta, p.rerank)
         for name, p in PRESETS.items()
     }
-    twice = RerankSettings(50, 20, 0.94)
+    twice = RerankSettings(50, 20, 0.94, doubled_pool=True)
     assert rows == {
         "cub": (0.5, 0.75, 0.004, twice),
         "cars": (0.5, 0.0, 0.004, twice),

@@ -32,6 +32,13 @@ def test_five_crops_by_hand() -> None:
 def test_pictures_for_crops_are_an_eighth_larger_than_crops() -> None:
     larger = enlarged(Preprocessing(height=224, width=112, kernel="area"))
     assert (larger.height, larger.width, larger.kernel) == (256, 128, "area")
+    assert larger.shorter_side == 0
+
+
+@pytest.mark.parametrize(("shorter_side", "expected"), [(224, 256), (255, 256), (256, 256), (300, 300)])
+def test_pictures_for_crops_are_cut_out_of_no_smaller_ones(shorter_side: int, expected: int) -> None:
+    larger = enlarged(Preprocessing(height=224, width=224, shorter_side=shorter_side))
+    assert (larger.height, larger.width, larger.shorter_side) == (256, 256, expected)
 
 
 @pytest.mark.parametrize(("num_crops", "flip"), [(1, True), (5, False), (5, True)])

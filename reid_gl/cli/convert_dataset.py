@@ -1,0 +1,41 @@
+"""`reid-gl convert-dataset`: any data set as a table or in the layout of Market-1501."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+from tqdm import tqdm
+
+from reid_gl.data.sources import load_dataset
+from reid_gl.data.sources.counts import count_dataset
+from reid_gl.data.write_dataset import write_csv, write_market_layout
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("name", metavar="NAME", help="of the data set, as DATA.NAMES has it")
+    parser.add_argument("root", metavar="ROOT", help="its folder")
+    parser.add_argument("--to", required=True, choices=("market", "csv"), help="folders, or a table")
+    parser.add_argument(
+        "--out", required=True, metavar="PATH", help="folder, or .csv in a folder around all pictures"
+    )
+    parser.add_argument("--pattern", default="", metavar="REGEX", help="of the data set called pattern")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, write and print the counts."""
+    dataset = load_dataset(options.name, options.root, pattern=options.pattern)
+    if options.to == "csv":
+        write_csv(dataset, options.out)
+    else:
+        with tqdm(unit="image", desc="writing", disable=None) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            write_market_layout(dataset, options.out, progress=show)
+    print(json.dumps({"written": options.out, **dataclasses.asdict(count_dataset(dataset))}))
+    return 0

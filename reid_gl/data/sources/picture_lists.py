@@ -1,0 +1,96 @@
+"""Text lists of pictures that others wrote: every line must fit, and no path may leave the folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+AGAIN = "take it from the data set again"
+
+
+def read_picture_list(
+    path: Path, folder: str | Path, *, titles: str, row: str, example: str, counted: bool = False
+) -> dict[str, re.Match[str]]:
+    """Read a list with a line of titles and then a picture in each line; no picture is opened.
+
+    Line ends of any system, a byte order mark, empty lines and blanks around a line do not matter.
+
+    Args:
+        path: text in UTF-8.
+        folder: where the paths of the list begin.
+        titles: the titles of its columns, with blanks between them.
+        row: regular expression of the further lines; its group "path" is the picture.
+        example: a good row, for messages.
+        counted: a line before the titles says how many pictures follow.
+
+    Returns:
+        Match of each row by the picture's file, in the order of the list.
+
+    Raises:
+        ValueError: a line that does not fit, a path out of the folder, a picture named twice, no row,
+            another number of rows than the list says, or no UTF-8.
+    """
+    lines = _numbered_lines(path)
+    count = int(_match(r"\d+", lines, 0, path, "the number of pictures")[0]) if counted else None
+    _match(r"\s+".join(titles.split()), lines, int(counted), path, f"the titles {titles!r}")
+    rows: dict[str, re.Match[str]] = {}
+    for place in range(1 + counted, len(lines)):
+        match = _match(row, lines, place, path, f"a row such as {example!r}")
+        where = f"line {lines[place][0]} of {path}"
+        picture = place_inside(folder, match["path"], where)
+        if picture in rows:
+            raise ValueError(f"{where} names {match['path']!r} again: expected each picture once; {AGAIN}")
+        rows[picture] = match
+    if not rows:
+        raise ValueError(f"{path} names no picture: expected rows such as {example!r}; {AGAIN}")
+    if count not in (None, len(rows)):
+        raise ValueError(f"{path} names {len(rows):,} pictures: line 1 says {count:,}; {AGAIN}")
+    return rows
+
+
+def place_inside(folder: str | Path, relative: str, where: str) -> str:
+    """Join a folder and a path that somebody else wrote.
+
+    Args:
+        folder: the folder that must not be left.
+        relative: path with slashes.
+        where: what names the path, for the message.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ValueError: the path is empty or absolute, on any system, or goes up.
+    """
+    parts = relative.replace("\\", "/").split("/")
+    is_absolute = parts[0] == "" or parts[0][1:2] == ":"  # with the drive of another system
+    if is_absolute or ".." in parts or not set(parts) - {"", "."}:
+        raise ValueError(
+            f"{where} names the picture {relative!r}: expected a path inside {folder}, not absolute and "
+            f"without '..'; {AGAIN}"
+        )
+    return os.path.join(folder, *(part for part in relative.split("/") if part not in ("", ".")))
+
+
+def _numbered_lines(path: Path) -> list[tuple[int, str]]:
+    """Lines with something in them, counted from 1."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [line.strip(" \t\r\n") for line in file]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text in UTF-8 ({error}): {AGAIN}") from None
+    return [(number, line) for number, line in enumerate(lines, start=1) if line]
+
+
+def _match(
+    pattern: str, lines: list[tuple[int, str]], place: int, path: Path, expected: str
+) -> re.Match[str]:
+    """The line at a place, which must be there and match."""
+    if place >= len(lines):
+        raise ValueError(f"{path} ends too early: expected {expected}; {AGAIN}")
+    number, line = lines[place]
+    match = re.fullmatch(pattern, line)
+    if match is None:
+        raise ValueError(f"line {number} of {path} reads {line!r}: expected {expected}; {AGAIN}")
+    return match

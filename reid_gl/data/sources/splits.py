@@ -1,0 +1,67 @@
+"""Data sets that come in several splits: their numbers, and halves of the people drawn by us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reid_gl.records import ReidDataset, Sample
+
+NUM_DRAWS = 10
+NUM_HALVES = 2 * NUM_DRAWS
+"""Each draw serves twice: the cameras of query and gallery change places."""
+
+
+def check_split(split: int, num_splits: int, title: str) -> None:
+    """Refuse the number of a split that a data set does not have.
+
+    Args:
+        split: the number that the user gave.
+        num_splits: how many there are, counted from 0.
+        title: how messages call the data set.
+
+    Raises:
+        ValueError: no such split.
+    """
+    if not 0 <= split < num_splits:
+        raise ValueError(f"{title} has no split {split}: expected 0 to {num_splits - 1}")
+
+
+def split_in_halves(samples: Sequence[Sample], *, split: int, name: str) -> ReidDataset:
+    """Train on a random half of the people (rounded down) and test on the others.
+
+    Splits 0 to 9 are draws of numpy's default generator, seeded with the split, from the sorted identities;
+    camera 0 is the query and camera 1 the gallery. Splits 10 to 19 are the same draws with the cameras of
+    query and gallery exchanged.
+
+    Args:
+        samples: pictures of two cameras, 0 and 1.
+        split: 0 to 19.
+        name: how results and messages call the data set.
+
+    Returns:
+        The data set, each part in the order of the samples.
+
+    Raises:
+        ValueError: no such split, or a person whom one of the cameras does not show.
+    """
+    check_split(split, NUM_HALVES, name)
+    seen = [{sample.pid for sample in samples if sample.camid == camera} for camera in (0, 1)]
+    alone = sorted(seen[0] ^ seen[1])
+    if alone:
+        raise ValueError(
+            f"{name}: {len(alone):,} of {len(seen[0] | seen[1]):,} people are seen by one camera only, the "
+            f"first is identity {alone[0]}: expected everybody in both; unpack the data set again"
+        )
+    people = np.array(sorted(seen[0]), dtype=np.int64)
+    draw = np.random.default_rng(split % NUM_DRAWS).permutation(people)
+    training = frozenset(draw[: len(people) // 2].tolist())
+    test = [sample for sample in samples if sample.pid not in training]
+    query_camera = split // NUM_DRAWS
+    return ReidDataset(
+        tuple(sample for sample in samples if sample.pid in training),
+        tuple(sample for sample in test if sample.camid == query_camera),
+        tuple(sample for sample in test if sample.camid != query_camera),
+        name,
+    )

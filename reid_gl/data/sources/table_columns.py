@@ -1,0 +1,72 @@
+"""Which columns of a table are read, and what to say of the others."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+REQUIRED = ("path", "pid", "split")
+BOX_COLUMNS = ("x1", "y1", "x2", "y2")
+COLUMNS = ("path", "pid", "camid", "split", *BOX_COLUMNS, "tracklet")
+OTHER_NAMES = {
+    "path": ("image", "img", "file", "filename", "file_name", "image_path", "img_path", "name"),
+    "pid": ("id", "person", "person_id", "identity", "label", "class", "class_id", "vehicle_id", "target"),
+    "camid": ("cam", "camera", "cam_id", "camera_id"),
+    "split": ("set", "subset", "part", "fold", "partition"),
+    "tracklet": ("track", "track_id", "tracklet_id"),
+}
+"""What others call these columns: suggested, never guessed."""
+
+
+def choose_columns(titles: Sequence[str], table: Path) -> list[str]:
+    """The columns to read; a log line names the others.
+
+    Args:
+        titles: of all columns.
+        table: the file, for messages.
+
+    Returns:
+        Titles out of COLUMNS, in this order.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    wanted = [title for title in COLUMNS if title in titles]
+    extra = [title for title in titles if title not in COLUMNS]
+    needed = BOX_COLUMNS if set(wanted) & set(BOX_COLUMNS) else ()
+    missing = [title for title in (*REQUIRED, *needed) if title not in wanted]
+    if missing:
+        raise ValueError(
+            f"line 1 of {table} has no column {', '.join(map(repr, missing))}: expected path, pid, split "
+            f"and, or not, camid, x1, y1, x2, y2, tracklet, found {', '.join(titles)}; "
+            f"{_advice(missing[0], titles, extra)}"
+        )
+    if extra:
+        logger.info(
+            "%s: columns that are not read: %s", table, ", ".join(_describe(t, wanted) for t in extra)
+        )
+    return wanted
+
+
+def _advice(missing: str, titles: Sequence[str], extra: Sequence[str]) -> str:
+    separator = next((mark for mark in ";\t|," if mark in titles[0]), "") if len(titles) == 1 else ""
+    if separator:
+        return f"it is separated by {separator!r}: use commas in .csv and tabs in .tsv"
+    other = next((title for title in extra if _meant(title) == missing), "")
+    return f"rename {other!r}" if other else "add it"
+
+
+def _describe(title: str, wanted: Sequence[str]) -> str:
+    meant = _meant(title)
+    return repr(title) if meant is None or meant in wanted else f"{title!r} (should it be {meant!r}?)"
+
+
+def _meant(title: str) -> str | None:
+    """The column that a title may stand for."""
+    plain = title.lower().replace(" ", "_").replace("-", "_")
+    named = (column for column, others in OTHER_NAMES.items() if plain in others)
+    return next(named, None) or next(iter(difflib.get_close_matches(plain, COLUMNS, n=1, cutoff=0.7)), None)

@@ -1,0 +1,159 @@
+"""Cells of a table as text, whatever program wrote it: CSV, TSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+PARQUET = ".parquet"
+TABLE_SUFFIXES = (*DELIMITERS, PARQUET)
+DEFAULT_NAME = "dataset"
+
+
+def find_table(root: Path) -> Path:
+    """The file that is meant.
+
+    Args:
+        root: the file, or a folder that holds dataset.csv or one other table.
+
+    Returns:
+        A file with one of TABLE_SUFFIXES.
+
+    Raises:
+        FileNotFoundError: no such file or folder, or no table in it.
+        ValueError: a file of another kind, or several tables.
+    """
+    if root.is_file() and root.suffix.lower() in TABLE_SUFFIXES:
+        return root
+    kinds = ", ".join(TABLE_SUFFIXES)
+    if root.is_file():
+        raise ValueError(f"{root} is not a table: expected a file ending in {kinds}")
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root} does not exist: give a file ending in {kinds}, or its folder")
+    with os.scandir(root) as entries:
+        names = sorted(entry.name for entry in entries if entry.name[0] != ".")
+    names = [name for name in names if name.lower().endswith(TABLE_SUFFIXES)]
+    if f"{DEFAULT_NAME}.csv" in names:
+        return root / f"{DEFAULT_NAME}.csv"
+    if not names:
+        raise FileNotFoundError(
+            f"no table in {root}: expected {DEFAULT_NAME}.csv or one file ending in {kinds}"
+        )
+    if len(names) > 1:
+        raise ValueError(
+            f"{len(names)} tables in {root}, {', '.join(names[:5])}: give the one you mean, or call it "
+            f"{DEFAULT_NAME}.csv"
+        )
+    return root / names[0]
+
+
+def read_titles(path: Path) -> list[str]:
+    """The titles of the columns.
+
+    Args:
+        path: file with one of TABLE_SUFFIXES.
+
+    Returns:
+        Titles without the spaces around them.
+
+    Raises:
+        ValueError: an empty file, no such table, or a title that comes twice.
+        ImportError: a Parquet file, and pyarrow is not installed.
+    """
+    if path.suffix.lower() == PARQUET:
+        titles: list[str] = _open_parquet(path).schema_arrow.names
+    else:
+        first = next(_lines_of(path), None)
+        if first is None:
+            raise ValueError(f"{path} is empty: expected a line of titles and a line for each picture")
+        titles = [title.strip() for title in first[1]]
+    twice = sorted({title for title in titles if titles.count(title) > 1})
+    if twice:
+        raise ValueError(f"{path} has two columns called {twice[0]!r}: rename or remove one")
+    return titles
+
+
+def read_rows(
+    path: Path, titles: Sequence[str], wanted: Sequence[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Rows one by one; those with nothing in them, as spreadsheets leave them, are skipped.
+
+    Args:
+        path: file with one of TABLE_SUFFIXES.
+        titles: all columns, as read_titles gives them.
+        wanted: the columns to read.
+
+    Yields:
+        Where the row stands ("line 2", "row 1") and its cells by title, without the spaces around them.
+
+    Raises:
+        ValueError: no such table, or a row with more or fewer cells than titles.
+        ImportError: a Parquet file, and pyarrow is not installed.
+    """
+    if path.suffix.lower() == PARQUET:
+        yield from _rows_of_parquet(path, wanted)
+        return
+    places = [(title, titles.index(title)) for title in wanted]
+    lines = _lines_of(path)
+    next(lines)
+    for number, cells in lines:
+        if len(cells) != len(titles):
+            raise ValueError(
+                f"line {number} of {path} has {len(cells)} cells for {len(titles)} titles: put a cell that "
+                'holds a separator into "quotes"'
+            )
+        yield f"line {number}", {title: cells[place].strip() for title, place in places}
+
+
+def _lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of the lines that hold anything, the titles first."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            delimiter = DELIMITERS[path.suffix.lower()]
+            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield reader.line_num, cells
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it as CSV in UTF-8") from None
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num} of {path} cannot be read: {error}") from None
+
+
+def _rows_of_parquet(path: Path, wanted: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    number = 0
+    for batch in _open_parquet(path).iter_batches(columns=list(wanted)):
+        for values in _tuples(batch.to_pydict(), wanted):
+            number += 1
+            cells = {title: _as_text(value) for title, value in zip(wanted, values, strict=True)}
+            if any(cells.values()):
+                yield f"row {number}", cells
+
+
+def _tuples(columns: dict[str, list[Any]], wanted: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+    return zip(*(columns[title] for title in wanted), strict=True)
+
+
+def _as_text(value: object) -> str:
+    """A cell as CSV would have it; nothing for null and not-a-number."""
+    is_missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return "" if is_missing else str(value).strip()
+
+
+def _open_parquet(path: Path) -> Any:  # noqa: ANN401 - it has no types
+    try:
+        parquet = importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise ImportError(
+            f"{path} needs pyarrow ({error}): pip install 'reid_gl[parquet]', or save the table as .csv"
+        ) from None
+    try:
+        return parquet.ParquetFile(path)
+    except ValueError as error:  # pyarrow's own errors are of this kind
+        raise ValueError(f"{path} is not a Parquet file ({error}): write it again") from None

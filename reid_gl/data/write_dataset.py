@@ -1,0 +1,181 @@
+"""Any data set as a table, or in the folders and file names of Market-1501."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path, PurePath
+
+import cv2
+
+from reid_gl.data.finished_folder import finished_or_nothing
+from reid_gl.data.images import Image8, crop_box, read_image
+from reid_gl.data.mot_to_reid import JPEG_QUALITY
+from reid_gl.data.sources.folders import IMAGE_SUFFIXES, require_files
+from reid_gl.data.sources.market_layout import MARKET_FOLDERS
+from reid_gl.data.sources.own_data import SPLITS, is_within
+from reid_gl.data.sources.table_columns import BOX_COLUMNS
+from reid_gl.records import ReidDataset, Sample
+
+logger = logging.getLogger(__name__)
+
+
+def write_csv(dataset: ReidDataset, path: str | Path) -> None:
+    """Write a table that load_table reads; the pictures stay where they are.
+
+    Args:
+        dataset: any data set; its name and ks are not kept.
+        path: file ending in .csv, which appears whole, in a folder around all pictures.
+
+    Raises:
+        FileExistsError: the file exists.
+        ValueError: another ending, a picture outside the folder of the table, or no picture.
+    """
+    table = Path(path)
+    if table.suffix.lower() != ".csv":
+        raise ValueError(f"cannot write {table}: expected a name ending in .csv")
+    if table.exists():
+        raise FileExistsError(f"{table} exists: choose another name or remove it")
+    rows = [(split, sample) for split, part in _parts(dataset) for sample in part]
+    if not rows:
+        raise ValueError(f"{dataset.name} has no picture to list in {table}")
+    relative = _make_shortener(table)
+    boxes = BOX_COLUMNS if any(sample.box for _, sample in rows) else ()
+    tracklet = ("tracklet",) if any(sample.tracklet >= 0 for _, sample in rows) else ()
+    lines: list[tuple[object, ...]] = [("path", "pid", "camid", "split", *boxes, *tracklet)]
+    for split, sample in rows:
+        box = (sample.box or ("",) * len(boxes)) if boxes else ()
+        track = (_or_empty(sample.tracklet),) if tracklet else ()
+        lines.append((relative(sample.path), sample.pid, _or_empty(sample.camid), split, *box, *track))
+    table.parent.mkdir(parents=True, exist_ok=True)
+    partial = table.with_name(f".{table.name}.partial")
+    try:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
+        partial.replace(table)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_market_layout(
+    dataset: ReidDataset, folder: str | Path, *, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write the three folders of Market-1501: whole pictures as hard links or copies, boxes cut out.
+
+    A picture is called {identity}_c{camera, from 1}s1_{running number}_00 and keeps its suffix; one that the
+    layout does not know (.bmp …) becomes .png. Market-1501 has no unknown cameras: they become one more
+    camera. Nor has it tracks: they are lost.
+
+    Args:
+        dataset: with all three parts.
+        folder: to make; it appears whole or not at all.
+        progress: called with (pictures done, pictures in all).
+
+    Raises:
+        FileExistsError: the folder exists.
+        FileNotFoundError: a picture does not exist.
+        ValueError: a part without pictures, or a picture or box that cannot be read.
+    """
+    out = Path(folder)
+    if out.exists():
+        raise FileExistsError(f"{out} exists: choose another folder or remove this one")
+    empty = [split for split, part in _parts(dataset) if not part]
+    if empty:
+        raise ValueError(
+            f"{dataset.name} has no pictures for {' and '.join(empty)}, without which there is no layout of "
+            "Market-1501: write a .csv file instead"
+        )
+    samples = [sample for _, part in _parts(dataset) for sample in part]
+    require_files([sample.path for sample in samples], f"the data set {dataset.name}")
+    unknown = _number_unknown_camera(samples)
+    read = lru_cache(maxsize=1)(read_image)  # boxes of one picture follow one another
+    number = 0
+    with finished_or_nothing(out) as unfinished:
+        for part, (_, own) in zip(MARKET_FOLDERS, _parts(dataset), strict=True):
+            (unfinished / part).mkdir()
+            for sample in own:
+                number += 1
+                camera = unknown if sample.camid < 0 else sample.camid + 1
+                name = f"{sample.pid:04d}_c{camera}s1_{number:06d}_00"
+                _write_picture(sample, unfinished / part / name, read)
+                if progress is not None:
+                    progress(number, len(samples))
+
+
+def _parts(dataset: ReidDataset) -> list[tuple[str, tuple[Sample, ...]]]:
+    return list(zip(SPLITS, (dataset.train, dataset.query, dataset.gallery), strict=True))
+
+
+def _or_empty(number: int) -> int | str:
+    """A number from 0; nothing if it is unknown."""
+    return number if number >= 0 else ""
+
+
+def _make_shortener(table: Path) -> Callable[[str], str]:
+    """A function from a picture's file to its path as the table prints it."""
+    folder, real_folder = os.path.abspath(table.parent), os.path.realpath(table.parent)
+
+    def shorten(path: str) -> str:
+        absolute, real = os.path.abspath(path), os.path.realpath(path)
+        if not is_within(real, real_folder):
+            raise ValueError(
+                f"picture {path} does not lie below {table.parent}, but paths in a table stay below its "
+                "folder: write the table into a folder around all pictures"
+            )
+        inside = is_within(absolute, folder)
+        printed = os.path.relpath(absolute, folder) if inside else os.path.relpath(real, real_folder)
+        if printed != printed.strip() or not _is_text(printed):
+            raise ValueError(f"picture {path!r} begins or ends with a space, or is no UTF-8: rename it")
+        return PurePath(printed).as_posix()
+
+    return shorten
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file name can be written as UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _number_unknown_camera(samples: Sequence[Sample]) -> int:
+    """The number from 1 that stands for unknown cameras; says what does not fit into the layout."""
+    unknown = sum(sample.camid < 0 for sample in samples)
+    camera = max(sample.camid for sample in samples) + 2
+    if unknown:
+        logger.warning(
+            "%d of %d pictures have no camera, but file names of Market-1501 have one: they become camera %d",
+            *(unknown, len(samples), camera),
+        )
+    if any(sample.tracklet >= 0 for sample in samples):
+        logger.warning("the layout of Market-1501 has no tracks: they are lost; a .csv file keeps them")
+    return camera
+
+
+def _write_picture(sample: Sample, stem: Path, read: Callable[[str], Image8]) -> None:
+    """Link, copy or cut out one picture."""
+    suffix = os.path.splitext(sample.path)[1]
+    is_known = suffix.lower() in IMAGE_SUFFIXES
+    target = stem.with_name(stem.name + (suffix if is_known else ".png"))
+    if sample.box is None and is_known:
+        _link_or_copy(os.path.realpath(sample.path), target)
+        return
+    image = read(sample.path)
+    if sample.box is not None:
+        image = crop_box(image, sample.box, name=sample.path)
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode(target.suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    target.write_bytes(encoded.tobytes())
+
+
+def _link_or_copy(source: str, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without hard links
+        shutil.copyfile(source, target)

@@ -1,0 +1,109 @@
+"""Check a data set by name: counts, faults, what the protocol leaves of it, and a page to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from reid_gl.data.check import DatasetReport, check_dataset
+from reid_gl.data.sources import load_dataset
+from reid_gl.data.split_counts import Spread
+from reid_gl.evaluation.protocol import Preflight, check_protocol
+from reid_gl.experiment.check_findings import judge_dataset, scored_copies
+from reid_gl.experiment.check_sheet import make_contact_sheet
+from reid_gl.records import ReidDataset
+from reid_gl.training.run_folder import write_text
+
+COLUMNS = ("images", "identities", "cameras", "no identity", "one image", "images each", "width", "height")
+
+
+def run_check_dataset(
+    name: str,
+    root: str | Path,
+    *,
+    pattern: str = "",
+    sheet: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Load a data set, read all its pictures, and say whether it can be trained on and scored.
+
+    Args:
+        name: as load_dataset takes it.
+        root: the data folder or its parent.
+        pattern: regular expression of the data set "pattern".
+        sheet: HTML file for a contact sheet; its folder must exist.
+        progress: told (done, total) in pictures.
+
+    Returns:
+        What JSON can hold: the report, the matches of the queries, errors, warnings, the table in words, and
+        `sound`, which is whether there is no error.
+
+    Raises:
+        FileNotFoundError: the data set or the folder of the sheet is not there.
+        ValueError: the data set's own files contradict themselves.
+    """
+    page = None if sheet is None else _check_sheet_path(Path(sheet))
+    dataset = load_dataset(name, root, pattern=pattern)
+    report = check_dataset(dataset, progress=progress)
+    preflight = _preflight(dataset)
+    findings = judge_dataset(report, preflight)
+    table = format_splits(report)
+    if page is not None:
+        write_text(page, make_contact_sheet(dataset, report, findings, table))
+    uses_cameras = isinstance(preflight, Preflight) and preflight.use_cameras
+    return {
+        "root": str(root),
+        **asdict(report),
+        "label_conflicts": [[asdict(one) for one in group] for group in report.label_conflicts],
+        "leaked_copies": [[asdict(one) for one in group] for group in report.leaked_copies],
+        "scored_copies": [
+            [asdict(one) for one in pair] for pair in scored_copies(report, uses_cameras=uses_cameras)
+        ],
+        "matches": asdict(preflight) if isinstance(preflight, Preflight) else None,
+        "errors": list(findings.errors),
+        "warnings": list(findings.warnings),
+        "table": table,
+        "sheet": None if page is None else str(page),
+        "sound": not findings.errors,
+    }
+
+
+def format_splits(report: DatasetReport) -> str:
+    """The counts of each split, one line each; of spreads least, median and most."""
+    rows = [["", *COLUMNS]]
+    for split, counts in report.splits.items():
+        whole = (counts.images, counts.identities, counts.cameras, counts.without_identity)
+        cells = [f"{count:,}" for count in (*whole, counts.single_image_identities)]
+        spreads = (counts.images_per_identity, counts.width, counts.height)
+        rows.append([split, *cells, *(_format_spread(spread) for spread in spreads)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *cells in rows:
+        padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *padded]))
+    return "\n".join(lines)
+
+
+def _format_spread(spread: Spread | None) -> str:
+    return "-" if spread is None else f"{spread.min:g}/{spread.median:g}/{spread.max:g}"
+
+
+def _check_sheet_path(path: Path) -> Path:
+    """Better now than after all pictures have been read."""
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"the folder of the contact sheet {path} does not exist: make it first")
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"the contact sheet {path} is a folder: name a file, such as {path / 'sheet.html'}"
+        )
+    return path
+
+
+def _preflight(dataset: ReidDataset) -> Preflight | str:
+    """What can be scored, or the sentence that says why nothing can."""
+    try:
+        return check_protocol(dataset.query, dataset.gallery)
+    except ValueError as error:
+        return str(error)

@@ -1,0 +1,127 @@
+"""What a contact sheet shows of a data set: some identities of each split, and every kind of fault."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from reid_gl.data.check import DatasetReport, Occurrence
+from reid_gl.data.fingerprints import Box
+from reid_gl.data.images import crop_box, read_image
+from reid_gl.experiment.check_findings import Findings
+from reid_gl.records import ReidDataset, Sample
+from reid_gl.report.contact_sheet import (
+    SheetPicture,
+    SheetRow,
+    SheetSection,
+    encode_thumbnail,
+    format_contact_sheet,
+)
+
+NUM_IDENTITIES = 20
+NUM_PICTURES = 12
+NUM_FAULTS = 40
+
+
+def make_contact_sheet(dataset: ReidDataset, report: DatasetReport, findings: Findings, table: str) -> str:
+    """An HTML page to look a data set over.
+
+    Args:
+        dataset: what is shown; of each split up to 20 identities, drawn with a fixed seed, with up to 12 of
+            their pictures.
+        report: of the same data set; up to 40 faults of a kind are shown.
+        findings: its faults in words.
+        table: its counts.
+
+    Returns:
+        The page; pictures are read again and kept as thumbnails.
+    """
+    sections = [
+        SheetSection("Errors", findings.errors or ("none",)),
+        SheetSection("Warnings", findings.warnings or ("none",)),
+        *_fault_sections(report),
+        *(
+            SheetSection(f"Some identities: {split}", rows=_identity_rows(samples))
+            for split, samples in (
+                ("train", dataset.train),
+                ("query", dataset.query),
+                ("gallery", dataset.gallery),
+            )
+        ),
+    ]
+    return format_contact_sheet(f"Data set {report.name}", table, sections)
+
+
+def _identity_rows(samples: Sequence[Sample]) -> tuple[SheetRow, ...]:
+    """Some people, each with pictures from all cameras."""
+    images_of: dict[int, list[Sample]] = defaultdict(list)
+    for sample in sorted(samples, key=lambda one: (one.camid, one.path, one.box or ())):
+        if sample.pid > 0:
+            images_of[sample.pid].append(sample)
+    pids = np.array(sorted(images_of))
+    chosen = np.random.default_rng(0).permutation(pids)[:NUM_IDENTITIES]
+    return tuple(_identity_row(pid, images_of[pid]) for pid in sorted(chosen.tolist()))
+
+
+def _identity_row(pid: int, samples: Sequence[Sample]) -> SheetRow:
+    places = np.linspace(0, len(samples) - 1, min(len(samples), NUM_PICTURES)).round().astype(int)
+    shown = [samples[place] for place in places.tolist()]
+    pictures = tuple(
+        SheetPicture(_thumbnail(one.path, one.box), f"{_camera(one.camid)}, {os.path.basename(one.path)}")
+        for one in shown
+    )
+    return SheetRow(f"identity {pid}: {len(shown)} of {len(samples)} pictures", pictures)
+
+
+def _fault_sections(report: DatasetReport) -> list[SheetSection]:
+    groups = {
+        "Training pictures in the test set": report.leaked_copies,
+        "Test pictures that are nearly the same as training pictures": [
+            (pair.first, pair.second) for pair in report.train_test_pairs
+        ],
+        "The same picture, several identities": report.label_conflicts,
+        "Queries that are nearly the same as gallery pictures": [
+            (pair.first, pair.second) for pair in report.query_gallery_pairs
+        ],
+    }
+    problems = [*report.unreadable, *report.empty_boxes]
+    sections = [
+        SheetSection(title, _how_many(len(found)), tuple(_fault_row(group) for group in found[:NUM_FAULTS]))
+        for title, found in groups.items()
+        if found
+    ]
+    if problems:
+        lines = tuple(problem.problem for problem in problems[:NUM_FAULTS])
+        sections.append(SheetSection("Pictures that cannot be used", (*_how_many(len(problems)), *lines)))
+    return sections
+
+
+def _how_many(count: int) -> tuple[str, ...]:
+    return (f"{min(count, NUM_FAULTS)} of {count:,}",)
+
+
+def _fault_row(group: Sequence[Occurrence]) -> SheetRow:
+    pictures = tuple(
+        SheetPicture(
+            _thumbnail(one.path, one.box),
+            f"{one.split}, identity {one.pid}, {_camera(one.camid)}: {one.path}",
+        )
+        for one in group[:NUM_PICTURES]
+    )
+    return SheetRow(" / ".join(os.path.basename(one.path) for one in group[:2]), pictures)
+
+
+def _camera(camid: int) -> str:
+    return f"camera {camid}" if camid >= 0 else "camera unknown"
+
+
+def _thumbnail(path: str, box: Box | None) -> bytes:
+    """JPEG of what a sample shows; b"" if it cannot be read."""
+    try:
+        image = read_image(path)
+        return encode_thumbnail(image if box is None else crop_box(image, box, name=path))
+    except (OSError, ValueError):
+        return b""

@@ -1,0 +1,88 @@
+"""Train on each of several data sets and test on all of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import torch
+
+from reid_gl.config import load_config
+from reid_gl.config.build import build_dataset, build_test_sets
+from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
+from reid_gl.experiment.test import run_tests
+from reid_gl.report.cross_domain import draw_matrix
+from reid_gl.training.run_folder import write_text
+
+logger = logging.getLogger(__name__)
+
+MATRIX_FILE = "cross_domain.json"
+PICTURE_FILE = "cross_domain.png"
+
+
+def run_cross_domain(
+    config_file: str | Path | None,
+    overrides: Sequence[str],
+    *,
+    train: Sequence[str],
+    test: Sequence[str],
+    folder: Path,
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> dict[str, Any]:
+    """Fill the matrix of training sets times test sets; what the folder holds already is not repeated.
+
+    Args:
+        config_file: the experiment; its DATA.NAMES and DATA.TEST_NAMES are replaced.
+        overrides: configuration keys and values for all runs.
+        train: for each row DATA.NAMES, such as "market1501" or "market1501,msmt17" for both together.
+        test: the columns.
+        folder: where results go; each run has a folder with its weights in it.
+        stop_signal: number of the signal that asks to stop, or 0.
+
+    Returns:
+        "rows": training sets to test sets to what run_test gives; cross_domain.json and cross_domain.png hold
+        the same.
+
+    Raises:
+        ValueError: sets that cannot be used or are given twice, or a folder with another configuration.
+        Interrupted: stopped by a signal; the same call goes on.
+    """
+    for kind, names in (("training", train), ("test", test)):
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"expected different {kind} sets, at least one, got {' '.join(names) or 'none'}")
+    words = [*overrides, "DATA.TEST_NAMES", ",".join(test)]
+    for names in train:  # mistakes come to light before the first run, not after an hour
+        build_dataset(load_config(config_file, [*words, "DATA.NAMES", names]))
+    build_test_sets(load_config(config_file, words))
+    open_series(folder, load_config(config_file, words), kind="matrix")
+    rows: dict[str, dict[str, Any]] = {}
+    for number, names in enumerate(train):
+        logger.info("training %d of %d: %s", number + 1, len(train), names)
+        place = folder / quote(names, safe=",")
+        rows[names] = _run(config_file, [*words, "DATA.NAMES", names], place, stop_signal)
+    summary = {"rows": rows}
+    write_text(folder / MATRIX_FILE, json.dumps(summary, indent=2) + "\n")
+    partial = folder / f".{PICTURE_FILE}.partial"
+    draw_matrix(rows).savefig(partial, format="png")
+    partial.replace(folder / PICTURE_FILE)
+    return summary
+
+
+def _run(
+    config_file: str | Path | None, words: list[str], place: Path, stop_signal: Callable[[], int]
+) -> dict[str, Any]:
+    """One row: scores by test set."""
+    done = place / RESULT_FILE
+    if not done.is_file():
+        words = [*words, "OUTPUT_DIR", str(place)]
+        config = load_config(config_file, words)
+        torch.manual_seed(config.SEED)
+        weights, _ = train_or_go_on(config, place, stop_signal)
+        scores = run_tests(load_config(config_file, [*words, "MODEL.WEIGHTS", str(weights)]))
+        write_text(done, json.dumps(scores, indent=2) + "\n")
+    row: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
+    return row

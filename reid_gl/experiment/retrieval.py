@@ -1,0 +1,59 @@
+"""The scores that image retrieval reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reid_gl.evaluation.clustering import evaluate_clustering
+from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.retrieval import evaluate_retrieval
+from reid_gl.records import Features
+
+
+def score_retrieval(
+    query: Features,
+    gallery: Features | None,
+    *,
+    ks: tuple[int, ...],
+    clustering: bool,
+    metric: str,
+    rerank: RerankSettings | None,
+    max_memory_gb: float | None,
+) -> dict[str, Any]:
+    """Recall@K, MAP@R and R-precision, and how well clusters of all pictures agree with the classes.
+
+    Args:
+        query: features of the queries.
+        gallery: of what they search; None for all the others.
+        ks: the K of Recall@K.
+        clustering: run k-means too.
+        metric: "cosine" or "euclidean".
+        rerank: settings of k-reciprocal re-ranking, which clusters know nothing of; None for none.
+        max_memory_gb: what re-ranking may use beyond the features.
+
+    Returns:
+        "recall@1" and so on, "MAP@R", "R-precision", and "NMI", "AMI", "F1", all in [0, 1].
+    """
+    result = evaluate_retrieval(
+        query.embeddings,
+        query.pids,
+        gallery_features=None if gallery is None else gallery.embeddings,
+        gallery_labels=None if gallery is None else gallery.pids,
+        ks=ks,
+        metric=metric,
+        rerank=rerank,
+        max_memory_gb=max_memory_gb,
+    )
+    scores = {f"recall@{k}": value for k, value in result.recall_at.items()}
+    scores |= {"MAP@R": result.map_at_r, "R-precision": result.r_precision}
+    if clustering:
+        sides = [query] if gallery is None else [query, gallery]
+        found = evaluate_clustering(
+            np.concatenate([side.embeddings for side in sides]),
+            np.concatenate([side.pids for side in sides]),
+            metric=metric,
+        )
+        scores |= {"NMI": found.nmi, "AMI": found.ami, "F1": found.f1}
+    return scores

@@ -1,0 +1,69 @@
+"""Many trainings in one folder, gone on with where they were stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from yacs.config import CfgNode
+
+from reid_gl.config.load import dump_config
+from reid_gl.experiment.train import run_training
+from reid_gl.records import ReidDataset
+from reid_gl.training.run_folder import (
+    CONFIG_FILE,
+    TRAINING_FILE,
+    describe_changes,
+    describe_environment,
+    write_text,
+)
+
+MAY_CHANGE = ("NUM_WORKERS:", "DEVICE:")  # of the machine; other pictures are another series
+RESULT_FILE = "result.json"
+
+
+def open_series(folder: Path, config: CfgNode, *, kind: str) -> None:
+    """Make the folder, or see that it holds a series of the same configuration.
+
+    Args:
+        folder: of all runs.
+        config: what they have in common.
+        kind: how messages call the series.
+
+    Raises:
+        ValueError: the folder holds a series of another configuration.
+    """
+    config_file, text = folder / CONFIG_FILE, dump_config(config)
+    if config_file.is_file():
+        old = config_file.read_text(encoding="utf-8")
+        if changed := describe_changes(old, text, may_change=MAY_CHANGE):
+            raise ValueError(
+                f"{folder} holds a {kind} of another configuration (now {changed}): choose another "
+                "folder with --output"
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "environment.json", json.dumps(describe_environment(), indent=2) + "\n")
+    write_text(config_file, text)
+
+
+def train_or_go_on(config: CfgNode, place: Path, stop_signal: Callable[[], int]) -> tuple[Path, ReidDataset]:
+    """One training of a series, from where it was stopped.
+
+    Args:
+        config: its configuration, with `place` as OUTPUT_DIR.
+        place: its folder, whatever it holds.
+        stop_signal: number of the signal that asks to stop, or 0.
+
+    Returns:
+        The weights to use, and the data set.
+
+    Raises:
+        What run_training raises.
+    """
+    resume = (place / TRAINING_FILE).is_file()
+    if not resume and place.exists():
+        shutil.rmtree(place)  # stopped before its first checkpoint
+    return run_training(config, resume=resume, stop_signal=stop_signal)

@@ -1,0 +1,129 @@
+"""Pictures in rows on one HTML page that needs no other file, no script and no network."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+THUMBNAIL_SIDE = 112
+JPEG_QUALITY = 80
+
+HEAD = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
+style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: #222; background: #fff; }}
+h2 {{ margin-top: 2em; border-bottom: 1px solid #ccc; }}
+h3 {{ margin: 1em 0 0.3em; font-size: 1em; overflow-wrap: anywhere; }}
+figure {{ display: inline-block; margin: 0 6px 6px 0; vertical-align: top; max-width: 18em; }}
+figcaption {{ font-size: 11px; color: #555; overflow-wrap: anywhere; }}
+img {{ display: block; }}
+.missing {{ width: 56px; height: 112px; background: #eee; border: 1px dashed #999; }}
+pre {{ overflow-x: auto; }}
+</style>
+</head>
+<body>
+"""
+
+
+@dataclass(frozen=True)
+class SheetPicture:
+    """A picture and what stands below it.
+
+    Attributes:
+        thumbnail: JPEG file, of encode_thumbnail; b"" where there is none to show.
+        caption: one line.
+    """
+
+    thumbnail: bytes
+    caption: str
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """Pictures side by side under a heading."""
+
+    title: str
+    pictures: tuple[SheetPicture, ...]
+
+
+@dataclass(frozen=True)
+class SheetSection:
+    """A chapter of the page.
+
+    Attributes:
+        title: its heading.
+        lines: text above the rows, one paragraph each.
+        rows: pictures.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ()
+    rows: tuple[SheetRow, ...] = ()
+
+
+def encode_thumbnail(image: NDArray[np.uint8]) -> bytes:
+    """A small JPEG of a picture, which is never enlarged.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+
+    Returns:
+        The file; its longer side has at most 112 pixels.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), options)
+    return bytes(data)
+
+
+def format_contact_sheet(title: str, table: str, sections: Sequence[SheetSection]) -> str:
+    """The page.
+
+    Args:
+        title: its heading.
+        table: text with aligned columns that stands first.
+        sections: what follows.
+
+    Returns:
+        HTML; whatever the arguments hold is text there, never markup.
+    """
+    parts = [HEAD.format(title=_text(title)), f"<h1>{_text(title)}</h1>\n<pre>{_text(table)}</pre>\n"]
+    for section in sections:
+        parts.append(f"<h2>{_text(section.title)}</h2>\n")
+        parts += [f"<p>{_text(line)}</p>\n" for line in section.lines]
+        parts += [_format_row(row) for row in section.rows]
+    return "".join([*parts, "</body>\n</html>\n"])
+
+
+def _format_row(row: SheetRow) -> str:
+    pictures = "".join(_format_picture(picture) for picture in row.pictures)
+    return f"<h3>{_text(row.title)}</h3>\n<div>{pictures}</div>\n"
+
+
+def _format_picture(picture: SheetPicture) -> str:
+    caption = _text(picture.caption)
+    image = '<div class="missing"></div>'
+    if picture.thumbnail:
+        data = base64.b64encode(picture.thumbnail).decode("ascii")
+        image = f'<img src="data:image/jpeg;base64,{data}" alt="{caption}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+
+
+def _text(text: str) -> str:
+    """Text as HTML; bytes of file names that are no UTF-8 become visible instead of failing."""
+    return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))

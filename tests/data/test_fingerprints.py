@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from reid_gl.data import images
+from reid_gl.data.fingerprints import FILES_AT_ONCE, read_fingerprints
+from reid_gl.data.near_duplicates import make_sketch
+from tests.data.made_up_pictures import blobs, write
+
+
+def test_facts_of_a_picture_and_of_boxes_in_it(tmp_path: Path) -> None:
+    image = blobs(3, (40, 30))
+    path = write(tmp_path / "a b ü.png", image)
+    boxes = ((5, 4, 15, 34), (-2, 0, 8, 10), (20, 30, 30, 41), (30, 0, 40, 10), (9, 9, 9, 20), (22, 0, 32, 9))
+    pictures = [(path, box) for box in boxes]
+    prints = read_fingerprints([(path, None), *pictures, (path, None)])
+    assert prints.pictures == ((path, None), *((path, box) for box in sorted(boxes)))
+    assert prints.file_problems == ("",) * 7
+    assert prints.sizes.tolist() == [[30, 40], [8, 10], [10, 30], [0, 0], [10, 10], [8, 9], [0, 0]]
+    assert prints.is_cut.tolist() == [False, True, False, False, True, True, False]
+    assert prints.box_problems[:3] == ("", "", "")
+    assert prints.box_problems[4:6] == ("", "")
+    assert (
+        prints.box_problems[6]
+        == f"box (30, 0, 40, 10) holds nothing of image {path}, which has 30 x 40 pixels"
+    )
+    assert set(prints.digests) == {hashlib.sha256(Path(path).read_bytes()).digest()}
+    code, thumbnail = make_sketch(image[4:34, 5:15, ::-1].copy())
+    assert (prints.sketches.codes[2] == code).all()
+    assert (prints.sketches.thumbnails[2] == thumbnail).all()
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = write(tmp_path / "good.jpg", blobs(0))
+    whole = Path(good).read_bytes()
+    files = {"empty.jpg": b"", "text.jpg": b"no picture", "cut.jpg": whole[: len(whole) // 2]}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "folder.jpg").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    names = ["cut.jpg", "empty.jpg", "folder.jpg", "missing.jpg", "pipe.jpg", "text.jpg"]
+    prints = read_fingerprints([(str(tmp_path / name), None) for name in [*names, "good.jpg"]])
+    problems = {
+        Path(path).name: problem
+        for (path, _), problem in zip(prints.pictures, prints.file_problems, strict=True)
+    }
+    assert problems.pop("good.jpg") == ""
+    endings = {
+        "cut.jpg": "cut.jpg is truncated: restore or remove the file",
+        "empty.jpg": "empty.jpg is empty (0 bytes): restore or remove the file",
+        "folder.jpg": "folder.jpg is no file",
+        "missing.jpg": "missing.jpg does not exist",
+        "pipe.jpg": "pipe.jpg is no file",
+        "text.jpg": "(its first bytes are b'no pictu'): remove it from the folder",
+    }
+    assert list(problems) == names
+    for name, ending in endings.items():
+        assert problems[name].endswith(ending)
+    readable = [path for (path, _), digest in zip(prints.pictures, prints.digests, strict=True) if digest]
+    assert readable == [good]
+    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    assert (
+        "claims 64 x 128 pixels, more than 1,000 are not decoded"
+        in read_fingerprints([(good, None)]).file_problems[0]
+    )
+
+
+def test_a_file_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "closed.jpg", blobs(0))
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert read_fingerprints([(path, None)]).file_problems == (
+        f"image {path} cannot be opened: Permission denied",
+    )
+
+
+def test_neither_threads_nor_order_change_anything_and_progress_ends_at_the_total(tmp_path: Path) -> None:
+    pictures = [
+        (write(tmp_path / f"{seed:03}.png", blobs(seed, (16, 8))), None) for seed in range(FILES_AT_ONCE + 5)
+    ]
+    told: list[tuple[int, int]] = []
+    one = read_fingerprints(pictures, num_threads=1, progress=lambda done, total: told.append((done, total)))
+    several = read_fingerprints(pictures[::-1], num_threads=4)
+    assert told == [(FILES_AT_ONCE, FILES_AT_ONCE + 5), (FILES_AT_ONCE + 5, FILES_AT_ONCE + 5)]
+    assert one.pictures == several.pictures == tuple(pictures)
+    assert one.digests == several.digests
+    assert (one.sketches.codes == several.sketches.codes).all()
+    assert (one.sketches.thumbnails == several.sketches.thumbnails).all()
+
+
+def test_no_picture_at_all() -> None:
+    prints = read_fingerprints([])
+    assert prints.pictures == ()
+    assert prints.sizes.shape == (0, 2)
+    assert prints.sketches.codes.shape == (0, 2)

@@ -10,7 +10,7 @@ help:
 	@echo "make demo    render people, train, test, compare (about 5 minutes on two cores)"
 	@echo "make test    every check and every test"
 	@echo "make check   lint, types and spelling only"
-	@echo "make bench   side by side with torchreid, the losses, then the demo over three seeds (40 minutes)"
+	@echo "make bench   side by side with torchreid, the losses, then the demo over three seeds (an hour)"
 
 install: $(READY)
 
@@ -50,6 +50,8 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/training.py
 	@$(BIN)/python benchmarks/losses.py
 	@$(BIN)/python benchmarks/evaluation.py
+	@$(BIN)/python benchmarks/retrieval.py
+	@$(BIN)/python benchmarks/loading.py
 	@$(BIN)/python benchmarks/extraction.py
 	@$(BIN)/python benchmarks/demo.py
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reid_gl.similarity import METRICS, euclidean_distance, unit_rows
+from reid_gl.similarity import METRICS, unit_rows
 
 Floats = NDArray[np.floating]
 BLOCK_CELLS = 16_000_000
@@ -82,5 +82,12 @@ def _cosine_blocks(query: Tensor, gallery: Tensor) -> Iterator[Floats]:
 
 
 def _euclidean_blocks(query: Tensor, gallery: Tensor) -> Iterator[Floats]:
+    """What euclidean_distance gives, with the gallery's part of the work done once."""
+    centre = gallery.double().mean(dim=0)
+    wide = gallery.double().sub_(centre)
+    squares = wide.square().sum(dim=1)
     for block in query.split(_block_rows(len(gallery))):
-        yield euclidean_distance(block, gallery).numpy()
+        rows = block.double() - centre
+        distances = torch.addmm(squares, rows, wide.T, alpha=-2.0)
+        distances += rows.square().sum(dim=1, keepdim=True)
+        yield distances.clamp_min_(0.0).sqrt_().float().numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from reid_gl.evaluation.clustering import evaluate_clustering
 from reid_gl.evaluation.rerank import RerankSettings
 from reid_gl.evaluation.retrieval import evaluate_retrieval
 from reid_gl.records import Features
+
+logger = logging.getLogger(__name__)
 
 
 def score_retrieval(
@@ -27,7 +30,7 @@ def score_retrieval(
     Args:
         query: features of the queries.
         gallery: of what they search; None for all the others.
-        ks: the K of Recall@K.
+        ks: the K of Recall@K; those beyond the number of pictures searched are left out.
         clustering: run k-means too.
         metric: "cosine" or "euclidean".
         rerank: settings of k-reciprocal re-ranking, which clusters know nothing of; None for none.
@@ -36,12 +39,15 @@ def score_retrieval(
     Returns:
         "recall@1" and so on, "MAP@R", "R-precision", and "NMI", "AMI", "F1", all in [0, 1].
     """
+    num_searched = len(query.pids) - 1 if gallery is None else len(gallery.pids)
+    if too_large := [k for k in ks if k > num_searched]:
+        logger.warning("a query searches %d pictures: no Recall@%s", num_searched, too_large)
     result = evaluate_retrieval(
         query.embeddings,
         query.pids,
         gallery_features=None if gallery is None else gallery.embeddings,
         gallery_labels=None if gallery is None else gallery.pids,
-        ks=ks,
+        ks=[k for k in ks if k <= num_searched],
         metric=metric,
         rerank=rerank,
         max_memory_gb=max_memory_gb,

@@ -137,6 +137,7 @@ def run_tests(config: CfgNode) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: as run_test; also two test sets of one name.
     """
+    load_net(build_weights_path(config))  # mistakes come to light before thousands of pictures are looked at
     datasets = build_test_sets(config)
     if len({dataset.name for dataset in datasets}) < len(datasets):
         raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")
@@ -153,6 +154,11 @@ def load_candidate(config: CfgNode, dataset: ReidDataset | None = None) -> Candi
         dataset = build_test_sets(config)[0]
         check_images([*dataset.query, *dataset.gallery])
     settings = build_evaluation(config)
+    if settings["rerank"] is not None and settings["rerank"].doubled_pool and dataset.gallery:
+        raise ValueError(
+            f"{dataset.name} has a gallery, and a doubled pool is for sets that search themselves: leave "
+            "TEST.RERANK.DOUBLED_POOL, or the preset that sets it, out"
+        )
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=settings["camera_filter"])
     logger.info("%s: %s", dataset.name, preflight)
     device = build_device(config)

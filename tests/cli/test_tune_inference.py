@@ -59,11 +59,13 @@ def test_ablate_prints_both_tables_and_the_caution(words: list[str]) -> None:
 
 
 def test_a_preset_is_one_word_and_named_in_the_result(words: list[str], tmp_path: Path) -> None:
-    answer = call("test", *words, "TEST.PRESET", "sop")
+    answer = call("test", *words, "TEST.PRESET", "in_shop")
     assert answer.returncode == 0, answer.stderr
     scores = json.loads(answer.stdout)
-    assert scores["inference"] == {"mixing": 0.6, "slope": 1.0, "beta": 0.0005, "flip": False, "num_crops": 1}
-    assert (scores["rerank"]["k1"], scores["distance"]) == (50, "euclidean")
-    assert "(before_neck, euclidean, mixing 0.6, slope 1, beta 0.0005, re-ranked)" in answer.stderr
-    name = "test_market1501_before_neck_euclidean_mixing_0.6_slope_1_beta_0.0005_reranked.json"
+    assert scores["inference"] == {"mixing": 0.57, "slope": 1.0, "beta": 0.002, "flip": False, "num_crops": 1}
+    assert (scores["rerank"]["k1"], scores["distance"]) == (6, "euclidean")
+    assert "(before_neck, euclidean, mixing 0.57, slope 1, beta 0.002, re-ranked)" in answer.stderr
+    name = "test_market1501_before_neck_euclidean_mixing_0.57_slope_1_beta_0.002_reranked.json"
     assert json.loads((Path(words[-1]).parent / name).read_text()) == scores
+    refused = call("test", *words, "TEST.PRESET", "sop")
+    assert "market1501 has a gallery, and a doubled pool is for sets that search themselves" in refused.stderr

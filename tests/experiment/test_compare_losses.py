@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reid_gl.experiment import compare_losses
+from reid_gl.experiment import series
 from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison, vary_setting
 from reid_gl.training.fit import Interrupted
 
@@ -96,7 +96,7 @@ def test_every_contender_is_trained_with_every_seed_and_nothing_twice(
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(compare_losses, "run_training", fail)
+    monkeypatch.setattr(series, "run_training", fail)
     assert compare(small, folder, CE, group, num_seeds=2) == first
     assert list(compare(small, folder, group)["results"]) == ["ce+group"]
 

@@ -8,7 +8,7 @@ import torch
 
 from reid_gl.config import load_config
 from reid_gl.config.build import build_dataset, build_holdout
-from reid_gl.data import loaders
+from reid_gl.data import cache_form
 from reid_gl.experiment import run_test, run_training
 from reid_gl.experiment.tune_inference import GRIDS, Choice, coordinate_search, run_tuning
 from reid_gl.inference.test_time import InferenceSettings
@@ -40,13 +40,13 @@ def test_set(words: list[str]) -> ReidDataset:
 def test_it_chooses_on_held_out_people_and_opens_no_test_picture(
     words: list[str], test_set: ReidDataset, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, opened = loaders.read_image, set()
+    read, opened = cache_form.read_image, set()
 
     def note(path: str) -> object:
         opened.add(path)
         return read(path)
 
-    monkeypatch.setattr(loaders, "read_image", note)
+    monkeypatch.setattr(cache_form, "read_image", note)
     with caplog.at_level(logging.WARNING):
         result = run_tuning(load_config(None, words))
     assert opened <= {sample.path for sample in test_set.train}

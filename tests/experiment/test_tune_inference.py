@@ -33,12 +33,12 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture
-def test_set(words: list[str]) -> ReidDataset:
+def dataset(words: list[str]) -> ReidDataset:
     return build_dataset(load_config(None, words))
 
 
 def test_it_chooses_on_held_out_people_and_opens_no_test_picture(
-    words: list[str], test_set: ReidDataset, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    words: list[str], dataset: ReidDataset, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, opened = cache_form.read_image, set()
 
@@ -49,7 +49,7 @@ def test_it_chooses_on_held_out_people_and_opens_no_test_picture(
     monkeypatch.setattr(cache_form, "read_image", note)
     with caplog.at_level(logging.WARNING):
         result = run_tuning(load_config(None, words))
-    assert opened <= {sample.path for sample in test_set.train}
+    assert opened <= {sample.path for sample in dataset.train}
     assert len(opened) == 3 * 2 * 3
     assert result["identities"] == 3
     assert result["dataset"] == "held-out training identities"
@@ -58,12 +58,12 @@ def test_it_chooses_on_held_out_people_and_opens_no_test_picture(
     assert run_tuning(load_config(None, words)) == result
 
 
-def test_its_settings_are_those_of_a_test(words: list[str], test_set: ReidDataset) -> None:
+def test_its_settings_are_those_of_a_test(words: list[str], dataset: ReidDataset) -> None:
     result = run_tuning(load_config(None, words))
     overrides = [str(word) for pair in result["settings"].items() for word in pair]
     assert "TEST.MIXING" in overrides
-    scores = run_test(load_config(None, [*words, *overrides]), test_set)
-    from_file = run_test(load_config(result["file"], words), test_set)
+    scores = run_test(load_config(None, [*words, *overrides]), dataset)
+    from_file = run_test(load_config(result["file"], words), dataset)
     assert scores == from_file
     assert Path(result["file"]).read_text().startswith("# Chosen by tune-inference on 3 held-out")
 

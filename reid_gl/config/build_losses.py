@@ -8,7 +8,11 @@ from yacs.config import CfgNode
 from reid_gl.losses import LossTerm, WeightedSum, make_loss
 
 NOT_THE_LOSSES_OWN = ("FEATURE", "LR_FACTOR")
-NONE_IF_NEGATIVE = {"multi_similarity": ("epsilon",), "ranked_list": ("balance",)}
+NONE_IF_NEGATIVE = {
+    "group": ("similarity_scale",),
+    "multi_similarity": ("epsilon",),
+    "ranked_list": ("balance",),
+}
 """Settings that can be switched off: None in Python, a negative number in a file."""
 
 

@@ -14,6 +14,8 @@ from reid_gl.config.defaults import default_config
 
 SUFFIXES = (".yml", ".yaml")
 BASE_KEY = "_BASE_"
+WORDS_FOR_NUMBERS = {"LOSS.GROUP.ANCHORS_PER_CLASS": ("others",)}
+"""What keys that take a number take besides."""
 
 
 class ConfigError(ValueError):
@@ -109,10 +111,17 @@ def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _set(config: CfgNode, key: str, value: object, source: str) -> None:
-    known = dict(_leaves(config))
+    known = dict(_leaves(default_config()))
     if key not in known:
         near = difflib.get_close_matches(key.upper(), known, n=1, cutoff=0.0)[0]
         raise ConfigError(f"unknown config key {key!r} in {source}; the nearest one is {near!r}")
+    node = config
+    *parents, last = key.split(".")
+    for parent in parents:
+        node = node[parent]
+    if value in WORDS_FOR_NUMBERS.get(key, ()):
+        node[last] = value
+        return
     old = known[key]
     if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
@@ -123,13 +132,14 @@ def _set(config: CfgNode, key: str, value: object, source: str) -> None:
         fits = _same_kind(old, value)
     if not fits:
         raise ConfigError(
-            f"config key {key} in {source} must be {_kind(old)} like {old!r}, got {value!r} ({_kind(value)})"
+            f"config key {key} in {source} must be {_kind(old)} like {old!r}{_or_words(key)}, got {value!r} "
+            f"({_kind(value)})"
         )
-    node = config
-    *parents, last = key.split(".")
-    for parent in parents:
-        node = node[parent]
     node[last] = value
+
+
+def _or_words(key: str) -> str:
+    return "".join(f" or {word}" for word in WORDS_FOR_NUMBERS.get(key, ()))
 
 
 def _same_kind(old: list[Any], new: list[Any]) -> bool:

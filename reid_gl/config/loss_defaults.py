@@ -27,11 +27,12 @@ def _add_group_and_classifiers(loss: CfgNode) -> None:
     loss.GROUP = _section()
     loss.GROUP.NUM_STEPS = 2  # replicator updates
     loss.GROUP.TEMPERATURE = 70.0  # divides the logits
-    loss.GROUP.ANCHORS_PER_CLASS = 2
+    loss.GROUP.ANCHORS_PER_CLASS = 2  # a number, or others: each image is predicted from all others' labels
     loss.GROUP.ANCHOR_CHOICE = "random"  # random | first
     loss.GROUP.SIMILARITY = "pearson"  # pearson | cosine
     loss.GROUP.NEGATIVES = "clip"  # negative similarities: clip them at zero | shift all by the smallest
-    loss.GROUP.SELF_SIMILARITY = True  # a picture supports its own belief, as in the authors' code
+    loss.GROUP.SIMILARITY_SCALE = -1.0  # s of exp(s (similarity - 1)); -1: similarities as in the paper
+    loss.GROUP.SELF_SIMILARITY = True  # an image supports its own belief, as in the authors' code
     loss.GROUP.CLASS_SUBSET = "all"  # identities that compete: all | batch
     loss.CROSS_ENTROPY = CfgNode()  # sees the logits only
     loss.CROSS_ENTROPY.LABEL_SMOOTHING = 0.1  # share of the target spread over all identities

@@ -5,21 +5,57 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reid_gl.losses.anchors import ANCHOR_CHOICES, choose_anchors
+from reid_gl.losses.leave_one_out import leave_one_out_cross_entropy
 from reid_gl.losses.pairs import check_batch
 from reid_gl.losses.refinement import refined_cross_entropy
-from reid_gl.similarity import cosine_similarity, pearson_similarity
+from reid_gl.losses.vote_weights import NEGATIVES, SIMILARITIES, vote_weights
 
 logger = logging.getLogger(__name__)
 
-SIMILARITIES = {"pearson": pearson_similarity, "cosine": cosine_similarity}
-NEGATIVES = ("clip", "shift")
+OTHERS = "others"
 CLASS_SUBSETS = ("all", "batch")
+NO_OWN_VOTE = "anchors 'others' need self_similarity=False: no image may vote on itself with its own label"
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What group_loss and GroupLoss share, checked once."""
+
+    num_steps: int
+    temperature: float
+    similarity: str
+    negatives: str
+    similarity_scale: float | None
+    self_similarity: bool
+    class_subset: str
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 1:
+            raise ValueError(f"Group Loss needs at least one step, got {self.num_steps}")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"the temperature must be a positive number, got {self.temperature}")
+        _check_choice("similarity", self.similarity, SIMILARITIES)
+        _check_choice("treatment of negatives", self.negatives, NEGATIVES)
+        _check_choice("class subset", self.class_subset, CLASS_SUBSETS)
+        if self.similarity_scale is None:
+            return
+        if not 0 < self.similarity_scale < math.inf:
+            raise ValueError(f"the similarity scale must be a positive number, got {self.similarity_scale}")
+        if self.self_similarity:
+            raise ValueError(
+                "similarity_scale needs self_similarity=False: under a sharp kernel an image would hear "
+                "hardly anyone but itself"
+            )
+        if self.negatives != "clip":
+            raise ValueError(
+                "similarity_scale leaves no negative similarities: negatives='shift' has no effect"
+            )
 
 
 def group_loss(
@@ -27,47 +63,59 @@ def group_loss(
     labels: Tensor,
     *,
     logits: Tensor,
-    anchors: Tensor,
+    anchors: Tensor | str,
     num_steps: int = 2,
     temperature: float = 10.0,
     similarity: str = "pearson",
     negatives: str = "clip",
+    similarity_scale: float | None = None,
     self_similarity: bool = True,
     class_subset: str = "all",
 ) -> Tensor:
     """Cross-entropy of class beliefs after similar samples have voted; anchors vote with the truth.
 
-    Computed in float32 or better, also under autocast, in memory that does not grow with num_steps (see
-    `refinement`). First derivatives only.
+    Two forms. With a tensor of anchors it is the paper's: the other rows are free and vote on one another
+    with their beliefs. With "others" it is ours, leave-one-out: every row is predicted once, and the labels
+    of all other rows are its anchors.
 
-    Defined for every batch: identical or constant embeddings, one class and one picture per class give
+    Computed in float32 or better, also under autocast, in memory that does not grow with num_steps (see
+    `refinement`). First derivatives only in the paper's form.
+
+    Defined for every batch: identical or constant embeddings, one class and one image per class give
     finite values and gradients. A row that nobody supports keeps its belief. A row that hears only anchors
     of other classes has a large finite loss, where the formula says infinity: 1e-20 is added to supports.
+    With "others", a row without another image of its class does not count; if no row counts, or if the batch
+    has a single class, the loss is 0.
 
     Args:
-        embeddings: (N, D) pooled features before the neck, any scale.
+        embeddings: (N, D) pooled features, any scale; before the neck in the paper's form.
         labels: (N,) int64 in [0, C).
         logits: (N, C) scores over all training identities.
-        anchors: (N,) bool, rows whose belief is fixed to their label.
+        anchors: (N,) bool, rows whose belief is fixed to their label; or "others".
         num_steps: replicator updates, at least 1.
         temperature: divides the logits before they become beliefs.
         similarity: "pearson", each row centred over its own D numbers, or "cosine".
         negatives: what becomes of negative similarities: "clip" sets them to zero; "shift" subtracts the
             smallest similarity of the batch, if it is negative, from all of them.
+        similarity_scale: s > 0 replaces a similarity r by exp(s (r - 1)); None is the paper's form. Clipped
+            similarities are a nearly flat kernel: no image of another class weighs much more than the rest.
         self_similarity: whether a row also supports its own belief, as in the authors' code; the paper
-            sets the diagonal of the similarities to zero.
-        class_subset: "all" training identities compete, or only those in the "batch".
+            sets the diagonal of the similarities to zero. Must be false with a scale and with "others".
+        class_subset: "all" training identities compete, or only those in the "batch". With "others" it makes
+            no difference, since nobody votes for an identity that is not in the batch.
 
     Returns:
         Scalar, nats per row that is not an anchor; 0 with a live graph if every row is one. The authors'
         code divides by all rows instead, which only scales the loss.
 
     Raises:
-        ValueError: shapes disagree, a label outside [0, C), no step, a temperature that is not positive, or
-            an unknown choice.
+        ValueError: shapes disagree, a label outside [0, C), no step, a temperature that is not positive, an
+            unknown choice, or settings that exclude each other.
 
     Source:
-        Elezi et al., "The Group Loss for Deep Metric Learning", ECCV 2020, section 3.
+        Elezi et al., "The Group Loss for Deep Metric Learning", ECCV 2020, section 3. The scale and "others"
+        are ours; with one step and a flat prior the latter is the soft nearest neighbour loss (Goldberger et
+        al., "Neighbourhood Components Analysis", NIPS 2004).
 
     Example:
         Two images of person 0, the first of them an anchor, and one of person 1. Their correlations are 1/2
@@ -82,64 +130,57 @@ def group_loss(
         >>> round(float(loss.exp() ** 2), 4)
         3.0
     """
-    losses = _losses_of_free_rows(
-        embeddings,
-        labels,
-        logits=logits,
-        anchors=anchors,
-        num_steps=num_steps,
-        temperature=temperature,
-        similarity=similarity,
-        negatives=negatives,
-        self_similarity=self_similarity,
-        class_subset=class_subset,
+    settings = _Settings(
+        num_steps, temperature, similarity, negatives, similarity_scale, self_similarity, class_subset
     )
+    losses = _losses_of_free_rows(embeddings, labels, logits=logits, anchors=anchors, settings=settings)
     return losses.sum() / max(1, len(losses))
 
 
 def _losses_of_free_rows(
-    embeddings: Tensor,
-    labels: Tensor,
-    *,
-    logits: Tensor,
-    anchors: Tensor,
-    num_steps: int,
-    temperature: float,
-    similarity: str,
-    negatives: str,
-    self_similarity: bool,
-    class_subset: str,
+    embeddings: Tensor, labels: Tensor, *, logits: Tensor, anchors: Tensor | str, settings: _Settings
 ) -> Tensor:
-    """(M,) nats of the rows that are no anchors; arguments as of group_loss."""
+    """(M,) nats of the rows that are predicted; arguments as of group_loss."""
     _check_shapes(embeddings, labels, logits, anchors)
-    _check_settings(num_steps, temperature, similarity, negatives, class_subset)
-    if class_subset == "batch":
+    if isinstance(anchors, str) and settings.self_similarity:
+        raise ValueError(NO_OWN_VOTE)
+    if settings.class_subset == "batch":
         classes, labels = labels.unique(return_inverse=True)
         logits = logits.index_select(1, classes)
-    wide = torch.promote_types(embeddings.dtype, torch.float32)
     with torch.autocast(embeddings.device.type, enabled=False):
-        weights = SIMILARITIES[similarity](embeddings.to(wide))  # (N, N)
-        if negatives == "shift":
-            weights = weights - weights.amin().clamp_max(0.0)
-        weights = F.relu(weights)  # unlike clamp_min, no gradient where it is exactly 0
-        if not self_similarity:
-            weights = weights * (1.0 - torch.eye(len(labels), device=labels.device, dtype=wide))
+        weights = vote_weights(
+            embeddings,
+            similarity=settings.similarity,
+            negatives=settings.negatives,
+            similarity_scale=settings.similarity_scale,
+            self_similarity=settings.self_similarity,
+        )
+        steps, temperature = settings.num_steps, settings.temperature
+        if isinstance(anchors, str):
+            return leave_one_out_cross_entropy(
+                weights, logits, labels, num_steps=steps, temperature=temperature
+            )
         return refined_cross_entropy(
-            weights, logits, labels, anchors, num_steps=num_steps, temperature=temperature
+            weights, logits, labels, anchors, num_steps=steps, temperature=temperature
         )
 
 
 class GroupLoss(nn.Module):
     """group_loss with its settings; picks the anchors unless they are given.
 
+    `GroupLoss()` is the paper's form. What trains better in our measurements is `GroupLoss(num_steps=1,
+    anchors_per_class="others", similarity_scale=10.0, self_similarity=False)` on features after the neck.
+
     Args:
         num_steps: replicator updates.
         temperature: divides the logits.
-        anchors_per_class: rows of each class whose belief is fixed; 0 is allowed.
+        anchors_per_class: rows of each class whose belief is fixed, 0 is allowed; or "others": every row is
+            predicted from the labels of all other rows.
         anchor_choice: "random", or "first" in batch order as the authors do.
         similarity: "pearson" or "cosine".
         negatives: "clip" or "shift".
-        self_similarity: whether a row supports its own belief.
+        similarity_scale: sharpness of the similarities; None for the paper's.
+        self_similarity: whether a row supports its own belief; False with a scale or "others".
         class_subset: "all" or "batch".
     """
 
@@ -148,26 +189,27 @@ class GroupLoss(nn.Module):
         *,
         num_steps: int = 2,
         temperature: float = 10.0,
-        anchors_per_class: int = 2,
+        anchors_per_class: int | str = 2,
         anchor_choice: str = "random",
         similarity: str = "pearson",
         negatives: str = "clip",
+        similarity_scale: float | None = None,
         self_similarity: bool = True,
         class_subset: str = "all",
     ) -> None:
         super().__init__()
-        _check_settings(num_steps, temperature, similarity, negatives, class_subset)
-        if anchors_per_class < 0:
+        self.settings = _Settings(
+            num_steps, temperature, similarity, negatives, similarity_scale, self_similarity, class_subset
+        )
+        if isinstance(anchors_per_class, str):
+            _check_choice("anchors per class", anchors_per_class, (OTHERS,))
+            if self_similarity:
+                raise ValueError(NO_OWN_VOTE)
+        elif anchors_per_class < 0:
             raise ValueError(f"anchors per class must not be negative, got {anchors_per_class}")
         _check_choice("anchor choice", anchor_choice, ANCHOR_CHOICES)
-        self.num_steps = num_steps
-        self.temperature = temperature
         self.anchors_per_class = anchors_per_class
         self.anchor_choice = anchor_choice
-        self.similarity = similarity
-        self.negatives = negatives
-        self.self_similarity = self_similarity
-        self.class_subset = class_subset
         self._has_warned = False
 
     def forward(
@@ -182,54 +224,44 @@ class GroupLoss(nn.Module):
         """Scalar loss of embeddings (N, D), labels (N,) and logits (N, C)."""
         if logits is None:
             raise ValueError("Group Loss needs logits (N, C): the network must have a classifier")
-        if anchors is None:
-            anchors = choose_anchors(
-                labels, self.anchors_per_class, choice=self.anchor_choice, generator=generator
-            )
+        chosen: Tensor | str = anchors if anchors is not None else self._choose(labels, generator)
         losses = _losses_of_free_rows(
-            embeddings,
-            labels,
-            logits=logits,
-            anchors=anchors,
-            num_steps=self.num_steps,
-            temperature=self.temperature,
-            similarity=self.similarity,
-            negatives=self.negatives,
-            self_similarity=self.self_similarity,
-            class_subset=self.class_subset,
+            embeddings, labels, logits=logits, anchors=chosen, settings=self.settings
         )
         if not self._has_warned and len(losses) == 0:
             self._has_warned = True
-            logger.warning(
-                "every picture of the batch is an anchor, so Group Loss is 0: anchors_per_class (%d) must be "
-                "smaller than the number of pictures of a class in the batch",
-                self.anchors_per_class,
-            )
+            logger.warning("Group Loss is 0: %s", self._why_nothing_is_predicted())
         return losses.sum() / max(1, len(losses))
 
+    def _choose(self, labels: Tensor, generator: torch.Generator | None) -> Tensor | str:
+        if isinstance(self.anchors_per_class, str):
+            return self.anchors_per_class
+        return choose_anchors(labels, self.anchors_per_class, choice=self.anchor_choice, generator=generator)
 
-def _check_shapes(embeddings: Tensor, labels: Tensor, logits: Tensor, anchors: Tensor) -> None:
+    def _why_nothing_is_predicted(self) -> str:
+        if self.anchors_per_class == OTHERS:
+            return "no identity has two images in the batch, set SOLVER.IMAGES_PER_IDENTITY to at least 2"
+        return (
+            f"every image of the batch is an anchor; anchors_per_class ({self.anchors_per_class}) must be "
+            "smaller than the number of images of a class in the batch"
+        )
+
+
+def _check_shapes(embeddings: Tensor, labels: Tensor, logits: Tensor, anchors: Tensor | str) -> None:
     check_batch(embeddings, labels)
     num_rows = len(labels)
-    for name, tensor, axes in (("logits", logits, 2), ("anchors", anchors, 1)):
+    named = {"logits": (logits, 2)}
+    if isinstance(anchors, str):
+        _check_choice("anchors", anchors, (OTHERS,))
+    else:
+        named["anchors"] = (anchors, 1)
+        if anchors.dtype != torch.bool:
+            raise ValueError(f"anchors must be bool, got {anchors.dtype}")
+    for name, (tensor, axes) in named.items():
         if tensor.ndim != axes or len(tensor) != num_rows:
             raise ValueError(
                 f"{name} must have {axes} axes and {num_rows} rows like labels, got {tuple(tensor.shape)}"
             )
-    if anchors.dtype != torch.bool:
-        raise ValueError(f"anchors must be bool, got {anchors.dtype}")
-
-
-def _check_settings(
-    num_steps: int, temperature: float, similarity: str, negatives: str, class_subset: str
-) -> None:
-    if num_steps < 1:
-        raise ValueError(f"Group Loss needs at least one step, got {num_steps}")
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"the temperature must be a positive number, got {temperature}")
-    _check_choice("similarity", similarity, SIMILARITIES)
-    _check_choice("treatment of negatives", negatives, NEGATIVES)
-    _check_choice("class subset", class_subset, CLASS_SUBSETS)
 
 
 def _check_choice(what: str, choice: str, choices: Collection[str]) -> None:

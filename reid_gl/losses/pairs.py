@@ -25,6 +25,19 @@ def check_batch(embeddings: Tensor, labels: Tensor) -> None:
         raise ValueError(f"labels must be int64, got {labels.dtype}")
 
 
+def check_labels_in_range(labels: Tensor, num_classes: int) -> None:
+    """Whether every label is a column of logits (N, C).
+
+    Raises:
+        ValueError: some label is outside [0, C).
+    """
+    smallest, largest = (int(label) for label in labels.aminmax())
+    if not 0 <= smallest <= largest < num_classes:
+        raise ValueError(
+            f"labels must lie in [0, {num_classes}) like the columns of logits, got {smallest} to {largest}"
+        )
+
+
 def pair_similarity(embeddings: Tensor, labels: Tensor) -> Tensor:
     """Cosine similarities of a batch, in float32 or better also under autocast.
 

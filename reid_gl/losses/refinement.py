@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from reid_gl.losses.pairs import check_labels_in_range
 from reid_gl.losses.replicator_steps import ReplicatorSteps
 
 BLOCK_NUMBERS = {"cpu": 2**18, "cuda": 2**24}  # what a core's cache holds; what keeps a GPU busy
@@ -60,12 +61,8 @@ def refined_cross_entropy(
     """
     free = (~anchors).nonzero().squeeze(1)  # (M,)
     classes, columns = labels.unique(return_inverse=True)  # (B,), (N,)
+    check_labels_in_range(labels, logits.shape[1])
     present = tuple(classes.tolist())
-    if not 0 <= present[0] <= present[-1] < logits.shape[1]:
-        raise ValueError(
-            f"labels must lie in [0, {logits.shape[1]}) like the columns of logits, got {present[0]} to "
-            f"{present[-1]}"
-        )
     dtype = similarities.dtype
     # what is small is computed in float64: the loss of well-known pictures is a difference of large numbers
     exact = torch.float32 if logits.device.type == "mps" else torch.float64

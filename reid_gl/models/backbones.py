@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import logging
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -166,7 +167,9 @@ def import_torchreid_models() -> ModuleType:
     errors = []
     for layout in TORCHREID_LAYOUTS:
         try:
-            module = importlib.import_module(layout)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of parts that are not used here: evaluation, TensorBoard
+                module = importlib.import_module(layout)
         except ImportError as error:
             errors.append(f"{layout}: {error}")
             continue

@@ -64,13 +64,15 @@ def test_rate_factor_and_feature_arrive(name: str) -> None:
 def test_settings_arrive() -> None:
     (term,) = build_one("group", "LOSS.GROUP.SIMILARITY", "cosine", "LOSS.GROUP.CLASS_SUBSET", "batch").terms
     assert isinstance(term.loss, GroupLoss)
-    assert (term.loss.similarity, term.loss.class_subset, term.loss.negatives) == ("cosine", "batch", "clip")
-    assert term.loss.temperature == 70.0
+    settings = term.loss.settings
+    assert (settings.similarity, settings.class_subset, settings.negatives) == ("cosine", "batch", "clip")
+    assert settings.temperature == 70.0
 
 
 @pytest.mark.parametrize(
     ("name", "key", "text", "value"),
     [
+        ("group", "SIMILARITY_SCALE", "-1.0", None),
         ("multi_similarity", "EPSILON", "-1.0", None),
         ("multi_similarity", "EPSILON", "0.0", 0.0),
         ("multi_similarity", "EPSILON", "0.2", 0.2),
@@ -81,7 +83,8 @@ def test_settings_arrive() -> None:
 )
 def test_a_negative_number_switches_off(name: str, key: str, text: str, value: float | None) -> None:
     (term,) = build_one(name, f"LOSS.{name.upper()}.{key}", text).terms
-    assert getattr(term.loss, key.lower()) == value
+    owner = term.loss.settings if isinstance(term.loss, GroupLoss) else term.loss
+    assert getattr(owner, key.lower()) == value
 
 
 def test_the_defaults_of_existing_experiments() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from tests.reference.slow_similarity import Rows, slow_cosine_distance, slow_pearson_similarity
 
@@ -21,9 +22,10 @@ def slow_group_loss(
     self_similarity: bool = True,
     similarity: str = "pearson",
     negatives: str = "clip",
+    similarity_scale: float | None = None,
     class_subset: str = "all",
 ) -> float:
-    similarities = _similarities(embeddings, similarity, negatives, self_similarity)
+    similarities = _similarities(embeddings, similarity, negatives, self_similarity, similarity_scale)
     if class_subset == "batch":
         present = sorted(set(labels))
         logits = [[row[c] for c in present] for row in logits]
@@ -39,7 +41,25 @@ def slow_group_loss(
     return math.fsum(losses) / len(losses) if losses else 0.0
 
 
-def _similarities(embeddings: Rows, similarity: str, negatives: str, self_similarity: bool) -> Beliefs:
+def slow_leave_one_out_loss(
+    embeddings: Rows, labels: Sequence[int], *, logits: Rows, **settings: Any
+) -> float:
+    """One image at a time is free and all others are anchors; images alone in their class do not count."""
+    losses = []
+    for i, label in enumerate(labels):
+        if list(labels).count(label) > 1:
+            anchors = [j != i for j in range(len(labels))]
+            losses.append(
+                slow_group_loss(
+                    embeddings, labels, logits=logits, anchors=anchors, self_similarity=False, **settings
+                )
+            )
+    return math.fsum(losses) / len(losses) if losses else 0.0
+
+
+def _similarities(
+    embeddings: Rows, similarity: str, negatives: str, self_similarity: bool, scale: float | None
+) -> Beliefs:
     if similarity == "pearson":
         values = slow_pearson_similarity(embeddings)
     else:
@@ -49,6 +69,8 @@ def _similarities(embeddings: Rows, similarity: str, negatives: str, self_simila
         for j, value in enumerate(row):
             if i == j and not self_similarity:
                 row[j] = 0.0
+            elif scale is not None:
+                row[j] = math.exp(scale * (value - 1.0))
             elif negatives == "clip":
                 row[j] = max(0.0, value)
             else:

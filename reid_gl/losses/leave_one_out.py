@@ -1,0 +1,46 @@
+"""Leave-one-out Group Loss: every image of the batch is predicted once, from the labels of all others."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reid_gl.losses.pairs import check_labels_in_range
+from reid_gl.losses.replicator import SMALLEST_SUPPORT
+
+
+def leave_one_out_cross_entropy(
+    weights: Tensor, logits: Tensor, labels: Tensor, *, num_steps: int, temperature: float
+) -> Tensor:
+    """Minus the logarithm of the belief in the true class, with all other images as anchors.
+
+    The anchors' beliefs never move, so the support of a row is the same in every step, and T steps of the
+    replicator dynamics have a closed form: belief ~ prior * support^T. Only the classes of the batch have
+    support; beliefs in all others vanish in the first step, so their logits are not even read.
+
+    Args:
+        weights: (N, N) non-negative similarities, float32 or better; the diagonal is not used.
+        logits: (N, C); softmax of logits / temperature is the prior.
+        labels: (N,) int64 in [0, C).
+        num_steps: T, at least 1.
+        temperature: positive.
+
+    Returns:
+        (M,) nats, of the M rows whose class has another image in the batch. For the others the formula says
+        infinity, whatever the embeddings are, so they are left out.
+
+    Raises:
+        ValueError: a label outside [0, C).
+    """
+    check_labels_in_range(labels, logits.shape[1])
+    classes, columns = labels.unique(return_inverse=True)  # (B,), (N,)
+    # the smallest weights of a sharp kernel are small; float64 keeps their sums, and N is small
+    exact = torch.float32 if logits.device.type == "mps" else torch.float64
+    members = F.one_hot(columns, len(classes)).to(exact)  # (N, B)
+    others = 1.0 - torch.eye(len(labels), dtype=exact, device=labels.device)
+    support = (weights.to(exact) * others) @ members + SMALLEST_SUPPORT  # (N, B)
+    prior = logits.index_select(1, classes).to(exact) / temperature
+    has_partner = members.sum(dim=0)[columns] > 1  # (N,)
+    scores = (prior + num_steps * support.log())[has_partner]
+    return F.cross_entropy(scores, columns[has_partner], reduction="none").to(weights.dtype)

@@ -28,6 +28,7 @@ REMOVED = (
 ONLY_IN = {
     "torchvision.models": {"models/backbones.py", "models/weights.py"},
     "torchreid": {"models/backbones.py"},
+    "timm": {"models/timm_backbones.py"},
     "pytorch_metric_learning": {"losses/metric_learning.py"},
     "yacs": {"config", "experiment", "cli"},
     "pickle": {"models/weights.py", "models/state_dicts.py"},

@@ -26,6 +26,7 @@ from reid_gl.data.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.losses import WeightedSum
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights
+from reid_gl.models.timm_backbones import is_timm, timm_normalization
 from reid_gl.records import ReidDataset, Sample
 from reid_gl.training.fit import FitSettings
 from reid_gl.training.optimizer import make_optimizer
@@ -140,7 +141,24 @@ def build_net(config: CfgNode, num_classes: int, *, pretrained: bool = True) -> 
     if pretrained and config.MODEL.PRETRAINED != "none":
         count = load_backbone_weights(net, config.MODEL.PRETRAINED)
         logger.info("the backbone starts from %s (%d tensors)", config.MODEL.PRETRAINED, count)
+        _compare_normalization(config)
     return net.to(memory_format=torch.channels_last)
+
+
+def _compare_normalization(config: CfgNode) -> None:
+    """Warn where timm's weights were trained with other pixels than INPUT makes."""
+    if not is_timm(config.MODEL.BACKBONE):
+        return
+    theirs = timm_normalization(config.MODEL.BACKBONE)
+    if (tuple(config.INPUT.MEAN), tuple(config.INPUT.STD)) != (theirs.mean, theirs.std):
+        logger.warning(
+            "%s was trained with INPUT.MEAN %s INPUT.STD %s, the configuration has %s and %s",
+            config.MODEL.BACKBONE,
+            list(theirs.mean),
+            list(theirs.std),
+            config.INPUT.MEAN,
+            config.INPUT.STD,
+        )
 
 
 def build_optimizer(config: CfgNode, net: ReidNet, losses: WeightedSum) -> torch.optim.Optimizer:

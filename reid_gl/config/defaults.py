@@ -57,10 +57,10 @@ def _input() -> CfgNode:
 def _model() -> CfgNode:
     """The network."""
     model = CfgNode()
-    model.BACKBONE = "resnet50"  # every torchvision ResNet and ResNeXt; osnet_x1_0 and its kin
+    model.BACKBONE = "resnet50"  # any ResNet or ResNeXt of torchvision; osnet_x1_0 and its kin; timm:<name>
     model.DEVICE = "auto"  # auto | cuda | mps | cpu
     model.WEIGHTS = ""  # checkpoint to test
-    model.PRETRAINED = "imagenet"  # start of training: imagenet | none | a file with backbone weights
+    model.PRETRAINED = "imagenet"  # start of training: imagenet | package | none | a file with weights
     model.LAST_STRIDE = 1  # 1 | 2
     model.POOLING = "average"  # average | max | mixed | gem
     model.MIXED_WEIGHT = 0.5  # share of max in mixed pooling

@@ -21,7 +21,8 @@ class PoolingStatistics(nn.Module):
     """Images to what every pooling needs, positive and negative parts of maximum and mean.
 
     Args:
-        net: its map before the last ReLU is described; the map itself, where there is no residual sum.
+        net: its map before the last ReLU is described; where there is no residual sum, the map itself, all of
+            which then counts as its positive part.
         keep_trained: add the network's own pooled feature, for a pooling that the others do not give.
     """
 
@@ -32,15 +33,23 @@ class PoolingStatistics(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, H, W) to (N, 4 or 5, num_pooled) float32, in this file's order."""
         backbone = self.net.backbone
-        maps = residual_sum(backbone, images) if ends_in_residual_sum(backbone) else backbone(images)
-        maps = maps.float()
-        largest = maps.amax(dim=(2, 3))
-        positive = maps.clamp_min(0)
-        parts = [largest.clamp_min(0), largest.clamp_max(0)]
-        parts += [positive.mean(dim=(2, 3)), maps.clamp_max(0).mean(dim=(2, 3))]
+        if ends_in_residual_sum(backbone):
+            summed = residual_sum(backbone, images).float()
+            maps, parts = summed.clamp_min(0), parts_of(summed)
+        else:  # the map as the network pools it, which may have negative numbers of its own
+            maps = backbone(images).float()
+            nothing = maps.new_zeros(maps.shape[:2])
+            parts = [maps.amax(dim=(2, 3)), nothing, maps.mean(dim=(2, 3)), nothing]
         if self.keep_trained:
-            parts.append(self.net.pooling(positive))
+            parts.append(self.net.pooling(maps))
         return torch.stack(parts, dim=1)
+
+
+def parts_of(maps: Tensor) -> list[Tensor]:
+    """Maps (N, D, H, W) before a ReLU to positive and negative part of maximum and mean, (N, D) each."""
+    largest = maps.amax(dim=(2, 3))
+    means = [part.mean(dim=(2, 3)) for part in (maps.clamp_min(0), maps.clamp_max(0))]
+    return [largest.clamp_min(0), largest.clamp_max(0), *means]
 
 
 class SwitchedPooling(nn.Module):

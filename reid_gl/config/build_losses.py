@@ -6,6 +6,7 @@ from torch import nn
 from yacs.config import CfgNode
 
 from reid_gl.losses import LossTerm, WeightedSum, make_loss
+from reid_gl.losses.group_settings import OTHERS
 
 NOT_THE_LOSSES_OWN = ("FEATURE", "LR_FACTOR")
 NONE_IF_NEGATIVE = {
@@ -30,6 +31,8 @@ def build_losses(config: CfgNode, num_classes: int, num_features: int) -> Weight
     names, weights = config.LOSS.NAMES, config.LOSS.WEIGHTS
     if len(names) != len(weights) or len(set(names)) != len(names):
         raise ValueError(f"LOSS.NAMES {names} needs one weight each in LOSS.WEIGHTS {weights}, no name twice")
+    if "group" in names:
+        _check_partners(config)
     terms = []
     for name, weight in zip(names, weights, strict=True):
         loss = build_loss(config, name, num_classes, num_features)
@@ -37,6 +40,16 @@ def build_losses(config: CfgNode, num_classes: int, num_features: int) -> Weight
         feature, lr_factor = section.get("FEATURE", "before_neck"), section.get("LR_FACTOR", 1.0)
         terms.append(LossTerm(name, loss, weight, feature, lr_factor))
     return WeightedSum(terms)
+
+
+def _check_partners(config: CfgNode) -> None:
+    """Leave-one-out needs another identity to tell from, and another image of the same one to vote."""
+    shape = config.SOLVER.IDENTITIES_PER_BATCH, config.SOLVER.IMAGES_PER_IDENTITY
+    if config.LOSS.GROUP.ANCHORS_PER_CLASS == OTHERS and min(shape) < 2:
+        raise ValueError(
+            "LOSS.GROUP.ANCHORS_PER_CLASS others needs at least 2 identities and 2 images of each in a batch, "
+            f"got SOLVER.IDENTITIES_PER_BATCH {shape[0]} and SOLVER.IMAGES_PER_IDENTITY {shape[1]}"
+        )
 
 
 def build_loss(config: CfgNode, name: str, num_classes: int, num_features: int) -> nn.Module:

@@ -34,6 +34,7 @@ def _add_group_and_classifiers(loss: CfgNode) -> None:
     loss.GROUP.SIMILARITY_SCALE = -1.0  # s of exp(s (similarity - 1)); -1: similarities as in the paper
     loss.GROUP.SELF_SIMILARITY = True  # an image supports its own belief, as in the authors' code
     loss.GROUP.CLASS_SUBSET = "all"  # identities that compete: all | batch
+    loss.GROUP.POSITIVES = "sum"  # with others: votes for the true identity as their sum | geometric mean
     loss.CROSS_ENTROPY = CfgNode()  # sees the logits only
     loss.CROSS_ENTROPY.LABEL_SMOOTHING = 0.1  # share of the target spread over all identities
 

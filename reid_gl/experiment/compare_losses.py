@@ -14,7 +14,7 @@ from urllib.parse import quote
 import torch
 
 from reid_gl.config import load_config
-from reid_gl.config.build import build_comparison_epochs, build_evaluation
+from reid_gl.config.build import build_comparison_epochs, build_evaluation, build_holdout
 from reid_gl.config.build_losses import build_losses
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
 from reid_gl.experiment.test import run_test
@@ -25,7 +25,8 @@ from reid_gl.training.step import NonFiniteError
 
 logger = logging.getLogger(__name__)
 
-OWN_KEYS = ("SEED", "OUTPUT_DIR", "SOLVER.NUM_EPOCHS", "SOLVER.CHECKPOINT_EVERY", "COMPARE.NUM_EPOCHS")
+ALWAYS = ("SOLVER.CHECKPOINT_EVERY", "1", "SOLVER.EVALUATE_EVERY", "0")  # the last epoch is what is compared
+OWN_KEYS = ("SEED", "OUTPUT_DIR", "SOLVER.NUM_EPOCHS", "COMPARE.NUM_EPOCHS", *ALWAYS[::2])
 COMPARISON_FILE = "comparison.json"
 PICTURE_FILE = "comparison.png"
 
@@ -90,8 +91,9 @@ def run_comparison(
 ) -> dict[str, Any]:
     """Train and test every contender with seeds 0, 1, ...; what the folder holds already is not repeated.
 
-    Every run is tested after its last epoch, with whatever TEST says; its weights are not kept. A run that
-    diverges is noted and the others go on.
+    Every run is tested after its last epoch, with whatever TEST says; its weights are not kept. With
+    DATA.HOLDOUT it is tested on the held-out training identities and never sees the test set: so are losses
+    and settings to be chosen. A run that diverges is noted and the others go on.
 
     Args:
         config_file: the experiment; COMPARE.NUM_EPOCHS is the length of every run.
@@ -102,8 +104,8 @@ def run_comparison(
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:
-        "results", name to what summarize_runs gives, with the number of epochs and the tested feature;
-        comparison.json and comparison.png hold the same.
+        "results", name to what summarize_runs gives, with the number of epochs, the tested feature and
+        whose scores they are; comparison.json and comparison.png hold the same.
 
     Raises:
         ValueError: a configuration that cannot be used, two contenders of one name, or a folder with a
@@ -116,7 +118,7 @@ def run_comparison(
         raise ValueError(f"something is given twice: {' '.join(one.name for one in contenders)}")
     base = load_config(config_file, overrides)
     num_epochs = build_comparison_epochs(base)
-    every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), "SOLVER.CHECKPOINT_EVERY", "1"]
+    every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), *ALWAYS]
     for contender in contenders:  # mistakes come to light before the first run, not after an hour
         build_losses(load_config(config_file, [*every, *contender.overrides]), 2, 2)
     open_series(folder, base, kind="comparison")
@@ -131,6 +133,7 @@ def run_comparison(
     summary = {
         "num_epochs": num_epochs,
         "feature": build_evaluation(base)["feature"],
+        "tested_on": "held-out training identities" if base.DATA.HOLDOUT else "the test set",
         "results": {name: summarize_runs(results) for name, results in runs.items()},
     }
     write_text(folder / COMPARISON_FILE, json.dumps(summary, indent=2) + "\n")
@@ -152,7 +155,8 @@ def _run(
     start = time.perf_counter()
     try:
         weights, dataset = train_or_go_on(load_config(config_file, words), place, stop_signal)
-        scores = run_test(load_config(config_file, [*words, "MODEL.WEIGHTS", str(weights)]), dataset)
+        config = load_config(config_file, [*words, "MODEL.WEIGHTS", str(weights)])
+        scores = run_test(config, build_holdout(config, dataset) or dataset)
         result = {name: scores[name] for name in SCORES if name in scores}
     except NonFiniteError as error:
         logger.warning("%s", error)
@@ -180,7 +184,8 @@ def _draw(summary: dict[str, Any], contenders: Sequence[Contender], num_seeds: i
     values = [one.value for one in contenders if one.value is not None]
     figure = draw_comparison(
         summary["results"],
-        title=f"{summary['num_epochs']} epochs, {num_seeds} seeds, {summary['feature'].replace('_', ' ')}",
+        title=f"{summary['num_epochs']} epochs, {num_seeds} seeds, {summary['feature'].replace('_', ' ')}, "
+        + summary["tested_on"],
         values=values if len(values) == len(contenders) else None,
     )
     partial = path.with_name(f".{path.name}.partial")

@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Collection
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from reid_gl.losses.anchors import ANCHOR_CHOICES, choose_anchors
+from reid_gl.losses.group_settings import OTHERS, GroupSettings, check_choice, check_form
 from reid_gl.losses.leave_one_out import leave_one_out_cross_entropy
 from reid_gl.losses.pairs import check_batch
 from reid_gl.losses.refinement import refined_cross_entropy
-from reid_gl.losses.vote_weights import NEGATIVES, SIMILARITIES, vote_weights
+from reid_gl.losses.vote_weights import vote_weights
 
 logger = logging.getLogger(__name__)
-
-OTHERS = "others"
-CLASS_SUBSETS = ("all", "batch")
-NO_OWN_VOTE = "anchors 'others' need self_similarity=False: no image may vote on itself with its own label"
-
-
-@dataclass(frozen=True)
-class _Settings:
-    """What group_loss and GroupLoss share, checked once."""
-
-    num_steps: int
-    temperature: float
-    similarity: str
-    negatives: str
-    similarity_scale: float | None
-    self_similarity: bool
-    class_subset: str
-
-    def __post_init__(self) -> None:
-        if self.num_steps < 1:
-            raise ValueError(f"Group Loss needs at least one step, got {self.num_steps}")
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"the temperature must be a positive number, got {self.temperature}")
-        _check_choice("similarity", self.similarity, SIMILARITIES)
-        _check_choice("treatment of negatives", self.negatives, NEGATIVES)
-        _check_choice("class subset", self.class_subset, CLASS_SUBSETS)
-        if self.similarity_scale is None:
-            return
-        if not 0 < self.similarity_scale < math.inf:
-            raise ValueError(f"the similarity scale must be a positive number, got {self.similarity_scale}")
-        if self.self_similarity:
-            raise ValueError(
-                "similarity_scale needs self_similarity=False: under a sharp kernel an image would hear "
-                "hardly anyone but itself"
-            )
-        if self.negatives != "clip":
-            raise ValueError(
-                "similarity_scale leaves no negative similarities: negatives='shift' has no effect"
-            )
 
 
 def group_loss(
@@ -71,6 +30,7 @@ def group_loss(
     similarity_scale: float | None = None,
     self_similarity: bool = True,
     class_subset: str = "all",
+    positives: str = "sum",
 ) -> Tensor:
     """Cross-entropy of class beliefs after similar samples have voted; anchors vote with the truth.
 
@@ -103,6 +63,9 @@ def group_loss(
             sets the diagonal of the similarities to zero. Must be false with a scale and with "others".
         class_subset: "all" training identities compete, or only those in the "batch". With "others" it makes
             no difference, since nobody votes for an identity that is not in the batch.
+        positives: support of the true class with "others": the "sum" of its votes, as the replicator has it,
+            in which the most similar image drowns the rest; or their number times their "geometric" mean, in
+            which the least similar one counts as much.
 
     Returns:
         Scalar, nats per row that is not an anchor; 0 with a live graph if every row is one. The authors'
@@ -130,20 +93,26 @@ def group_loss(
         >>> round(float(loss.exp() ** 2), 4)
         3.0
     """
-    settings = _Settings(
-        num_steps, temperature, similarity, negatives, similarity_scale, self_similarity, class_subset
+    settings = GroupSettings(
+        num_steps,
+        temperature,
+        similarity,
+        negatives,
+        similarity_scale,
+        self_similarity,
+        class_subset,
+        positives,
     )
     losses = _losses_of_free_rows(embeddings, labels, logits=logits, anchors=anchors, settings=settings)
     return losses.sum() / max(1, len(losses))
 
 
 def _losses_of_free_rows(
-    embeddings: Tensor, labels: Tensor, *, logits: Tensor, anchors: Tensor | str, settings: _Settings
+    embeddings: Tensor, labels: Tensor, *, logits: Tensor, anchors: Tensor | str, settings: GroupSettings
 ) -> Tensor:
     """(M,) nats of the rows that are predicted; arguments as of group_loss."""
     _check_shapes(embeddings, labels, logits, anchors)
-    if isinstance(anchors, str) and settings.self_similarity:
-        raise ValueError(NO_OWN_VOTE)
+    check_form(leave_one_out=isinstance(anchors, str), settings=settings)
     if settings.class_subset == "batch":
         classes, labels = labels.unique(return_inverse=True)
         logits = logits.index_select(1, classes)
@@ -158,7 +127,12 @@ def _losses_of_free_rows(
         steps, temperature = settings.num_steps, settings.temperature
         if isinstance(anchors, str):
             return leave_one_out_cross_entropy(
-                weights, logits, labels, num_steps=steps, temperature=temperature
+                weights,
+                logits,
+                labels,
+                num_steps=steps,
+                temperature=temperature,
+                positives=settings.positives,
             )
         return refined_cross_entropy(
             weights, logits, labels, anchors, num_steps=steps, temperature=temperature
@@ -169,7 +143,8 @@ class GroupLoss(nn.Module):
     """group_loss with its settings; picks the anchors unless they are given.
 
     `GroupLoss()` is the paper's form. What trains better in our measurements is `GroupLoss(num_steps=1,
-    anchors_per_class="others", similarity_scale=10.0, self_similarity=False)` on features after the neck.
+    anchors_per_class="others", similarity_scale=10.0, self_similarity=False, positives="geometric")` on
+    features after the neck.
 
     Args:
         num_steps: replicator updates.
@@ -182,6 +157,7 @@ class GroupLoss(nn.Module):
         similarity_scale: sharpness of the similarities; None for the paper's.
         self_similarity: whether a row supports its own belief; False with a scale or "others".
         class_subset: "all" or "batch".
+        positives: "sum" or "geometric", the latter with "others" only.
     """
 
     def __init__(
@@ -196,18 +172,25 @@ class GroupLoss(nn.Module):
         similarity_scale: float | None = None,
         self_similarity: bool = True,
         class_subset: str = "all",
+        positives: str = "sum",
     ) -> None:
         super().__init__()
-        self.settings = _Settings(
-            num_steps, temperature, similarity, negatives, similarity_scale, self_similarity, class_subset
+        self.settings = GroupSettings(
+            num_steps,
+            temperature,
+            similarity,
+            negatives,
+            similarity_scale,
+            self_similarity,
+            class_subset,
+            positives,
         )
+        check_form(leave_one_out=isinstance(anchors_per_class, str), settings=self.settings)
         if isinstance(anchors_per_class, str):
-            _check_choice("anchors per class", anchors_per_class, (OTHERS,))
-            if self_similarity:
-                raise ValueError(NO_OWN_VOTE)
+            check_choice("anchors per class", anchors_per_class, (OTHERS,))
         elif anchors_per_class < 0:
             raise ValueError(f"anchors per class must not be negative, got {anchors_per_class}")
-        _check_choice("anchor choice", anchor_choice, ANCHOR_CHOICES)
+        check_choice("anchor choice", anchor_choice, ANCHOR_CHOICES)
         self.anchors_per_class = anchors_per_class
         self.anchor_choice = anchor_choice
         self._has_warned = False
@@ -252,7 +235,7 @@ def _check_shapes(embeddings: Tensor, labels: Tensor, logits: Tensor, anchors: T
     num_rows = len(labels)
     named = {"logits": (logits, 2)}
     if isinstance(anchors, str):
-        _check_choice("anchors", anchors, (OTHERS,))
+        check_choice("anchors", anchors, (OTHERS,))
     else:
         named["anchors"] = (anchors, 1)
         if anchors.dtype != torch.bool:
@@ -262,8 +245,3 @@ def _check_shapes(embeddings: Tensor, labels: Tensor, logits: Tensor, anchors: T
             raise ValueError(
                 f"{name} must have {axes} axes and {num_rows} rows like labels, got {tuple(tensor.shape)}"
             )
-
-
-def _check_choice(what: str, choice: str, choices: Collection[str]) -> None:
-    if choice not in choices:
-        raise ValueError(f"unknown {what} {choice!r}: expected one of {', '.join(choices)}")

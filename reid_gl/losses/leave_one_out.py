@@ -9,9 +9,17 @@ from torch import Tensor
 from reid_gl.losses.pairs import check_labels_in_range
 from reid_gl.losses.replicator import SMALLEST_SUPPORT
 
+POSITIVES = ("sum", "geometric")
+
 
 def leave_one_out_cross_entropy(
-    weights: Tensor, logits: Tensor, labels: Tensor, *, num_steps: int, temperature: float
+    weights: Tensor,
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    num_steps: int,
+    temperature: float,
+    positives: str = "sum",
 ) -> Tensor:
     """Minus the logarithm of the belief in the true class, with all other images as anchors.
 
@@ -25,6 +33,8 @@ def leave_one_out_cross_entropy(
         labels: (N,) int64 in [0, C).
         num_steps: T, at least 1.
         temperature: positive.
+        positives: support of the true class; "sum" of its weights, or their number times their "geometric"
+            mean.
 
     Returns:
         (M,) nats, of the M rows whose class has another image in the batch. For the others the formula says
@@ -39,8 +49,16 @@ def leave_one_out_cross_entropy(
     exact = torch.float32 if logits.device.type == "mps" else torch.float64
     members = F.one_hot(columns, len(classes)).to(exact)  # (N, B)
     others = 1.0 - torch.eye(len(labels), dtype=exact, device=labels.device)
-    support = (weights.to(exact) * others) @ members + SMALLEST_SUPPORT  # (N, B)
+    weights, dtype = weights.to(exact) * others, weights.dtype
+    log_support = (weights @ members + SMALLEST_SUPPORT).log()  # (N, B)
+    is_partner = (columns[:, None] == columns) * others  # (N, N)
+    num_partners = is_partner.sum(dim=1)  # (N,)
+    if positives == "geometric":
+        log_weights = torch.where(weights > 0, weights, SMALLEST_SUPPORT).log()
+        mean = (log_weights * is_partner).sum(dim=1) / num_partners.clamp_min(1.0)
+        own = mean + num_partners.clamp_min(1.0).log()
+        log_support = torch.where(members > 0, own[:, None], log_support)
     prior = logits.index_select(1, classes).to(exact) / temperature
-    has_partner = members.sum(dim=0)[columns] > 1  # (N,)
-    scores = (prior + num_steps * support.log())[has_partner]
-    return F.cross_entropy(scores, columns[has_partner], reduction="none").to(weights.dtype)
+    counts = num_partners > 0
+    scores = (prior + num_steps * log_support)[counts]
+    return F.cross_entropy(scores, columns[counts], reduction="none").to(dtype)

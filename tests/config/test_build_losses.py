@@ -119,6 +119,27 @@ def test_all_losses_at_once() -> None:
         assert tensor.grad.abs().max() > 0
 
 
+OURS = ("LOSS.GROUP.ANCHORS_PER_CLASS", "others", "LOSS.GROUP.SELF_SIMILARITY", "false")
+
+
+def test_a_word_in_place_of_a_number() -> None:
+    (term,) = build_one("group", *OURS, "LOSS.GROUP.SIMILARITY_SCALE", "8.0").terms
+    assert isinstance(term.loss, GroupLoss)
+    assert term.loss.anchors_per_class == "others"
+    assert term.loss.settings.similarity_scale == 8.0
+    back = build_one("group", *OURS, "LOSS.GROUP.ANCHORS_PER_CLASS", "1").terms[0].loss
+    assert isinstance(back, GroupLoss)
+    assert back.anchors_per_class == 1
+    with pytest.raises(ValueError, match="must be a whole number like 2 or others, got 'most'"):
+        build_one("group", "LOSS.GROUP.ANCHORS_PER_CLASS", "most")
+
+
+@pytest.mark.parametrize("key", ["IDENTITIES_PER_BATCH", "IMAGES_PER_IDENTITY"])
+def test_leave_one_out_needs_others_in_the_batch(key: str) -> None:
+    with pytest.raises(ValueError, match=f"needs at least 2 identities and 2 images .*SOLVER.{key} 1"):
+        build_one("group", *OURS, f"SOLVER.{key}", "1")
+
+
 def test_mistakes() -> None:
     with pytest.raises(ValueError, match="unknown loss 'tripplet'; the nearest one is 'triplet'"):
         build_one("tripplet")

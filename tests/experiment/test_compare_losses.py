@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reid_gl.experiment import series
+from reid_gl.config import build, load_config
+from reid_gl.experiment import compare_losses, series
 from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison, vary_setting
 from reid_gl.training.fit import Interrupted
 
@@ -62,7 +63,7 @@ def test_values_of_a_setting_become_contenders() -> None:
     assert vary_setting("INPUT.PAD", ["1"], None)[0].overrides == ("INPUT.PAD", "1")
 
 
-@pytest.mark.parametrize("key", ["SEED", "COMPARE.NUM_EPOCHS", "SOLVER.NUM_EPOCHS"])
+@pytest.mark.parametrize("key", ["SEED", "COMPARE.NUM_EPOCHS", "SOLVER.NUM_EPOCHS", "SOLVER.EVALUATE_EVERY"])
 def test_what_a_comparison_sets_itself_cannot_be_varied(key: str) -> None:
     with pytest.raises(ValueError, match=f"{key} cannot be varied"):
         vary_setting(key, ["1"], None)
@@ -99,6 +100,25 @@ def test_every_contender_is_trained_with_every_seed_and_nothing_twice(
     monkeypatch.setattr(series, "run_training", fail)
     assert compare(small, folder, CE, group, num_seeds=2) == first
     assert list(compare(small, folder, group)["results"]) == ["ce+group"]
+
+
+def test_with_a_holdout_the_test_set_is_not_looked_at(
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested, test = [], compare_losses.run_test
+
+    def run_test(config: Any, dataset: Any) -> dict[str, Any]:
+        tested.append({sample.pid for sample in (*dataset.query, *dataset.gallery)})
+        return test(config, dataset)
+
+    monkeypatch.setattr(compare_losses, "run_test", run_test)
+    words = [*small, "COMPARE.NUM_EPOCHS", "1", "DATA.HOLDOUT", "0.4", "SOLVER.EVALUATE_EVERY", "1"]
+    summary = compare(words, tmp_path / "compared", CE)
+    whole = build.build_dataset(load_config(None, words))
+    assert summary["tested_on"] == "held-out training identities"
+    assert tested[0] < {sample.pid for sample in whole.train}
+    log = (tmp_path / "compared" / "ce" / "seed0" / "log.jsonl").read_text()
+    assert "mAP" not in log
 
 
 def test_a_stopped_comparison_goes_on_where_it_was(small: list[str], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reid_gl.losses import GroupLoss, group_loss
+from reid_gl.losses.leave_one_out import leave_one_out_cross_entropy
 from reid_gl.losses.vote_weights import vote_weights
 from tests.reference.slow_group_loss import slow_group_loss, slow_leave_one_out_loss
 
@@ -63,15 +64,17 @@ def test_four_images_by_hand() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("positives", ["sum", "geometric"])
 @pytest.mark.parametrize("similarity", ["pearson", "cosine"])
 @pytest.mark.parametrize("num_steps", [1, 2, 3])
-def test_agrees_with_the_slow_version(num_steps: int, similarity: str, seed: int) -> None:
+def test_agrees_with_the_slow_version(num_steps: int, similarity: str, positives: str, seed: int) -> None:
     batch = random_batch(seed)
     settings = {
         "num_steps": num_steps,
         "temperature": 2.5,
         "similarity": similarity,
         "similarity_scale": 1.0 + seed,
+        "positives": positives,
     }
     assert loss_of(batch, **settings).item() == pytest.approx(slow_loss_of(batch, **settings), abs=1e-9)
 
@@ -118,14 +121,15 @@ def test_the_papers_form_with_sharp_similarities_agrees_with_the_slow_version(
         assert loss.item() == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("scale", [None, 3.0])
+@pytest.mark.parametrize(("scale", "positives"), [(None, "sum"), (3.0, "sum"), (3.0, "geometric")])
 @pytest.mark.parametrize("similarity", ["pearson", "cosine"])
 @pytest.mark.parametrize("num_steps", [1, 3])
-def test_gradcheck(num_steps: int, similarity: str, scale: float | None) -> None:
+def test_gradcheck(num_steps: int, similarity: str, scale: float | None, positives: str) -> None:
     embeddings, labels, logits = random_batch(1, num_rows=6, num_classes=3)
 
     def loss(embeddings: Tensor, logits: Tensor) -> Tensor:
         settings = {"num_steps": num_steps, "similarity": similarity, "similarity_scale": scale}
+        settings |= {"positives": positives}
         return loss_of((embeddings, labels, logits), temperature=2.0, **settings)
 
     assert torch.autograd.gradcheck(loss, (embeddings.requires_grad_(), logits.requires_grad_()))
@@ -161,9 +165,10 @@ def test_images_without_a_partner_do_not_count() -> None:
     assert whole != loss_of((embeddings[dropped], labels[dropped], logits[dropped]))
 
 
-@pytest.mark.parametrize("scale", [None, 0.1, 10.0, 200.0])
+@pytest.mark.parametrize("positives", ["sum", "geometric"])
+@pytest.mark.parametrize("scale", [None, 0.1, 10.0, 40.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_degenerate_batches_are_finite(dtype: torch.dtype, scale: float | None) -> None:
+def test_degenerate_batches_are_finite(dtype: torch.dtype, scale: float | None, positives: str) -> None:
     embeddings, labels, logits = random_batch(5)
     embeddings, logits = embeddings.to(dtype), logits.to(dtype)
     one, alone = torch.zeros_like(labels), torch.arange(5)
@@ -181,7 +186,7 @@ def test_degenerate_batches_are_finite(dtype: torch.dtype, scale: float | None) 
         "huge logits": (embeddings, labels, 1e6 * logits),
     }
     for name, batch in degenerate.items():
-        values = gradients(batch, similarity_scale=scale, num_steps=3)
+        values = gradients(batch, similarity_scale=scale, num_steps=3, positives=positives)
         assert all(torch.isfinite(value).all() for value in values), name
         if name.startswith("one") and name != "one column":
             assert all(value.abs().max() == 0 for value in values), name
@@ -204,6 +209,23 @@ def test_a_near_image_of_another_class_weighs_more_under_a_sharper_scale() -> No
     assert (weights.diagonal() == 0).all()
     assert weights.max() <= 1
     assert by_embeddings[1].norm() > by_embeddings[0].norm()
+
+
+def test_under_the_geometric_mean_the_least_similar_positive_is_drawn_as_much_as_the_nearest() -> None:
+    labels, logits = torch.tensor([0, 0, 0, 1]), torch.zeros(4, 2, dtype=torch.float64)
+    weights = torch.tensor([[0.0, 1.0, 0.01, 0.5]] * 4, dtype=torch.float64).requires_grad_()
+    pulls = {}
+    for positives in ("sum", "geometric"):
+        losses = leave_one_out_cross_entropy(
+            weights, logits, labels, num_steps=1, temperature=1.0, positives=positives
+        )
+        by_weights = torch.autograd.grad(losses[0], weights)[0][0]
+        pulls[positives] = -(weights.detach()[0] * by_weights)[
+            1:3
+        ]  # how much the logarithm of each vote is raised
+    assert pulls["sum"][1] == pytest.approx(0.01 * pulls["sum"][0].item())
+    assert pulls["geometric"][1] == pytest.approx(pulls["geometric"][0].item())
+    assert pulls["geometric"][1] > 0
 
 
 def test_the_module_gives_the_function_and_may_still_be_given_anchors() -> None:
@@ -245,11 +267,15 @@ def test_settings_that_exclude_each_other() -> None:
         loss_of(batch, self_similarity=True, similarity_scale=None)
     with pytest.raises(ValueError, match="negatives='shift' has no effect"):
         loss_of(batch, negatives="shift")
-    for scale in (0.0, -1.0, math.inf, math.nan):
-        with pytest.raises(ValueError, match=f"similarity scale must be a positive number, got {scale}"):
+    for scale in (0.0, -1.0, 41.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match=f"scale must be positive and at most 40, .* got {scale}"):
             loss_of(batch, similarity_scale=scale)
     with pytest.raises(ValueError, match="unknown anchors per class 'all': expected one of others"):
         GroupLoss(anchors_per_class="all", self_similarity=False)
+    with pytest.raises(ValueError, match="positives='geometric' is for anchors 'others' only"):
+        GroupLoss(positives="geometric")
+    with pytest.raises(ValueError, match="unknown support of positives 'hard': expected one of sum, geom"):
+        loss_of(batch, positives="hard")
     with pytest.raises(ValueError, match="unknown anchors 'all': expected one of others"):
         group_loss(batch[0], batch[1], logits=batch[2], anchors="all", self_similarity=False)
     with pytest.raises(ValueError, match=r"labels must lie in \[0, 5\) like the columns of logits"):

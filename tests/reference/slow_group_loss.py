@@ -42,19 +42,46 @@ def slow_group_loss(
 
 
 def slow_leave_one_out_loss(
-    embeddings: Rows, labels: Sequence[int], *, logits: Rows, **settings: Any
+    embeddings: Rows, labels: Sequence[int], *, logits: Rows, positives: str = "sum", **settings: Any
 ) -> float:
     """One image at a time is free and all others are anchors; images alone in their class do not count."""
     losses = []
     for i, label in enumerate(labels):
-        if list(labels).count(label) > 1:
-            anchors = [j != i for j in range(len(labels))]
-            losses.append(
-                slow_group_loss(
-                    embeddings, labels, logits=logits, anchors=anchors, self_similarity=False, **settings
-                )
-            )
+        if list(labels).count(label) == 1:
+            continue
+        if positives == "geometric":
+            losses.append(_loss_with_geometric_support(i, embeddings, labels, logits, **settings))
+            continue
+        anchors = [j != i for j in range(len(labels))]
+        loss = slow_group_loss(
+            embeddings, labels, logits=logits, anchors=anchors, self_similarity=False, **settings
+        )
+        losses.append(loss)
     return math.fsum(losses) / len(losses) if losses else 0.0
+
+
+def _loss_with_geometric_support(
+    i: int,
+    embeddings: Rows,
+    labels: Sequence[int],
+    logits: Rows,
+    *,
+    num_steps: int,
+    temperature: float,
+    similarity_scale: float,
+    similarity: str = "pearson",
+) -> float:
+    votes = _similarities(embeddings, similarity, "clip", False, similarity_scale)[i]
+    supports = {}
+    for c in set(labels):
+        given = [votes[j] for j, label in enumerate(labels) if label == c and j != i]
+        supports[c] = math.fsum(given)
+        if c == labels[i]:
+            supports[c] = len(given) * math.prod(given) ** (1 / len(given))
+    beliefs = {
+        c: math.exp(logits[i][c] / temperature) * support**num_steps for c, support in supports.items()
+    }
+    return -math.log(beliefs[labels[i]] / math.fsum(beliefs.values()))
 
 
 def _similarities(

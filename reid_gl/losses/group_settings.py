@@ -1,0 +1,74 @@
+"""The settings of Group Loss, and which of them exclude each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from reid_gl.losses.leave_one_out import POSITIVES
+from reid_gl.losses.vote_weights import NEGATIVES, SIMILARITIES
+
+OTHERS = "others"
+MAX_SCALE = 40
+CLASS_SUBSETS = ("all", "batch")
+
+
+@dataclass(frozen=True)
+class GroupSettings:
+    """Settings of group_loss, under its names, checked together."""
+
+    num_steps: int
+    temperature: float
+    similarity: str
+    negatives: str
+    similarity_scale: float | None
+    self_similarity: bool
+    class_subset: str
+    positives: str
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 1:
+            raise ValueError(f"Group Loss needs at least one step, got {self.num_steps}")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"the temperature must be a positive number, got {self.temperature}")
+        check_choice("similarity", self.similarity, SIMILARITIES)
+        check_choice("treatment of negatives", self.negatives, NEGATIVES)
+        check_choice("class subset", self.class_subset, CLASS_SUBSETS)
+        check_choice("support of positives", self.positives, POSITIVES)
+        if self.similarity_scale is None:
+            return
+        if not 0 < self.similarity_scale <= MAX_SCALE:
+            raise ValueError(
+                f"the similarity scale must be positive and at most {MAX_SCALE}, beyond which float32 cannot "
+                f"hold exp(-2 s), got {self.similarity_scale}"
+            )
+        if self.self_similarity:
+            raise ValueError(
+                "similarity_scale needs self_similarity=False: under a sharp kernel an image would hear "
+                "hardly anyone but itself"
+            )
+        if self.negatives != "clip":
+            raise ValueError(
+                "similarity_scale leaves no negative similarities: negatives='shift' has no effect"
+            )
+
+
+def check_form(*, leave_one_out: bool, settings: GroupSettings) -> None:
+    """Whether the settings fit the form, leave-one-out or the paper's.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if leave_one_out and settings.self_similarity:
+        raise ValueError(
+            "anchors 'others' need self_similarity=False: no image may vote on itself with its own label"
+        )
+    if not leave_one_out and settings.positives != "sum":
+        raise ValueError(f"positives={settings.positives!r} is for anchors 'others' only")
+
+
+def check_choice(what: str, choice: str, choices: Collection[str]) -> None:
+    """Raise ValueError unless the choice is one of the choices."""
+    if choice not in choices:
+        raise ValueError(f"unknown {what} {choice!r}: expected one of {', '.join(choices)}")

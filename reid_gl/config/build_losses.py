@@ -47,8 +47,8 @@ def _check_partners(config: CfgNode) -> None:
     shape = config.SOLVER.IDENTITIES_PER_BATCH, config.SOLVER.IMAGES_PER_IDENTITY
     if config.LOSS.GROUP.ANCHORS_PER_CLASS == OTHERS and min(shape) < 2:
         raise ValueError(
-            "LOSS.GROUP.ANCHORS_PER_CLASS others needs at least 2 identities and 2 images of each in a batch, "
-            f"got SOLVER.IDENTITIES_PER_BATCH {shape[0]} and SOLVER.IMAGES_PER_IDENTITY {shape[1]}"
+            "LOSS.GROUP.ANCHORS_PER_CLASS others needs at least 2 identities and 2 images of each in a "
+            f"batch, got SOLVER.IDENTITIES_PER_BATCH {shape[0]} and SOLVER.IMAGES_PER_IDENTITY {shape[1]}"
         )
 
 

@@ -87,9 +87,10 @@ def run_comparison(
     *,
     num_seeds: int,
     folder: Path,
+    first_seed: int = 0,
     stop_signal: Callable[[], int] = lambda: 0,
 ) -> dict[str, Any]:
-    """Train and test every contender with seeds 0, 1, ...; what the folder holds already is not repeated.
+    """Train and test every contender with several seeds; what the folder holds already is not repeated.
 
     Every run is tested after its last epoch, with whatever TEST says; its weights are not kept. With
     DATA.HOLDOUT it is tested on the held-out training identities and never sees the test set: so are losses
@@ -101,6 +102,7 @@ def run_comparison(
         contenders: what to compare.
         num_seeds: runs of each.
         folder: where results go; each run has a folder in it.
+        first_seed: the others count up from it.
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:
@@ -122,7 +124,8 @@ def run_comparison(
     for contender in contenders:  # mistakes come to light before the first run, not after an hour
         build_losses(load_config(config_file, [*every, *contender.overrides]), 2, 2)
     open_series(folder, base, kind="comparison")
-    plan = [(contender, seed) for seed in range(num_seeds) for contender in contenders]
+    seeds = range(first_seed, first_seed + num_seeds)
+    plan = [(contender, seed) for seed in seeds for contender in contenders]
     runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender in contenders}
     for number, (contender, seed) in enumerate(plan):
         place = folder / quote(contender.name, safe="+*,=") / f"seed{seed}"

@@ -135,6 +135,14 @@ def test_a_stopped_comparison_goes_on_where_it_was(small: list[str], tmp_path: P
     assert json.loads((tmp_path / "stopped/ce/seed1/result.json").read_text())["was_resumed"]
 
 
+def test_seeds_count_up_from_the_first(small: list[str], tmp_path: Path) -> None:
+    words = [*small, "COMPARE.NUM_EPOCHS", "1"]
+    later = compare(words, tmp_path / "later", CE, first_seed=1)
+    assert (tmp_path / "later" / "ce" / "seed1" / "result.json").is_file()
+    both = compare(words, tmp_path / "both", CE, num_seeds=2)
+    assert later["results"]["ce"]["mAP"]["values"] == both["results"]["ce"]["mAP"]["values"][1:]
+
+
 def test_a_run_killed_before_its_first_checkpoint_starts_again(small: list[str], tmp_path: Path) -> None:
     expected = compare(small, tmp_path / "compared", CE)
     done = tmp_path / "compared" / "ce" / "seed0"

@@ -11,11 +11,10 @@ import yaml
 from yacs.config import CfgNode
 
 from reid_gl.config.defaults import default_config
+from reid_gl.config.values import convert, parse_override, read_words
 
 SUFFIXES = (".yml", ".yaml")
 BASE_KEY = "_BASE_"
-WORDS_FOR_NUMBERS = {"LOSS.GROUP.ANCHORS_PER_CLASS": ("others",)}
-"""What keys that take a number take besides."""
 
 
 class ConfigError(ValueError):
@@ -50,8 +49,9 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
         raise ConfigError(
             f"overrides come in pairs KEY VALUE, got {len(overrides)} words: {' '.join(overrides)}"
         )
+    defaults = dict(_leaves(default_config()))
     for key, text in zip(overrides[::2], overrides[1::2], strict=True):
-        _set(config, key, _parse(text), "the command line")
+        _set(config, key, parse_override(text, defaults.get(key)), "the command line")
     if not config.OUTPUT_DIR:
         config.OUTPUT_DIR = f"runs/{name}"
     config.freeze()
@@ -87,7 +87,7 @@ def _inherited(path: Path, above: tuple[Path, ...]) -> Iterator[tuple[dict[str, 
     if path.resolve() in above:
         raise ConfigError(f"config file {path} inherits from itself through {BASE_KEY}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = read_words(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"config file {path} is no valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -110,68 +110,18 @@ def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield name, value
 
 
-def _set(config: CfgNode, key: str, value: object, source: str) -> None:
+def _set(config: CfgNode, key: str, words: object, source: str) -> None:
+    """Give a key the value that text, or a list of it, stands for."""
     known = dict(_leaves(default_config()))
     if key not in known:
         near = difflib.get_close_matches(key.upper(), known, n=1, cutoff=0.0)[0]
         raise ConfigError(f"unknown config key {key!r} in {source}; the nearest one is {near!r}")
+    try:
+        value = convert(key, words, known[key])
+    except ValueError as error:
+        raise ConfigError(f"config key {key} in {source} {error}") from None
     node = config
     *parents, last = key.split(".")
     for parent in parents:
         node = node[parent]
-    if value in WORDS_FOR_NUMBERS.get(key, ()):
-        node[last] = value
-        return
-    old = known[key]
-    if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if isinstance(old, str) and value is None:
-        value = "none"  # YAML reads the word null; `none` itself is already a string
-    fits = type(value) is type(old)
-    if isinstance(old, list) and isinstance(value, list):
-        fits = _same_kind(old, value)
-    if not fits:
-        raise ConfigError(
-            f"config key {key} in {source} must be {_kind(old)} like {old!r}{_or_words(key)}, got {value!r} "
-            f"({_kind(value)})"
-        )
     node[last] = value
-
-
-def _or_words(key: str) -> str:
-    return "".join(f" or {word}" for word in WORDS_FOR_NUMBERS.get(key, ()))
-
-
-def _same_kind(old: list[Any], new: list[Any]) -> bool:
-    numbers = (int, float)
-    if isinstance(old[0], str):
-        return all(isinstance(item, str) for item in new)
-    whole = isinstance(old[0], int)
-    return all(isinstance(item, int if whole else numbers) and not isinstance(item, bool) for item in new)
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, list):
-        return f"a list of {_kind(value[0])}" if value else "an empty list"
-    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    return kinds.get(type(value), type(value).__name__)
-
-
-def _parse(text: str) -> object:
-    """A value as YAML reads it; YAML 1.1 takes 1e-3 for text, people mean the number."""
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    return _number(value)
-
-
-def _number(value: object) -> object:
-    if isinstance(value, list):
-        return [_number(item) for item in value]
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_every_config_builds(path: Path) -> None:
     assert len(optimizer.param_groups) == 2
     assert 0 < settings.schedule.factor(settings.schedule.num_epochs - 0.5) <= 1
     assert build.build_preprocessing(config).height == config.INPUT.SIZE[0]
-    assert build.build_augmentation(config).fill == (124, 116, 104)
+    assert build.build_augmentation(config).fill == tuple(round(255 * mean) for mean in config.INPUT.MEAN)
     assert set(losses.losses) == {"group", "cross_entropy"}
 
 
@@ -86,14 +87,52 @@ def test_an_unknown_key_names_the_nearest_one(word: str, tmp_path: Path) -> None
         ("INPUT.SIZE", "128", "must be a list of a whole number"),
         ("INPUT.SIZE", "[a, b]", "must be a list of a whole number"),
         ("SOLVER.COMPILE", "1", "must be true or false"),
-        ("SOLVER.BASE_LR", "true", "must be a number"),
-        ("MODEL.BACKBONE", "50", "must be text"),
-        ("LOSS.NAMES", "[1]", "must be a list of text"),
+        ("SOLVER.BASE_LR", "true", "must be a finite number like 0.00035, got 'true'"),
+        ("SOLVER.BASE_LR", "nan", "must be a finite number"),
+        ("SOLVER.EMA_DECAY", "inf", "must be a finite number"),
+        ("LOSS.NAMES", "ce", "must be a list of text"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(key: str, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_config(None, [key, text])
+
+
+@pytest.mark.parametrize(
+    "word", ["on", "off", "yes", "no", "true", "none", "2024", "1e3", "a #2", "C: b", ""]
+)
+def test_a_key_that_takes_words_takes_every_word(word: str, tmp_path: Path) -> None:
+    for key in ("TEST.CAMERA_FILTER", "OUTPUT_DIR", "DATA.CACHE", "MODEL.WEIGHTS"):
+        config = load_config(None, [key, word])
+        section, _, name = key.rpartition(".")
+        expected = "runs/custom" if (key, word) == ("OUTPUT_DIR", "") else word
+        assert (config[section] if section else config)[name] == expected
+    quoted = json.dumps(word) if word.startswith(("a", "C")) or not word else word
+    config = load_config(write(tmp_path, f"TEST:\n  CAMERA_FILTER: {quoted}\nLOSS:\n  NAMES: [{quoted}]\n"))
+    assert word == config.TEST.CAMERA_FILTER
+    assert [word] == config.LOSS.NAMES
+
+
+@pytest.mark.parametrize("word", ["null", "~"])
+def test_null_is_none_where_that_is_a_choice_and_nothing_for_a_path(word: str, tmp_path: Path) -> None:
+    for config in (
+        load_config(None, ["MODEL.PRETRAINED", word, "DATA.CACHE", word]),
+        load_config(write(tmp_path, f"MODEL:\n  PRETRAINED: {word}\nDATA:\n  CACHE: {word}\n")),
+    ):
+        assert (config.MODEL.PRETRAINED, config.DATA.CACHE) == ("none", "")
+
+
+@pytest.mark.parametrize(("word", "value"), [("on", True), ("Yes", True), ("off", False), ("FALSE", False)])
+def test_a_switch_takes_the_words_of_yaml(word: str, value: bool, tmp_path: Path) -> None:
+    assert load_config(None, ["SOLVER.COMPILE", word]).SOLVER.COMPILE is value
+    assert load_config(write(tmp_path, f"SOLVER:\n  COMPILE: {word}\n")).SOLVER.COMPILE is value
+
+
+def test_a_key_that_stands_twice(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="key 'SEED' stands twice"):
+        load_config(write(tmp_path, "SEED: 1\nSEED: 2\n"))
+    with pytest.raises(ConfigError, match="key 'PAD' stands twice"):
+        load_config(write(tmp_path, "INPUT:\n  PAD: 1\n  PAD: 2\n"))
 
 
 def test_a_section_is_no_key() -> None:

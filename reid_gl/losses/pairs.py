@@ -8,11 +8,16 @@ from torch import Tensor
 from reid_gl.similarity import cosine_similarity
 
 
+class NonFiniteEmbeddingsError(ValueError):
+    """Embeddings are NaN or infinite: no loss of them means anything."""
+
+
 def check_batch(embeddings: Tensor, labels: Tensor) -> None:
     """Whether these are embeddings (N, D) and labels (N,) int64 of at least one picture and one feature.
 
     Raises:
         ValueError: they are not.
+        NonFiniteEmbeddingsError: some embedding is NaN or infinite; names the rows.
     """
     if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
         raise ValueError(
@@ -23,6 +28,14 @@ def check_batch(embeddings: Tensor, labels: Tensor) -> None:
         raise ValueError(f"a batch needs a picture and a feature, got embeddings {tuple(embeddings.shape)}")
     if labels.dtype != torch.int64:
         raise ValueError(f"labels must be int64, got {labels.dtype}")
+    finite = embeddings.detach().isfinite().all(dim=1)
+    if not finite.all():
+        rows = (~finite).nonzero().squeeze(1).tolist()
+        more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+        raise NonFiniteEmbeddingsError(
+            f"embeddings are NaN or infinite in {len(rows)} of {len(labels)} rows: "
+            f"{', '.join(map(str, rows[:5]))}{more}"
+        )
 
 
 def check_labels_in_range(labels: Tensor, num_classes: int) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.losses import WeightedSum
+from reid_gl.losses.pairs import NonFiniteEmbeddingsError
 from reid_gl.models.reid_net import ReidNet
 from reid_gl.records import ReidOutput
 
@@ -97,7 +98,10 @@ def _backward(
     scaler: torch.amp.GradScaler,
     generator: torch.Generator,
 ) -> dict[str, float]:
-    total, terms = losses(output, labels, generator=generator)
+    try:
+        total, terms = losses(output, labels, generator=generator)
+    except NonFiniteEmbeddingsError as error:
+        raise NonFiniteError(str(error)) from None
     terms = {**terms, "total": total.detach()}
     values = dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
     broken = [name for name, value in values.items() if not _is_finite(value)]

@@ -116,6 +116,14 @@ def test_a_term_that_is_not_finite_is_named_and_changes_nothing(
     assert all(torch.equal(before[name], p) for name, p in net.named_parameters())
 
 
+def test_embeddings_that_are_not_finite_stop_the_step(net: ReidNet) -> None:
+    with torch.no_grad():
+        net.backbone.conv1.weight[0, 0, 0, 0] = float("nan")
+    group = LossTerm("group", GroupLoss())
+    with pytest.raises(NonFiniteError, match=r"embeddings are NaN or infinite in \d+ of \d+ rows: 0, 1"):
+        step(net, StepSettings(), WeightedSum([group]))
+
+
 def test_a_gradient_that_is_not_finite_is_named(net: ReidNet) -> None:
     class RootOfZero(nn.Module):
         def forward(self, embeddings: Tensor, labels: Tensor, *, logits: Tensor, generator: object) -> Tensor:

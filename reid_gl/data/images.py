@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""Names of files that are taken for images, in lower case."""
 MAX_PIXELS = 64_000_000
 """Larger pictures are refused by their header, before a byte of them is decoded."""
 

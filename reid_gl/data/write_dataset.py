@@ -15,13 +15,16 @@ import cv2
 from reid_gl.data.finished_folder import finished_or_nothing
 from reid_gl.data.images import Image8, crop_box, read_image
 from reid_gl.data.mot_to_reid import JPEG_QUALITY
-from reid_gl.data.sources.folders import IMAGE_SUFFIXES, require_files
+from reid_gl.data.sources.folders import require_files
 from reid_gl.data.sources.market_layout import MARKET_FOLDERS
 from reid_gl.data.sources.own_data import SPLITS, is_within
 from reid_gl.data.sources.table_columns import BOX_COLUMNS
 from reid_gl.records import ReidDataset, Sample
 
 logger = logging.getLogger(__name__)
+
+KNOWN_SUFFIXES = (".jpg", ".jpeg", ".png")
+"""What other programs take for images in Market-1501's layout."""
 
 
 def write_csv(dataset: ReidDataset, path: str | Path) -> None:
@@ -161,7 +164,7 @@ def _number_unknown_camera(samples: Sequence[Sample]) -> int:
 def _write_picture(sample: Sample, stem: Path, read: Callable[[str], Image8]) -> None:
     """Link, copy or cut out one picture."""
     suffix = os.path.splitext(sample.path)[1]
-    is_known = suffix.lower() in IMAGE_SUFFIXES
+    is_known = suffix.lower() in KNOWN_SUFFIXES
     target = stem.with_name(stem.name + (suffix if is_known else ".png"))
     if sample.box is None and is_known:
         _link_or_copy(os.path.realpath(sample.path), target)

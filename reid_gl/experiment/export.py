@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 
 from reid_gl.config.build import build_dataset
 from reid_gl.config.build_inference import build_evaluation
+from reid_gl.data.images import IMAGE_SUFFIXES
 from reid_gl.inference.embedder import load_embedder
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.export import export_weights
@@ -21,8 +22,6 @@ from reid_gl.inference.exported import ExportedRuntime, load_exported
 from reid_gl.records import ReidDataset, Sample
 
 logger = logging.getLogger(__name__)
-
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
 def run_export(
@@ -69,11 +68,11 @@ def find_pictures(folder: str | Path) -> list[Sample]:
     files = sorted(
         path
         for path in Path(folder).rglob("*")
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
     )
     if not files:
         raise FileNotFoundError(
-            f"there are no pictures ({', '.join(PICTURE_SUFFIXES)}) in {folder}: give a folder with crops "
+            f"there are no pictures ({', '.join(IMAGE_SUFFIXES)}) in {folder}: give a folder with crops "
             "of people"
         )
     return [Sample(str(path), 0) for path in files]

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.data.images import IMAGE_SUFFIXES
 from reid_gl.data.mot import PEDESTRIAN, MotBoxes, load_sequence, read_detections, read_ground_truth
 from reid_gl.inference.crops import as_corners
 from reid_gl.inference.video import count_frames
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 ID_COLUMNS = ("pid", "camid", "frame")
@@ -99,7 +99,7 @@ def _list_folder(folder: Path) -> CropList:
         os.path.join(place, name)
         for place, _, names in os.walk(folder)
         for name in names
-        if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith(".")
+        if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
     )
     return CropList(folder.resolve().name, tuple(paths))
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from reid_gl.data.images import IMAGE_SUFFIXES
 from reid_gl.data.sources.missing import describe_miss
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 WRAPPER_DEPTH = 3
 """How many folders with a common name may lie inside one another below the root."""
 
@@ -64,7 +64,7 @@ def list_images(folder: Path) -> list[str]:
         folder: where to look, not deeper.
 
     Returns:
-        File names ending in .jpg, .jpeg or .png, upper or lower case.
+        File names with one of IMAGE_SUFFIXES, upper or lower case.
 
     Raises:
         FileNotFoundError: not one picture.

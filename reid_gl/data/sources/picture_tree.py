@@ -6,12 +6,10 @@ import logging
 import os
 from pathlib import Path
 
-from reid_gl.data.sources.folders import IMAGE_SUFFIXES
+from reid_gl.data.images import IMAGE_SUFFIXES
 from reid_gl.data.sources.own_data import is_within
 
 logger = logging.getLogger(__name__)
-
-PICTURE_SUFFIXES = (*IMAGE_SUFFIXES, ".bmp", ".webp", ".tif", ".tiff")
 
 
 def list_tree(root: Path) -> list[str]:
@@ -42,9 +40,7 @@ def list_tree(root: Path) -> list[str]:
             is_link = entry.is_symlink()
             if os.path.isdir(entry.path) if is_link else entry.is_dir():
                 waiting += _enter(entry, below, above)
-            elif entry.name.lower().endswith(PICTURE_SUFFIXES) and (
-                not is_link or os.path.isfile(entry.path)
-            ):
+            elif entry.name.lower().endswith(IMAGE_SUFFIXES) and (not is_link or os.path.isfile(entry.path)):
                 found.append(below)
     return sorted(found)
 

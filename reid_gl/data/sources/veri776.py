@@ -7,9 +7,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from reid_gl.data.images import IMAGE_SUFFIXES
 from reid_gl.data.sources.counts import SplitCounts, check_counts
 from reid_gl.data.sources.disjoint import check_disjoint
-from reid_gl.data.sources.folders import IMAGE_SUFFIXES, Layout, find_folder
+from reid_gl.data.sources.folders import Layout, find_folder
 from reid_gl.data.sources.market_layout import read_market_folders
 from reid_gl.data.sources.notices import warn_once
 from reid_gl.records import ReidDataset, Sample

@@ -56,9 +56,21 @@ def test_a_miss_is_file_not_found(tmp_path: Path, make_files: MakeFiles, name: s
 
 def test_lists_pictures_by_name_and_nothing_else(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(
-        tmp_path, ["b.jpg", "a.PNG", "c.jpeg", "d.jpg.jpg", "Thumbs.db", ".e.jpg", "f.txt", "g.jpg/h.jpg"]
+        tmp_path,
+        [
+            "b.jpg",
+            "a.PNG",
+            "c.jpeg",
+            "d.jpg.jpg",
+            "Thumbs.db",
+            ".e.jpg",
+            "f.txt",
+            "g.jpg/h.jpg",
+            "h.webp",
+            "i.BMP",
+        ],
     )
-    assert list_images(tmp_path) == ["a.PNG", "b.jpg", "c.jpeg", "d.jpg.jpg"]
+    assert list_images(tmp_path) == ["a.PNG", "b.jpg", "c.jpeg", "d.jpg.jpg", "h.webp", "i.BMP"]
 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path, make_files: MakeFiles) -> None:

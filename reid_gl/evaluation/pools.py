@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -32,7 +34,7 @@ class FeaturePool:
                 f"expected query features (Q, D) and gallery features (G, D), got {tuple(sides[0].shape)} "
                 f"and {tuple(sides[-1].shape)}"
             )
-        self._features = torch.cat([side.detach().float() for side in sides])
+        self._features = _centred(torch.cat([side.detach().float() for side in sides]))
         self._norms = torch.einsum("ij,ij->i", self._features, self._features)
         norms = self._norms.split([len(side) for side in sides])
         for name, side, squares in zip(("query", "gallery"), sides, norms, strict=False):
@@ -124,6 +126,22 @@ def _as_tensor(side: Floats | torch.Tensor) -> torch.Tensor:
         kind = side.dtype if isinstance(side, np.ndarray) else type(side).__name__
         raise TypeError(f"features must be an array or a tensor of numbers, got {kind}")
     return torch.from_numpy(np.require(side, np.float32, ("C", "W")))
+
+
+def _centred(rows: torch.Tensor) -> torch.Tensor:
+    """Rows (N, D) moved near the origin, in place: |a|^2 + |b|^2 - 2ab loses distances far from it.
+
+    The move is a multiple of a power of two about as large as the rows' spread, so that whole numbers stay
+    whole, and rows that are near the origin already, as unit vectors are, stay as they are.
+    """
+    if rows.numel() == 0:
+        return rows
+    mean = rows.mean(dim=0)
+    spread = float(torch.maximum(rows.amax(dim=0) - mean, mean - rows.amin(dim=0)).amax())
+    if 0 < spread < math.inf:
+        step = 2.0 ** math.floor(math.log2(spread))
+        rows.sub_((mean / step).round() * step)
+    return rows
 
 
 def _check_rows(name: str, shape: tuple[int, ...], sums: torch.Tensor) -> None:

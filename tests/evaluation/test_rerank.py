@@ -143,6 +143,16 @@ def test_the_scale_of_the_features_does_not_matter() -> None:
     np.testing.assert_array_equal(scaled, expected)
 
 
+@pytest.mark.parametrize("offset", [1.0, -1000.0, 1e5])
+def test_the_place_of_the_features_does_not_matter(offset: float) -> None:
+    """In float32 |a|^2 + |b|^2 - 2ab of features around 1,000 is mostly rounding."""
+    generator = np.random.default_rng(3)
+    rows = generator.integers(-400, 400, (40, 8)).astype(np.float32) / 64  # exact also when moved
+    expected = k_reciprocal_rerank(rows[:10], rows[10:], k1=5, k2=3)
+    moved = k_reciprocal_rerank(rows[:10] + offset, rows[10:] + offset, k1=5, k2=3)
+    assert np.abs(moved - expected).max() < 1e-5
+
+
 def test_the_inputs_are_not_changed_and_tensors_are_taken() -> None:
     case = _random_case(5)
     query, gallery = case.query.copy(), case.gallery.copy()

@@ -32,7 +32,8 @@ def whole_numbers(name: str, given: Ints, count: int) -> Ints:
     """Given numbers as (count,) int64.
 
     Raises:
-        ValueError: another shape, or something other than whole numbers of 64 bits; says the name.
+        ValueError: another shape, something other than whole numbers of 64 bits, or floating point numbers so
+            large that neighbours are one; says the name.
     """
     values = np.asarray(given)
     if values.shape != (count,):
@@ -44,4 +45,12 @@ def whole_numbers(name: str, given: Ints, count: int) -> Ints:
     different = np.flatnonzero(whole != values)
     if len(different):
         raise ValueError(f"{name} must be whole numbers of 64 bits, got {values[different[0]]}")
+    if values.dtype.kind == "f" and count:
+        exact = 2 ** (int(np.finfo(str(values.dtype)).nmant) + 1)
+        largest = whole[np.abs(values).argmax()]
+        if abs(int(largest)) > exact:
+            raise ValueError(
+                f"{name} are {values.dtype}, which tells whole numbers apart up to {exact} only, and reach "
+                f"{largest}: different identities would be one; give them as integers"
+            )
     return whole

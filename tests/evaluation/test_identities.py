@@ -6,6 +6,12 @@ import pytest
 from reid_gl.evaluation.identities import check_identities
 
 
+def test_the_largest_floating_point_numbers_that_are_told_apart() -> None:
+    for dtype, largest in ((np.float32, 2**24), (np.float64, 2**53)):
+        pids, _ = check_identities("query", np.array([largest, -largest], dtype), None, 2)
+        assert pids.tolist() == [largest, -largest]
+
+
 def test_whole_numbers_of_any_type_become_int64() -> None:
     pids, camids = check_identities("query", [1.0, -1.0], np.array([2, 3], np.uint8), 2)
     assert pids.tolist() == [1, -1]
@@ -26,6 +32,13 @@ def test_whole_numbers_of_any_type_become_int64() -> None:
             np.array([2**64 - 1, 1], np.uint64),
             "query_pids must be whole numbers of 64 bits, got 18446744073709551615",
         ),
+        ([2**63, 1], "query_pids must be whole numbers of 64 bits, got 9"),
+        ([10**20, 1], "query_pids must be whole numbers, got object"),
+        (
+            np.array([2**24 + 2, 1], np.float32),
+            "query_pids are float32, which tells whole numbers apart up to 16777216 only, and reach 16777218",
+        ),
+        (np.array([1, -(2.0**54)]), "query_pids are float64, .* up to 9007199254740992 only"),
     ],
 )
 def test_errors(pids: list[float], message: str) -> None:

@@ -81,6 +81,11 @@ def number_names(names: Iterable[str], *, first: int, lowest: int, kind: str) ->
     return {name: numbers[spelling] for name, spelling in spelled.items()}
 
 
+def is_missing(text: str) -> bool:
+    """Whether a cell says that there is no value, as spreadsheets and pandas write it."""
+    return text.lower() in ("", "nan", "na", "n/a", "<na>", "null", "none", "nat")
+
+
 def as_samples(pictures: Sequence[LabelledPicture], *, lowest: int = JUNK_PID) -> list[Sample]:
     """Samples in the same order, identities kept if all are whole numbers and numbered from 1 otherwise.
 
@@ -92,8 +97,10 @@ def as_samples(pictures: Sequence[LabelledPicture], *, lowest: int = JUNK_PID) -
         A sample for each picture.
 
     Raises:
-        ValueError: one number is written in two ways.
+        ValueError: one number is written in two ways, or names stand beside the number of junk or of
+            distractors.
     """
+    _refuse_names_beside_reserved(pictures, lowest)
     pids = number_names((p.identity for p in pictures), first=1, lowest=lowest, kind="identities")
     return [Sample(p.path, pids[p.identity], p.camid, p.box, p.tracklet) for p in pictures]
 
@@ -157,6 +164,26 @@ def _refuse_two_spellings(numbers: dict[str, int], kind: str) -> None:
                 f"{kind} {first[number]!r} and {name!r} are the same number: write it in one way if they are "
                 "the same, or give one of them another number"
             )
+
+
+def _refuse_names_beside_reserved(pictures: Sequence[LabelledPicture], lowest: int) -> None:
+    """Junk (-1) and distractors (0) must not become people because some other identity is no number."""
+    reserved, names = None, []
+    for picture in pictures:
+        number = whole_number(picture.identity)
+        if number is None:
+            names.append(picture)
+        elif lowest <= number <= DISTRACTOR_PID:
+            reserved = picture
+    if reserved is None or not names:
+        return
+    meaning = "junk" if whole_number(reserved.identity) == JUNK_PID else "a distractor"
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    raise ValueError(
+        f"identity {names[0].identity!r} of {names[0].path}{more} is no whole number, and identity "
+        f"{reserved.identity!r} of {reserved.path} marks {meaning}, which it can only do among numbers: give "
+        "every identity a number, or give all of them names"
+    )
 
 
 def _refuse_shared_identities(

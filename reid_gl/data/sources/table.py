@@ -10,11 +10,19 @@ from functools import cache
 from pathlib import Path
 
 from reid_gl.data.sources.folders import require_files
-from reid_gl.data.sources.own_data import SPLITS, LabelledPicture, assemble, is_within, whole_number
+from reid_gl.data.sources.own_data import (
+    SPLITS,
+    LabelledPicture,
+    assemble,
+    is_missing,
+    is_within,
+    whole_number,
+)
 from reid_gl.data.sources.table_columns import BOX_COLUMNS, choose_columns
 from reid_gl.data.sources.table_files import DEFAULT_NAME, find_table, read_rows, read_titles
 from reid_gl.records import JUNK_PID, ReidDataset
 
+_SHORTENED = re.compile(r"[+-]?[0-9]\.[0-9]*[eE][+]?[0-9]+")
 _WINDOWS_ROOT = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
@@ -67,7 +75,14 @@ def _parse(cells: dict[str, str], place: str, locate: Callable[[str, str], str])
     path = locate(cells["path"], place)
     identity = cells["pid"]
     number = whole_number(identity)
-    if not identity or (number is not None and number < JUNK_PID):
+    if is_missing(identity):
+        raise ValueError(f"{place}: pid is missing (got {identity!r}): fill it in or remove the line")
+    if _SHORTENED.fullmatch(identity):
+        raise ValueError(
+            f"{place}: pid {identity!r} is a number that a spreadsheet has shortened, digits are lost: write "
+            "the table again with that column as text"
+        )
+    if number is not None and number < JUNK_PID:
         raise ValueError(f"{place}: pid must be a name or a whole number from -1, got {identity!r}")
     camid, tracklet = (_optional_number(cells, title, place) for title in ("camid", "tracklet"))
     split = _parse_split(cells["split"], place)

@@ -71,6 +71,32 @@ def test_names_of_people_are_numbered(make_table: MakeTable, caplog: pytest.LogC
     assert "'anna k' is 1, 'zoë' is 2" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        (
+            "unknown",
+            "identity 'unknown' of .*b.jpg is no whole number, and identity '-1' of .*c.jpg marks junk",
+        ),
+        ("nan", r"line 3 of .*: pid is missing \(got 'nan'\): fill it in or remove the line"),
+        ("NULL", r"pid is missing \(got 'NULL'\)"),
+        ("1.2E+07", "pid '1.2E\\+07' is a number that a spreadsheet has shortened"),
+    ],
+)
+def test_one_odd_identity_does_not_turn_junk_into_a_person(
+    make_table: MakeTable, odd: str, message: str
+) -> None:
+    text = f"path,pid,split\na.jpg,1,train\nb.jpg,{odd},query\nc.jpg,-1,gallery\nd.jpg,2,gallery\n"
+    with pytest.raises(ValueError, match=message):
+        load_table(make_table(text))
+
+
+def test_a_distractor_among_names_is_refused(make_table: MakeTable) -> None:
+    text = "path,pid,split\na.jpg,anna,train\nb.jpg,bob,query\nc.jpg,0,gallery\nd.jpg,1,gallery\n"
+    with pytest.raises(ValueError, match=r"identity 'anna' of .* and 1 more is no .* marks a distractor"):
+        load_table(make_table(text))
+
+
 def test_only_queries_make_image_retrieval(make_table: MakeTable) -> None:
     dataset = load_table(make_table("path,pid,split\na.jpg,1,train\nb.jpg,2,query\nc.jpg,2,query\n"))
     assert (len(dataset.query), dataset.gallery, dataset.ks) == (2, (), (1, 2, 4, 8))
@@ -118,7 +144,7 @@ def test_tabs_separate_in_tsv_and_names_may_be_odd(tmp_path: Path, make_files: M
         ("deep/../../a.jpg,1,0,train", "leaves the folder of the table"),
         ("out/a.jpg,1,0,train", r"line 2 of .*: path 'out/a\.jpg' leaves the folder of the table"),
         ("out.jpg,1,0,train", r"path 'out\.jpg' leaves the folder of the table"),
-        ("a.jpg,,0,train", "line 2 of .*: pid must be a name or a whole number from -1, got ''"),
+        ("a.jpg,,0,train", r"line 2 of .*: pid is missing \(got ''\)"),
         ("a.jpg,-2,0,train", "pid must be a name or a whole number from -1, got '-2'"),
         ("a.jpg,1,hall,train", "line 2 of .*: camid must be a whole number from 0, or empty .*, got 'hall'"),
         ("a.jpg,1,1.5,train", r"camid must be a whole number from 0, .* got '1\.5'"),

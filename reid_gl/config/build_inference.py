@@ -8,18 +8,23 @@ from yacs.config import CfgNode
 
 from reid_gl.config.defaults import default_config
 from reid_gl.data.sources.multi_query import load_multi_query
+from reid_gl.device import PRECISIONS
 from reid_gl.evaluation.multi_query import POOLINGS
+from reid_gl.evaluation.protocol import CAMERA_FILTERS
 from reid_gl.evaluation.rerank import RerankSettings
 from reid_gl.inference.test_time import PRESETS, InferenceSettings, check_comparison
+from reid_gl.records import TEST_FEATURES
+from reid_gl.similarity import METRICS
 
 
 def build_evaluation(config: CfgNode) -> dict[str, Any]:
     """Keyword arguments of reid_gl.inference.evaluate, without the preprocessing.
 
     Raises:
-        ValueError: switches that do not go together, or with the preset.
+        ValueError: a value out of range, or switches that do not go together, or with the preset.
     """
     test = _filled_in(config.TEST)
+    _check_ranges(test)
     inference = InferenceSettings(
         mixing=test.MIXING if test.MIXING >= 0 else None,
         slope=test.SLOPE,
@@ -43,18 +48,37 @@ def build_evaluation(config: CfgNode) -> dict[str, Any]:
     }
 
 
+def _check_ranges(test: CfgNode) -> None:
+    """Everything that would otherwise come to light after hours of training."""
+    choices = {
+        "FEATURE": TEST_FEATURES,
+        "METRIC": METRICS,
+        "CAMERA_FILTER": CAMERA_FILTERS,
+        "PRECISION": PRECISIONS,
+        "MULTI_QUERY": ("none", *POOLINGS),
+    }
+    for key, known in choices.items():
+        if test[key] not in known:
+            raise ValueError(f"TEST.{key} must be one of {', '.join(known)}, got {test[key]!r}")
+    if test.BATCH_SIZE < 1:
+        raise ValueError(f"TEST.BATCH_SIZE must be at least 1, got {test.BATCH_SIZE}")
+    if test.RERANK.MAX_MEMORY_GB < 0:
+        raise ValueError(
+            f"TEST.RERANK.MAX_MEMORY_GB must be at least 0 (no limit), got {test.RERANK.MAX_MEMORY_GB}"
+        )
+
+
 def build_extra_queries(config: CfgNode) -> dict[str, Any]:
     """Keyword arguments of reid_gl.inference.evaluate: further pictures of the queries, if they are wanted.
 
     Raises:
-        ValueError: unknown pooling.
+        ValueError: as build_evaluation.
         FileNotFoundError: the data set has no such pictures.
     """
+    _check_ranges(config.TEST)
     pooling = config.TEST.MULTI_QUERY
     if pooling == "none":
         return {}
-    if pooling not in POOLINGS:
-        raise ValueError(f"TEST.MULTI_QUERY is {pooling!r}: expected none, {' or '.join(POOLINGS)}")
     return {"extra_queries": load_multi_query(config.DATA.ROOT), "query_pooling": pooling}
 
 

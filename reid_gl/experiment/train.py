@@ -48,12 +48,12 @@ def run_training(
         Interrupted: stopped by a signal with everything saved.
         NonFiniteError: training diverged; the last checkpoint is intact.
     """
+    settings = build.build_fit_settings(config)  # mistakes come to light before any image is looked at
     dataset = build.build_dataset(config)
     _check_data(config, dataset)
     holdout = build.build_holdout(config, dataset)
     train = holdout.train if holdout is not None else dataset.train
     pids = list(make_label_map(train))
-    settings = build.build_fit_settings(config)
     loader, sampler = _make_loader(config, train, settings)
     state = _make_state(config, settings, len(pids), resume=resume)
     preprocessing = build.build_preprocessing(config)

@@ -75,6 +75,16 @@ class FitSettings:
     compile_backbone: bool = False
     select_best: bool = False
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"SOLVER.EMA_DECAY must lie in [0, 1), 0 for no averaging, got {self.ema_decay}")
+        least = {"freeze_epochs": 0, "checkpoint_every": 1, "evaluate_every": 0}
+        for name, smallest in least.items():
+            if getattr(self, name) < smallest:
+                raise ValueError(
+                    f"SOLVER.{name.upper()} must be at least {smallest}, got {getattr(self, name)}"
+                )
+
 
 @dataclass
 class TrainingState:

@@ -41,12 +41,17 @@ def make_optimizer(
         backbone_lr_factor: share of the rate that the backbone learns at.
 
     Raises:
-        ValueError: unknown name, or a rate that is not positive.
+        ValueError: unknown name, or a number out of range.
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"unknown optimiser {name!r}: expected one of {', '.join(OPTIMIZERS)}")
     if lr <= 0 or backbone_lr_factor <= 0:
         raise ValueError(f"rates must be positive, got {lr} and backbone factor {backbone_lr_factor}")
+    if weight_decay < 0 or not 0 <= momentum < 1:
+        raise ValueError(
+            "SOLVER.WEIGHT_DECAY must be at least 0 and SOLVER.MOMENTUM lie in [0, 1), got "
+            f"{weight_decay} and {momentum}"
+        )
     in_backbone = {id(parameter) for parameter in net.backbone.parameters()}
     learned = [p for p in net.parameters() if p.requires_grad]
     groups: list[dict[str, object]] = [

@@ -40,6 +40,11 @@ class Schedule:
                 f"warm-up needs a factor in (0, 1] and no negative length, got {self.warmup_factor} and "
                 f"{self.warmup_epochs}"
             )
+        if not 0 < self.gamma <= 1 or not 0 <= self.final_factor <= 1 or min(self.milestones, default=1) < 1:
+            raise ValueError(
+                "a schedule needs SOLVER.GAMMA in (0, 1], SOLVER.FINAL_FACTOR in [0, 1] and "
+                f"SOLVER.MILESTONES from 1, got {self.gamma}, {self.final_factor} and {list(self.milestones)}"
+            )
 
     def factor(self, epochs: float) -> float:
         """Share of the base rate after so many epochs, fractions included."""

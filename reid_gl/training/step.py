@@ -33,6 +33,14 @@ class StepSettings:
     micro_batch: int = 0
     clip_norm: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.micro_batch < 0:
+            raise ValueError(
+                f"SOLVER.MICRO_BATCH must be at least 0 (the whole batch), got {self.micro_batch}"
+            )
+        if self.clip_norm < 0:  # it would turn the gradient round
+            raise ValueError(f"SOLVER.CLIP_NORM must be at least 0 (no limit), got {self.clip_norm}")
+
 
 def train_step(
     net: ReidNet,

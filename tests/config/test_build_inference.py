@@ -81,3 +81,20 @@ def test_settings_and_keys_are_two_ways_to_say_the_same(rerank: RerankSettings |
     settings = build_with(*(str(word) for pair in keys.items() for word in pair))
     assert (settings["inference"], settings["rerank"]) == (inference, rerank)
     assert settings["metric"] == "euclidean"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("TEST.METRIC", "dot", "TEST.METRIC must be one of cosine, euclidean, got 'dot'"),
+        ("TEST.FEATURE", "neck", "TEST.FEATURE must be one of before_neck, after_neck, concatenated"),
+        ("TEST.PRECISION", "int8", "TEST.PRECISION must be one of auto, float32, bfloat16, float16"),
+        ("TEST.MULTI_QUERY", "sum", "TEST.MULTI_QUERY must be one of none, average, max"),
+        ("TEST.CAMERA_FILTER", "maybe", "TEST.CAMERA_FILTER must be one of auto, on, off"),
+        ("TEST.BATCH_SIZE", "0", "TEST.BATCH_SIZE must be at least 1, got 0"),
+        ("TEST.RERANK.MAX_MEMORY_GB", "-1", "MAX_MEMORY_GB must be at least 0 .no limit., got -1.0"),
+    ],
+)
+def test_what_a_test_would_refuse_is_refused_before(key: str, value: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_with(key, value)

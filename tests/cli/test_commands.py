@@ -94,7 +94,7 @@ def test_killed_in_an_epoch_and_resumed_equals_never_killed(
             "unknown config key 'SEEDS' in the command line; the nearest one is 'SEED'",
         ),
         ("train", ["--config-file", "x.py"], "only .yml and .yaml are read"),
-        ("train", ["SOLVER.BASE_LR", "fast"], "SOLVER.BASE_LR in the command line must be a number"),
+        ("train", ["SOLVER.BASE_LR", "fast"], "SOLVER.BASE_LR in the command line must be a finite number"),
         ("test", ["MODEL.WEIGHTS", "none.ckpt"], "checkpoint none.ckpt does not exist"),
         ("test", [], "no weights to test"),
     ],

@@ -252,7 +252,7 @@ def test_several_pictures_of_each_query(words: list[str], tmp_path: Path) -> Non
     several = run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "average"]), dataset)
     assert several["multi_query"] == "average"
     assert several["mAP"] < one["mAP"]
-    with pytest.raises(ValueError, match=r"TEST.MULTI_QUERY is 'all': expected none, average or max"):
+    with pytest.raises(ValueError, match=r"TEST.MULTI_QUERY must be one of none, average, max, got 'all'"):
         run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "all"]), dataset)
     with pytest.raises(ValueError, match="pooled by direction: score them by cosine"):
         run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "max", "TEST.METRIC", "euclidean"]), dataset)

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-NULLS = ("null", "~")
+NULLS = ("", "null", "~")
 WORDS_FOR_NUMBERS = {"LOSS.GROUP.ANCHORS_PER_CLASS": ("others",)}
 """What keys that take a number take besides."""
 
@@ -89,7 +89,7 @@ def _scalar(words: object, default: object) -> Any:  # noqa: ANN401
         if not math.isfinite(number):
             raise ValueError
         return number
-    return ("none" if default else "") if words in NULLS else words
+    return ("none" if default else "") if words.lower() in NULLS else words
 
 
 def _kind(value: object) -> str:

@@ -48,9 +48,9 @@ def whole_numbers(name: str, given: Ints, count: int) -> Ints:
     if values.dtype.kind == "f" and count:
         exact = 2 ** (int(np.finfo(str(values.dtype)).nmant) + 1)
         largest = whole[np.abs(values).argmax()]
-        if abs(int(largest)) > exact:
+        if abs(int(largest)) >= exact:  # its neighbour may have been rounded to it
             raise ValueError(
-                f"{name} are {values.dtype}, which tells whole numbers apart up to {exact} only, and reach "
+                f"{name} are {values.dtype}, which tells whole numbers apart below {exact} only, and reach "
                 f"{largest}: different identities would be one; give them as integers"
             )
     return whole

@@ -101,10 +101,11 @@ def feature_map_width(backbone: nn.Module) -> int:
     Raises:
         ValueError: it gives something else.
     """
-    was_training = backbone.training
+    modes = {module: module.training for module in backbone.modules()}
     with torch.no_grad():
         maps = backbone.eval()(torch.zeros(1, 3, 256, 128))
-    backbone.train(was_training)
+    for module, was_training in modes.items():
+        module.training = was_training
     if not isinstance(maps, Tensor) or maps.ndim != 4:
         found = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
         raise ValueError(f"the backbone must give a feature map (N, D, H, W), got {found} for one image")

@@ -98,22 +98,19 @@ def test_a_value_of_the_wrong_type_is_refused(key: str, text: str, message: str)
         load_config(None, [key, text])
 
 
-@pytest.mark.parametrize(
-    "word", ["on", "off", "yes", "no", "true", "none", "2024", "1e3", "a #2", "C: b", ""]
-)
+@pytest.mark.parametrize("word", ["on", "off", "yes", "no", "true", "none", "2024", "1e3", "a #2", "C: b"])
 def test_a_key_that_takes_words_takes_every_word(word: str, tmp_path: Path) -> None:
     for key in ("TEST.CAMERA_FILTER", "OUTPUT_DIR", "DATA.CACHE", "MODEL.WEIGHTS"):
         config = load_config(None, [key, word])
         section, _, name = key.rpartition(".")
-        expected = "runs/custom" if (key, word) == ("OUTPUT_DIR", "") else word
-        assert (config[section] if section else config)[name] == expected
-    quoted = json.dumps(word) if word.startswith(("a", "C")) or not word else word
+        assert (config[section] if section else config)[name] == word
+    quoted = json.dumps(word) if word.startswith(("a", "C")) else word
     config = load_config(write(tmp_path, f"TEST:\n  CAMERA_FILTER: {quoted}\nLOSS:\n  NAMES: [{quoted}]\n"))
     assert word == config.TEST.CAMERA_FILTER
     assert [word] == config.LOSS.NAMES
 
 
-@pytest.mark.parametrize("word", ["null", "~"])
+@pytest.mark.parametrize("word", ["null", "~", "Null", ""])
 def test_null_is_none_where_that_is_a_choice_and_nothing_for_a_path(word: str, tmp_path: Path) -> None:
     for config in (
         load_config(None, ["MODEL.PRETRAINED", word, "DATA.CACHE", word]),

@@ -7,7 +7,7 @@ from reid_gl.evaluation.identities import check_identities
 
 
 def test_the_largest_floating_point_numbers_that_are_told_apart() -> None:
-    for dtype, largest in ((np.float32, 2**24), (np.float64, 2**53)):
+    for dtype, largest in ((np.float32, 2**24 - 1), (np.float64, 2**53 - 1)):
         pids, _ = check_identities("query", np.array([largest, -largest], dtype), None, 2)
         assert pids.tolist() == [largest, -largest]
 
@@ -36,9 +36,10 @@ def test_whole_numbers_of_any_type_become_int64() -> None:
         ([10**20, 1], "query_pids must be whole numbers, got object"),
         (
             np.array([2**24 + 2, 1], np.float32),
-            "query_pids are float32, which tells whole numbers apart up to 16777216 only, and reach 16777218",
+            "query_pids are float32, which tells whole numbers apart below 16777216 only, and reach 16777218",
         ),
-        (np.array([1, -(2.0**54)]), "query_pids are float64, .* up to 9007199254740992 only"),
+        (np.array([1, -(2.0**54)]), "query_pids are float64, .* below 9007199254740992 only"),
+        (np.array([2.0**53, 2.0**53 + 1]), "query_pids are float64, .* and reach 9007199254740992"),
     ],
 )
 def test_errors(pids: list[float], message: str) -> None:

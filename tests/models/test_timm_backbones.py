@@ -161,6 +161,13 @@ def test_a_network_of_the_callers_own(tmp_path: Path) -> None:
         load_net(tmp_path / "mine.ckpt")
 
 
+def test_looking_at_a_network_leaves_frozen_layers_frozen() -> None:
+    backbone = nn.Sequential(nn.Conv2d(3, 6, 3, stride=4), nn.BatchNorm2d(6).eval())
+    ReidNet(NetSettings("mine", 3), backbone)
+    assert backbone.training
+    assert not backbone[1].training
+
+
 def test_a_network_of_the_callers_own_without_a_map() -> None:
     message = r"must give a feature map \(N, D, H, W\), got \(1, 98304\) for one image"
     with pytest.raises(ValueError, match=message):

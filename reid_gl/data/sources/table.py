@@ -22,7 +22,7 @@ from reid_gl.data.sources.table_columns import BOX_COLUMNS, choose_columns
 from reid_gl.data.sources.table_files import DEFAULT_NAME, find_table, read_rows, read_titles
 from reid_gl.records import JUNK_PID, ReidDataset
 
-_SHORTENED = re.compile(r"[+-]?[0-9]\.[0-9]*[eE][+]?[0-9]+")
+_SHORTENED = re.compile(r"[+-]?[0-9]([.,][0-9]*)?[eE]\+[0-9]+|[+-]?[0-9]\.[0-9]*[eE][0-9]+")
 _WINDOWS_ROOT = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 

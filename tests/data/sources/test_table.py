@@ -80,6 +80,7 @@ def test_names_of_people_are_numbered(make_table: MakeTable, caplog: pytest.LogC
         ),
         ("nan", r"line 3 of .*: pid is missing \(got 'nan'\): fill it in or remove the line"),
         ("NULL", r"pid is missing \(got 'NULL'\)"),
+        ("1E+14", "pid '1E\\+14' is a number that a spreadsheet has shortened"),
         ("1.2E+07", "pid '1.2E\\+07' is a number that a spreadsheet has shortened"),
     ],
 )

@@ -131,8 +131,8 @@ def _as_tensor(side: Floats | torch.Tensor) -> torch.Tensor:
 def _centred(rows: torch.Tensor) -> torch.Tensor:
     """Rows (N, D) moved near the origin, in place: |a|^2 + |b|^2 - 2ab loses distances far from it.
 
-    The move is a multiple of a power of two about as large as the rows' spread, so that whole numbers stay
-    whole, and rows that are near the origin already, as unit vectors are, stay as they are.
+    The move is a multiple of a power of two at most as large as the rows' spread, so that whole numbers stay
+    whole.
     """
     if rows.numel() == 0:
         return rows

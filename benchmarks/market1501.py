@@ -72,7 +72,7 @@ BUDGETS = {
     "small": Budget(
         "configs/market_small.yml",
         (),
-        ("COMPARE.NUM_EPOCHS", "8", "DATA.HOLDOUT", "0.1"),
+        ("COMPARE.NUM_EPOCHS", "8", "DATA.HOLDOUT", "0.5", "MODEL.LAST_STRIDE", "2"),
         ("SOLVER.NUM_EPOCHS", "20", "INPUT.SIZE", "[128, 64]", "INPUT.PAD", "5"),
     ),
     "gpu": Budget(
@@ -108,17 +108,17 @@ def main() -> None:
                 # a comparison of its own for each run, so that several can go at once
                 run_comparison(
                     LADDER,
-                    [*data, *budget.loss_words],
+                    [*budget.loss_words, *data],
                     [CONTENDERS[name]],
                     num_seeds=1,
                     first_seed=seed,
                     folder=folder / "losses" / f"seed{seed}" / name,
                 )
     if "recipe" in parts:
-        train_and_test(budget.recipe, [*data, *budget.recipe_words], folder / "recipe", ablate=True)
+        train_and_test(budget.recipe, [*budget.recipe_words, *data], folder / "recipe", ablate=True)
     if "finetune" in parts:
         for name in FINETUNED:
-            words = [*data, *budget.finetune_words, *CONTENDERS[name].overrides]
+            words = [*budget.finetune_words, *data, *CONTENDERS[name].overrides]
             train_and_test(LITE, words, folder / "finetune" / name, ablate=False)
     print_page(folder, budget)
 

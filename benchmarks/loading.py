@@ -26,10 +26,10 @@ from torchvision.datasets import ImageFolder
 
 from reid_gl.data.augmentation import Augmentation
 from reid_gl.data.cache_form import CacheForm
+from reid_gl.data.datasets import load_market_layout
 from reid_gl.data.decoded_cache import DecodedCache, open_cache
 from reid_gl.data.loaders import BatchLoader, ImageBatches, make_label_map
 from reid_gl.data.sampler import PKSampler
-from reid_gl.data.sources import load_market_layout
 from reid_gl.data.synthetic.market_layout import write_synthetic
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.records import Sample

@@ -24,9 +24,9 @@ import torch
 from machine import print_header
 
 from reid_gl.data.augmentation import Augmentation
+from reid_gl.data.datasets import load_market_layout
 from reid_gl.data.loaders import BatchLoader, ImageBatches, make_label_map
 from reid_gl.data.sampler import PKSampler
-from reid_gl.data.sources import load_market_layout
 from reid_gl.data.synthetic.market_layout import write_synthetic
 from reid_gl.data.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from reid_gl.data.sources import load_dataset as load_dataset
+    from reid_gl.data.datasets import load_dataset as load_dataset
     from reid_gl.data.transforms import Preprocessing as Preprocessing
     from reid_gl.evaluation import evaluate_features as evaluate_features
     from reid_gl.evaluation import evaluate_ranking as evaluate_ranking
@@ -37,7 +37,7 @@ _HOMES = {
     "evaluate_features": "reid_gl.evaluation",
     "evaluate_ranking": "reid_gl.evaluation",
     "extract_features": "reid_gl.inference",
-    "load_dataset": "reid_gl.data.sources",
+    "load_dataset": "reid_gl.data.datasets",
     "load_net": "reid_gl.models",
 }
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -8,8 +8,8 @@ import json
 
 from tqdm import tqdm
 
-from reid_gl.data.sources import load_dataset
-from reid_gl.data.sources.counts import count_dataset
+from reid_gl.data.datasets import load_dataset
+from reid_gl.data.datasets.reading.counts import count_dataset
 from reid_gl.data.write_dataset import write_csv, write_market_layout
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from reid_gl.data.sources import extract_cuhk03_images
+from reid_gl.data.datasets import extract_cuhk03_images
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,8 +6,8 @@ import argparse
 import dataclasses
 import json
 
+from reid_gl.data.datasets.reading.counts import count_dataset
 from reid_gl.data.make_split import QUERIES_PER_CAMERA, TRAIN_SHARE, make_split, read_labelled_folder
-from reid_gl.data.sources.counts import count_dataset
 from reid_gl.data.write_dataset import write_csv
 
 

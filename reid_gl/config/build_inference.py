@@ -7,7 +7,7 @@ from typing import Any
 from yacs.config import CfgNode
 
 from reid_gl.config.defaults import default_config
-from reid_gl.data.sources.multi_query import load_multi_query
+from reid_gl.data.datasets.reading.extra_queries import load_multi_query
 from reid_gl.device import PRECISIONS
 from reid_gl.evaluation.multi_query import POOLINGS
 from reid_gl.evaluation.protocol import CAMERA_FILTERS

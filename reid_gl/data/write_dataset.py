@@ -12,13 +12,13 @@ from pathlib import Path, PurePath
 
 import cv2
 
+from reid_gl.data.datasets.own.folders import require_files
+from reid_gl.data.datasets.own.own_data import SPLITS, is_within
+from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS
+from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
 from reid_gl.data.finished_folder import finished_or_nothing
 from reid_gl.data.images import Image8, crop_box, read_image
 from reid_gl.data.mot_to_reid import JPEG_QUALITY
-from reid_gl.data.sources.folders import require_files
-from reid_gl.data.sources.market_layout import MARKET_FOLDERS
-from reid_gl.data.sources.own_data import SPLITS, is_within
-from reid_gl.data.sources.table_columns import BOX_COLUMNS
 from reid_gl.records import ReidDataset, Sample
 
 logger = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reid_gl.cli.main import main
-from reid_gl.data.sources.market1501 import load_market1501
-from reid_gl.data.sources.market_layout import load_market_layout
-from reid_gl.data.sources.table import load_table
+from reid_gl.data.datasets.market1501 import load_market1501
+from reid_gl.data.datasets.own.table import load_table
+from reid_gl.data.datasets.reading.market_layout import load_market_layout
 from reid_gl.records import ReidDataset
 from tests.made_up_people import write_people
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reid_gl.cli.main import main
-from reid_gl.data.sources.table import load_table
+from reid_gl.data.datasets.own.table import load_table
 from tests.made_up_people import write_people
 
 ROOT = Path(__file__).parents[2]

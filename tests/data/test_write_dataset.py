@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reid_gl.data.datasets.market1501 import load_market1501
+from reid_gl.data.datasets.own.class_folders import load_class_folders
+from reid_gl.data.datasets.own.pattern import load_pattern
+from reid_gl.data.datasets.own.table import load_table
+from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS, load_market_layout
+from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.data.images import read_image
 from reid_gl.data.make_split import make_split
-from reid_gl.data.sources.class_folders import load_class_folders
-from reid_gl.data.sources.market1501 import load_market1501
-from reid_gl.data.sources.market_layout import MARKET_FOLDERS, load_market_layout
-from reid_gl.data.sources.notices import warn_once
-from reid_gl.data.sources.pattern import load_pattern
-from reid_gl.data.sources.table import load_table
 from reid_gl.data.write_dataset import write_csv, write_market_layout
 from reid_gl.records import ReidDataset, Sample
 from tests.conftest import WriteNoise

@@ -114,7 +114,7 @@ def test_it_overfits_eight_people(words: list[str], people: Path) -> None:
         "0.",
     ]
     folder = train(words)
-    from reid_gl.data.sources.market1501 import load_market1501
+    from reid_gl.data.datasets.market1501 import load_market1501
     from reid_gl.data.transforms import Preprocessing
     from reid_gl.inference import evaluate
     from reid_gl.models import load_net

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from reid_gl.data.sources.market_layout import load_market_layout
+from reid_gl.data.datasets.reading.market_layout import load_market_layout
 from reid_gl.data.synthetic.market_layout import CARD, write_synthetic
 from reid_gl.data.synthetic.plan import SyntheticSize
 

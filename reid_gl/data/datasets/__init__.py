@@ -1,0 +1,13 @@
+"""Published data sets, and your own: from a root folder to samples, nothing opened or downloaded."""
+
+from reid_gl.data.datasets.reading.cuhk03_extract import extract_cuhk03_images
+from reid_gl.data.datasets.reading.market_layout import load_market_layout
+from reid_gl.data.datasets.registry import LOADERS, load_dataset, load_datasets
+
+__all__ = [
+    "LOADERS",
+    "extract_cuhk03_images",
+    "load_dataset",
+    "load_datasets",
+    "load_market_layout",
+]

@@ -1,0 +1,86 @@
+"""CUHK03 under the 767/700 protocol, with boxes drawn by hand or by a detector."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from reid_gl.data.datasets.own.folders import Layout, find_folder
+from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.data.datasets.reading.cuhk03_extract import IMAGES_FOLDER, MARKER, MAT_NAME
+from reid_gl.data.datasets.reading.cuhk03_protocol import find_protocol, load_extracted, protocol_name
+from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS, read_market_folders
+from reid_gl.records import ReidDataset
+
+FOLDER_NAMES = ("cuhk03-np", "cuhk03_np", "cuhk03np", "cuhk03", "cuhk03_release", IMAGES_FOLDER)
+PUBLISHED = {
+    "labeled": SplitCounts(
+        training_images=7_368,
+        training_identities=767,
+        query_images=1_400,
+        query_identities=700,
+        gallery_images=5_328,
+    ),
+}
+PUBLISHED["detected"] = replace(PUBLISHED["labeled"], training_images=7_365, gallery_images=5_332)
+
+
+def load_cuhk03_np(root: str | Path, *, labelled: bool = False) -> ReidDataset:
+    """Load CUHK03-NP, from its folders or from pictures extracted of the original; opens no picture.
+
+    Args:
+        root: the data folder or its parent.
+        labelled: boxes drawn by hand; False for those of a detector, the harder set.
+
+    Returns:
+        The data set, with two cameras, each part sorted by file name.
+
+    Raises:
+        FileNotFoundError: nothing is there, or only the original file, whose pictures must be extracted
+            first (the message gives the command).
+        ValueError: a picture whose name does not say its identity and camera, or a broken protocol file.
+
+    Source: Li et al., "DeepReID", CVPR 2014; split by Zhong et al., "Re-ranking Person Re-identification
+    with k-reciprocal Encoding", CVPR 2017.
+    """
+    style, name = ("labeled", "cuhk03_np_labelled") if labelled else ("detected", "cuhk03_np_detected")
+    layout = _layout(style)
+    folder, variant = find_folder(root, layout)
+    if variant == layout.variants[0]:
+        dataset = read_market_folders(folder, variant, name)
+    elif variant == layout.variants[1]:
+        dataset = load_extracted(folder, style, name)
+    else:
+        raise FileNotFoundError(_how_to_extract(folder, style))
+    check_counts(dataset, PUBLISHED[style], folder)
+    return dataset
+
+
+def _layout(style: str) -> Layout:
+    """Folders of pictures first, then extracted pictures, then the original file."""
+    tree = f"""\
+cuhk03-np/
+    {style}/
+        bounding_box_train/    0003_c1_21.png …
+        query/
+        bounding_box_test/
+or the original release, with the pictures that `reid-gl extract-cuhk03` takes out of it:
+cuhk03_release/
+    {MAT_NAME}
+    {protocol_name(style)}
+    {IMAGES_FOLDER}/
+        {MARKER}
+        {style}/    1_001_1_01.png …"""
+    folders = tuple(f"{style}/{part}" for part in MARKET_FOLDERS)
+    return Layout(f"CUHK03-NP ({style})", FOLDER_NAMES, (folders, (MARKER, style), (MAT_NAME,)), tree)
+
+
+def _how_to_extract(folder: Path, style: str) -> str:
+    mat, out = (shlex.quote(str(folder / name)) for name in (MAT_NAME, IMAGES_FOLDER))
+    needs_protocol = find_protocol(folder, style) is None
+    return (
+        f"the pictures of CUHK03 are still inside {folder / MAT_NAME}: "
+        + (f"put {protocol_name(style)} beside it and " if needs_protocol else "")
+        + f"run `reid-gl extract-cuhk03 --mat {mat} --out {out}` once, then load {folder} again"
+    )

@@ -1,0 +1,87 @@
+"""MSMT17, first and second release."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from reid_gl.data.datasets.own.folders import Layout, find_folder, require_files
+from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.records import ReidDataset, Sample
+
+FOLDER_NAMES = ("MSMT17_V1", "MSMT17_V2", "MSMT17")
+PUBLISHED = SplitCounts(
+    training_images=32_621,
+    training_identities=1_041,
+    query_images=11_659,
+    query_identities=3_060,
+    gallery_images=82_161,
+)
+LISTS = ("list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt")
+VARIANTS = (("train", "test", *LISTS), ("mask_train_v2", "mask_test_v2", *LISTS))
+TREE = """\
+MSMT17_V1/ (or MSMT17_V2/)
+    train/ (V2: mask_train_v2/)    0000/0000_000_01_0303morning_0015_0.jpg …
+    test/ (V2: mask_test_v2/)
+    list_train.txt  list_val.txt  list_query.txt  list_gallery.txt"""
+
+_LINE = re.compile(r"(?P<path>(?:[^\s/]+/)*[^\s/_]+_[^\s/_]+_0*(?P<camera>[1-9]\d*)_[^\s/]+)\s+(?P<pid>\d+)")
+
+
+def load_msmt17(root: str | Path) -> ReidDataset:
+    """Load MSMT17, whichever release lies there; no picture is opened.
+
+    The training set is list_train and list_val together. The lists number the people of the training set
+    and of the test set from 0 each, while 0 means a distractor here and the two must not overlap; so the
+    identity of a training picture is its number + 1, and that of a test picture its number + 1 + the
+    number of training people (1,041; in a subset, the highest training identity).
+
+    Args:
+        root: the data folder, its parent, or one of its folders or lists.
+
+    Returns:
+        The data set, each part sorted by path.
+
+    Raises:
+        FileNotFoundError: folders or lists are not there, or a listed picture is not.
+        ValueError: a line of a list that does not name a picture, its camera and its person.
+
+    Source: Wei et al., "Person Transfer GAN to Bridge Domain Gap for Person Re-Identification", CVPR 2018.
+    """
+    folder, variant = find_folder(root, Layout("MSMT17", FOLDER_NAMES, VARIANTS, TREE))
+    train_folder, test_folder = (os.path.join(folder, part) for part in variant[:2])
+    train, validation = (_read_list(folder / name, train_folder) for name in LISTS[:2])
+    query, gallery = (_read_list(folder / name, test_folder) for name in LISTS[2:])
+    train += validation
+    require_files([sample.path for sample in train + query + gallery], f"the lists of {folder}")
+    train = _shift(train, 1)
+    offset = 1 + max((sample.pid for sample in train), default=0)
+    dataset = ReidDataset(train, _shift(query, offset), _shift(gallery, offset), "msmt17")
+    check_counts(dataset, PUBLISHED, folder)
+    return dataset
+
+
+def _read_list(path: Path, image_folder: str) -> tuple[Sample, ...]:
+    """Samples of one list, identities as printed there."""
+    samples = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not line.strip():
+            continue
+        match = _LINE.fullmatch(line.strip())
+        if match is None:
+            raise ValueError(
+                f"line {number} of {path} reads {line.strip()!r}: expected a picture and a person's number, "
+                "such as '0000/0000_000_01_0303morning_0015_0.jpg 0' (the third field is the camera, "
+                "from 01); take the list from the data set again"
+            )
+        image = os.path.join(image_folder, *match["path"].split("/"))
+        samples.append(Sample(image, int(match["pid"]), int(match["camera"]) - 1))
+    return tuple(samples)
+
+
+def _shift(samples: tuple[Sample, ...], offset: int) -> tuple[Sample, ...]:
+    """Samples by path, with an offset added to each identity."""
+    shifted = (replace(sample, pid=sample.pid + offset) for sample in samples)
+    return tuple(sorted(shifted, key=lambda sample: sample.path))

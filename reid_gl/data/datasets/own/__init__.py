@@ -1,0 +1,1 @@
+"""One's own data: a table, folders or file names that carry the labels."""

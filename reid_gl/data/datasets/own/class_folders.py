@@ -1,0 +1,92 @@
+"""A folder for each split and in it a folder for each identity: the simplest form of one's own data."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from reid_gl.data.datasets.own.folders import Layout, find_folder
+from reid_gl.data.datasets.own.image_tree import list_tree
+from reid_gl.data.datasets.own.own_data import SPLITS, LabelledPicture, assemble
+from reid_gl.data.datasets.reading.notices import warn_once
+from reid_gl.records import JUNK_PID, ReidDataset
+
+logger = logging.getLogger(__name__)
+
+RETRIEVAL_SPLITS = ("train", "test")
+MAX_SHOWN = 5
+TREE = """\
+your_folder/
+    train/      {identity}/*.jpg, a folder for each person, class or vehicle
+    query/      {identity}/*.jpg
+    gallery/    {identity}/*.jpg
+(or train/ and test/ alone: every picture of test/ searches all others of it)"""
+LAYOUT = Layout("a data set of class folders", ("dataset",), (SPLITS, RETRIEVAL_SPLITS), TREE)
+
+
+def load_class_folders(root: str | Path) -> ReidDataset:
+    """Load train, query and gallery (or train and test) with a folder for each identity; opens no picture.
+
+    Identities keep their numbers if all folders are called by whole numbers, and are numbered from 1 in the
+    order of their names otherwise. Cameras are unknown. With train and test, the gallery is empty and
+    Recall@1, 2, 4, 8 are reported.
+
+    Args:
+        root: the folder that holds the splits, or one of them.
+
+    Returns:
+        The data set, each part sorted by path.
+
+    Raises:
+        FileNotFoundError: the splits are not there, or there is no picture in one of them.
+        ValueError: a picture outside the folders of identities, or an identity in training and in test.
+    """
+    folder, splits = find_folder(root, LAYOUT)
+    pictures = []
+    for split in splits:
+        for picture in read_identity_folders(folder / split):
+            kept_split = "query" if split == "test" else split
+            pictures.append(LabelledPicture(picture.path, picture.identity, kept_split))
+    # without a gallery there are no distractors, so that a class called 0 is a class
+    lowest = 1 if splits == RETRIEVAL_SPLITS else JUNK_PID
+    name = Path(os.path.abspath(folder)).name
+    return assemble(pictures, name=name, source=folder, lowest=lowest)
+
+
+def read_identity_folders(folder: Path) -> list[LabelledPicture]:
+    """Pictures of a folder that holds a folder for each identity; a warning names those without a picture.
+
+    Args:
+        folder: of folders; pictures may lie at any depth in them.
+
+    Returns:
+        Pictures by path, labelled with the name of their folder.
+
+    Raises:
+        FileNotFoundError: not one picture.
+        ValueError: a picture that lies in no folder.
+    """
+    paths = [path.split("/") for path in list_tree(folder)]
+    loose = [parts[0] for parts in paths if len(parts) == 1]
+    if loose:
+        raise ValueError(
+            f"{len(loose):,} pictures lie in {folder} itself, the first is {loose[0]!r}: expected a folder "
+            "for each identity, such as 0007/picture.jpg; move them into their folders"
+        )
+    if not paths:
+        raise FileNotFoundError(f"no picture in {folder}: expected a folder of pictures for each identity")
+    _warn_of_empty(folder, {parts[0] for parts in paths})
+    return [LabelledPicture(os.path.join(folder, *parts), parts[0]) for parts in paths]
+
+
+def _warn_of_empty(folder: Path, with_pictures: set[str]) -> None:
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if os.path.isdir(entry.path) and entry.name[0] != "."]
+    empty = sorted(set(names) - with_pictures)
+    if empty:
+        shown = ", ".join(repr(name) for name in empty[:MAX_SHOWN])
+        more = f" and {len(empty) - MAX_SHOWN:,} more" if len(empty) > MAX_SHOWN else ""
+        warn_once(
+            logger, f"{len(empty):,} folders in {folder} hold no picture and are left out: {shown}{more}"
+        )

@@ -1,0 +1,56 @@
+"""All pictures of a folder, to the bottom; links are followed, but never round in circles."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from reid_gl.data.datasets.own.own_data import is_within
+from reid_gl.data.images import IMAGE_SUFFIXES
+
+logger = logging.getLogger(__name__)
+
+
+def list_tree(root: Path) -> list[str]:
+    """Pictures below a folder; hidden files and folders, and files of other kinds, are ignored.
+
+    Args:
+        root: where to look.
+
+    Returns:
+        Paths relative to the root, parts joined by /, sorted.
+
+    Raises:
+        FileNotFoundError: no such folder.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(f"folder {root} does not exist: give the folder that holds the pictures")
+    found: list[str] = []
+    waiting: list[tuple[str, tuple[str, ...]]] = [
+        ("", (os.path.realpath(root),))
+    ]  # a folder, and the real folders on the way to it
+    while waiting:
+        prefix, above = waiting.pop()
+        with os.scandir(os.path.join(root, prefix)) as entries:
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+        for entry in visible:
+            below = prefix + entry.name
+            # entry.is_dir() and entry.is_file() raise for a link to itself; without a link they cost nothing
+            is_link = entry.is_symlink()
+            if os.path.isdir(entry.path) if is_link else entry.is_dir():
+                waiting += _enter(entry, below, above)
+            elif entry.name.lower().endswith(IMAGE_SUFFIXES) and (not is_link or os.path.isfile(entry.path)):
+                found.append(below)
+    return sorted(found)
+
+
+def _enter(entry: os.DirEntry[str], below: str, above: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+    """A folder to look into; none if it is a link to a folder that it lies in."""
+    if not entry.is_symlink():
+        return [(f"{below}/", (*above[:-1], os.path.join(above[-1], entry.name)))]
+    target = os.path.realpath(entry.path)
+    if any(is_within(folder, target) for folder in above):
+        logger.warning("link %s leads back to a folder around it: not followed", entry.path)
+        return []
+    return [(f"{below}/", (*above, target))]

@@ -1,0 +1,216 @@
+"""What the readers of people's own data share: numbers for names, and a data set from labelled pictures."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid_gl.data.datasets.reading.notices import warn_once
+from reid_gl.records import DISTRACTOR_PID, JUNK_PID, ReidDataset, Sample
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "query", "gallery")
+RETRIEVAL_KS = (1, 2, 4, 8)
+"""The K of Recall@K where there is no gallery."""
+
+# 18 digits always fit int64; spreadsheets and pandas write whole numbers of a column with gaps as 7.0
+_WHOLE_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(\.0*)?")
+
+
+@dataclass(frozen=True)
+class LabelledPicture:
+    """One picture as its owner labelled it.
+
+    Attributes:
+        path: image file.
+        identity: number or name of who or what it shows.
+        split: one of SPLITS; "" if none was said.
+        camid: camera, counted from 0; -1 if unknown.
+        box: (x1, y1, x2, y2) pixels inside the image; None for the whole image.
+        tracklet: number of the track the picture was cut from; -1 if unknown.
+    """
+
+    path: str
+    identity: str
+    split: str = ""
+    camid: int = -1
+    box: tuple[int, int, int, int] | None = None
+    tracklet: int = -1
+
+
+def whole_number(text: str) -> int | None:
+    """The number that a text prints, such as 7, -1, 0007 or 7.0; None if it is something else."""
+    match = _WHOLE_NUMBER.fullmatch(text)
+    return int(match[1]) if match else None
+
+
+def number_names(names: Iterable[str], *, first: int, lowest: int, kind: str) -> dict[str, int]:
+    """Numbers for names, the same on every machine.
+
+    Args:
+        names: texts, in any order, as often as they come.
+        first: number of the first name, if they have to be numbered.
+        lowest: whole numbers are kept as they are, if all names are such and none is below this.
+        kind: how messages call them.
+
+    Returns:
+        The number of every name. Names that are one text in Unicode, such as é in its two spellings, get
+        the same number.
+
+    Raises:
+        ValueError: one number is written in two ways, such as 7 and 007.
+    """
+    spelled = {name: unicodedata.normalize("NFC", name) for name in sorted(set(names))}
+    ordered = sorted(set(spelled.values()))
+    printed = [number for name in ordered if (number := whole_number(name)) is not None]
+    if len(printed) == len(ordered) and min(printed, default=lowest) >= lowest:
+        numbers = dict(zip(ordered, printed, strict=True))
+        _refuse_two_spellings(numbers, kind)
+    else:
+        numbers = {name: number for number, name in enumerate(ordered, start=first)}
+        logger.info(
+            "%s are numbered from %d in the order of their names: %r is %d, %r is %d",
+            *(kind, first, ordered[0], first, ordered[-1], numbers[ordered[-1]]),
+        )
+    return {name: numbers[spelling] for name, spelling in spelled.items()}
+
+
+def is_missing(text: str) -> bool:
+    """Whether a cell says that there is no value, as spreadsheets and pandas write it."""
+    return text.lower() in ("", "nan", "na", "n/a", "<na>", "null", "none", "nat")
+
+
+def as_samples(pictures: Sequence[LabelledPicture], *, lowest: int = JUNK_PID) -> list[Sample]:
+    """Samples in the same order, identities kept if all are whole numbers and numbered from 1 otherwise.
+
+    Args:
+        pictures: of any split.
+        lowest: identity; with a lower one among them, whole numbers are taken for names.
+
+    Returns:
+        A sample for each picture.
+
+    Raises:
+        ValueError: one number is written in two ways, or names stand beside the number of junk or of
+            distractors.
+    """
+    _refuse_names_beside_reserved(pictures, lowest)
+    pids = number_names((p.identity for p in pictures), first=1, lowest=lowest, kind="identities")
+    return [Sample(p.path, pids[p.identity], p.camid, p.box, p.tracklet) for p in pictures]
+
+
+def assemble(
+    pictures: Sequence[LabelledPicture],
+    *,
+    name: str,
+    source: Path,
+    lowest: int = JUNK_PID,
+) -> ReidDataset:
+    """A data set from pictures whose splits are known.
+
+    Args:
+        pictures: in any order.
+        name: how results call the data set.
+        source: where they come from, for messages.
+        lowest: as in as_samples.
+
+    Returns:
+        The data set, each part sorted by path; junk is left out.
+
+    Raises:
+        ValueError: one number is written in two ways, or an identity is in training and in test.
+    """
+    samples = as_samples(pictures, lowest=lowest)
+    _refuse_shared_identities(pictures, samples, source)
+    parts: dict[str, list[Sample]] = {split: [] for split in SPLITS}
+    for picture, sample in zip(pictures, samples, strict=True):
+        if sample.pid != JUNK_PID:
+            parts[picture.split].append(sample)
+    if parts["gallery"]:
+        _warn_of_unknown_cameras(samples, name, source)
+    if any(sample.pid == DISTRACTOR_PID for sample in parts["query"]):
+        warn_once(
+            logger,
+            f"{name}: a query in {source} has identity 0, which marks pictures of nobody in particular; "
+            "number identities from 1",
+        )
+    if parts["query"] and not parts["gallery"]:
+        logger.info("%s has no gallery: every query searches all the others", name)
+    ks = RETRIEVAL_KS if parts["query"] and not parts["gallery"] else ()
+    train, query, gallery = (tuple(sorted(parts[split], key=_by_path)) for split in SPLITS)
+    return ReidDataset(train, query, gallery, name, ks)
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether an absolute path, free of links and dots, is a folder or lies below it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _by_path(sample: Sample) -> tuple[str, tuple[int, ...]]:
+    return sample.path, sample.box or ()
+
+
+def _refuse_two_spellings(numbers: dict[str, int], kind: str) -> None:
+    first: dict[int, str] = {}
+    for name, number in numbers.items():
+        if first.setdefault(number, name) != name:
+            raise ValueError(
+                f"{kind} {first[number]!r} and {name!r} are the same number: write it in one way if they are "
+                "the same, or give one of them another number"
+            )
+
+
+def _refuse_names_beside_reserved(pictures: Sequence[LabelledPicture], lowest: int) -> None:
+    """Junk (-1) and distractors (0) must not become people because some other identity is no number."""
+    reserved, names = None, []
+    for picture in pictures:
+        number = whole_number(picture.identity)
+        if number is None:
+            names.append(picture)
+        elif lowest <= number <= DISTRACTOR_PID:
+            reserved = picture
+    if reserved is None or not names:
+        return
+    meaning = "junk" if whole_number(reserved.identity) == JUNK_PID else "a distractor"
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    raise ValueError(
+        f"identity {names[0].identity!r} of {names[0].path}{more} is no whole number, and identity "
+        f"{reserved.identity!r} of {reserved.path} marks {meaning}, which it can only do among numbers: give "
+        "every identity a number, or give all of them names"
+    )
+
+
+def _refuse_shared_identities(
+    pictures: Sequence[LabelledPicture], samples: Sequence[Sample], source: Path
+) -> None:
+    """Training and test must not show the same people; distractors and junk show nobody."""
+    first: dict[bool, dict[int, LabelledPicture]] = {True: {}, False: {}}
+    for picture, sample in zip(pictures, samples, strict=True):
+        if sample.pid > DISTRACTOR_PID:
+            first[picture.split == "train"].setdefault(sample.pid, picture)
+    shared = sorted(first[True].keys() & first[False].keys())
+    if not shared:
+        return
+    train, test = (first[is_train][shared[0]] for is_train in (True, False))
+    others = f" and {len(shared) - 1:,} more like it" if len(shared) > 1 else ""
+    raise ValueError(
+        f"identity {train.identity!r}{others} is in train ({train.path}) and in {test.split} ({test.path}) "
+        f"of {source}: what a network has learned from cannot test it; correct the splits, or let reid-gl "
+        "make-split make them"
+    )
+
+
+def _warn_of_unknown_cameras(samples: Sequence[Sample], name: str, source: Path) -> None:
+    unknown = sum(sample.camid < 0 for sample in samples)
+    if unknown:
+        warn_once(
+            logger,
+            f"{name}: {unknown:,} of {len(samples):,} pictures in {source} have no camera, so pictures of "
+            "the query's own camera count as matches like any other (camera rule off)",
+        )

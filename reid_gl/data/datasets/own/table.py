@@ -1,0 +1,159 @@
+"""A table that lists pictures with identity, camera and split: one's own data without a line of code."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from reid_gl.data.datasets.own.folders import require_files
+from reid_gl.data.datasets.own.own_data import (
+    SPLITS,
+    LabelledPicture,
+    assemble,
+    is_missing,
+    is_within,
+    whole_number,
+)
+from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS, choose_columns
+from reid_gl.data.datasets.own.table_files import DEFAULT_NAME, find_table, read_rows, read_titles
+from reid_gl.records import JUNK_PID, ReidDataset
+
+_SHORTENED = re.compile(r"[+-]?[0-9]([.,][0-9]*)?[eE]\+[0-9]+|[+-]?[0-9]\.[0-9]*[eE][0-9]+")
+_WINDOWS_ROOT = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+
+
+def load_table(root: str | Path) -> ReidDataset:
+    """Load a CSV, TSV or Parquet file with the columns path, pid, camid, split, x1, y1, x2, y2, tracklet.
+
+    path is relative to the folder of the file and stays inside it; split is train, query or gallery. The
+    rest may be left out: camid, from 0; the box in pixels, of which x2 and y2 are not included; and the
+    number of the track. Any text is an identity: whole numbers from -1 are kept if all are such (0 is a
+    distractor, -1 junk, which is left out), and names are numbered from 1 in their order otherwise. No
+    picture is opened.
+
+    Args:
+        root: the file, or a folder that holds dataset.csv or one other such file.
+
+    Returns:
+        The data set, each part sorted by path; without a gallery, every query searches all the others.
+
+    Raises:
+        FileNotFoundError: no such file, or a picture named in it does not exist.
+        ValueError: a table that cannot be understood; says the line and the column.
+        ImportError: a Parquet file, and pyarrow is not installed.
+    """
+    table = find_table(Path(root).expanduser())
+    titles = read_titles(table)
+    wanted = choose_columns(titles, table)
+    locate = _make_locator(table)
+    pictures: list[LabelledPicture] = []
+    seen: dict[tuple[str, tuple[int, ...] | None], str] = {}
+    for place, cells in read_rows(table, titles, wanted):
+        picture = _parse(cells, f"{place} of {table}", locate)
+        key = (picture.path, picture.box)
+        if seen.setdefault(key, place) != place:
+            what = "picture and box" if picture.box else "picture"
+            raise ValueError(
+                f"{place} of {table} names the same {what} as {seen[key]}, {cells['path']!r}: remove one "
+                "of them"
+            )
+        pictures.append(picture)
+    if not pictures:
+        raise ValueError(f"{table} has titles but no line below them: expected a line for each picture")
+    listed_in = f"{table} (as paths from {table.parent}, with / between folders)"
+    require_files([picture.path for picture in pictures], listed_in)
+    name = table.stem if table.stem != DEFAULT_NAME else table.absolute().parent.name
+    return assemble(pictures, name=name, source=table)
+
+
+def _parse(cells: dict[str, str], place: str, locate: Callable[[str, str], str]) -> LabelledPicture:
+    """One row."""
+    path = locate(cells["path"], place)
+    identity = cells["pid"]
+    number = whole_number(identity)
+    if is_missing(identity):
+        raise ValueError(f"{place}: pid is missing (got {identity!r}): fill it in or remove the line")
+    if _SHORTENED.fullmatch(identity):
+        raise ValueError(
+            f"{place}: pid {identity!r} is a number that a spreadsheet has shortened, digits are lost: write "
+            "the table again with that column as text"
+        )
+    if number is not None and number < JUNK_PID:
+        raise ValueError(f"{place}: pid must be a name or a whole number from -1, got {identity!r}")
+    camid, tracklet = (_optional_number(cells, title, place) for title in ("camid", "tracklet"))
+    split = _parse_split(cells["split"], place)
+    return LabelledPicture(path, identity, split, camid, _parse_box(cells, place), tracklet)
+
+
+def _parse_split(text: str, place: str) -> str:
+    if text in SPLITS:
+        return text
+    if text == "test":
+        advice = "; pictures to test with are either looked for (query) or searched (gallery)"
+    else:
+        nearest = difflib.get_close_matches(text.lower(), SPLITS, n=1, cutoff=0.5)
+        advice = f"; nearest: {nearest[0]!r}" if nearest else ""
+    raise ValueError(f"{place}: split must be one of {', '.join(SPLITS)}, got {text!r}{advice}")
+
+
+def _optional_number(cells: dict[str, str], title: str, place: str) -> int:
+    """A number from 0; -1 if unknown."""
+    text = cells.get(title, "")
+    number = whole_number(text) if text else -1
+    if number is None or number < -1:
+        raise ValueError(f"{place}: {title} must be a whole number from 0, or empty if unknown, got {text!r}")
+    return number
+
+
+def _parse_box(cells: dict[str, str], place: str) -> tuple[int, int, int, int] | None:
+    texts = [cells.get(title, "") for title in BOX_COLUMNS]
+    if not any(texts):
+        return None
+    corners = []
+    for title, text in zip(BOX_COLUMNS, texts, strict=True):
+        corner = whole_number(text)
+        if corner is None:
+            raise ValueError(f"{place}: {title} must be a whole number of pixels, got {text!r}")
+        corners.append(corner)
+    x1, y1, x2, y2 = corners
+    if x2 <= max(x1, 0) or y2 <= max(y1, 0):
+        raise ValueError(
+            f"{place}: box ({x1}, {y1}, {x2}, {y2}) is empty or outside the picture: expected x1 < x2 and "
+            "y1 < y2 in pixels, counted from 0 at the upper left"
+        )
+    return x1, y1, x2, y2
+
+
+def _make_locator(table: Path) -> Callable[[str, str], str]:
+    """A function from a path as printed, and where, to the file; it must lie in the folder of the table."""
+    root, real_root = os.fspath(table.parent), os.path.realpath(table.parent)
+
+    @cache  # a table names few folders and many pictures
+    def enter(above: str) -> str:
+        """The folder, as a path below the root; empty if it is outside."""
+        parts = [part for part in above.split("/") if part not in ("", ".")]
+        folder = os.path.join(root, *parts)
+        inside = ".." not in parts and is_within(os.path.realpath(folder), real_root)
+        return folder if inside else ""
+
+    def locate(printed: str, place: str) -> str:
+        above, _, name = printed.replace(os.sep, "/").rpartition("/")
+        if name in ("", ".") or "\0" in printed:
+            raise ValueError(f"{place}: path must name a picture, got {printed!r}")
+        if os.path.isabs(printed) or _WINDOWS_ROOT.match(printed):
+            raise ValueError(f"{place}: path {printed!r} is absolute: write it as seen from {root}")
+        folder = enter(above)
+        path = os.path.join(folder, name)
+        leaves = not folder or name == ".."
+        if leaves or (os.path.islink(path) and not is_within(os.path.realpath(path), real_root)):
+            raise ValueError(
+                f"{place}: path {printed!r} leaves the folder of the table, {root}: move the table or the "
+                "picture"
+            )
+        return path
+
+    return locate

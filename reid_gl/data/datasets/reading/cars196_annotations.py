@@ -1,0 +1,63 @@
+"""The MATLAB files of Cars-196 that say which class a picture shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat
+
+from reid_gl.data.datasets.reading.image_lists import AGAIN, place_inside
+from reid_gl.data.datasets.reading.mat_files import BROKEN
+from reid_gl.records import Sample
+
+NUM_CLASSES = 196
+
+
+def read_annotations(path: Path, folder: Path, path_field: str) -> list[Sample]:
+    """Samples of an annotation file in its order; no picture is opened.
+
+    Args:
+        path: file with a struct array "annotations".
+        folder: where the paths in it begin.
+        path_field: the field with the path of the picture; the field "class" holds its class, from 1.
+
+    Returns:
+        One sample for each annotation.
+
+    Raises:
+        ValueError: no such struct, a path out of the folder, or a class that is not 1 to 196.
+    """
+    annotations = _read_struct(path, (path_field, "class"))
+    samples = []
+    for number, (name, value) in enumerate(
+        zip(annotations[path_field], annotations["class"], strict=True), start=1
+    ):
+        where = f"annotation {number} of {path}"
+        if not isinstance(name, str):
+            raise ValueError(
+                f"{where} has the {path_field} {name!r}: expected the name of a picture; {AGAIN}"
+            )
+        if not isinstance(value, int | float | np.integer) or value not in range(1, NUM_CLASSES + 1):
+            raise ValueError(
+                f"{where} has the class {value!r}: expected a number from 1 to {NUM_CLASSES}; {AGAIN}"
+            )
+        samples.append(Sample(place_inside(folder, name, where), int(value)))
+    return samples
+
+
+def _read_struct(path: Path, fields: tuple[str, ...]) -> NDArray[Any]:
+    """The struct array "annotations", which has these fields; (M,)."""
+    try:
+        content = loadmat(path, squeeze_me=True, variable_names=["annotations"])
+    except BROKEN as error:
+        raise ValueError(f"cannot read {path} as a MATLAB file ({error}): {AGAIN}") from None
+    annotations = np.atleast_1d(content.get("annotations", ()))
+    if not set(fields) <= set(annotations.dtype.names or ()):
+        raise ValueError(
+            f"{path} lacks a struct array 'annotations' with the fields {' and '.join(fields)}: "
+            f"{AGAIN} (the one with labels, if it is of the test pictures)"
+        )
+    return annotations

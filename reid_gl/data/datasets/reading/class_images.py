@@ -1,0 +1,49 @@
+"""Folders that each hold the pictures of one class."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from reid_gl.data.datasets.own.folders import list_images
+from reid_gl.records import Sample
+
+
+def list_folders(folder: Path) -> list[str]:
+    """Names of the folders in a folder, sorted; files and hidden folders are ignored.
+
+    Args:
+        folder: where to look, not deeper.
+
+    Returns:
+        At least one name.
+
+    Raises:
+        FileNotFoundError: not one folder.
+    """
+    with os.scandir(folder) as entries:
+        # os.path.isdir says no to a link that leads to itself, where entry.is_dir() raises
+        names = sorted(
+            entry.name for entry in entries if not entry.name.startswith(".") and os.path.isdir(entry.path)
+        )
+    if not names:
+        raise FileNotFoundError(
+            f"no folder in {folder}: expected one for each class; unpack the data set again"
+        )
+    return names
+
+
+def read_class_folder(folder: Path, pid: int) -> list[Sample]:
+    """Samples of one class by file name, their camera unknown; no picture is opened.
+
+    Args:
+        folder: pictures of the class.
+        pid: number of the class.
+
+    Returns:
+        At least one sample.
+
+    Raises:
+        FileNotFoundError: not one picture.
+    """
+    return [Sample(os.path.join(folder, name), pid) for name in list_images(folder)]

@@ -1,0 +1,73 @@
+"""Comparing what was loaded with the sizes that the data set's authors published."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from reid_gl.data.datasets.reading.notices import warn_once
+from reid_gl.records import DISTRACTOR_PID, ReidDataset
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """Sizes of a data set.
+
+    Attributes:
+        training_images: samples to learn from.
+        training_identities: different people among them.
+        query_images: samples to look for.
+        query_identities: different people among them.
+        gallery_images: samples to search, distractors included, junk left out.
+        gallery_distractors: gallery samples of identity 0.
+    """
+
+    training_images: int
+    training_identities: int
+    query_images: int
+    query_identities: int
+    gallery_images: int
+    gallery_distractors: int = 0
+
+
+def count_dataset(dataset: ReidDataset) -> SplitCounts:
+    """Count samples and identities.
+
+    Args:
+        dataset: any data set.
+
+    Returns:
+        Its sizes.
+    """
+    return SplitCounts(
+        training_images=len(dataset.train),
+        training_identities=len({sample.pid for sample in dataset.train}),
+        query_images=len(dataset.query),
+        query_identities=len({sample.pid for sample in dataset.query}),
+        gallery_images=len(dataset.gallery),
+        gallery_distractors=sum(sample.pid == DISTRACTOR_PID for sample in dataset.gallery),
+    )
+
+
+def check_counts(dataset: ReidDataset, published: SplitCounts, root: Path) -> None:
+    """Warn, once for a data set and its folder, if its sizes are not the published ones.
+
+    Args:
+        dataset: what was loaded.
+        published: sizes that the authors give.
+        root: the folder it came from.
+    """
+    names = [field.name.replace("_", " ") for field in fields(SplitCounts)]
+    sizes = zip(names, astuple(count_dataset(dataset)), astuple(published), strict=True)
+    differences = [
+        f"{count:,} {name} (published {expected:,})" for name, count, expected in sizes if count != expected
+    ]
+    if differences:
+        warn_once(
+            logger,
+            f"{dataset.name}: {', '.join(differences)} in {root}; "
+            "the scores cannot be compared with published ones",
+        )

@@ -1,0 +1,102 @@
+"""The 767/700 split of CUHK03 for pictures extracted from the original release."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat
+
+from reid_gl.data.datasets.own.folders import require_files
+from reid_gl.records import ReidDataset, Sample
+
+FIELDS = ("filelist", "labels", "camId", "train_idx", "query_idx", "gallery_idx")
+
+
+def protocol_name(style: str) -> str:
+    """Name of the file that holds the split.
+
+    Args:
+        style: "labeled" or "detected".
+
+    Returns:
+        The file name as its authors give it.
+    """
+    return f"cuhk03_new_protocol_config_{style}.mat"
+
+
+def find_protocol(folder: Path, style: str) -> Path | None:
+    """Find the protocol file in a folder or the two around it.
+
+    Args:
+        folder: where the pictures or the original file are.
+        style: "labeled" or "detected".
+
+    Returns:
+        The file, None if there is none.
+    """
+    absolute = Path(os.path.abspath(folder))
+    places = (absolute, *absolute.parents[:2])
+    return next(
+        (place / protocol_name(style) for place in places if (place / protocol_name(style)).is_file()), None
+    )
+
+
+def load_extracted(folder: Path, style: str, name: str) -> ReidDataset:
+    """Split the extracted pictures by the protocol file; no picture is opened.
+
+    Args:
+        folder: result of extract_cuhk03_images.
+        style: "labeled" or "detected".
+        name: how results call the data set.
+
+    Returns:
+        The data set, each part sorted by file name.
+
+    Raises:
+        FileNotFoundError: no protocol file, or pictures that it names are missing.
+        ValueError: a protocol file without the expected fields.
+    """
+    path = find_protocol(folder, style)
+    if path is None:
+        raise FileNotFoundError(
+            f"{protocol_name(style)} is neither in {folder} nor in the two folders around it: it says which "
+            "pictures are for training, query and gallery; copy it there (data/README.md says who gives it)"
+        )
+    fields = _read_fields(path)
+    samples = [
+        Sample(os.path.join(folder, style, str(file)), int(pid), int(camera) - 1)
+        for file, pid, camera in zip(fields["filelist"], fields["labels"], fields["camId"], strict=True)
+    ]
+    train, query, gallery = (
+        tuple(sorted((samples[index - 1] for index in fields[key]), key=lambda sample: sample.path))
+        for key in FIELDS[3:]  # MATLAB counts from 1
+    )
+    require_files([sample.path for sample in train + query + gallery], str(path))
+    return ReidDataset(train, query, gallery, name)
+
+
+def _read_fields(path: Path) -> dict[str, NDArray[Any]]:
+    """The six arrays of a protocol file; whole numbers as int64, so that no small type overflows."""
+    content = loadmat(path, squeeze_me=True)
+    lacking = [key for key in FIELDS if key not in content]
+    if lacking:
+        raise ValueError(
+            f"{path} lacks {', '.join(lacking)}: expected the protocol file of CUHK03-NP with the fields "
+            f"{', '.join(FIELDS)}; take the file again from its authors"
+        )
+    fields = {key: np.atleast_1d(content[key]) for key in FIELDS}
+    fields |= {key: fields[key].astype(np.int64) for key in FIELDS[1:]}
+    num_images = len(fields["filelist"])
+    indices = np.concatenate([fields[key] for key in FIELDS[3:]])
+    lengths = {key: len(fields[key]) for key in FIELDS[:3]}
+    if len(set(lengths.values())) > 1 or indices.min() < 1 or indices.max() > num_images:
+        raise ValueError(
+            f"{path} does not fit together: expected filelist, labels and camId of one length and indices "
+            f"from 1 to it, found lengths {lengths} and indices {indices.min()} to {indices.max()}; "
+            "take the file again from its authors"
+        )
+    return fields

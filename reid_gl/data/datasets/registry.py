@@ -1,0 +1,115 @@
+"""Data sets by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from reid_gl.data.datasets.cars196 import load_cars196
+from reid_gl.data.datasets.cub200 import load_cub200
+from reid_gl.data.datasets.cuhk01 import load_cuhk01
+from reid_gl.data.datasets.cuhk02 import load_cuhk02
+from reid_gl.data.datasets.cuhk03_classic import load_cuhk03_classic
+from reid_gl.data.datasets.cuhk03_np import load_cuhk03_np
+from reid_gl.data.datasets.dukemtmc_reid import load_dukemtmc_reid
+from reid_gl.data.datasets.grid import load_grid
+from reid_gl.data.datasets.ilids_vid import load_ilids_vid
+from reid_gl.data.datasets.in_shop import load_in_shop
+from reid_gl.data.datasets.market1501 import load_market1501
+from reid_gl.data.datasets.market1501_500k import load_market1501_500k
+from reid_gl.data.datasets.mars import load_mars
+from reid_gl.data.datasets.msmt17 import load_msmt17
+from reid_gl.data.datasets.occluded_duke import load_occluded_duke
+from reid_gl.data.datasets.omniglot import load_omniglot
+from reid_gl.data.datasets.own.class_folders import load_class_folders
+from reid_gl.data.datasets.own.pattern import load_pattern
+from reid_gl.data.datasets.own.table import load_table
+from reid_gl.data.datasets.prid2011 import load_prid2011
+from reid_gl.data.datasets.reading.market_layout import load_market_layout
+from reid_gl.data.datasets.sensereid import load_sensereid
+from reid_gl.data.datasets.stanford_online_products import load_stanford_online_products
+from reid_gl.data.datasets.vehicle_id import load_vehicle_id
+from reid_gl.data.datasets.veri776 import load_veri776
+from reid_gl.data.datasets.veri_wild import load_veri_wild
+from reid_gl.data.datasets.viper import load_viper
+from reid_gl.records import ReidDataset
+
+LOADERS: dict[str, Callable[..., ReidDataset]] = {
+    "market1501": load_market1501,
+    "market1501_500k": load_market1501_500k,
+    "dukemtmc_reid": load_dukemtmc_reid,
+    "occluded_duke": load_occluded_duke,
+    "cuhk01": load_cuhk01,
+    "cuhk02": load_cuhk02,
+    "cuhk03_classic_labelled": partial(load_cuhk03_classic, labelled=True),
+    "cuhk03_classic_detected": partial(load_cuhk03_classic, labelled=False),
+    "cuhk03_np_labelled": partial(load_cuhk03_np, labelled=True),
+    "cuhk03_np_detected": partial(load_cuhk03_np, labelled=False),
+    "msmt17": load_msmt17,
+    "viper": load_viper,
+    "grid": load_grid,
+    "sensereid": load_sensereid,
+    "prid2011": load_prid2011,
+    "ilids_vid": load_ilids_vid,
+    "mars": load_mars,
+    "veri776": load_veri776,
+    "veri776_tracks": partial(load_veri776, tracks=True),
+    **{f"vehicle_id_{size}": partial(load_vehicle_id, size=size) for size in ("small", "medium", "large")},
+    **{f"veri_wild_{size}": partial(load_veri_wild, size=size) for size in ("small", "medium", "large")},
+    "cub200": load_cub200,
+    "cars196": load_cars196,
+    "stanford_online_products": load_stanford_online_products,
+    "in_shop": load_in_shop,
+    "omniglot": load_omniglot,
+    "table": load_table,
+    "folders": load_class_folders,
+    "pattern": load_pattern,
+    "synthetic": partial(load_market_layout, name="synthetic", folder_names=("synthetic",)),
+}
+"""Every data set that can be called by name."""
+
+_CALL = re.compile(r"(?P<name>[^:=]*)(:(?P<split>\d+))?(=(?P<root>.+))?")
+
+
+def load_dataset(name: str, root: str | Path, *, pattern: str = "") -> ReidDataset:
+    """Load a data set by its name; no picture is opened.
+
+    Args:
+        name: a key of LOADERS; "viper:3" is split 3 of a set that has several, "market1501=/big/market" one
+            that does not lie in the root.
+        root: the data folder or its parent.
+        pattern: regular expression of the data set "pattern".
+
+    Returns:
+        The data set.
+
+    Raises:
+        ValueError: unknown name or split, or a file that does not say identity and camera.
+        FileNotFoundError: the data set is not there.
+    """
+    call = _CALL.fullmatch(name.strip())
+    key = call["name"] if call else name
+    if call is None or key not in LOADERS:
+        nearest = difflib.get_close_matches(key.lower(), LOADERS, n=1, cutoff=0)
+        raise ValueError(
+            f"unknown data set {key!r}: expected one of {', '.join(LOADERS)}; nearest: {nearest[0]!r}"
+        )
+    accepted = inspect.signature(LOADERS[key]).parameters
+    settings: dict[str, object] = {}
+    if call["split"] is not None:
+        if "split" not in accepted:
+            raise ValueError(f"{key} has one split only: write {key!r} instead of {name!r}")
+        settings["split"] = int(call["split"])
+    if "pattern" in accepted:
+        settings["pattern"] = pattern
+    return LOADERS[key](os.path.expanduser(call["root"] or os.fspath(root)), **settings)
+
+
+def load_datasets(names: str, root: str | Path, *, pattern: str = "") -> list[ReidDataset]:
+    """Load several data sets, their names separated by commas; arguments and errors as load_dataset."""
+    return [load_dataset(name, root, pattern=pattern) for name in names.split(",")]

@@ -1,0 +1,90 @@
+"""VERI-Wild."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from reid_gl.data.datasets.own.folders import Layout, find_folder, require_files
+from reid_gl.data.datasets.reading.disjoint import check_disjoint
+from reid_gl.data.datasets.reading.vehicle_lists import read_vehicle_list
+from reid_gl.records import ReidDataset, Sample
+
+FOLDER_NAMES = ("VERI-Wild", "VERI_Wild", "VERIWild")
+SIZES = {"small": 3000, "medium": 5000, "large": 10000}
+IMAGES, LISTS = "images", "train_test_split"
+CAMERAS = f"{LISTS}/vehicle_info.txt"
+TREE = """\
+VERI-Wild/
+    images/              00001/000001.jpg …
+    train_test_split/    train_list.txt
+                         test_3000.txt  test_3000_query.txt  and so on for 5000 and 10000
+                         vehicle_info.txt
+(or, in newer releases, train_list_start0.txt, test_3000_id.txt, test_3000_id_query.txt)"""
+
+
+def load_veri_wild(root: str | Path, *, size: str) -> ReidDataset:
+    """Load VERI-Wild; no picture is opened.
+
+    Vehicles are the names of the picture folders, not the numbers that newer lists add, which begin anew for
+    the training set. They may be numbered from 0, which means a distractor here, so an identity is the
+    folder's number + 1. Cameras are those of vehicle_info.txt, as printed there.
+
+    Args:
+        root: the data folder, its parent, or a part of it.
+        size: "small" (3,000 test vehicles), "medium" (5,000) or "large" (10,000).
+
+    Returns:
+        The data set, each part sorted by path.
+
+    Raises:
+        FileNotFoundError: pictures or lists are not there.
+        ValueError: unknown size, a line that does not name a picture, a picture without a camera, or a
+            vehicle to train and to test.
+
+    Source: Lou, Bai, Liu, Wang, Duan, "VERI-Wild: A Large Dataset and a New Method for Vehicle
+    Re-Identification in the Wild", CVPR 2019.
+    """
+    if size not in SIZES:
+        raise ValueError(f"unknown size {size!r} of VERI-Wild: expected one of {', '.join(SIZES)}")
+    names = (
+        ("train_list.txt", f"test_{SIZES[size]}_query.txt", f"test_{SIZES[size]}.txt"),
+        ("train_list_start0.txt", f"test_{SIZES[size]}_id_query.txt", f"test_{SIZES[size]}_id.txt"),
+    )
+    variants = tuple((IMAGES, CAMERAS, *(f"{LISTS}/{name}" for name in lists)) for lists in names)
+    folder, variant = find_folder(root, Layout("VERI-Wild", FOLDER_NAMES, variants, TREE))
+    cameras = _read_cameras(folder / CAMERAS)
+    train, query, gallery = (_read_list(folder / name, folder / IMAGES, cameras) for name in variant[2:])
+    dataset = ReidDataset(train, query, gallery, f"veri_wild_{size}")
+    check_disjoint(dataset, str(folder))
+    require_files([sample.path for sample in train + query + gallery], f"the lists of {folder}")
+    return dataset
+
+
+def _read_cameras(path: Path) -> dict[str, int]:
+    """Camera of each picture; the list begins with titles."""
+    rows = read_vehicle_list(
+        path,
+        r"(?P<picture>\d+/\w+);(?P<camera>\d+)(?:;.*)?",
+        example="00001/000001;12;2018-03-12 09:26:00;…",
+        num_titles=1,
+    )
+    return {picture: int(row["camera"]) for picture, row in rows.items()}
+
+
+def _read_list(path: Path, images: Path, cameras: dict[str, int]) -> tuple[Sample, ...]:
+    """Samples of a list by path."""
+    rows = read_vehicle_list(
+        path, r"(?P<picture>(?P<vehicle>\d+)/\w+)(?:\.jpg)?(?:\s+\d+\s+\d+)?", example="00001/000001"
+    )
+    unknown = [picture for picture in rows if picture not in cameras]
+    if unknown:
+        raise ValueError(
+            f"{CAMERAS} does not say the camera of {len(unknown):,} of the {len(rows):,} pictures of {path}, "
+            f"the first is {unknown[0]}: take the lists of one release"
+        )
+    samples = (
+        Sample(os.path.join(images, *f"{picture}.jpg".split("/")), int(row["vehicle"]) + 1, cameras[picture])
+        for picture, row in rows.items()
+    )
+    return tuple(sorted(samples, key=lambda sample: sample.path))

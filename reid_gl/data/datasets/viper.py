@@ -1,0 +1,74 @@
+"""VIPeR."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from reid_gl.data.datasets.own.folders import Layout, find_folder
+from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.data.datasets.reading.image_names import match_names
+from reid_gl.data.datasets.reading.splits import split_in_halves
+from reid_gl.records import ReidDataset, Sample
+
+FOLDER_NAMES = ("VIPeR", "VIPeR.v1.0")
+CAMERAS = ("cam_a", "cam_b")
+PUBLISHED = SplitCounts(
+    training_images=632,
+    training_identities=316,
+    query_images=316,
+    query_identities=316,
+    gallery_images=316,
+)
+TREE = """\
+VIPeR/
+    cam_a/    000_45.bmp … ({person}_{angle})
+    cam_b/    000_45.bmp …"""
+
+_NAME = re.compile(r"(\d+)_\d+\.")
+_EXPECTED = "{person}_{angle}.bmp, such as 000_45.bmp"
+
+
+def load_viper(root: str | Path, *, split: int = 0) -> ReidDataset:
+    """Load VIPeR, half of its 632 people for training and half for testing; no picture is opened.
+
+    The set numbers its people from 0, while 0 means a distractor here: the identity is the number + 1.
+    cam_a is camera 0, cam_b camera 1. The set brings no splits; these are our own draws (see
+    split_in_halves), so single splits cannot be compared with those of other programs, only means over
+    several.
+
+    Args:
+        root: the data folder, its parent, or one of its two folders.
+        split: 0 to 9, cam_a searched for in cam_b; 10 to 19, the same people the other way round.
+
+    Returns:
+        The data set, each part sorted by path.
+
+    Raises:
+        FileNotFoundError: the folders are not there or hold no picture.
+        ValueError: no such split, a picture whose name does not say the person, or a person whom one
+            camera does not show.
+
+    Source: Gray, Brennan, Tao, "Evaluating Appearance Models for Recognition, Reacquisition, and Tracking",
+    PETS 2007.
+    """
+    folder, _ = find_folder(root, Layout("VIPeR", FOLDER_NAMES, (CAMERAS,), TREE))
+    samples = [
+        Sample(path, int(match[1]) + 1, camera)
+        for camera, part in enumerate(CAMERAS)
+        for path, match in match_names(folder / part, _list_bitmaps(folder / part), _NAME, _EXPECTED)
+    ]
+    dataset = split_in_halves(samples, split=split, name="viper")
+    check_counts(dataset, PUBLISHED, folder)
+    return dataset
+
+
+def _list_bitmaps(folder: Path) -> list[str]:
+    """Names of the pictures by name: the only set here whose pictures are bitmaps."""
+    names = [name for name in os.listdir(folder) if name.lower().endswith(".bmp") and name[0] != "."]
+    if not names:
+        raise FileNotFoundError(
+            f"no picture in {folder}: expected files ending in .bmp; unpack the data set again"
+        )
+    return sorted(names)

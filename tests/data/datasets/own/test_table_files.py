@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from reid_gl.data.datasets.own.table import load_table
+from reid_gl.data.datasets.own.table_files import find_table, read_rows, read_titles
+
+
+def write_parquet(file: Path, **columns: list[object]) -> Path:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table(columns), file)
+    return file
+
+
+def test_which_table_is_meant(tmp_path: Path) -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"no table in .*: expected dataset\.csv or one file ending in"
+    ):
+        find_table(tmp_path)
+    for name in ("mine.tsv", "notes.txt", ".hidden.csv"):
+        (tmp_path / name).touch()
+    assert find_table(tmp_path) == tmp_path / "mine.tsv"
+    (tmp_path / "b.PARQUET").touch()
+    with pytest.raises(
+        ValueError, match=r"2 tables in .*, b\.PARQUET, mine\.tsv: give the one you mean, or call"
+    ):
+        find_table(tmp_path)
+    (tmp_path / "dataset.csv").touch()
+    assert find_table(tmp_path) == tmp_path / "dataset.csv"
+    assert find_table(tmp_path / "b.PARQUET") == tmp_path / "b.PARQUET"
+    with pytest.raises(
+        ValueError, match=r"notes\.txt is not a table: expected a file ending in \.csv, \.tsv"
+    ):
+        find_table(tmp_path / "notes.txt")
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist: give a file ending in"):
+        find_table(tmp_path / "nowhere")
+
+
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'\r\npath , pid,note\r\na.jpg,1,"two\r\nlines"\r\n\r\n b.jpg ,2,\r\n')
+    assert read_titles(path) == ["path", "pid", "note"]
+    assert list(read_rows(path, ["path", "pid", "note"], ["pid", "path"])) == [
+        ("line 4", {"pid": "1", "path": "a.jpg"}),
+        ("line 6", {"pid": "2", "path": "b.jpg"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"a\.csv is empty: expected a line of titles and a line for each picture"),
+        (b"\xef\xbb\xbf\r\n , \n", r"a\.csv is empty"),
+        (b"path,pid,path\n", "has two columns called 'path': rename or remove one"),
+        (
+            "path,pid\n".encode("utf-16"),
+            r"a\.csv is not UTF-8 text \(invalid start byte\): save it as CSV in UTF-8",
+        ),
+        ("path,Zoë\n".encode("latin-1"), "is not UTF-8 text"),
+        (b"path," + b"x" * 200_000, "line 1 of .* cannot be read: field larger than field limit"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_titles(tmp_path / "a.csv")
+
+
+def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
+    names = ["a.jpg", "b c.jpg", "ü.jpg"]
+    for name in names:
+        (tmp_path / name).touch()
+    path = write_parquet(
+        tmp_path / "mine.parquet",
+        path=[*names, None],
+        pid=[7, 9, 9, None],
+        camid=[0.0, float("nan"), 2.0, None],
+        split=["train", "query", "gallery", None],
+        x1=[1, None, None, None],
+        y1=[2, None, None, None],
+        x2=[3.0, None, None, None],
+        y2=[4, None, None, None],
+        feature=[[0.5], [0.5], [0.5], [0.5]],
+    )
+    (tmp_path / "mine.csv").write_text(
+        "path,pid,camid,split,x1,y1,x2,y2\n"
+        "a.jpg,7,0,train,1,2,3,4\nb c.jpg,9,,query,,,,\nü.jpg,9,2,gallery,,,,\n",
+        encoding="utf-8",
+    )
+    assert load_table(path) == load_table(tmp_path / "mine.csv")
+    assert load_table(path).train[0].box == (1, 2, 3, 4)
+
+
+def test_rows_of_parquet_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    path = write_parquet(tmp_path / "m.parquet", path=["a.jpg", "../b"], pid=["x", "y"], split=["train"] * 2)
+    with pytest.raises(ValueError, match=r"row 2 of .*m\.parquet: path '\.\./b' leaves the folder"):
+        load_table(path)
+    path = write_parquet(tmp_path / "n.parquet", path=["a.jpg"], person=["x"], split=["train"])
+    with pytest.raises(ValueError, match=r"n\.parquet has no column 'pid': .*; rename 'person'"):
+        load_table(path)
+
+
+def test_what_is_no_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"path,pid,split\n")
+    with pytest.raises(ValueError, match=r"a\.parquet is not a Parquet file \(.*\): write it again"):
+        read_titles(path)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(
+        ImportError, match=r"a\.parquet needs pyarrow \(.*\): pip install 'reid_gl\[parquet\]', or"
+    ):
+        read_titles(path)

@@ -28,7 +28,7 @@ from PIL import Image
 from torch import nn
 
 from reid_gl import FeatureExtractor, Preprocessing, Sample
-from reid_gl.data.images import decode_image, read_image
+from reid_gl.data.loading.images import decode_image, read_image
 from reid_gl.inference.crops import as_corners, cut_boxes, resize_crops
 from reid_gl.inference.export import export_weights
 from reid_gl.inference.export_settings import ExportSettings

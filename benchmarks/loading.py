@@ -24,14 +24,14 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from reid_gl.data.augmentation import Augmentation
-from reid_gl.data.cache_form import CacheForm
 from reid_gl.data.datasets import load_market_layout
-from reid_gl.data.decoded_cache import DecodedCache, open_cache
-from reid_gl.data.loaders import BatchLoader, ImageBatches, make_label_map
-from reid_gl.data.sampler import PKSampler
+from reid_gl.data.loading.augmentation import Augmentation
+from reid_gl.data.loading.cache_format import CacheForm
+from reid_gl.data.loading.decoded_cache import DecodedCache, open_cache
+from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, make_label_map
+from reid_gl.data.loading.sampler import PKSampler
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.data.synthetic.market_layout import write_synthetic
-from reid_gl.data.transforms import Preprocessing
 from reid_gl.records import Sample
 
 PREPROCESSING, AUGMENTATION = Preprocessing(), Augmentation()

@@ -22,7 +22,7 @@ from deep_sort_realtime.deepsort_tracker import DeepSort
 from numpy.typing import NDArray
 from trackeval.metrics import CLEAR, HOTA, Identity
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 from reid_gl.data.mot import MotBoxes, iterate_frames, load_sequence, read_detections, read_ground_truth
 from reid_gl.data.synthetic.sequences import SequenceSize, write_sequences
 from reid_gl.inference.color_histogram import color_histogram

@@ -23,12 +23,12 @@ from pathlib import Path
 import torch
 from machine import print_header
 
-from reid_gl.data.augmentation import Augmentation
 from reid_gl.data.datasets import load_market_layout
-from reid_gl.data.loaders import BatchLoader, ImageBatches, make_label_map
-from reid_gl.data.sampler import PKSampler
+from reid_gl.data.loading.augmentation import Augmentation
+from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, make_label_map
+from reid_gl.data.loading.sampler import PKSampler
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.data.synthetic.market_layout import write_synthetic
-from reid_gl.data.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.losses import CrossEntropyLoss, GroupLoss, LossTerm, WeightedSum
 from reid_gl.models import NetSettings, ReidNet

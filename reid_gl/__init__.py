@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from reid_gl.data.datasets import load_dataset as load_dataset
-    from reid_gl.data.transforms import Preprocessing as Preprocessing
+    from reid_gl.data.loading.transforms import Preprocessing as Preprocessing
     from reid_gl.evaluation import evaluate_features as evaluate_features
     from reid_gl.evaluation import evaluate_ranking as evaluate_ranking
     from reid_gl.inference import evaluate as evaluate
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "FeatureExtractor": "reid_gl.inference.extractor",
     "Features": "reid_gl.records",
-    "Preprocessing": "reid_gl.data.transforms",
+    "Preprocessing": "reid_gl.data.loading.transforms",
     "RankingResult": "reid_gl.records",
     "ReidDataset": "reid_gl.records",
     "ReidNet": "reid_gl.models",

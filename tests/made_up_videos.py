@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 
 FRAME = (48, 64)
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.images import Image8, UnreadableImageError, crop_box, decode_image
+from reid_gl.data.loading.images import Image8, UnreadableImageError, crop_box, decode_image
 from reid_gl.data.near_duplicates import Sketch, Sketches, empty_sketch, make_sketch, stack_sketches
 
 Box: TypeAlias = tuple[int, int, int, int]

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.images import Image8, read_image
+from reid_gl.data.loading.images import Image8, read_image
 
 PEDESTRIAN = 1
 """Class of people on foot in MOT16, MOT17 and MOT20."""

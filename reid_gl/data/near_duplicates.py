@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 
 MAX_BITS = 10
 """Two codes of 128 bits may differ in so many; two that do agree in at least one of eleven bands."""

@@ -13,7 +13,7 @@ from yacs.config import CfgNode
 
 from reid_gl.config.build import build_dataset
 from reid_gl.config.build_inference import build_evaluation
-from reid_gl.data.images import IMAGE_SUFFIXES
+from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.inference.embedder import load_embedder
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.export import export_weights

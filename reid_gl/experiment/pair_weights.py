@@ -14,8 +14,8 @@ from torch import Tensor
 from yacs.config import CfgNode
 
 from reid_gl.config import build
-from reid_gl.data.loaders import make_label_map
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.loaders import make_label_map
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extract import extract_features
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.losses.pair_weights import pair_weights

@@ -19,8 +19,8 @@ from reid_gl.config.build import (
     build_test_sets,
     build_weights_path,
 )
-from reid_gl.data.loaders import check_images
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.loaders import check_images
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_precision
 from reid_gl.evaluation.protocol import Preflight, check_protocol
 from reid_gl.evaluation.ranking import evaluate_features

@@ -12,9 +12,9 @@ from yacs.config import CfgNode
 
 from reid_gl.config import build
 from reid_gl.config.load import dump_config
-from reid_gl.data.loaders import BatchLoader, ImageBatches, check_images, make_label_map
-from reid_gl.data.sampler import BalancedSampler, PKSampler
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, check_images, make_label_map
+from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.protocol import check_protocol
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.models import read_checkpoint

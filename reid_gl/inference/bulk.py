@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from reid_gl.data.images import Image8, read_image
+from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.inference.crop_lists import CropList
 from reid_gl.inference.crops import cut_boxes
 from reid_gl.inference.extractor import FeatureExtractor

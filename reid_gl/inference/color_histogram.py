@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.images import read_image
+from reid_gl.data.loading.images import read_image
 from reid_gl.records import Features, Sample
 
 HSV_LIMITS = (180.0, 256.0, 256.0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.images import IMAGE_SUFFIXES
+from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.data.mot import PEDESTRIAN, MotBoxes, load_sequence, read_detections, read_ground_truth
 from reid_gl.inference.crops import as_corners
 from reid_gl.inference.video import count_frames

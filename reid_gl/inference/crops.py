@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from reid_gl.data.images import Image8
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.images import Image8
+from reid_gl.data.loading.transforms import Preprocessing
 
 BOX_FORMATS = ("xyxy", "tlwh", "cxcywh")
 

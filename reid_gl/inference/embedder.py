@@ -12,7 +12,7 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor, nn
 
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extract import feature_of
 from reid_gl.inference.views import AveragedViews
 from reid_gl.models import load_net

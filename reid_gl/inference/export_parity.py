@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from reid_gl.data.images import Image8, crop_box, read_image
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.images import Image8, crop_box, read_image
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.embedder import LoadedEmbedder
 from reid_gl.inference.exported import STORED_PRECISIONS, load_exported
 from reid_gl.records import Sample

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from reid_gl.data.images import Image8
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.images import Image8
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exported_net import (
     ExportedNet,
     Floats,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from reid_gl.data.loaders import BatchLoader, ImageBatches, consecutive_keys
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, consecutive_keys
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_precision
 from reid_gl.inference.pooling_statistics import SwitchedPooling, refusal
 from reid_gl.inference.test_time import PLAIN, InferenceSettings, beta_normalize

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from reid_gl.data.images import Image8, read_image
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.images import Image8, read_image
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.calibration import Calibration
 from reid_gl.inference.calibrated import NO_CALIBRATION, load_calibration, same_person
 from reid_gl.inference.crops import as_corners, check_picture, cut_boxes, resize_crops

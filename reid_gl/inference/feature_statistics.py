@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extract import concatenate, run_network
 from reid_gl.inference.pooling_statistics import (
     PoolingStatistics,

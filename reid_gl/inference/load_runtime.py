@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.embedder import compared_feature
 from reid_gl.inference.exported import EXPORTED_SUFFIXES, load_exported
 from reid_gl.inference.runtime import Runtime, TorchRuntime

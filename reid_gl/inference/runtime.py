@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from reid_gl.data.images import Image8
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.images import Image8
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.inference.extract import feature_of
 from reid_gl.inference.views import AveragedViews

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 from reid_gl.tracking.rows import Floats, NonZeroFeatures
 
 if TYPE_CHECKING:

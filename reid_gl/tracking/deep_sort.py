@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 from reid_gl.tracking.rows import Floats, NonZeroFeatures
 
 if TYPE_CHECKING:

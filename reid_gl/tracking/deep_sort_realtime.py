@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 from reid_gl.tracking.rows import Floats, NonZeroFeatures
 
 if TYPE_CHECKING:

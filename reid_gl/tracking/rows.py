@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 
 if TYPE_CHECKING:
     from reid_gl.inference.extractor import FeatureExtractor

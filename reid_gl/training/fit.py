@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from reid_gl.data.loaders import BatchLoader
-from reid_gl.data.sampler import BalancedSampler, PKSampler
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.loaders import BatchLoader
+from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.losses import WeightedSum
 from reid_gl.models.reid_net import ReidNet
 from reid_gl.records import Batch

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from reid_gl.compat import TorchreidFeatureExtractor
 from reid_gl.compat import torchreid_extractor as module
-from reid_gl.data.images import UnreadableImageError, read_image
+from reid_gl.data.loading.images import UnreadableImageError, read_image
 from tests.conftest import WriteNoise
 from tests.torchreid_quiet import import_torchreid_quietly
 

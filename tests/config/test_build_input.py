@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from reid_gl.config import build, load_config
-from reid_gl.data.cache_form import CacheForm
+from reid_gl.data.loading.cache_format import CacheForm
 from tests.conftest import MakeSamples
 
 

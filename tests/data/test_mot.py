@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reid_gl.data.images import UnreadableImageError
+from reid_gl.data.loading.images import UnreadableImageError
 from reid_gl.data.mot import (
     MotBoxes,
     iterate_frames,

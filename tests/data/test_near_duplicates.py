@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reid_gl.data import near_duplicates
-from reid_gl.data.images import read_image
+from reid_gl.data.loading.images import read_image
 from reid_gl.data.near_duplicates import (
     Sketches,
     empty_sketch,

@@ -16,7 +16,7 @@ from reid_gl.data.datasets.own.pattern import load_pattern
 from reid_gl.data.datasets.own.table import load_table
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS, load_market_layout
 from reid_gl.data.datasets.reading.notices import warn_once
-from reid_gl.data.images import read_image
+from reid_gl.data.loading.images import read_image
 from reid_gl.data.make_split import make_split
 from reid_gl.data.write_dataset import write_csv, write_market_layout
 from reid_gl.records import ReidDataset, Sample

@@ -10,7 +10,7 @@ import torch
 from reid_gl.config import load_config
 from reid_gl.config.build import build_net, build_preprocessing
 from reid_gl.data.datasets.market1501 import load_market1501
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.experiment.pair_weights import made_up_batch, run_pair_weights, summarize, trained_batch
 from reid_gl.inference import extract_features
 from reid_gl.losses import BinomialDevianceLoss, MultiSimilarityLoss, pair_weights

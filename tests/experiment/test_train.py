@@ -115,7 +115,7 @@ def test_it_overfits_eight_people(words: list[str], people: Path) -> None:
     ]
     folder = train(words)
     from reid_gl.data.datasets.market1501 import load_market1501
-    from reid_gl.data.transforms import Preprocessing
+    from reid_gl.data.loading.transforms import Preprocessing
     from reid_gl.inference import evaluate
     from reid_gl.models import load_net
     from reid_gl.records import ReidDataset
@@ -192,7 +192,7 @@ def test_divergence_names_the_place_and_keeps_the_last_checkpoint(
 
 
 def test_a_broken_picture_is_named_before_training(words: list[str], tmp_path: Path) -> None:
-    from reid_gl.data.images import UnreadableImageError
+    from reid_gl.data.loading.images import UnreadableImageError
     from tests.made_up_people import write_people
 
     root = write_people(tmp_path / "market1501")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.data.images import Image8, UnreadableImageError, read_image
+from reid_gl.data.loading.images import Image8, UnreadableImageError, read_image
 from reid_gl.inference.bulk import FeatureParts, extract_in_parts, part_path
 from reid_gl.inference.crop_lists import CropList, list_crops
 from reid_gl.inference.extractor import FeatureExtractor

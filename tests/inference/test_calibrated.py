@@ -9,8 +9,8 @@ import pytest
 import torch
 import yaml
 
-from reid_gl.data.images import Image8
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.images import Image8
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.calibration import CalibratedPoint, Calibration
 from reid_gl.inference.calibrated import load_calibration, same_person
 from reid_gl.inference.exported_net import read_sidecar

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.crops import as_corners, check_picture, cut_boxes, resize_crops
 
 PREPROCESSING = Preprocessing(16, 8)

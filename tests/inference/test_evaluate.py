@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation import RerankSettings, evaluate_features
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.extract import extract_features

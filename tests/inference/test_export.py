@@ -19,7 +19,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference import export, export_formats
 from reid_gl.inference.embedder import load_embedder
 from reid_gl.inference.export import export_weights

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference import exported_openvino
 from reid_gl.inference.exported import load_exported
 from reid_gl.inference.exported_openvino import openvino_core

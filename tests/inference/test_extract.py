@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reid_gl.data.images import UnreadableImageError, read_image
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.images import UnreadableImageError, read_image
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extract import extract_features
 from reid_gl.inference.test_time import InferenceSettings
 from reid_gl.models import NetSettings, ReidNet

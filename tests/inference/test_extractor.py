@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from reid_gl import FeatureExtractor
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference import extract_features
 from reid_gl.models import NetSettings, ReidNet, load_net
 from reid_gl.models.weights import CHECKPOINT_FORMAT

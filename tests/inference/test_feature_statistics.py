@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference import InferenceSettings, extract_features, extract_statistics
 from reid_gl.models import ReidNet
 from reid_gl.records import Sample

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.views import AveragedViews, BothSides, enlarged, five_crops
 from tests.inference.test_pooling_statistics import make_net
 from tests.reference.slow_inference import slow_mean

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from reid_gl.data.augmentation import Augmentation
+from reid_gl.data.loading.augmentation import Augmentation
 
 
 def slow_change(

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reid_gl.data.images import Image8
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.images import Image8
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extractor import FeatureExtractor
 
 RED, BLUE, GREEN = (30, 30, 220), (220, 40, 30), (40, 200, 40)  # BGR

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 from reid_gl.inference.extractor import FeatureExtractor
 from reid_gl.tracking import (
     BotSortEncoder,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 from reid_gl.tracking import BoxmotFeatures
 from tests.tracking.coloured_people import make_extractor, noise_frame
 

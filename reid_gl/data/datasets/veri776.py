@@ -12,7 +12,7 @@ from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
 from reid_gl.data.datasets.reading.disjoint import check_disjoint
 from reid_gl.data.datasets.reading.market_layout import read_market_folders
 from reid_gl.data.datasets.reading.notices import warn_once
-from reid_gl.data.images import IMAGE_SUFFIXES
+from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.records import ReidDataset, Sample
 
 logger = logging.getLogger(__name__)

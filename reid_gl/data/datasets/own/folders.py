@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from reid_gl.data.datasets.reading.missing import describe_miss
-from reid_gl.data.images import IMAGE_SUFFIXES
+from reid_gl.data.loading.images import IMAGE_SUFFIXES
 
 WRAPPER_DEPTH = 3
 """How many folders with a common name may lie inside one another below the root."""

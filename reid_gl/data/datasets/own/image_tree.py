@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from reid_gl.data.datasets.own.own_data import is_within
-from reid_gl.data.images import IMAGE_SUFFIXES
+from reid_gl.data.loading.images import IMAGE_SUFFIXES
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reid_gl.data.datasets.own.table import load_table
-from reid_gl.data.images import crop_box
+from reid_gl.data.loading.images import crop_box
 from reid_gl.records import Sample
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_gl.data.loaders import make_label_map
-from reid_gl.data.sampler import BatchKey, PKSampler
+from reid_gl.data.loading.loaders import make_label_map
+from reid_gl.data.loading.sampler import BatchKey, PKSampler
 from reid_gl.records import Sample
 
 COUNTS = st.lists(st.integers(1, 13), min_size=1, max_size=12)
@@ -113,8 +113,8 @@ def test_labels_may_have_gaps_and_any_order() -> None:
 def test_the_order_does_not_depend_on_the_hash_seed() -> None:
     code = (
         "import json\n"
-        "from reid_gl.data.loaders import make_label_map\n"
-        "from reid_gl.data.sampler import PKSampler\n"
+        "from reid_gl.data.loading.loaders import make_label_map\n"
+        "from reid_gl.data.loading.sampler import PKSampler\n"
         "from reid_gl.records import Sample\n"
         "pids = [(31 * i) % 17 - 1 for i in range(60)]\n"
         "labels = make_label_map([Sample('', pid) for pid in pids])\n"

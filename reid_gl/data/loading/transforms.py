@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reid_gl.data.images import MAX_PIXELS, Image8, UnreadableImageError
+from reid_gl.data.loading.images import MAX_PIXELS, Image8, UnreadableImageError
 
 KERNELS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA}
 

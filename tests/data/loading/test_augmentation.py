@@ -8,8 +8,8 @@ import pytest
 import torch
 from torchvision.transforms import RandomResizedCrop
 
-from reid_gl.data.augmentation import CROP_ASPECT, NUM_ATTEMPTS, Augmentation
-from reid_gl.data.changes import Changes
+from reid_gl.data.loading.augmentation import CROP_ASPECT, NUM_ATTEMPTS, Augmentation
+from reid_gl.data.loading.random_changes import Changes
 from tests.reference.slow_augmentation import slow_change
 
 CROPS = Augmentation(pad=0, crop_area=(0.2, 0.9))

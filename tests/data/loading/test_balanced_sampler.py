@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_gl.data.sampler import BalancedSampler, BatchKey
+from reid_gl.data.loading.sampler import BalancedSampler, BatchKey
 
 
 def _people(*counts: list[int]) -> tuple[list[int], list[int]]:

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from reid_gl.data.augmentation import Augmentation
-from reid_gl.data.cache_form import CacheForm, read_sample
-from reid_gl.data.changes import Changes
-from reid_gl.data.decoded_cache import DecodedCache
-from reid_gl.data.images import Image8, UnreadableImageError, check_image
-from reid_gl.data.sampler import BatchKey
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.augmentation import Augmentation
+from reid_gl.data.loading.cache_format import CacheForm, read_sample
+from reid_gl.data.loading.decoded_cache import DecodedCache
+from reid_gl.data.loading.images import Image8, UnreadableImageError, check_image
+from reid_gl.data.loading.random_changes import Changes
+from reid_gl.data.loading.sampler import BatchKey
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.records import Batch, Sample
 
 

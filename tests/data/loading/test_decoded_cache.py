@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from reid_gl.data.cache_form import CacheForm
-from reid_gl.data.decoded_cache import HEADER, INDEX, PICTURES, DecodedCache, open_cache
-from reid_gl.data.images import UnreadableImageError
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.cache_format import CacheForm
+from reid_gl.data.loading.decoded_cache import HEADER, INDEX, PICTURES, DecodedCache, open_cache
+from reid_gl.data.loading.images import UnreadableImageError
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.records import Sample
 from tests.conftest import MakeSamples, WriteNoise
 
@@ -227,9 +227,9 @@ def test_the_faster_of_two_processes_wins(
 def test_several_processes_at_once(samples: list[Sample], tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
-        "from reid_gl.data.cache_form import CacheForm\n"
-        "from reid_gl.data.decoded_cache import open_cache\n"
-        "from reid_gl.data.transforms import Preprocessing\n"
+        "from reid_gl.data.loading.cache_format import CacheForm\n"
+        "from reid_gl.data.loading.decoded_cache import open_cache\n"
+        "from reid_gl.data.loading.transforms import Preprocessing\n"
         "from reid_gl.records import Sample\n"
         f"samples = [Sample(path, 1) for path in {[sample.path for sample in samples]!r}] * 50\n"
         f"open_cache(Path({str(tmp_path / 'cache')!r}), samples, CacheForm(Preprocessing(16, 8)))\n"

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torchvision.transforms import CenterCrop, Resize
 
-from reid_gl.data.images import UnreadableImageError
-from reid_gl.data.transforms import KERNELS, Preprocessing, scale_shorter_side
+from reid_gl.data.loading.images import UnreadableImageError
+from reid_gl.data.loading.transforms import KERNELS, Preprocessing, scale_shorter_side
 
 
 def _image(seed: int = 0, size: tuple[int, int] = (64, 32)) -> np.ndarray:

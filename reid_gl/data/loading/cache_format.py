@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from reid_gl.data.images import Image8, crop_box, read_image
-from reid_gl.data.transforms import Preprocessing, scale_shorter_side
+from reid_gl.data.loading.images import Image8, crop_box, read_image
+from reid_gl.data.loading.transforms import Preprocessing, scale_shorter_side
 from reid_gl.records import Sample
 
 USUAL_ASPECT = 1.5

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_gl.data.augmentation import Augmentation
-from reid_gl.data.changes import Changes
+from reid_gl.data.loading.augmentation import Augmentation
+from reid_gl.data.loading.random_changes import Changes
 
 
 def _written(changes: Changes, images: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reid_gl.data.images import (
+from reid_gl.data.loading.images import (
     MAX_PIXELS,
     UnreadableImageError,
     check_image,

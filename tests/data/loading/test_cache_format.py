@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reid_gl.data.cache_form import CacheForm, read_sample
-from reid_gl.data.images import read_image
-from reid_gl.data.transforms import Preprocessing, scale_shorter_side
+from reid_gl.data.loading.cache_format import CacheForm, read_sample
+from reid_gl.data.loading.images import read_image
+from reid_gl.data.loading.transforms import Preprocessing, scale_shorter_side
 from reid_gl.records import Sample
 from tests.conftest import WriteNoise
 

@@ -13,13 +13,19 @@ import numpy as np
 import pytest
 import torch
 
-from reid_gl.data.augmentation import Augmentation
-from reid_gl.data.cache_form import CacheForm
-from reid_gl.data.decoded_cache import open_cache
-from reid_gl.data.images import UnreadableImageError, read_image
-from reid_gl.data.loaders import BatchLoader, ImageBatches, check_images, consecutive_keys, make_label_map
-from reid_gl.data.sampler import BatchKey, PKSampler
-from reid_gl.data.transforms import Preprocessing
+from reid_gl.data.loading.augmentation import Augmentation
+from reid_gl.data.loading.cache_format import CacheForm
+from reid_gl.data.loading.decoded_cache import open_cache
+from reid_gl.data.loading.images import UnreadableImageError, read_image
+from reid_gl.data.loading.loaders import (
+    BatchLoader,
+    ImageBatches,
+    check_images,
+    consecutive_keys,
+    make_label_map,
+)
+from reid_gl.data.loading.sampler import BatchKey, PKSampler
+from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.records import Batch, Sample
 from tests.conftest import MakeSamples, WriteNoise
 
@@ -241,8 +247,8 @@ def test_a_program_that_fails_does_not_wait_for_its_workers(make_samples: MakeSa
     """Workers ignore SIGTERM, which is how Python ends processes that are left over."""
     path = make_samples((1, 0))[0].path
     code = (
-        "from reid_gl.data.loaders import BatchLoader, ImageBatches, consecutive_keys\n"
-        "from reid_gl.data.transforms import Preprocessing\n"
+        "from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, consecutive_keys\n"
+        "from reid_gl.data.loading.transforms import Preprocessing\n"
         "from reid_gl.records import Sample\n"
         f"batches = ImageBatches([Sample({path!r}, 1)] * 9, [0] * 9, preprocessing=Preprocessing(16, 8))\n"
         "loader = BatchLoader(batches, consecutive_keys(9, 2), num_workers=1)\n"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.changes import Changes
-from reid_gl.data.images import Image8
+from reid_gl.data.loading.images import Image8
+from reid_gl.data.loading.random_changes import Changes
 
 NUM_ATTEMPTS = 10
 """How often a rectangle that does not fit is drawn again."""

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from reid_gl.data.datasets import load_dataset
 from reid_gl.data.datasets.reading.counts import count_dataset
-from reid_gl.data.write_dataset import write_csv, write_market_layout
+from reid_gl.data.preparing.write_dataset import write_csv, write_market_layout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,8 +7,13 @@ import dataclasses
 import json
 
 from reid_gl.data.datasets.reading.counts import count_dataset
-from reid_gl.data.make_split import QUERIES_PER_CAMERA, TRAIN_SHARE, make_split, read_labelled_folder
-from reid_gl.data.write_dataset import write_csv
+from reid_gl.data.preparing.make_split import (
+    QUERIES_PER_CAMERA,
+    TRAIN_SHARE,
+    make_split,
+    read_labelled_folder,
+)
+from reid_gl.data.preparing.write_dataset import write_csv
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

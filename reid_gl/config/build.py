@@ -15,14 +15,14 @@ from reid_gl.config.build_inference import build_evaluation as build_evaluation
 from reid_gl.config.build_inference import build_extra_queries as build_extra_queries
 from reid_gl.config.build_losses import build_loss as build_loss
 from reid_gl.config.build_losses import build_losses as build_losses
-from reid_gl.data.combine import combine_training_sets
 from reid_gl.data.datasets.registry import load_datasets
-from reid_gl.data.holdout import hold_out_identities
 from reid_gl.data.loading.augmentation import Augmentation
 from reid_gl.data.loading.cache_format import CacheForm
 from reid_gl.data.loading.decoded_cache import DecodedCache, open_cache
 from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.data.preparing.combine import combine_training_sets
+from reid_gl.data.preparing.holdout import hold_out_identities
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.losses import WeightedSum
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights

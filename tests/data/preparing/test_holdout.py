@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_gl.data.holdout import hold_out_identities
+from reid_gl.data.preparing.holdout import hold_out_identities
 from reid_gl.evaluation import check_protocol
 from reid_gl.records import Sample
 

@@ -17,8 +17,8 @@ from reid_gl.data.datasets.own.table import load_table
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS, load_market_layout
 from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.data.loading.images import read_image
-from reid_gl.data.make_split import make_split
-from reid_gl.data.write_dataset import write_csv, write_market_layout
+from reid_gl.data.preparing.make_split import make_split
+from reid_gl.data.preparing.write_dataset import write_csv, write_market_layout
 from reid_gl.records import ReidDataset, Sample
 from tests.conftest import WriteNoise
 

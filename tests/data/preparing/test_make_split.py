@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_gl.data.make_split import make_split, read_labelled_folder
+from reid_gl.data.preparing.make_split import make_split, read_labelled_folder
 from reid_gl.evaluation import check_protocol
 from reid_gl.records import ReidDataset, Sample
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reid_gl.data.combine import combine_training_sets
+from reid_gl.data.preparing.combine import combine_training_sets
 from reid_gl.records import ReidDataset, Sample
 
 

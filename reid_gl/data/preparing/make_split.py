@@ -9,7 +9,7 @@ from pathlib import Path
 from reid_gl.data.datasets.own.class_folders import read_identity_folders
 from reid_gl.data.datasets.own.own_data import as_samples
 from reid_gl.data.datasets.own.pattern import read_pattern
-from reid_gl.data.holdout import choose_test_identities, divide_test_identities, group_identities
+from reid_gl.data.preparing.holdout import choose_test_identities, divide_test_identities, group_identities
 from reid_gl.records import DISTRACTOR_PID, JUNK_PID, ReidDataset, Sample
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""Combine, split, hold out and write data sets."""

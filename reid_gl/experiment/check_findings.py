@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reid_gl.data.check import DatasetReport, Occurrence, Pair, Problem
+from reid_gl.data.checking.check import DatasetReport, Occurrence, Pair, Problem
 from reid_gl.evaluation.protocol import Preflight
 
 MAX_IMBALANCE = 10.0

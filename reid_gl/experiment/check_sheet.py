@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reid_gl.data.check import DatasetReport, Occurrence
-from reid_gl.data.fingerprints import Box
+from reid_gl.data.checking.check import DatasetReport, Occurrence
+from reid_gl.data.checking.fingerprints import Box
 from reid_gl.data.loading.images import crop_box, read_image
 from reid_gl.experiment.check_findings import Findings
 from reid_gl.records import ReidDataset, Sample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from reid_gl.data.near_duplicates import MAX_BITS, MAX_DIFFERENCE, MIN_CONTRAST, Sketches
+from reid_gl.data.checking.near_duplicates import MAX_BITS, MAX_DIFFERENCE, MIN_CONTRAST, Sketches
 
 
 def slow_near_duplicates(left: Sketches, right: Sketches) -> list[tuple[int, int, float]]:

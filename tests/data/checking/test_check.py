@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from reid_gl.data.check import Occurrence, check_dataset
+from reid_gl.data.checking.check import Occurrence, check_dataset
 from reid_gl.records import ReidDataset, Sample
 from tests.data.made_up_pictures import blobs, brighten, enlarge, read, reencode, write
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from reid_gl.data.fingerprints import Box, Fingerprints, Picture, Progress, read_fingerprints
-from reid_gl.data.near_duplicates import find_near_duplicates
-from reid_gl.data.split_counts import SplitReport, describe_split
+from reid_gl.data.checking.fingerprints import Box, Fingerprints, Picture, Progress, read_fingerprints
+from reid_gl.data.checking.near_duplicates import find_near_duplicates
+from reid_gl.data.checking.split_counts import SplitReport, describe_split
 from reid_gl.records import ReidDataset, Sample
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reid_gl.data.split_counts import SplitReport, Spread, describe_split
+from reid_gl.data.checking.split_counts import SplitReport, Spread, describe_split
 from reid_gl.records import Sample
 
 

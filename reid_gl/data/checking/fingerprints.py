@@ -15,8 +15,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.data.checking.near_duplicates import Sketch, Sketches, empty_sketch, make_sketch, stack_sketches
 from reid_gl.data.loading.images import Image8, UnreadableImageError, crop_box, decode_image
-from reid_gl.data.near_duplicates import Sketch, Sketches, empty_sketch, make_sketch, stack_sketches
 
 Box: TypeAlias = tuple[int, int, int, int]
 Picture: TypeAlias = tuple[str, Box | None]

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from reid_gl.data import near_duplicates
-from reid_gl.data.loading.images import read_image
-from reid_gl.data.near_duplicates import (
+from reid_gl.data.checking.near_duplicates import (
     Sketches,
     empty_sketch,
     find_near_duplicates,
     make_sketch,
     stack_sketches,
 )
+from reid_gl.data.loading.images import read_image
 from reid_gl.data.synthetic.market_layout import SyntheticSize, write_synthetic
 from tests.data.made_up_pictures import Image8, blobs, brighten, enlarge, reencode, shrink
 from tests.reference.slow_near_duplicates import slow_near_duplicates

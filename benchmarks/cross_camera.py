@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 
 from reid_gl import FeatureExtractor, Features
 from reid_gl.data.loading.images import Image8
-from reid_gl.data.mot import iterate_frames, load_sequence, read_ground_truth
+from reid_gl.data.mot.read import iterate_frames, load_sequence, read_ground_truth
 from reid_gl.data.synthetic.sequences import SequenceSize, write_sequences
 from reid_gl.data.synthetic.walks import TRAVEL_SECONDS
 from reid_gl.evaluation.calibrate import calibrate

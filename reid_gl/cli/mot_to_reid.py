@@ -8,8 +8,8 @@ import logging
 
 from tqdm import tqdm
 
-from reid_gl.data.mot_crops import CropRule, find_sequences
-from reid_gl.data.mot_to_reid import write_reid_crops
+from reid_gl.data.mot.crops import CropRule, find_sequences
+from reid_gl.data.mot.to_reid import write_reid_crops
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from benchmarks.tracking import (
     track,
     true_features,
 )
-from reid_gl.data.mot import MotBoxes
+from reid_gl.data.mot.read import MotBoxes
 from reid_gl.data.synthetic.casting import person_distance
 from reid_gl.data.synthetic.sequences import SequenceSize, draw_sequence_people, write_sequences
 from tests.tracking.tiny_network import trained_extractor, training_people

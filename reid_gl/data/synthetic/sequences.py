@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from reid_gl.data.finished_folder import finished_or_nothing
-from reid_gl.data.mot import PEDESTRIAN, MotBoxes, MotSequence
-from reid_gl.data.mot_write import write_detections, write_ground_truth, write_sequence_info
+from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, MotSequence
+from reid_gl.data.mot.write import write_detections, write_ground_truth, write_sequence_info
 from reid_gl.data.synthetic.cameras import CAMERAS
 from reid_gl.data.synthetic.casting import draw_people
 from reid_gl.data.synthetic.detector import Detection, detect

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reid_gl.cli.main import main
-from reid_gl.data.mot import iterate_frames, load_sequence, read_detections, read_ground_truth
+from reid_gl.data.mot.read import iterate_frames, load_sequence, read_detections, read_ground_truth
 from reid_gl.data.synthetic.casting import person_distance
 from reid_gl.data.synthetic.plan import SyntheticSize, draw_cast
 from reid_gl.data.synthetic.render import bystanders

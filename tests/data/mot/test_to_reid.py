@@ -13,9 +13,9 @@ import pytest
 from reid_gl.cli.main import main
 from reid_gl.data.datasets import load_dataset
 from reid_gl.data.loading.images import read_image
-from reid_gl.data.mot import load_sequence
-from reid_gl.data.mot_crops import Crop, CropRule, find_sequences, plan_crops
-from reid_gl.data.mot_to_reid import write_reid_crops
+from reid_gl.data.mot.crops import Crop, CropRule, find_sequences, plan_crops
+from reid_gl.data.mot.read import load_sequence
+from reid_gl.data.mot.to_reid import write_reid_crops
 from tests.data.made_up_sequence import write_sequence
 
 FRAMES, PEOPLE = 4, 6

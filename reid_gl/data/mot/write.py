@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reid_gl.data.mot import MotBoxes, MotSequence
+from reid_gl.data.mot.read import MotBoxes, MotSequence
 
 
 def write_results(path: str | Path, tracks: MotBoxes) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reid_gl.data.loading.images import UnreadableImageError
-from reid_gl.data.mot import (
+from reid_gl.data.mot.read import (
     MotBoxes,
     iterate_frames,
     load_sequence,
@@ -16,7 +16,7 @@ from reid_gl.data.mot import (
     read_ground_truth,
     require_frames,
 )
-from reid_gl.data.mot_write import (
+from reid_gl.data.mot.write import (
     write_detections,
     write_ground_truth,
     write_results,

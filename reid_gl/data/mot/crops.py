@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
-from reid_gl.data.mot import PEDESTRIAN, MotBoxes, MotSequence, load_sequence, read_ground_truth
+from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, MotSequence, load_sequence, read_ground_truth
 
 logger = logging.getLogger(__name__)
 

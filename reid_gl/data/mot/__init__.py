@@ -1,0 +1,1 @@
+"""MOT Challenge sequences: read, write, crop, convert to re-ID."""

@@ -31,8 +31,8 @@ from reid_gl.data.loading.decoded_cache import DecodedCache, open_cache
 from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, make_label_map
 from reid_gl.data.loading.sampler import PKSampler
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.data.synthetic.market_layout import write_synthetic
 from reid_gl.records import Sample
+from reid_gl.synthetic.write_people import write_synthetic
 
 PREPROCESSING, AUGMENTATION = Preprocessing(), Augmentation()
 P, K = 16, 4

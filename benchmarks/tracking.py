@@ -24,10 +24,10 @@ from trackeval.metrics import CLEAR, HOTA, Identity
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.mot.read import MotBoxes, iterate_frames, load_sequence, read_detections, read_ground_truth
-from reid_gl.data.synthetic.sequences import SequenceSize, write_sequences
 from reid_gl.inference.color_histogram import color_histogram
 from reid_gl.inference.crops import as_corners, cut_boxes
 from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.synthetic.write_sequences import SequenceSize, write_sequences
 
 Floats = NDArray[np.float32]
 FeaturesOf = Callable[[Image8, NDArray[np.float64]], Floats]

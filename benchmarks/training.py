@@ -28,11 +28,11 @@ from reid_gl.data.loading.augmentation import Augmentation
 from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, make_label_map
 from reid_gl.data.loading.sampler import PKSampler
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.data.synthetic.market_layout import write_synthetic
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.losses import CrossEntropyLoss, GroupLoss, LossTerm, WeightedSum
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.records import Batch, ReidDataset
+from reid_gl.synthetic.write_people import write_synthetic
 from reid_gl.training.optimizer import make_optimizer
 from reid_gl.training.step import StepSettings, train_step
 

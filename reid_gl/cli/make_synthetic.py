@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from reid_gl.data.synthetic.market_layout import write_synthetic
-from reid_gl.data.synthetic.plan import SyntheticSize
-from reid_gl.data.synthetic.sequences import SequenceSize, write_sequences
+from reid_gl.synthetic.plan import SyntheticSize
+from reid_gl.synthetic.write_people import write_synthetic
+from reid_gl.synthetic.write_sequences import SequenceSize, write_sequences
 
 FOLDER, SEQUENCES_FOLDER = "data/synthetic", "data/synthetic_sequences"
 

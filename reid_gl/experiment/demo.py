@@ -13,12 +13,12 @@ from typing import Any
 import torch
 
 from reid_gl.config import load_config
-from reid_gl.data.synthetic.market_layout import DEFAULT_SIZE, write_synthetic
-from reid_gl.data.synthetic.plan import SyntheticSize
 from reid_gl.experiment.color_histogram import run_color_histogram
 from reid_gl.experiment.test import run_test
 from reid_gl.experiment.train import run_training
 from reid_gl.experiment.untrained import run_untrained
+from reid_gl.synthetic.plan import SyntheticSize
+from reid_gl.synthetic.write_people import DEFAULT_SIZE, write_synthetic
 from reid_gl.training.run_folder import TRAINING_FILE, write_text
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from reid_gl.data.synthetic.plan import SyntheticSize
 from reid_gl.experiment.demo import run_demo
+from reid_gl.synthetic.plan import SyntheticSize
 from reid_gl.training.fit import Interrupted
 
 SIZE = SyntheticSize(

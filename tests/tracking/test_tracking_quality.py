@@ -21,8 +21,8 @@ from benchmarks.tracking import (
     true_features,
 )
 from reid_gl.data.mot.read import MotBoxes
-from reid_gl.data.synthetic.casting import person_distance
-from reid_gl.data.synthetic.sequences import SequenceSize, draw_sequence_people, write_sequences
+from reid_gl.synthetic.casting import person_distance
+from reid_gl.synthetic.write_sequences import SequenceSize, draw_sequence_people, write_sequences
 from tests.tracking.tiny_network import trained_extractor, training_people
 
 SEEDS = (100, 101, 102, 103, 104)

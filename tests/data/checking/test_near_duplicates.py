@@ -15,7 +15,7 @@ from reid_gl.data.checking.near_duplicates import (
     stack_sketches,
 )
 from reid_gl.data.loading.images import read_image
-from reid_gl.data.synthetic.market_layout import SyntheticSize, write_synthetic
+from reid_gl.synthetic.write_people import SyntheticSize, write_synthetic
 from tests.data.made_up_pictures import Image8, blobs, brighten, enlarge, reencode, shrink
 from tests.reference.slow_near_duplicates import slow_near_duplicates
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import cv2
 
 from reid_gl.data.finished_folder import finished_or_nothing
-from reid_gl.data.synthetic.cameras import CAMERAS
-from reid_gl.data.synthetic.people import Person
-from reid_gl.data.synthetic.plan import (
+from reid_gl.synthetic.cameras import CAMERAS
+from reid_gl.synthetic.people import Person
+from reid_gl.synthetic.plan import (
     GALLERY,
     QUERY,
     TRAIN,
@@ -30,7 +30,7 @@ from reid_gl.data.synthetic.plan import (
     generator,
     plan_shots,
 )
-from reid_gl.data.synthetic.render import render_person
+from reid_gl.synthetic.render import render_person
 
 VERSION = 1
 CARD = "synthetic.json"

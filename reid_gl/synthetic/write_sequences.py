@@ -13,14 +13,14 @@ import numpy as np
 from reid_gl.data.finished_folder import finished_or_nothing
 from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, MotSequence
 from reid_gl.data.mot.write import write_detections, write_ground_truth, write_sequence_info
-from reid_gl.data.synthetic.cameras import CAMERAS
-from reid_gl.data.synthetic.casting import draw_people
-from reid_gl.data.synthetic.detector import Detection, detect
-from reid_gl.data.synthetic.film import Actor, Seen, Weather, draw_weather, expose_frame, paint_scene
-from reid_gl.data.synthetic.palette import FloatImage
-from reid_gl.data.synthetic.people import Person
-from reid_gl.data.synthetic.stage import MAX_ASPECT, Stage, build_stage
-from reid_gl.data.synthetic.walks import TRAVEL_SECONDS, Visit, plan_visits
+from reid_gl.synthetic.cameras import CAMERAS
+from reid_gl.synthetic.casting import draw_people
+from reid_gl.synthetic.detector import Detection, detect
+from reid_gl.synthetic.film import Actor, Seen, Weather, draw_weather, expose_frame, paint_scene
+from reid_gl.synthetic.palette import FloatImage
+from reid_gl.synthetic.people import Person
+from reid_gl.synthetic.stage import MAX_ASPECT, Stage, build_stage
+from reid_gl.synthetic.walks import TRAVEL_SECONDS, Visit, plan_visits
 
 LAYOUT_FILE = "cameras.json"
 

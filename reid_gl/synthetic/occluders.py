@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from reid_gl.data.synthetic.palette import Colour, FloatImage
+from reid_gl.synthetic.palette import Colour, FloatImage
 
 METALS: tuple[Colour, ...] = ((60, 60, 60), (150, 152, 150), (40, 90, 60), (40, 50, 130))
 CARTONS: tuple[Colour, ...] = ((92, 134, 172), (70, 80, 90), (120, 120, 116), (60, 96, 60))

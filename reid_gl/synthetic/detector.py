@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reid_gl.data.synthetic.film import Seen
+from reid_gl.synthetic.film import Seen
 
 HIT_RATE = 0.93
 """Of people in full view."""

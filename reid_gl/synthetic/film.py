@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.synthetic.body import Pose, View
-from reid_gl.data.synthetic.cameras import Camera
-from reid_gl.data.synthetic.figure import figure_parts
-from reid_gl.data.synthetic.optics import colour_matrix, tone_curve
-from reid_gl.data.synthetic.palette import ByteImage, FloatImage
-from reid_gl.data.synthetic.people import Person
-from reid_gl.data.synthetic.raster import Part, draw_part, outline
-from reid_gl.data.synthetic.render import draw_shadow
-from reid_gl.data.synthetic.stage import Obstacle, Stage, draw_obstacle
+from reid_gl.synthetic.body import Pose, View
+from reid_gl.synthetic.cameras import Camera
+from reid_gl.synthetic.figure import figure_parts
+from reid_gl.synthetic.optics import colour_matrix, tone_curve
+from reid_gl.synthetic.palette import ByteImage, FloatImage
+from reid_gl.synthetic.people import Person
+from reid_gl.synthetic.raster import Part, draw_part, outline
+from reid_gl.synthetic.render import draw_shadow
+from reid_gl.synthetic.stage import Obstacle, Stage, draw_obstacle
 
 NOBODY = -1
 SLACK = 128

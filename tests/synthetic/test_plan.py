@@ -6,7 +6,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from reid_gl.data.synthetic.plan import GALLERY, QUERY, TRAIN, Shot, SyntheticSize, generator, plan_shots
+from reid_gl.synthetic.plan import GALLERY, QUERY, TRAIN, Shot, SyntheticSize, generator, plan_shots
 
 MARKET_NAME = re.compile(r"(-1|\d{4})_c[1-6]s\d_\d{6}_\d{2}\.jpg")
 

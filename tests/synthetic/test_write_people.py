@@ -7,8 +7,8 @@ import cv2
 import pytest
 
 from reid_gl.data.datasets.reading.market_layout import load_market_layout
-from reid_gl.data.synthetic.market_layout import CARD, write_synthetic
-from reid_gl.data.synthetic.plan import SyntheticSize
+from reid_gl.synthetic.plan import SyntheticSize
+from reid_gl.synthetic.write_people import CARD, write_synthetic
 
 SMALL = SyntheticSize(
     num_train_identities=4,
@@ -75,7 +75,7 @@ def test_pictures_have_the_size_of_market(written: Path) -> None:
 
 def test_a_finished_set_is_used_again(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "reid_gl.data.synthetic.market_layout.render_shot", lambda *_: pytest.fail("rendered again")
+        "reid_gl.synthetic.write_people.render_shot", lambda *_: pytest.fail("rendered again")
     )
     before = {path: path.stat().st_mtime_ns for path in written.rglob("*")}
     counts = write_synthetic(written, size=SMALL, num_workers=1)

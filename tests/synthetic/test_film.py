@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reid_gl.data.synthetic.body import Pose
-from reid_gl.data.synthetic.cameras import CAMERAS
-from reid_gl.data.synthetic.detector import detect
-from reid_gl.data.synthetic.film import Actor, Seen, draw_weather, expose_frame, paint_scene
-from reid_gl.data.synthetic.sequences import draw_sequence_people
-from reid_gl.data.synthetic.stage import Obstacle, Stage, build_stage
+from reid_gl.synthetic.body import Pose
+from reid_gl.synthetic.cameras import CAMERAS
+from reid_gl.synthetic.detector import detect
+from reid_gl.synthetic.film import Actor, Seen, draw_weather, expose_frame, paint_scene
+from reid_gl.synthetic.stage import Obstacle, Stage, build_stage
+from reid_gl.synthetic.write_sequences import draw_sequence_people
 
 WIDTH, HEIGHT = 320, 180
 PEOPLE = draw_sequence_people(0, 4)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reid_gl.data.synthetic.accessories import bag_parts, head_parts
-from reid_gl.data.synthetic.body import (
+from reid_gl.synthetic.accessories import bag_parts, head_parts
+from reid_gl.synthetic.body import (
     Point,
     Pose,
     View,
@@ -13,11 +13,11 @@ from reid_gl.data.synthetic.body import (
     make_skeleton,
     shoulder_half_width,
 )
-from reid_gl.data.synthetic.garments import cloth_tile
-from reid_gl.data.synthetic.palette import CLOTH, SKIN
-from reid_gl.data.synthetic.people import Person
-from reid_gl.data.synthetic.raster import Part
-from reid_gl.data.synthetic.shapes import limb, plain_tile, upright
+from reid_gl.synthetic.garments import cloth_tile
+from reid_gl.synthetic.palette import CLOTH, SKIN
+from reid_gl.synthetic.people import Person
+from reid_gl.synthetic.raster import Part
+from reid_gl.synthetic.shapes import limb, plain_tile, upright
 
 FAR_LIMB = -0.035
 """Limbs farther from the camera than this are drawn behind the legs."""

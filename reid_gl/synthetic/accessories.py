@@ -9,11 +9,11 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from reid_gl.data.synthetic.body import Point, View, shoulder_half_width
-from reid_gl.data.synthetic.palette import CLOTH, HAIR, SKIN, FloatImage, as_float
-from reid_gl.data.synthetic.people import Person
-from reid_gl.data.synthetic.raster import Part
-from reid_gl.data.synthetic.shapes import limb, plain_tile, upright
+from reid_gl.synthetic.body import Point, View, shoulder_half_width
+from reid_gl.synthetic.palette import CLOTH, HAIR, SKIN, FloatImage, as_float
+from reid_gl.synthetic.people import Person
+from reid_gl.synthetic.raster import Part
+from reid_gl.synthetic.shapes import limb, plain_tile, upright
 
 HEAD_ROWS = 64
 HEAD_COLUMNS = 96

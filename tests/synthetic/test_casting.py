@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from reid_gl.data.synthetic.casting import MIN_DISTANCE, draw_people, look, person_distance
-from reid_gl.data.synthetic.people import Person
-from reid_gl.data.synthetic.plan import SyntheticSize, draw_cast
+from reid_gl.synthetic.casting import MIN_DISTANCE, draw_people, look, person_distance
+from reid_gl.synthetic.people import Person
+from reid_gl.synthetic.plan import SyntheticSize, draw_cast
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_small_casts_share_their_garments_too() -> None:
 
 
 def test_too_many_people_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reid_gl.data.synthetic.casting.MIN_DISTANCE", 30.0)
-    monkeypatch.setattr("reid_gl.data.synthetic.casting.MAX_TRIES", 5)
+    monkeypatch.setattr("reid_gl.synthetic.casting.MIN_DISTANCE", 30.0)
+    monkeypatch.setattr("reid_gl.synthetic.casting.MAX_TRIES", 5)
     with pytest.raises(ValueError, match="ask for fewer identities"):
         draw_people(np.random.default_rng(0), 3)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from reid_gl.data.synthetic.backgrounds import GROUND, SCENE_HEIGHT, SCENE_WIDTH, scene_image
-from reid_gl.data.synthetic.cameras import Camera
-from reid_gl.data.synthetic.palette import Colour, FloatImage
+from reid_gl.synthetic.backgrounds import GROUND, SCENE_HEIGHT, SCENE_WIDTH, scene_image
+from reid_gl.synthetic.cameras import Camera
+from reid_gl.synthetic.palette import Colour, FloatImage
 
 HORIZON = 0.14
 """Row of the horizon, share of the picture's height."""

@@ -9,16 +9,16 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from reid_gl.data.synthetic.backgrounds import crop_background
-from reid_gl.data.synthetic.body import Pose, View
-from reid_gl.data.synthetic.cameras import HEIGHT, WIDTH, Camera
-from reid_gl.data.synthetic.casting import draw_people
-from reid_gl.data.synthetic.figure import figure_parts
-from reid_gl.data.synthetic.occluders import draw_occluder
-from reid_gl.data.synthetic.optics import expose
-from reid_gl.data.synthetic.palette import ByteImage, FloatImage
-from reid_gl.data.synthetic.people import Person
-from reid_gl.data.synthetic.raster import draw_part
+from reid_gl.synthetic.backgrounds import crop_background
+from reid_gl.synthetic.body import Pose, View
+from reid_gl.synthetic.cameras import HEIGHT, WIDTH, Camera
+from reid_gl.synthetic.casting import draw_people
+from reid_gl.synthetic.figure import figure_parts
+from reid_gl.synthetic.occluders import draw_occluder
+from reid_gl.synthetic.optics import expose
+from reid_gl.synthetic.palette import ByteImage, FloatImage
+from reid_gl.synthetic.people import Person
+from reid_gl.synthetic.raster import draw_part
 
 OVERSAMPLING = 2
 NUM_BYSTANDERS = 24

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reid_gl.data.synthetic.body import Pose
-from reid_gl.data.synthetic.stage import FARTHEST, NEAREST, half_view
+from reid_gl.synthetic.body import Pose
+from reid_gl.synthetic.stage import FARTHEST, NEAREST, half_view
 
 CYCLE = 0.85
 """Statures walked in two steps."""

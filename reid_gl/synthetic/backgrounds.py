@@ -8,7 +8,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from reid_gl.data.synthetic.palette import ByteImage, FloatImage
+from reid_gl.synthetic.palette import ByteImage, FloatImage
 
 SCENE_HEIGHT = 400
 SCENE_WIDTH = 1200

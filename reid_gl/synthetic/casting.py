@@ -7,8 +7,8 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.synthetic.garments import Garment
-from reid_gl.data.synthetic.people import Person, draw_lower, draw_person, draw_upper
+from reid_gl.synthetic.garments import Garment
+from reid_gl.synthetic.people import Person, draw_lower, draw_person, draw_upper
 
 LOOK_WEIGHTS = {
     "upper_cut": 1.0,

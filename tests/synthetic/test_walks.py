@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from reid_gl.data.synthetic.stage import FARTHEST, NEAREST, half_view
-from reid_gl.data.synthetic.walks import TRAVEL_SECONDS, Visit, free_from, plan_visits
+from reid_gl.synthetic.stage import FARTHEST, NEAREST, half_view
+from reid_gl.synthetic.walks import TRAVEL_SECONDS, Visit, free_from, plan_visits
 
 RATE, ASPECT, FRAMES = 15.0, 16 / 9, 600
 

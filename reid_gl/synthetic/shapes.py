@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from reid_gl.data.synthetic.body import Point, View
-from reid_gl.data.synthetic.garments import TILE_PER_RADIAN, TILE_PER_STATURE
-from reid_gl.data.synthetic.palette import Colour, FloatImage, as_float
-from reid_gl.data.synthetic.raster import Part, rounded
+from reid_gl.synthetic.body import Point, View
+from reid_gl.synthetic.garments import TILE_PER_RADIAN, TILE_PER_STATURE
+from reid_gl.synthetic.palette import Colour, FloatImage, as_float
+from reid_gl.synthetic.raster import Part, rounded
 
 
 @lru_cache(maxsize=64)

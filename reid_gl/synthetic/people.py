@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from reid_gl.data.synthetic.garments import Garment
-from reid_gl.data.synthetic.palette import (
+from reid_gl.synthetic.garments import Garment
+from reid_gl.synthetic.palette import (
     BAG_COLOURS,
     HAIR,
     LOWER_COLOURS,

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from reid_gl.data.synthetic.body import Pose, make_skeleton
-from reid_gl.data.synthetic.cameras import CAMERAS
-from reid_gl.data.synthetic.casting import draw_people
-from reid_gl.data.synthetic.people import Person
-from reid_gl.data.synthetic.render import Framing, render_person
+from reid_gl.synthetic.body import Pose, make_skeleton
+from reid_gl.synthetic.cameras import CAMERAS
+from reid_gl.synthetic.casting import draw_people
+from reid_gl.synthetic.people import Person
+from reid_gl.synthetic.render import Framing, render_person
 
 VIEWS = {"front": 0.0, "side": math.pi / 2, "back": math.pi, "other side": -math.pi / 2, "half": 0.8}
 

@@ -7,8 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from reid_gl.data.synthetic.cameras import HEIGHT, WIDTH, Camera
-from reid_gl.data.synthetic.palette import ByteImage, FloatImage
+from reid_gl.synthetic.cameras import HEIGHT, WIDTH, Camera
+from reid_gl.synthetic.palette import ByteImage, FloatImage
 
 
 def colour_matrix(camera: Camera, rng: np.random.Generator) -> FloatImage:

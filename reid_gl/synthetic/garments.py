@@ -9,7 +9,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from reid_gl.data.synthetic.palette import CLOTH, FloatImage, as_float
+from reid_gl.synthetic.palette import CLOTH, FloatImage, as_float
 
 TILE_HEIGHT = 176
 TILE_WIDTH = 192

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reid_gl.data.synthetic.body import Pose
-from reid_gl.data.synthetic.cameras import CAMERAS
-from reid_gl.data.synthetic.casting import draw_people
-from reid_gl.data.synthetic.people import Person
-from reid_gl.data.synthetic.render import Framing
+from reid_gl.synthetic.body import Pose
+from reid_gl.synthetic.cameras import CAMERAS
+from reid_gl.synthetic.casting import draw_people
+from reid_gl.synthetic.people import Person
+from reid_gl.synthetic.render import Framing
 
 TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 IMAGES_PER_DISTRACTOR = 3

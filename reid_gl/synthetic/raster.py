@@ -9,7 +9,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from reid_gl.data.synthetic.palette import ByteImage, FloatImage
+from reid_gl.synthetic.palette import ByteImage, FloatImage
 
 SUBPIXEL_BITS = 4
 SUBPIXELS = 2**SUBPIXEL_BITS

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from reid_gl.data.synthetic.people import Person
+from reid_gl.synthetic.people import Person
 
 Point: TypeAlias = tuple[float, float, float]
 """(towards the person's left, up, forward) in statures, the ground at 0."""

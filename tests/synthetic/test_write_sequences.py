@@ -10,10 +10,10 @@ import pytest
 
 from reid_gl.cli.main import main
 from reid_gl.data.mot.read import iterate_frames, load_sequence, read_detections, read_ground_truth
-from reid_gl.data.synthetic.casting import person_distance
-from reid_gl.data.synthetic.plan import SyntheticSize, draw_cast
-from reid_gl.data.synthetic.render import bystanders
-from reid_gl.data.synthetic.sequences import (
+from reid_gl.synthetic.casting import person_distance
+from reid_gl.synthetic.plan import SyntheticSize, draw_cast
+from reid_gl.synthetic.render import bystanders
+from reid_gl.synthetic.write_sequences import (
     LAYOUT_FILE,
     SequenceSize,
     draw_sequence_people,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 
-from reid_gl.data.finished_folder import finished_or_nothing
+from reid_gl.files import finished_or_nothing
 from reid_gl.synthetic.cameras import CAMERAS
 from reid_gl.synthetic.people import Person
 from reid_gl.synthetic.plan import (

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reid_gl.data.finished_folder import finished_or_nothing
 from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, MotSequence
 from reid_gl.data.mot.write import write_detections, write_ground_truth, write_sequence_info
+from reid_gl.files import finished_or_nothing
 from reid_gl.synthetic.cameras import CAMERAS
 from reid_gl.synthetic.casting import draw_people
 from reid_gl.synthetic.detector import Detection, detect

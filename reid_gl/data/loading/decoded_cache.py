@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from reid_gl.data.finished_folder import finished_or_nothing
 from reid_gl.data.loading.cache_format import CacheForm
 from reid_gl.data.loading.images import Image8
+from reid_gl.files import finished_or_nothing
 from reid_gl.records import Sample
 
 logger = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
-from reid_gl.data.finished_folder import finished_or_nothing
 from reid_gl.data.mot.crops import Crop, CropRule, plan_crops
 from reid_gl.data.mot.read import MotSequence, read_frame, require_frames
+from reid_gl.files import finished_or_nothing
 
 CROPS_FILE = "crops.csv"
 COLUMNS = (

@@ -16,9 +16,9 @@ from reid_gl.data.datasets.own.folders import require_files
 from reid_gl.data.datasets.own.own_data import SPLITS, is_within
 from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
-from reid_gl.data.finished_folder import finished_or_nothing
 from reid_gl.data.loading.images import Image8, crop_box, read_image
 from reid_gl.data.mot.to_reid import JPEG_QUALITY
+from reid_gl.files import finished_or_nothing
 from reid_gl.records import ReidDataset, Sample
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from machine import extra_megabytes, print_header
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
 from reid_gl.evaluation import evaluate_clustering, evaluate_retrieval
-from reid_gl.evaluation.clustering import pair_f1
+from reid_gl.evaluation.scores.clustering import pair_f1
 
 Scores = dict[str, float]
 WIDTH, NUM_PICTURES, NUM_CLASSES = 512, 60_502, 11_316

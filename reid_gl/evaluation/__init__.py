@@ -1,18 +1,18 @@
 """Scores of ranked galleries."""
 
-from reid_gl.evaluation.breakdown import CameraPair, evaluate_camera_pairs, mean_ap_interval
-from reid_gl.evaluation.clustering import ClusteringResult, evaluate_clustering
 from reid_gl.evaluation.expansion import expand_queries
 from reid_gl.evaluation.gnn import GnnRerankSettings, gnn_rerank
 from reid_gl.evaluation.multi_query import pool_queries
-from reid_gl.evaluation.protocol import Preflight, check_protocol
-from reid_gl.evaluation.ranking import evaluate_features, evaluate_ranking
 from reid_gl.evaluation.rerank import RerankSettings, k_reciprocal_rerank, k_reciprocal_rerank_distances
-from reid_gl.evaluation.retrieval import RetrievalResult, evaluate_retrieval
+from reid_gl.evaluation.scores.breakdown import CameraPair, evaluate_camera_pairs, mean_ap_interval
+from reid_gl.evaluation.scores.clustering import ClusteringResult, evaluate_clustering
+from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
+from reid_gl.evaluation.scores.ranking import evaluate_features, evaluate_ranking
+from reid_gl.evaluation.scores.retrieval import RetrievalResult, evaluate_retrieval
+from reid_gl.evaluation.scores.single_shot import SingleShotResult, evaluate_single_shot
+from reid_gl.evaluation.scores.verification import VerificationResult, verify_pairs
 from reid_gl.evaluation.search import search_gallery
-from reid_gl.evaluation.single_shot import SingleShotResult, evaluate_single_shot
 from reid_gl.evaluation.track_pooling import pool_tracks
-from reid_gl.evaluation.verification import VerificationResult, verify_pairs
 
 __all__ = [
     "CameraPair",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reid_gl.evaluation.blocks import distance_blocks
 from reid_gl.evaluation.compiled import compiled
-from reid_gl.evaluation.identities import check_identities
+from reid_gl.evaluation.scores.identities import check_identities
 from reid_gl.records import JUNK_PID, Features
 
 LARGEST_DISTANCE = 2.0

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.identities import check_identities
 from reid_gl.evaluation.multi_query import check_finite
+from reid_gl.evaluation.scores.identities import check_identities
 from reid_gl.records import Features
 from reid_gl.similarity import unit_rows
 

@@ -10,7 +10,7 @@ from typing import Any
 from reid_gl.data.checking.check import DatasetReport, check_dataset
 from reid_gl.data.checking.split_counts import Spread
 from reid_gl.data.datasets import load_dataset
-from reid_gl.evaluation.protocol import Preflight, check_protocol
+from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.experiment.check_findings import judge_dataset, scored_copies
 from reid_gl.experiment.check_sheet import make_contact_sheet
 from reid_gl.records import ReidDataset

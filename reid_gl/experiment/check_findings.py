@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reid_gl.data.checking.check import DatasetReport, Occurrence, Pair, Problem
-from reid_gl.evaluation.protocol import Preflight
+from reid_gl.evaluation.scores.protocol import Preflight
 
 MAX_IMBALANCE = 10.0
 """Images of the largest training identity, in medians, from which on the set is called unbalanced."""

@@ -7,8 +7,8 @@ from typing import Any
 from yacs.config import CfgNode
 
 from reid_gl.config.build import build_dataset, build_evaluation
-from reid_gl.evaluation.protocol import check_protocol
-from reid_gl.evaluation.ranking import evaluate_features
+from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.inference.color_histogram import extract_color_histograms
 from reid_gl.report.scores import scores_to_dict
 

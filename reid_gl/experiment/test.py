@@ -22,8 +22,8 @@ from reid_gl.config.build import (
 from reid_gl.data.loading.loaders import check_images
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_precision
-from reid_gl.evaluation.protocol import Preflight, check_protocol
-from reid_gl.evaluation.ranking import evaluate_features
+from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
+from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.retrieval import score_retrieval
 from reid_gl.inference.evaluate import extract_sides
 from reid_gl.models import ReidNet, load_net

@@ -15,7 +15,7 @@ from reid_gl.config.load import dump_config
 from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, check_images, make_label_map
 from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.evaluation.protocol import check_protocol
+from reid_gl.evaluation.scores.protocol import check_protocol
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.models import read_checkpoint
 from reid_gl.models.weights import CHECKPOINT_FORMAT

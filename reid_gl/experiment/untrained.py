@@ -8,7 +8,7 @@ import torch
 from yacs.config import CfgNode
 
 from reid_gl.config import build
-from reid_gl.evaluation.protocol import check_protocol
+from reid_gl.evaluation.scores.protocol import check_protocol
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.report.scores import scores_to_dict
 

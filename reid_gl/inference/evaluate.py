@@ -9,9 +9,9 @@ from torch import nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.multi_query import pool_queries
-from reid_gl.evaluation.protocol import check_protocol
-from reid_gl.evaluation.ranking import evaluate_features
 from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.evaluation.track_pooling import pool_tracks
 from reid_gl.inference.extract import extract_features
 from reid_gl.inference.test_time import PLAIN, InferenceSettings, check_comparison

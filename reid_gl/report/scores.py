@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reid_gl.evaluation.breakdown import CameraPair, mean_ap_interval
-from reid_gl.evaluation.protocol import Preflight
+from reid_gl.evaluation.scores.breakdown import CameraPair, mean_ap_interval
+from reid_gl.evaluation.scores.protocol import Preflight
 from reid_gl.records import RankingResult
 
 RANKS = (1, 5, 10, 20)

@@ -12,8 +12,8 @@ from reid_gl.evaluation.blocks import distance_blocks
 from reid_gl.evaluation.calibrate import calibrate
 from reid_gl.evaluation.calibration import CalibratedCameras, CalibratedPoint, Calibration
 from reid_gl.evaluation.distance_histograms import distance_histograms
+from reid_gl.evaluation.scores.verification import verify_pairs
 from reid_gl.evaluation.threshold_intervals import redraw_thresholds
-from reid_gl.evaluation.verification import verify_pairs
 from reid_gl.records import Features
 from tests.reference.slow_calibration import (
     slow_histogram,

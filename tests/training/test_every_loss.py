@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from yacs.config import CfgNode
 
 from reid_gl.config import build, load_config
-from reid_gl.evaluation.ranking import evaluate_ranking
+from reid_gl.evaluation.scores.ranking import evaluate_ranking
 from reid_gl.losses import LOSSES, WeightedSum
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.records import ReidOutput

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.ranking import evaluate_features
 from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.records import Features, RankingResult
 
 Ints = NDArray[np.int64]

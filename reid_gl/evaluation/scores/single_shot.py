@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.identities import check_identities
-from reid_gl.evaluation.sampling import HAS_NAN, SCORED, sample_rows
+from reid_gl.evaluation.scores.identities import check_identities
+from reid_gl.evaluation.scores.sampling import HAS_NAN, SCORED, sample_rows
 from reid_gl.records import JUNK_PID
 
 Floats = NDArray[np.floating]

@@ -15,8 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.blocks import check_features, distance_blocks
-from reid_gl.evaluation.identities import check_identities
-from reid_gl.evaluation.pair_counting import NUM_BINS, bin_numbers, collect_pairs, count_pairs, upper_edges
+from reid_gl.evaluation.scores.identities import check_identities
+from reid_gl.evaluation.scores.pair_counting import (
+    NUM_BINS,
+    bin_numbers,
+    collect_pairs,
+    count_pairs,
+    upper_edges,
+)
 from reid_gl.records import JUNK_PID, Features
 
 Floats = NDArray[np.float32]

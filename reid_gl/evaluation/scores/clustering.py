@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from reid_gl.evaluation.blocks import check_rows
 from reid_gl.evaluation.feature_distances import compared_rows
-from reid_gl.evaluation.identities import whole_numbers
-from reid_gl.evaluation.k_means import k_means
+from reid_gl.evaluation.scores.identities import whole_numbers
+from reid_gl.evaluation.scores.k_means import k_means
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reid_gl.evaluation import evaluate_ranking
-from reid_gl.evaluation.single_shot import SingleShotResult, evaluate_single_shot
+from reid_gl.evaluation.scores.single_shot import SingleShotResult, evaluate_single_shot
 from tests.reference.slow_single_shot import Picture, slow_draws, slow_expected_cmc, slow_groups
 
 

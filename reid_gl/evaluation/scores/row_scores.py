@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.counting import FIRST_MATCH, NUM_SCORES, score_rows
+from reid_gl.evaluation.scores.counting import FIRST_MATCH, NUM_SCORES, score_rows
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reid_gl.evaluation.identities import check_identities
+from reid_gl.evaluation.scores.identities import check_identities
 
 
 def test_the_largest_floating_point_numbers_that_are_told_apart() -> None:

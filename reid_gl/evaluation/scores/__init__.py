@@ -1,0 +1,1 @@
+"""Scores of features: ranking, retrieval, clustering, verification."""

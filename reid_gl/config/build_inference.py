@@ -10,7 +10,7 @@ from reid_gl.config.defaults import default_config
 from reid_gl.data.datasets.reading.extra_queries import load_multi_query
 from reid_gl.device import PRECISIONS
 from reid_gl.evaluation.multi_query import POOLINGS
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.protocol import CAMERA_FILTERS
 from reid_gl.inference.test_time import PRESETS, InferenceSettings, check_comparison
 from reid_gl.records import TEST_FEATURES

@@ -1,9 +1,13 @@
 """Scores of ranked galleries."""
 
 from reid_gl.evaluation.expansion import expand_queries
-from reid_gl.evaluation.gnn import GnnRerankSettings, gnn_rerank
 from reid_gl.evaluation.multi_query import pool_queries
-from reid_gl.evaluation.rerank import RerankSettings, k_reciprocal_rerank, k_reciprocal_rerank_distances
+from reid_gl.evaluation.reranking.gnn import GnnRerankSettings, gnn_rerank
+from reid_gl.evaluation.reranking.rerank import (
+    RerankSettings,
+    k_reciprocal_rerank,
+    k_reciprocal_rerank_distances,
+)
 from reid_gl.evaluation.scores.breakdown import CameraPair, evaluate_camera_pairs, mean_ap_interval
 from reid_gl.evaluation.scores.clustering import ClusteringResult, evaluate_clustering
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol

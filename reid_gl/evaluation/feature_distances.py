@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.blocks import distance_blocks
-from reid_gl.evaluation.gnn import GnnRerankSettings, gnn_reranked_blocks
-from reid_gl.evaluation.rerank import RerankSettings, reranked_blocks
+from reid_gl.evaluation.reranking.gnn import GnnRerankSettings, gnn_reranked_blocks
+from reid_gl.evaluation.reranking.rerank import RerankSettings, reranked_blocks
 from reid_gl.similarity import METRICS, unit_rows
 
 Floats = NDArray[np.floating]

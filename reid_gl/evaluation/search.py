@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.blocks import check_features
-from reid_gl.evaluation.nearest import divide_products, nearest_of_rows
+from reid_gl.evaluation.reranking.nearest import divide_products, nearest_of_rows
 from reid_gl.similarity import METRICS, euclidean_distance, unit_rows
 
 Floats = NDArray[np.float32]

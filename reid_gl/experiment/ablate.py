@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 from yacs.config import CfgNode
 
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.experiment.one_pass import OnePass, run_once
 from reid_gl.experiment.test import load_candidate, write_result
 from reid_gl.inference.pooling_statistics import refusal, trained_mixing

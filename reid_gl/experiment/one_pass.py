@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.test import Candidate
 from reid_gl.inference.evaluate import pool_frames

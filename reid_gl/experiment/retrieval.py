@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.clustering import evaluate_clustering
 from reid_gl.evaluation.scores.retrieval import evaluate_retrieval
 from reid_gl.records import Features

@@ -15,7 +15,7 @@ from yacs.config import CfgNode
 from reid_gl.config.build import build_dataset, build_holdout_of_run, build_weights_path
 from reid_gl.config.build_inference import inference_overrides
 from reid_gl.data.loading.loaders import check_images, make_label_map
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.experiment.one_pass import OnePass, run_once
 from reid_gl.experiment.test import Candidate, load_candidate
 from reid_gl.inference.pooling_statistics import refusal

@@ -9,7 +9,7 @@ from torch import nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.multi_query import pool_queries
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.protocol import check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.evaluation.track_pooling import pool_tracks

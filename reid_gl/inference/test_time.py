@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.similarity import unit_rows
 
 NUM_CROPS = (1, 5)

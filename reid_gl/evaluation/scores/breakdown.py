@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.records import Features, RankingResult
 

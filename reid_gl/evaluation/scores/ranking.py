@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from reid_gl.evaluation.blocks import check_features
 from reid_gl.evaluation.feature_distances import feature_distances
-from reid_gl.evaluation.gnn import GnnRerankSettings
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.gnn import GnnRerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.counting import FIRST_MATCH, INVERSE_PENALTY, RECTANGLE, TRAPEZOID
 from reid_gl.evaluation.scores.identities import check_identities
 from reid_gl.evaluation.scores.row_scores import score_blocks

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reid_gl.evaluation.blocks import check_features
 from reid_gl.evaluation.feature_distances import feature_distances
-from reid_gl.evaluation.rerank import RerankSettings
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.counting import FIRST_MATCH, MAP_AT_R, R_PRECISION
 from reid_gl.evaluation.scores.identities import whole_numbers
 from reid_gl.evaluation.scores.row_scores import score_blocks

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.nearest import pair_distances, square_products
+from reid_gl.evaluation.reranking.nearest import pair_distances, square_products
 
 Floats = NDArray[np.float32]
 

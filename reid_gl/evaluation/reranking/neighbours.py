@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.nearest import nearest_of_columns, nearest_of_rows
-from reid_gl.evaluation.pools import FeaturePool, MatrixPool
+from reid_gl.evaluation.reranking.nearest import nearest_of_columns, nearest_of_rows
+from reid_gl.evaluation.reranking.pools import FeaturePool, MatrixPool
 
 Floats = NDArray[np.float32]
 FARTHEST = np.finfo(np.float32).max

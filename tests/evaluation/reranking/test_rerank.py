@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from reid_gl.evaluation import rerank
-from reid_gl.evaluation.rerank import (
+from reid_gl.evaluation.reranking.rerank import (
     RerankSettings,
     k_reciprocal_rerank,
     k_reciprocal_rerank_distances,

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from reid_gl.evaluation.neighbours import find_neighbours
-from reid_gl.evaluation.pools import FeaturePool, MatrixPool
-from reid_gl.evaluation.reciprocal import (
+from reid_gl.evaluation.reranking.neighbours import find_neighbours
+from reid_gl.evaluation.reranking.pools import FeaturePool, MatrixPool
+from reid_gl.evaluation.reranking.reciprocal import (
     average_sets,
     blend_overlap,
     reciprocal_sets,

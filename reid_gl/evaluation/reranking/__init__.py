@@ -1,0 +1,1 @@
+"""Re-ranking: k-reciprocal neighbours, in bounded memory, and its GNN form."""

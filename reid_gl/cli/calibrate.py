@@ -10,8 +10,8 @@ from pathlib import Path
 
 from reid_gl.cli.experiment import KEY, add_config_arguments, prepare_torch
 from reid_gl.config import load_config
-from reid_gl.evaluation.calibrate import calibrate
 from reid_gl.evaluation.feature_files import load_features
+from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.experiment.calibrate import calibrate_weights, report_calibration
 from reid_gl.report.calibration import format_calibration
 

@@ -15,8 +15,8 @@ from yacs.config import CfgNode
 from reid_gl.config.build import build_dataset, build_device, build_evaluation, build_holdout_of_run
 from reid_gl.data.loading.images import Image8, crop_box, read_image
 from reid_gl.data.loading.loaders import check_images, make_label_map
-from reid_gl.evaluation.calibrate import calibrate
-from reid_gl.evaluation.calibration import Calibration
+from reid_gl.evaluation.thresholds.measure import calibrate
+from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.calibrated import KEY, read_own_checkpoint
 from reid_gl.inference.exported import EXPORTED_SUFFIXES
 from reid_gl.inference.exported_net import read_sidecar, sidecar_of

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reid_gl.evaluation.calibration import CalibratedPoint, Calibration
-from reid_gl.evaluation.distance_histograms import LARGEST_DISTANCE
+from reid_gl.evaluation.thresholds.distance_histograms import LARGEST_DISTANCE
+from reid_gl.evaluation.thresholds.record import CalibratedPoint, Calibration
 
 # blue and vermilion of Okabe and Ito, told apart with every kind of colour vision
 SAME, DIFFERENT = "#D55E00", "#0072B2"

@@ -9,11 +9,11 @@ import pytest
 
 from reid_gl.evaluation import calibrate as calibrating
 from reid_gl.evaluation.blocks import distance_blocks
-from reid_gl.evaluation.calibrate import calibrate
-from reid_gl.evaluation.calibration import CalibratedCameras, CalibratedPoint, Calibration
-from reid_gl.evaluation.distance_histograms import distance_histograms
 from reid_gl.evaluation.scores.verification import verify_pairs
-from reid_gl.evaluation.threshold_intervals import redraw_thresholds
+from reid_gl.evaluation.thresholds.distance_histograms import distance_histograms
+from reid_gl.evaluation.thresholds.intervals import redraw_thresholds
+from reid_gl.evaluation.thresholds.measure import calibrate
+from reid_gl.evaluation.thresholds.record import CalibratedCameras, CalibratedPoint, Calibration
 from reid_gl.records import Features
 from tests.reference.slow_calibration import (
     slow_histogram,

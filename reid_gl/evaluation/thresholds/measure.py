@@ -9,11 +9,11 @@ from itertools import product
 
 import numpy as np
 
-from reid_gl.evaluation.calibration import CalibratedCameras, CalibratedPoint, Calibration
-from reid_gl.evaluation.distance_histograms import distance_histograms
 from reid_gl.evaluation.scores.identities import check_identities
 from reid_gl.evaluation.scores.verification import OperatingPoint, VerificationResult, verify_pairs
-from reid_gl.evaluation.threshold_intervals import redraw_thresholds
+from reid_gl.evaluation.thresholds.distance_histograms import distance_histograms
+from reid_gl.evaluation.thresholds.intervals import redraw_thresholds
+from reid_gl.evaluation.thresholds.record import CalibratedCameras, CalibratedPoint, Calibration
 from reid_gl.records import DISTRACTOR_PID, JUNK_PID, Features
 
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)

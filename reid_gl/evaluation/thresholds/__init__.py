@@ -1,0 +1,1 @@
+"""Distance thresholds measured on labelled features."""

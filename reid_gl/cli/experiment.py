@@ -14,7 +14,7 @@ import torch
 from yacs.config import CfgNode
 
 from reid_gl.config import load_config
-from reid_gl.inference.test_time import InferenceSettings
+from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.report.scores import format_scores
 
 KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+|SEED|OUTPUT_DIR")

@@ -12,7 +12,7 @@ from reid_gl.device import PRECISIONS
 from reid_gl.evaluation.multi_query import POOLINGS
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.protocol import CAMERA_FILTERS
-from reid_gl.inference.test_time import PRESETS, InferenceSettings, check_comparison
+from reid_gl.inference.strategies.settings import PRESETS, InferenceSettings, check_comparison
 from reid_gl.records import TEST_FEATURES
 from reid_gl.similarity import METRICS
 

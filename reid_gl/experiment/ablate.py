@@ -14,8 +14,8 @@ from yacs.config import CfgNode
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.experiment.one_pass import OnePass, run_once
 from reid_gl.experiment.test import load_candidate, write_result
-from reid_gl.inference.pooling_statistics import refusal, trained_mixing
-from reid_gl.inference.test_time import InferenceSettings
+from reid_gl.inference.strategies.pooling_statistics import refusal, trained_mixing
+from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import ReidNet
 from reid_gl.records import ReidDataset
 from reid_gl.report.ablation import summarize_ablation

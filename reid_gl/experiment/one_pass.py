@@ -10,7 +10,7 @@ from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.test import Candidate
 from reid_gl.inference.evaluate import pool_frames
 from reid_gl.inference.feature_statistics import FeatureStatistics, extract_statistics
-from reid_gl.inference.test_time import InferenceSettings
+from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.records import JUNK_PID, Features, RankingResult, Sample
 
 

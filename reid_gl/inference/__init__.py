@@ -3,7 +3,7 @@
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.extract import extract_features
 from reid_gl.inference.feature_statistics import FeatureStatistics, extract_statistics
-from reid_gl.inference.test_time import PRESETS, InferenceSettings, Preset, beta_normalize
+from reid_gl.inference.strategies.settings import PRESETS, InferenceSettings, Preset, beta_normalize
 
 __all__ = [
     "PRESETS",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extract import feature_of
-from reid_gl.inference.views import AveragedViews
+from reid_gl.inference.strategies.views import AveragedViews
 from reid_gl.models import load_net
 
 

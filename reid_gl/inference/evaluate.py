@@ -14,7 +14,7 @@ from reid_gl.evaluation.scores.protocol import check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.evaluation.track_pooling import pool_tracks
 from reid_gl.inference.extract import extract_features
-from reid_gl.inference.test_time import PLAIN, InferenceSettings, check_comparison
+from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings, check_comparison
 from reid_gl.records import JUNK_PID, Features, RankingResult, ReidDataset, Sample
 
 

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, consecutive_keys
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_precision
-from reid_gl.inference.pooling_statistics import SwitchedPooling, refusal
-from reid_gl.inference.test_time import PLAIN, InferenceSettings, beta_normalize
-from reid_gl.inference.views import AveragedViews, enlarged
+from reid_gl.inference.strategies.pooling_statistics import SwitchedPooling, refusal
+from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings, beta_normalize
+from reid_gl.inference.strategies.views import AveragedViews, enlarged
 from reid_gl.models import ReidNet
 from reid_gl.records import TEST_FEATURES, Features, Sample
 from reid_gl.similarity import unit_rows

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extract import concatenate, run_network
-from reid_gl.inference.pooling_statistics import (
+from reid_gl.inference.strategies.pooling_statistics import (
     PoolingStatistics,
     combine_statistics,
     refusal,
     trained_mixing,
 )
-from reid_gl.inference.test_time import InferenceSettings, beta_normalize
-from reid_gl.inference.views import AveragedViews, BothSides, enlarged
+from reid_gl.inference.strategies.settings import InferenceSettings, beta_normalize
+from reid_gl.inference.strategies.views import AveragedViews, BothSides, enlarged
 from reid_gl.models import ReidNet
 from reid_gl.records import TEST_FEATURES, Features, Sample
 

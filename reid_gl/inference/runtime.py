@@ -14,7 +14,7 @@ from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.inference.extract import feature_of
-from reid_gl.inference.views import AveragedViews
+from reid_gl.inference.strategies.views import AveragedViews
 from reid_gl.models import ReidNet
 from reid_gl.models.fusion import fuse_convolutions
 

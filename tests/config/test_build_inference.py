@@ -7,7 +7,7 @@ import pytest
 from reid_gl.config import build, load_config
 from reid_gl.config.build_inference import inference_overrides
 from reid_gl.evaluation import RerankSettings
-from reid_gl.inference.test_time import PLAIN, PRESETS, InferenceSettings
+from reid_gl.inference.strategies.settings import PLAIN, PRESETS, InferenceSettings
 
 
 def build_with(*words: str) -> dict[str, Any]:

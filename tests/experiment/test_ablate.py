@@ -13,9 +13,9 @@ from torch import Tensor
 from reid_gl.config import load_config
 from reid_gl.experiment import run_test, run_training
 from reid_gl.experiment.ablate import RERANKING, list_combinations, run_ablation, switch_values
-from reid_gl.inference.test_time import PLAIN, InferenceSettings
+from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
 from tests.experiment.conftest import SMALL
-from tests.inference.test_pooling_statistics import make_net
+from tests.inference.strategies.test_pooling_statistics import make_net
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from reid_gl.config.build import build_dataset, build_holdout
 from reid_gl.data import cache_form
 from reid_gl.experiment import run_test, run_training
 from reid_gl.experiment.tune_inference import GRIDS, Choice, coordinate_search, run_tuning
-from reid_gl.inference.test_time import InferenceSettings
+from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.records import ReidDataset
 from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people

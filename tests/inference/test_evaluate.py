@@ -15,7 +15,7 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation import RerankSettings, evaluate_features
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.extract import extract_features
-from reid_gl.inference.test_time import InferenceSettings
+from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.records import ReidDataset, Sample
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reid_gl.data.loading.images import UnreadableImageError, read_image
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extract import extract_features
-from reid_gl.inference.test_time import InferenceSettings
+from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.records import Features, Sample
 from tests.conftest import MakeSamples

@@ -12,7 +12,7 @@ from reid_gl.inference import InferenceSettings, extract_features, extract_stati
 from reid_gl.models import ReidNet
 from reid_gl.records import Sample
 from tests.conftest import MakeSamples
-from tests.inference.test_pooling_statistics import make_net
+from tests.inference.strategies.test_pooling_statistics import make_net
 
 SMALL = Preprocessing(height=32, width=16)
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reid_gl.inference.test_time import PRESETS
+from reid_gl.inference.strategies.settings import PRESETS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "inference.md").read_text()
 

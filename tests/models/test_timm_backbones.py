@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.config import build, load_config
-from reid_gl.inference.pooling_statistics import PoolingStatistics, combine_statistics
+from reid_gl.inference.strategies.pooling_statistics import PoolingStatistics, combine_statistics
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights, load_net, make_backbone
 from reid_gl.models.fusion import fuse_convolutions
 from reid_gl.models.timm_backbones import PACKAGE, PACKAGED_BACKBONE, packaged_tensors, timm_normalization

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.views import AveragedViews, BothSides, enlarged, five_crops
-from tests.inference.test_pooling_statistics import make_net
+from reid_gl.inference.strategies.views import AveragedViews, BothSides, enlarged, five_crops
+from tests.inference.strategies.test_pooling_statistics import make_net
 from tests.reference.slow_inference import slow_mean
 
 SIZE = Preprocessing(height=4, width=2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from reid_gl.inference.test_time import InferenceSettings, feature_refusal
+from reid_gl.inference.strategies.settings import InferenceSettings, feature_refusal
 from reid_gl.models import ReidNet
 from reid_gl.models.backbones import ends_in_residual_sum, residual_sum
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reid_gl.inference.pooling_statistics import (
+from reid_gl.inference.strategies.pooling_statistics import (
     PoolingStatistics,
     SwitchedPooling,
     combine_statistics,
@@ -15,7 +15,7 @@ from reid_gl.inference.pooling_statistics import (
     refusal,
     trained_mixing,
 )
-from reid_gl.inference.test_time import PLAIN, InferenceSettings
+from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.models.backbones import residual_sum
 from reid_gl.models.pooling import MixedPooling

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from reid_gl.evaluation import RerankSettings
-from reid_gl.inference.test_time import (
+from reid_gl.inference.strategies.settings import (
     PLAIN,
     PRESETS,
     InferenceSettings,

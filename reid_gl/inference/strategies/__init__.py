@@ -1,0 +1,1 @@
+"""What may be done at test time: views, pooling, normalisation."""

@@ -19,7 +19,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.tracking import BoxmotFeatures
 
 PERSON = 0

@@ -23,7 +23,7 @@ from reid_gl.data.loading.images import Image8
 from reid_gl.data.mot.read import iterate_frames, load_sequence, read_ground_truth
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.inference.color_histogram import color_histogram
-from reid_gl.inference.crops import as_corners, cut_boxes
+from reid_gl.inference.extractor.crops import as_corners, cut_boxes
 from reid_gl.synthetic.walks import TRAVEL_SECONDS
 from reid_gl.synthetic.write_sequences import SequenceSize, write_sequences
 from reid_gl.tracking import Tracklet, associate_tracklets, pool_tracklets

@@ -25,8 +25,8 @@ from trackeval.metrics import CLEAR, HOTA, Identity
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.mot.read import MotBoxes, iterate_frames, load_sequence, read_detections, read_ground_truth
 from reid_gl.inference.color_histogram import color_histogram
-from reid_gl.inference.crops import as_corners, cut_boxes
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.crops import as_corners, cut_boxes
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.synthetic.write_sequences import SequenceSize, write_sequences
 
 Floats = NDArray[np.float32]

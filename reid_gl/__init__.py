@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reid_gl.evaluation import evaluate_ranking as evaluate_ranking
     from reid_gl.inference import evaluate as evaluate
     from reid_gl.inference import extract_features as extract_features
-    from reid_gl.inference.extractor import FeatureExtractor as FeatureExtractor
+    from reid_gl.inference.extractor.feature_extractor import FeatureExtractor as FeatureExtractor
     from reid_gl.models import ReidNet as ReidNet
     from reid_gl.models import load_net as load_net
     from reid_gl.records import Features as Features
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reid_gl.records import Sample as Sample
 
 _HOMES = {
-    "FeatureExtractor": "reid_gl.inference.extractor",
+    "FeatureExtractor": "reid_gl.inference.extractor.feature_extractor",
     "Features": "reid_gl.records",
     "Preprocessing": "reid_gl.data.loading.transforms",
     "RankingResult": "reid_gl.records",

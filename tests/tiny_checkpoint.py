@@ -12,7 +12,7 @@ from torch import nn
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.embedder import LoadedEmbedder
+from reid_gl.inference.extractor.embedder import LoadedEmbedder
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.training.checkpoint import save_checkpoint
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.crops import check_picture
-from reid_gl.inference.runtime import TorchRuntime
+from reid_gl.inference.extractor.crops import check_picture
+from reid_gl.inference.extractor.runtime import TorchRuntime
 from reid_gl.models.foreign import load_foreign
 
 logger = logging.getLogger(__name__)

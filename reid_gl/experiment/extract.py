@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reid_gl.inference.bulk import FeatureParts, extract_in_parts
 from reid_gl.inference.crop_lists import CropList
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.feature_tables import import_pyarrow, write_npz, write_parquet
 from reid_gl.tracking import write_boxmot_cache, write_deep_sort_file
 

@@ -11,8 +11,8 @@ import torch
 
 from reid_gl.data.loading.images import Image8, crop_box, read_image
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.embedder import LoadedEmbedder
 from reid_gl.inference.exported import STORED_PRECISIONS, load_exported
+from reid_gl.inference.extractor.embedder import LoadedEmbedder
 from reid_gl.records import Sample
 
 MIN_COSINE = {"float32": 0.9999, "fp16": 0.999, "int8": 0.95}

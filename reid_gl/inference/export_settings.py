@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.embedder import LoadedEmbedder
+from reid_gl.inference.extractor.embedder import LoadedEmbedder
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml", "torchscript": ".torchscript"}
 PRECISIONS = ("float32", "fp16", "int8")

@@ -30,7 +30,7 @@ STORED_PRECISIONS = {"float32": "float32", "fp16": "float16", "int8": "int8"}
 
 
 class ExportedRuntime:
-    """A network in a file of another runtime; see reid_gl.inference.runtime.
+    """A network in a file of another runtime; see reid_gl.inference.extractor.runtime.
 
     Args:
         net: the opened file.

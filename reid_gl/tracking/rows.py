@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from reid_gl.data.loading.images import Image8
 
 if TYPE_CHECKING:
-    from reid_gl.inference.extractor import FeatureExtractor
+    from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
 Floats = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from reid_gl.data.loading.images import Image8
 from reid_gl.tracking.rows import Floats
 
 if TYPE_CHECKING:
-    from reid_gl.inference.extractor import FeatureExtractor
+    from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
 
 class UltralyticsEncoder:

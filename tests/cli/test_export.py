@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reid_gl.experiment.export import find_pictures
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.cli.test_commands import call
 from tests.made_up_people import write_people
 from tests.tiny_checkpoint import write_checkpoint

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reid_gl.cli.main import main
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.made_up_people import write_people
 from tests.made_up_videos import noise_frames, write_video
 from tests.tiny_checkpoint import write_checkpoint

@@ -17,11 +17,11 @@ from reid_gl.data.loading.images import read_image
 from reid_gl.experiment import calibrate as calibrating
 from reid_gl.experiment import run_training
 from reid_gl.experiment.calibrate import calibrate_weights, report_calibration, store_calibration
-from reid_gl.inference.calibrated import load_calibration
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from reid_gl.inference.extractor.stored_thresholds import load_calibration
 from reid_gl.models import load_net, read_checkpoint
 from tests.experiment.conftest import SMALL
-from tests.inference.test_calibrated import CALIBRATION
+from tests.inference.extractor.test_stored_thresholds import CALIBRATION
 from tests.made_up_people import write_people
 
 

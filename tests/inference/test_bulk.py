@@ -15,7 +15,7 @@ import pytest
 from reid_gl.data.loading.images import Image8, UnreadableImageError, read_image
 from reid_gl.inference.bulk import FeatureParts, extract_in_parts, part_path
 from reid_gl.inference.crop_lists import CropList, list_crops
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.conftest import WriteNoise
 from tests.made_up_videos import noise_frames, write_sequence, write_video
 from tests.tracking.coloured_people import ColourRuntime

@@ -23,7 +23,7 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference import exported_openvino
 from reid_gl.inference.exported import load_exported
 from reid_gl.inference.exported_openvino import openvino_core
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
 SMALL = Preprocessing(8, 4, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))

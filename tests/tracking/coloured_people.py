@@ -9,7 +9,7 @@ import numpy as np
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
 RED, BLUE, GREEN = (30, 30, 220), (220, 40, 30), (40, 200, 40)  # BGR
 FRAME_SIZE = (120, 240)

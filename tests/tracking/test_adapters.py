@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from reid_gl.data.loading.images import Image8
-from reid_gl.inference.extractor import FeatureExtractor
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.tracking import (
     BotSortEncoder,
     BoxmotFeatures,

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.extractor import FeatureExtractor
-from reid_gl.inference.runtime import TorchRuntime
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from reid_gl.inference.extractor.runtime import TorchRuntime
 from reid_gl.synthetic.people import Person
 from reid_gl.synthetic.plan import TRAIN, SyntheticSize, draw_cast, plan_shots
 from reid_gl.synthetic.write_people import render_shot

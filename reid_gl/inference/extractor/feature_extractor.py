@@ -15,10 +15,10 @@ from PIL import Image
 from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.inference.calibrated import NO_CALIBRATION, load_calibration, same_person
-from reid_gl.inference.crops import as_corners, check_picture, cut_boxes, resize_crops
-from reid_gl.inference.load_runtime import GivenPreprocessing, load_runtime
-from reid_gl.inference.runtime import Runtime
+from reid_gl.inference.extractor.crops import as_corners, check_picture, cut_boxes, resize_crops
+from reid_gl.inference.extractor.load_runtime import GivenPreprocessing, load_runtime
+from reid_gl.inference.extractor.runtime import Runtime
+from reid_gl.inference.extractor.stored_thresholds import NO_CALIBRATION, load_calibration, same_person
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.crops import as_corners, check_picture, cut_boxes, resize_crops
+from reid_gl.inference.extractor.crops import as_corners, check_picture, cut_boxes, resize_crops
 
 PREPROCESSING = Preprocessing(16, 8)
 

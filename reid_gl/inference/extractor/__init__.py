@@ -1,0 +1,1 @@
+"""FeatureExtractor: crops in, features out, on any runtime."""

@@ -29,8 +29,8 @@ from torch import nn
 
 from reid_gl import FeatureExtractor, Preprocessing, Sample
 from reid_gl.data.loading.images import decode_image, read_image
-from reid_gl.inference.export import export_weights
-from reid_gl.inference.export_settings import ExportSettings
+from reid_gl.inference.exporting.export_network import export_weights
+from reid_gl.inference.exporting.export_settings import ExportSettings
 from reid_gl.inference.extractor.crops import as_corners, cut_boxes, resize_crops
 from reid_gl.inference.extractor.load_runtime import GivenPreprocessing, load_runtime
 from reid_gl.models import NetSettings, ReidNet

@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 
 from reid_gl.cli.experiment import add_config_arguments, prepare_torch, read_config
 from reid_gl.experiment.export import run_export
-from reid_gl.inference.export_settings import PRECISIONS, PROFILES, SUFFIXES, ExportSettings
+from reid_gl.inference.exporting.export_settings import PRECISIONS, PROFILES, SUFFIXES, ExportSettings
 
 logger = logging.getLogger(__name__)
 

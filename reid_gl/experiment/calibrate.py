@@ -17,8 +17,8 @@ from reid_gl.data.loading.images import Image8, crop_box, read_image
 from reid_gl.data.loading.loaders import check_images, make_label_map
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.inference.exported import EXPORTED_SUFFIXES
-from reid_gl.inference.exported_net import read_sidecar, sidecar_of
+from reid_gl.inference.exporting.exported_network import read_sidecar, sidecar_of
+from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.stored_thresholds import KEY, read_own_checkpoint
 from reid_gl.records import Features, ReidDataset, Sample

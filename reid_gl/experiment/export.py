@@ -15,9 +15,9 @@ from reid_gl.config.build import build_dataset
 from reid_gl.config.build_inference import build_evaluation
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.inference.evaluate import evaluate
-from reid_gl.inference.export import export_weights
-from reid_gl.inference.export_settings import ExportSettings
-from reid_gl.inference.exported import ExportedRuntime, load_exported
+from reid_gl.inference.exporting.export_network import export_weights
+from reid_gl.inference.exporting.export_settings import ExportSettings
+from reid_gl.inference.exporting.open_exported import ExportedRuntime, load_exported
 from reid_gl.inference.extractor.embedder import load_embedder
 from reid_gl.records import ReidDataset, Sample
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.exported import EXPORTED_SUFFIXES, load_exported
+from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES, load_exported
 from reid_gl.inference.extractor.embedder import compared_feature
 from reid_gl.inference.extractor.runtime import Runtime, TorchRuntime
 from reid_gl.models import load_net

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reid_gl.inference.export_formats import write_onnx, write_openvino, write_torchscript
-from reid_gl.inference.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
-from reid_gl.inference.export_settings import ExportSettings, check_name, default_name
-from reid_gl.inference.exported_net import EXPORT_FORMAT, sidecar_of
+from reid_gl.inference.exporting.export_formats import write_onnx, write_openvino, write_torchscript
+from reid_gl.inference.exporting.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
+from reid_gl.inference.exporting.export_settings import ExportSettings, check_name, default_name
+from reid_gl.inference.exporting.exported_network import EXPORT_FORMAT, sidecar_of
 from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder
 from reid_gl.records import Sample
 

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference import export, export_formats
-from reid_gl.inference.export import export_weights
-from reid_gl.inference.export_parity import read_crops
-from reid_gl.inference.export_settings import ExportSettings
+from reid_gl.inference.exporting.export_network import export_weights
+from reid_gl.inference.exporting.export_parity import read_crops
+from reid_gl.inference.exporting.export_settings import ExportSettings
 from reid_gl.inference.extractor.embedder import load_embedder
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.records import Sample

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.export_settings import ExportSettings, check_name, default_name
+from reid_gl.inference.exporting.export_settings import ExportSettings, check_name, default_name
 from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder
 from tests.tiny_checkpoint import made_up_embedder, write_checkpoint
 

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.inference.exported_net import METADATA_KEY, ExportedNet, Floats, import_optional, only_name
+from reid_gl.inference.exporting.exported_network import (
+    METADATA_KEY,
+    ExportedNet,
+    Floats,
+    import_optional,
+    only_name,
+)
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 

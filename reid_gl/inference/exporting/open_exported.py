@@ -12,7 +12,7 @@ import torch
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.exported_net import (
+from reid_gl.inference.exporting.exported_network import (
     ExportedNet,
     Floats,
     parse_description,
@@ -20,9 +20,9 @@ from reid_gl.inference.exported_net import (
     read_sidecar,
     sidecar_of,
 )
-from reid_gl.inference.exported_onnx import open_onnx
-from reid_gl.inference.exported_openvino import open_openvino
-from reid_gl.inference.exported_torchscript import open_torchscript
+from reid_gl.inference.exporting.open_onnx import open_onnx
+from reid_gl.inference.exporting.open_openvino import open_openvino
+from reid_gl.inference.exporting.open_torchscript import open_torchscript
 
 EXPORTED_SUFFIXES = (".onnx", ".xml", ".torchscript")
 STORED_PRECISIONS = {"float32": "float32", "fp16": "float16", "int8": "int8"}

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference import exported_openvino
-from reid_gl.inference.exported import load_exported
-from reid_gl.inference.exported_openvino import openvino_core
+from reid_gl.inference.exporting.open_exported import load_exported
+from reid_gl.inference.exporting.open_openvino import openvino_core
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
@@ -260,7 +260,7 @@ def test_threads_share_a_runtime(tmp_path: Path, kind: str) -> None:
 CLOSE_TWO = """
 import os, signal, sys
 from pathlib import Path
-from reid_gl.inference.exported_openvino import open_openvino
+from reid_gl.inference.exporting.open_openvino import open_openvino
 
 heard = []
 signal.signal(signal.SIGTERM, lambda *_: heard.append(True))

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from reid_gl.device import choose_device
-from reid_gl.inference.exported_net import METADATA_KEY, UNKNOWN, ExportedNet, Floats
+from reid_gl.inference.exporting.exported_network import METADATA_KEY, UNKNOWN, ExportedNet, Floats
 
 DESCRIPTION_FILE = f"{METADATA_KEY}.json"
 """Name of the description inside the archive that a TorchScript file is."""

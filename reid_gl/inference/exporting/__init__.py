@@ -1,0 +1,1 @@
+"""Write a network for another runtime (export_*) and open one again (open_*)."""

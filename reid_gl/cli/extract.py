@@ -9,7 +9,7 @@ from typing import Any
 
 from reid_gl.device import DEVICES
 from reid_gl.experiment.extract import choose_format, extract_to_file
-from reid_gl.inference.crop_lists import list_crops
+from reid_gl.inference.bulk.crop_lists import list_crops
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
 

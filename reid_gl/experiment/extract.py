@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.inference.bulk import FeatureParts, extract_in_parts
-from reid_gl.inference.crop_lists import CropList
+from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts
+from reid_gl.inference.bulk.feature_tables import import_pyarrow, write_npz, write_parquet
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from reid_gl.inference.feature_tables import import_pyarrow, write_npz, write_parquet
 from reid_gl.tracking import write_boxmot_cache, write_deep_sort_file
 
 logger = logging.getLogger(__name__)

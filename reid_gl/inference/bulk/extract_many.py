@@ -17,10 +17,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from reid_gl.data.loading.images import Image8, read_image
-from reid_gl.inference.crop_lists import CropList
+from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.video import VideoReader
 from reid_gl.inference.extractor.crops import cut_boxes
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from reid_gl.inference.video import VideoReader
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from reid_gl.data.loading.images import Image8, UnreadableImageError, read_image
-from reid_gl.inference.bulk import FeatureParts, extract_in_parts, part_path
-from reid_gl.inference.crop_lists import CropList, list_crops
+from reid_gl.inference.bulk.crop_lists import CropList, list_crops
+from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts, part_path
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.conftest import WriteNoise
 from tests.made_up_videos import noise_frames, write_sequence, write_video
@@ -105,7 +105,7 @@ def test_going_on_equals_never_stopping(kind: str, last_call: int, people: Path,
 def test_killed_in_the_middle(people: Path, tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from tests.inference.test_bulk import ColourRuntime, _extract, list_crops\n"
+        "from tests.inference.bulk.test_extract_many import ColourRuntime, _extract, list_crops\n"
         "class Slow(ColourRuntime):\n"
         "    def __call__(self, images):\n"
         "        time.sleep(0.2)\n"
@@ -191,7 +191,7 @@ def test_a_picture_of_many_rows_is_read_once(
         read.append(path)
         return read_image(path)
 
-    monkeypatch.setattr("reid_gl.inference.bulk.read_image", count)
+    monkeypatch.setattr("reid_gl.inference.bulk.extract_many.read_image", count)
     paths = tuple(str(people / name) for name in ("00.jpg", "00.jpg", "00.jpg", "01.jpg"))
     _extract(CropList("four", paths, boxes=np.array([[0, 0, 5, 5]] * 4, float)), tmp_path / "parts")
     assert read == [paths[0], paths[3]]

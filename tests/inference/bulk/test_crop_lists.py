@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_gl.inference.crop_lists import list_crops
+from reid_gl.inference.bulk.crop_lists import list_crops
 from tests.conftest import WriteNoise
 from tests.made_up_videos import noise_frames, write_sequence, write_video
 

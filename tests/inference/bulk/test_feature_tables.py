@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_gl.inference.bulk import FeatureParts, part_path
-from reid_gl.inference.crop_lists import CropList
-from reid_gl.inference.feature_tables import whole_or_nothing, write_npz, write_parquet
+from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.extract_many import FeatureParts, part_path
+from reid_gl.inference.bulk.feature_tables import whole_or_nothing, write_npz, write_parquet
 
 FEATURES = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 VALID = np.array([True, False, True, True, True])

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, load_sequence, read_detections, read_ground_truth
+from reid_gl.inference.bulk.video import count_frames
 from reid_gl.inference.extractor.crops import as_corners
-from reid_gl.inference.video import count_frames
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")

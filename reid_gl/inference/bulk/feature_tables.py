@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.inference.bulk import FeatureParts
-from reid_gl.inference.crop_lists import CropList
+from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.extract_many import FeatureParts
 
 CORNERS = ("x1", "y1", "x2", "y2")
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reid_gl.inference.video import VideoReader, count_frames
+from reid_gl.inference.bulk.video import VideoReader, count_frames
 from tests.made_up_videos import noise_frames, write_video
 
 

@@ -1,0 +1,1 @@
+"""Features of very many crops: lists, tables, videos, parts on disk."""

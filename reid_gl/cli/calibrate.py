@@ -12,8 +12,8 @@ from reid_gl.cli.experiment import KEY, add_config_arguments, prepare_torch
 from reid_gl.config import load_config
 from reid_gl.evaluation.feature_files import load_features
 from reid_gl.evaluation.thresholds.measure import calibrate
-from reid_gl.experiment.calibrate import calibrate_weights, report_calibration
-from reid_gl.report.calibration import format_calibration
+from reid_gl.experiment.measure_thresholds import calibrate_weights, report_calibration
+from reid_gl.report.thresholds import format_calibration
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from yacs.config import CfgNode
 
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.experiment.one_pass import OnePass, run_once
-from reid_gl.experiment.test import load_candidate, write_result
+from reid_gl.experiment.score import load_candidate, write_result
 from reid_gl.inference.strategies.pooling_statistics import refusal, trained_mixing
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import ReidNet

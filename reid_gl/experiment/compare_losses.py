@@ -16,8 +16,8 @@ import torch
 from reid_gl.config import load_config
 from reid_gl.config.build import build_comparison_epochs, build_evaluation, build_holdout
 from reid_gl.config.build_losses import build_losses
+from reid_gl.experiment.score import run_test
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
-from reid_gl.experiment.test import run_test
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.report.comparison import SCORES, draw_comparison, summarize_runs
 from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, write_text

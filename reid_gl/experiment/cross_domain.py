@@ -13,8 +13,8 @@ import torch
 
 from reid_gl.config import load_config
 from reid_gl.config.build import build_dataset, build_test_sets
+from reid_gl.experiment.score import run_tests
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
-from reid_gl.experiment.test import run_tests
 from reid_gl.report.cross_domain import draw_matrix
 from reid_gl.training.run_folder import write_text
 

@@ -14,7 +14,7 @@ import torch
 
 from reid_gl.config import load_config
 from reid_gl.experiment.color_histogram import run_color_histogram
-from reid_gl.experiment.test import run_test
+from reid_gl.experiment.score import run_test
 from reid_gl.experiment.train import run_training
 from reid_gl.experiment.untrained import run_untrained
 from reid_gl.synthetic.plan import SyntheticSize

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.ranking import evaluate_features
-from reid_gl.experiment.test import Candidate
+from reid_gl.experiment.score import Candidate
 from reid_gl.inference.evaluate import pool_frames
 from reid_gl.inference.feature_statistics import FeatureStatistics, extract_statistics
 from reid_gl.inference.strategies.settings import InferenceSettings

@@ -17,7 +17,7 @@ from reid_gl.config.build_inference import inference_overrides
 from reid_gl.data.loading.loaders import check_images, make_label_map
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.experiment.one_pass import OnePass, run_once
-from reid_gl.experiment.test import Candidate, load_candidate
+from reid_gl.experiment.score import Candidate, load_candidate
 from reid_gl.inference.strategies.pooling_statistics import refusal
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import read_checkpoint

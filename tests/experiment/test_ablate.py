@@ -40,7 +40,7 @@ def test_a_row_for_every_combination_from_one_pass(words: list[str], monkeypatch
         nonlocal seen
         seen += len(inputs[0])
 
-    module = sys.modules["reid_gl.experiment.test"]
+    module = sys.modules["reid_gl.experiment.score"]
     load = module.load_net
 
     def load_counting(path: Path) -> Any:

@@ -217,7 +217,7 @@ def test_scores_of_the_result_file_are_those_returned(words: list[str]) -> None:
 
 
 def test_a_reranked_test_has_a_result_of_its_own(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules["reid_gl.experiment.test"]
+    module = sys.modules["reid_gl.experiment.score"]
     evaluate_features, seen = module.evaluate_features, []
 
     def spy(*sides: object, **settings: object) -> object:

@@ -11,7 +11,7 @@ from tests.evaluation.thresholds.test_measure import made_up
 
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.report.calibration import draw_calibration, format_calibration
+from reid_gl.report.thresholds import draw_calibration, format_calibration
 
 
 @pytest.fixture(scope="module")

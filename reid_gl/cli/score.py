@@ -16,7 +16,7 @@ from reid_gl.cli.experiment import (
     read_config,
 )
 from reid_gl.experiment.ablate import run_ablation
-from reid_gl.experiment.test import run_tests
+from reid_gl.experiment.score import run_tests
 from reid_gl.report.ablation import format_ablation
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from reid_gl.config import load_config
 from reid_gl.config.build import build_dataset
 from reid_gl.experiment import run_test, run_training
 from reid_gl.experiment.ablate import run_ablation
-from reid_gl.experiment.retrieval import score_retrieval
-from reid_gl.experiment.test import run_tests
+from reid_gl.experiment.retrieval_scores import score_retrieval
+from reid_gl.experiment.score import run_tests
 from reid_gl.experiment.tune_inference import run_tuning
 from reid_gl.records import Features
 from reid_gl.report.scores import format_scores

@@ -22,7 +22,7 @@ from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.stored_thresholds import KEY, read_own_checkpoint
 from reid_gl.records import Features, ReidDataset, Sample
-from reid_gl.report.calibration import draw_calibration
+from reid_gl.report.thresholds import draw_calibration
 from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.run_folder import write_text
 

@@ -24,7 +24,7 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_precision
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
-from reid_gl.experiment.retrieval import score_retrieval
+from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.inference.evaluate import extract_sides
 from reid_gl.models import ReidNet, load_net
 from reid_gl.records import ReidDataset

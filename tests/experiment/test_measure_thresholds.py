@@ -16,7 +16,7 @@ from reid_gl.config.build import build_dataset, build_holdout
 from reid_gl.data.loading.images import read_image
 from reid_gl.experiment import calibrate as calibrating
 from reid_gl.experiment import run_training
-from reid_gl.experiment.calibrate import calibrate_weights, report_calibration, store_calibration
+from reid_gl.experiment.measure_thresholds import calibrate_weights, report_calibration, store_calibration
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
 from reid_gl.models import load_net, read_checkpoint

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "reid_gl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = (
-    {"records", "similarity", "device"},
-    {"losses", "models", "data", "evaluation"},
+    {"records", "similarity", "device", "files"},
+    {"losses", "models", "data", "synthetic", "evaluation"},
     {"inference"},
     {"training", "tracking", "gallery", "report", "compat"},
     {"config"},

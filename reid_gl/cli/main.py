@@ -28,6 +28,7 @@ COMMANDS = {
     "pair-weights": "draw how losses weight the pairs of a batch",
     "demo": "render, train, test and compare, start to end",
 }
+RENAMED = {"test": "score"}  # command: module, where the module's name would be one that pytest collects
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
 
 
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or words[0] not in COMMANDS:
         return _print_usage(words)
     # each command imports what it needs: `reid-gl --help` must not wait for torch
-    command = importlib.import_module(f"reid_gl.cli.{words[0].replace('-', '_')}")
+    command = importlib.import_module(f"reid_gl.cli.{RENAMED.get(words[0], words[0].replace('-', '_'))}")
     parser = argparse.ArgumentParser(prog=f"reid-gl {words[0]}", description=COMMANDS[words[0]])
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
     command.add_arguments(parser)

@@ -14,7 +14,7 @@ import torch
 from reid_gl.config import load_config
 from reid_gl.config.build import build_dataset, build_holdout
 from reid_gl.data.loading.images import read_image
-from reid_gl.experiment import calibrate as calibrating
+from reid_gl.experiment import measure_thresholds as calibrating
 from reid_gl.experiment import run_training
 from reid_gl.experiment.measure_thresholds import calibrate_weights, report_calibration, store_calibration
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor

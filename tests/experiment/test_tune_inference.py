@@ -8,7 +8,7 @@ import torch
 
 from reid_gl.config import load_config
 from reid_gl.config.build import build_dataset, build_holdout
-from reid_gl.data import cache_form
+from reid_gl.data.loading import cache_format as cache_form
 from reid_gl.experiment import run_test, run_training
 from reid_gl.experiment.tune_inference import GRIDS, Choice, coordinate_search, run_tuning
 from reid_gl.inference.strategies.settings import InferenceSettings

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.data import images
 from reid_gl.data.checking.fingerprints import FILES_AT_ONCE, read_fingerprints
 from reid_gl.data.checking.near_duplicates import make_sketch
+from reid_gl.data.loading import images
 from tests.data.made_up_pictures import blobs, write
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_gl.data import near_duplicates
+from reid_gl.data.checking import near_duplicates
 from reid_gl.data.checking.near_duplicates import (
     Sketches,
     empty_sketch,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.data import sources
+from reid_gl.data import datasets as sources
 from reid_gl.data.datasets import LOADERS, load_dataset, load_datasets
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]

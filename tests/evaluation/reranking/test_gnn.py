@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.evaluation import gnn as module
+from reid_gl.evaluation.reranking import gnn as module
 from reid_gl.evaluation.reranking.gnn import GnnRerankSettings, gnn_rerank, gnn_reranked_blocks
 from reid_gl.evaluation.scores.ranking import evaluate_ranking
 from tests.reference.slow_gnn_rerank import slow_gnn_rerank

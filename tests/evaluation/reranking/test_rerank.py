@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from reid_gl.evaluation import rerank
+from reid_gl.evaluation.reranking import rerank
 from reid_gl.evaluation.reranking.rerank import (
     RerankSettings,
     k_reciprocal_rerank,

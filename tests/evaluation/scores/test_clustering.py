@@ -6,7 +6,8 @@ import torch
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
-from reid_gl.evaluation import evaluate_clustering, k_means
+from reid_gl.evaluation import evaluate_clustering
+from reid_gl.evaluation.scores import k_means
 from reid_gl.evaluation.scores.clustering import pair_f1
 from reid_gl.similarity import METRICS
 from tests.reference.slow_clustering import slow_nearest_means, slow_pair_f1

@@ -14,11 +14,11 @@ from reid_gl.evaluation import (
     RerankSettings,
     RetrievalResult,
     blocks,
-    counting,
     evaluate_features,
     evaluate_retrieval,
     k_reciprocal_rerank,
 )
+from reid_gl.evaluation.scores import counting
 from reid_gl.records import Features
 from reid_gl.similarity import METRICS
 from tests.reference.slow_retrieval import SlowRetrieval, slow_average_precision_at_r, slow_retrieval

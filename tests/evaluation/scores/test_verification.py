@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, roc_curve
 
-from reid_gl.evaluation import verification
 from reid_gl.evaluation.blocks import distance_blocks
+from reid_gl.evaluation.scores import verification
 from reid_gl.evaluation.scores.pair_counting import SHIFT, bin_numbers, upper_edges
 from reid_gl.evaluation.scores.verification import VerificationResult, verify_pairs
 from reid_gl.records import Features

@@ -20,7 +20,7 @@ from tests.conftest import WriteNoise
 from tests.made_up_videos import noise_frames, write_sequence, write_video
 from tests.tracking.coloured_people import ColourRuntime
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class _Mortal(ColourRuntime):

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference import export, export_formats
+from reid_gl.inference.exporting import export_formats
+from reid_gl.inference.exporting import export_network as export
 from reid_gl.inference.exporting.export_network import export_weights
 from reid_gl.inference.exporting.export_parity import read_crops
 from reid_gl.inference.exporting.export_settings import ExportSettings

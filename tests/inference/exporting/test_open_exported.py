@@ -20,7 +20,7 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference import exported_openvino
+from reid_gl.inference.exporting import open_openvino as exported_openvino
 from reid_gl.inference.exporting.open_exported import load_exported
 from reid_gl.inference.exporting.open_openvino import openvino_core
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reid_gl.data.datasets import cuhk03_extract
+from reid_gl.data.datasets.reading import cuhk03_extract
 from reid_gl.data.datasets.reading.cuhk03_extract import MARKER, MAT_NAME, STYLES, extract_cuhk03_images
 
 Image8 = NDArray[np.uint8]

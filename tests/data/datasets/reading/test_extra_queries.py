@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.data.datasets import multi_query
+from reid_gl.data.datasets.reading import extra_queries as multi_query
 from reid_gl.data.datasets.reading.extra_queries import load_multi_query
 from reid_gl.records import Sample
 

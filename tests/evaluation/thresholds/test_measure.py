@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.evaluation import calibrate as calibrating
 from reid_gl.evaluation.blocks import distance_blocks
 from reid_gl.evaluation.scores.verification import verify_pairs
+from reid_gl.evaluation.thresholds import measure as calibrating
 from reid_gl.evaluation.thresholds.distance_histograms import distance_histograms
 from reid_gl.evaluation.thresholds.intervals import redraw_thresholds
 from reid_gl.evaluation.thresholds.measure import calibrate

@@ -15,6 +15,8 @@ from reid_gl.config.build_inference import build_evaluation as build_evaluation
 from reid_gl.config.build_inference import build_extra_queries as build_extra_queries
 from reid_gl.config.build_losses import build_loss as build_loss
 from reid_gl.config.build_losses import build_losses as build_losses
+from reid_gl.config.defaults import INPUT, MODEL, SOLVER
+from reid_gl.config.keys import take
 from reid_gl.data.datasets.registry import load_datasets
 from reid_gl.data.loading.augmentation import Augmentation
 from reid_gl.data.loading.cache_format import CacheForm
@@ -83,23 +85,13 @@ def build_preprocessing(config: CfgNode) -> Preprocessing:
     if len(config.INPUT.SIZE) != 2:
         raise ValueError(f"INPUT.SIZE must be [height, width], got {config.INPUT.SIZE}")
     height, width = config.INPUT.SIZE
-    mean, std = tuple(config.INPUT.MEAN), tuple(config.INPUT.STD)
-    return Preprocessing(height, width, config.INPUT.KERNEL, mean, std, config.INPUT.SHORTER_SIDE)
+    return Preprocessing(height, width, **take(INPUT, config.INPUT, Preprocessing))
 
 
 def build_augmentation(config: CfgNode) -> Augmentation:
     """Random changes of training pictures."""
     red, green, blue = (round(255 * value) for value in config.INPUT.MEAN)
-    return Augmentation(
-        flip=config.INPUT.FLIP,
-        pad=config.INPUT.PAD,
-        erase=config.INPUT.ERASE,
-        erase_area=tuple(config.INPUT.ERASE_AREA),
-        erase_aspect=config.INPUT.ERASE_ASPECT,
-        color_gain=config.INPUT.COLOR_GAIN,
-        fill=(red, green, blue),
-        crop_area=tuple(config.INPUT.CROP_AREA),
-    )
+    return Augmentation(fill=(red, green, blue), **take(INPUT, config.INPUT, Augmentation))
 
 
 def build_batch_shape(config: CfgNode) -> tuple[int, int]:
@@ -127,17 +119,7 @@ def build_sampler(
 
 def build_net(config: CfgNode, num_classes: int, *, pretrained: bool = True) -> ReidNet:
     """The network, its backbone started as MODEL.PRETRAINED says; channels last, on the CPU."""
-    settings = NetSettings(
-        backbone=config.MODEL.BACKBONE,
-        num_classes=num_classes,
-        last_stride=config.MODEL.LAST_STRIDE,
-        pooling=config.MODEL.POOLING,
-        mixed_weight=config.MODEL.MIXED_WEIGHT,
-        gem_exponent=config.MODEL.GEM_EXPONENT,
-        neck=config.MODEL.NECK,
-        embedding_dim=config.MODEL.EMBEDDING_DIM,
-    )
-    net = ReidNet(settings)
+    net = ReidNet(NetSettings(config.MODEL.BACKBONE, num_classes, **take(MODEL, config.MODEL, NetSettings)))
     if pretrained and config.MODEL.PRETRAINED != "none":
         count = load_backbone_weights(net, config.MODEL.PRETRAINED)
         logger.info("the backbone starts from %s (%d tensors)", config.MODEL.PRETRAINED, count)
@@ -163,40 +145,21 @@ def _compare_normalization(config: CfgNode) -> None:
 
 def build_optimizer(config: CfgNode, net: ReidNet, losses: WeightedSum) -> torch.optim.Optimizer:
     """The optimiser over network and losses."""
-    return make_optimizer(
-        net,
-        losses,
-        name=config.SOLVER.OPTIMIZER,
-        lr=config.SOLVER.BASE_LR,
-        weight_decay=config.SOLVER.WEIGHT_DECAY,
-        momentum=config.SOLVER.MOMENTUM,
-        backbone_lr_factor=config.SOLVER.BACKBONE_LR_FACTOR,
-    )
+    return make_optimizer(net, losses, **take(SOLVER, config.SOLVER, make_optimizer))
 
 
 def build_fit_settings(config: CfgNode) -> FitSettings:
     """How training goes."""
     solver = config.SOLVER
     device = choose_device(config.MODEL.DEVICE)
+    dtype = choose_precision(solver.PRECISION, device)
     return FitSettings(
-        schedule=Schedule(
-            num_epochs=solver.NUM_EPOCHS,
-            kind=solver.SCHEDULE,
-            warmup_epochs=solver.WARMUP_EPOCHS,
-            warmup_factor=solver.WARMUP_FACTOR,
-            milestones=tuple(solver.MILESTONES),
-            gamma=solver.GAMMA,
-            final_factor=solver.FINAL_FACTOR,
-        ),
-        step=StepSettings(choose_precision(solver.PRECISION, device), solver.MICRO_BATCH, solver.CLIP_NORM),
+        schedule=Schedule(solver.NUM_EPOCHS, **take(SOLVER, solver, Schedule)),
+        step=StepSettings(dtype, **take(SOLVER, solver, StepSettings)),
         device=device,
         seed=config.SEED,
-        freeze_epochs=solver.FREEZE_EPOCHS,
-        ema_decay=solver.EMA_DECAY,
-        checkpoint_every=solver.CHECKPOINT_EVERY,
-        evaluate_every=solver.EVALUATE_EVERY,
-        compile_backbone=solver.COMPILE,
         select_best=config.DATA.HOLDOUT > 0 and solver.EVALUATE_EVERY > 0,
+        **take(SOLVER, solver, FitSettings),
     )
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from reid_gl.config.defaults import default_config
+from reid_gl.config.defaults import RERANK, TEST, default_config
+from reid_gl.config.keys import take
 from reid_gl.data.datasets.reading.extra_queries import load_multi_query
 from reid_gl.device import PRECISIONS
 from reid_gl.evaluation.multi_query import POOLINGS
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.protocol import CAMERA_FILTERS
+from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.strategies.settings import PRESETS, InferenceSettings, check_comparison
 from reid_gl.records import TEST_FEATURES
 from reid_gl.similarity import METRICS
@@ -25,26 +27,15 @@ def build_evaluation(config: CfgNode) -> dict[str, Any]:
     """
     test = _filled_in(config.TEST)
     _check_ranges(test)
-    inference = InferenceSettings(
-        mixing=test.MIXING if test.MIXING >= 0 else None,
-        slope=test.SLOPE,
-        beta=test.BETA,
-        flip=test.FLIP,
-        num_crops=test.NUM_CROPS,
-    )
+    inference = InferenceSettings(**take(TEST, test, InferenceSettings))
     check_comparison(inference, feature=test.FEATURE, metric=test.METRIC)
-    settings = test.RERANK
-    rerank = RerankSettings(settings.K1, settings.K2, settings.LAMBDA, settings.DOUBLED_POOL)
+    rerank = RerankSettings(**take(RERANK, test.RERANK, RerankSettings))
     return {
-        "feature": test.FEATURE,
-        "metric": test.METRIC,
         "inference": inference,
         "rerank": rerank if test.RERANK.ENABLED else None,
-        "max_memory_gb": test.RERANK.MAX_MEMORY_GB or None,
-        "camera_filter": test.CAMERA_FILTER,
-        "batch_size": test.BATCH_SIZE,
         "num_workers": config.DATA.NUM_WORKERS,
-        "precision": test.PRECISION,
+        **take(TEST, test, evaluate),
+        **take(RERANK, test.RERANK, evaluate),
     }
 
 
@@ -131,6 +122,7 @@ def _preset_keys(name: str) -> dict[str, Any]:
     keys = {"RERANK.ENABLED": True, **_rerank_keys(preset.rerank)}
     inference = preset.inference
     if inference.mixing is not None:
+        keys["FEATURE"] = "before_neck"  # where mixing and the rest act
         keys |= {"MIXING": inference.mixing, "SLOPE": inference.slope, "BETA": inference.beta}
     return {**keys, "METRIC": "euclidean"} if inference.beta else keys
 

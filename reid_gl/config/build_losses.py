@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 from yacs.config import CfgNode
 
-from reid_gl.losses import LossTerm, WeightedSum, make_loss
+from reid_gl.config.keys import take
+from reid_gl.config.loss_keys import FEATURE, LR_FACTOR, loss_keys
+from reid_gl.losses import LOSSES, LossTerm, WeightedSum, make_loss
 from reid_gl.losses.group_settings import OTHERS
-
-NOT_THE_LOSSES_OWN = ("FEATURE", "LR_FACTOR")
-NONE_IF_NEGATIVE = {
-    "group": ("similarity_scale",),
-    "multi_similarity": ("epsilon",),
-    "ranked_list": ("balance",),
-}
-"""Settings that can be switched off: None in Python, a negative number in a file."""
+from reid_gl.records import FEATURES
 
 
 def build_losses(config: CfgNode, num_classes: int, num_features: int) -> WeightedSum:
@@ -37,7 +34,7 @@ def build_losses(config: CfgNode, num_classes: int, num_features: int) -> Weight
     for name, weight in zip(names, weights, strict=True):
         loss = build_loss(config, name, num_classes, num_features)
         section = config.LOSS[name.upper()]
-        feature, lr_factor = section.get("FEATURE", "before_neck"), section.get("LR_FACTOR", 1.0)
+        feature, lr_factor = section.get(FEATURE, FEATURES[0]), section.get(LR_FACTOR, 1.0)
         terms.append(LossTerm(name, loss, weight, feature, lr_factor))
     return WeightedSum(terms)
 
@@ -58,8 +55,13 @@ def build_loss(config: CfgNode, name: str, num_classes: int, num_features: int) 
     Raises:
         ValueError: unknown name, or a setting out of range.
     """
-    section = config.LOSS.get(name.upper(), {})
-    settings = {key.lower(): value for key, value in section.items() if key not in NOT_THE_LOSSES_OWN}
-    for key in NONE_IF_NEGATIVE.get(name, ()):
-        settings[key] = settings[key] if settings[key] >= 0 else None
+    settings: dict[str, Any] = {}
+    if name in LOSSES:
+        section = f"LOSS.{name.upper()}"
+        if name.upper() not in config.LOSS:
+            raise ValueError(
+                f"the configuration has no section {section}: call register_loss({name!r}, ...) before the "
+                "configuration is read"
+            )
+        settings = take(loss_keys()[section], config.LOSS[name.upper()], LOSSES[name].make)
     return make_loss(name, num_classes=num_classes, num_features=num_features, **settings)

@@ -21,7 +21,7 @@ from reid_gl.losses.multi_similarity import MultiSimilarityLoss, multi_similarit
 from reid_gl.losses.pair_weights import pair_weights
 from reid_gl.losses.peer_loss import PeerLoss, value_of_similarity
 from reid_gl.losses.ranked_list import RankedListLoss, ranked_list_loss
-from reid_gl.losses.registry import LOSSES, SHORT_NAMES, make_loss
+from reid_gl.losses.registry import LOSSES, SHORT_NAMES, make_loss, register_loss
 from reid_gl.losses.replicator import replicator_dynamics
 from reid_gl.losses.weighted_sum import LossTerm, WeightedSum
 
@@ -57,6 +57,7 @@ __all__ = [
     "multi_similarity_loss",
     "pair_weights",
     "ranked_list_loss",
+    "register_loss",
     "replicator_dynamics",
     "value_of_similarity",
 ]

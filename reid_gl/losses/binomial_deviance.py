@@ -54,7 +54,13 @@ def binomial_deviance_loss_of_similarity(
 
 
 class BinomialDevianceLoss(nn.Module):
-    """binomial_deviance_loss with its settings."""
+    """binomial_deviance_loss with its settings.
+
+    Args:
+        alpha: slope on positives.
+        beta: slope on negatives.
+        base: cosine at which a pair costs log 2.
+    """
 
     def __init__(self, *, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> None:
         super().__init__()

@@ -57,6 +57,12 @@ class CircleClassifierLoss(nn.Module):
 
     Their length does not change the loss; they start as random directions of about unit length. They are
     parameters: the optimiser must be given them.
+
+    Args:
+        num_classes: C.
+        num_features: D.
+        margin: relaxation, a cosine.
+        scale: inverse temperature, positive.
     """
 
     def __init__(

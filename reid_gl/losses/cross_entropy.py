@@ -26,7 +26,11 @@ def cross_entropy_loss(logits: Tensor, labels: Tensor, *, label_smoothing: float
 
 
 class CrossEntropyLoss(nn.Module):
-    """cross_entropy_loss with its setting."""
+    """cross_entropy_loss with its setting.
+
+    Args:
+        label_smoothing: share of the target spread over all identities, in [0, 1).
+    """
 
     def __init__(self, *, label_smoothing: float = 0.1) -> None:
         super().__init__()

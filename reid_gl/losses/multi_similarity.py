@@ -95,7 +95,14 @@ def mine_pairs(
 
 
 class MultiSimilarityLoss(nn.Module):
-    """multi_similarity_loss with its settings; the defaults are those of the authors' code."""
+    """multi_similarity_loss with its settings; the defaults are those of the authors' code.
+
+    Args:
+        alpha: sharpness on positives.
+        beta: sharpness on negatives.
+        base: cosine at which pairs balance.
+        epsilon: cosine by which mining is slack; None: all pairs, no mining.
+    """
 
     def __init__(
         self, *, alpha: float = 2.0, beta: float = 40.0, base: float = 0.5, epsilon: float | None = 0.1

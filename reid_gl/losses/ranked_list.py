@@ -85,7 +85,16 @@ def ranked_list_loss_of_similarity(
 
 
 class RankedListLoss(nn.Module):
-    """ranked_list_loss with its settings, all stored; either negative_weight or balance is given."""
+    """ranked_list_loss with its settings, all stored; either negative_weight or balance is given.
+
+    Args:
+        alpha: Euclidean distance between unit vectors from which negatives are left alone.
+        margin: positives are left alone below alpha - margin.
+        temperature: how much harder negatives weigh more; 0: not at all.
+        positive_temperature: the same of positives.
+        negative_weight: of the negatives' part; that of the positives is 1.
+        balance: in [0, 1]: the parts weigh 1 - balance and balance instead; None: negative_weight is used.
+    """
 
     def __init__(
         self,

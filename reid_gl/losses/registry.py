@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,43 +28,98 @@ from reid_gl.losses.metric_learning import (
 )
 from reid_gl.losses.multi_similarity import MultiSimilarityLoss
 from reid_gl.losses.ranked_list import RankedListLoss
+from reid_gl.records import FEATURES
 
 
 @dataclass(frozen=True)
 class LossRecipe:
-    """How one loss is made.
+    """How one loss is made, and what it sees in a training unless its section of LOSS says otherwise.
+
+    Before the neck features are not negative, so all cosines start near 1: losses on cosines see the feature
+    after the neck, where the BNNeck has centred them; losses on Euclidean distances see the one before it,
+    as in the strong baseline.
 
     Attributes:
-        make: called with the settings as keywords.
+        make: called with the settings as keywords; all of them have defaults.
+        feature: "before_neck" or "after_neck"; "" for a loss that sees the logits only.
         learns: it has a vector for each identity, so make takes num_classes and num_features first.
+        lr_factor: what it learns itself learns at this multiple of the base rate.
     """
 
     make: Callable[..., nn.Module]
+    feature: str = "before_neck"
     learns: bool = False
+    lr_factor: float = 1.0
 
+
+SIZES = ("num_classes", "num_features")
+"""What make takes first if the loss learns."""
 
 LOSSES = {
-    "cross_entropy": LossRecipe(CrossEntropyLoss),
+    "cross_entropy": LossRecipe(CrossEntropyLoss, feature=""),
     "group": LossRecipe(GroupLoss),
-    "ranked_list": LossRecipe(RankedListLoss),
-    "multi_similarity": LossRecipe(MultiSimilarityLoss),
+    "ranked_list": LossRecipe(RankedListLoss, "after_neck"),
+    "multi_similarity": LossRecipe(MultiSimilarityLoss, "after_neck"),
     "triplet": LossRecipe(make_triplet_loss),
     "soft_triplet": LossRecipe(make_soft_triplet_loss),
-    "circle": LossRecipe(make_circle_loss),
-    "proxy_anchor": LossRecipe(make_proxy_anchor_loss, learns=True),
-    "center": LossRecipe(CenterLoss, learns=True),
-    "contrastive": LossRecipe(make_contrastive_loss),
-    "lifted_structure": LossRecipe(make_lifted_structure_loss),
-    "binomial_deviance": LossRecipe(BinomialDevianceLoss),
-    "supervised_contrastive": LossRecipe(make_supervised_contrastive_loss),
-    "arcface": LossRecipe(make_arcface_loss, learns=True),
-    "cosface": LossRecipe(make_cosface_loss, learns=True),
-    "circle_classifier": LossRecipe(CircleClassifierLoss, learns=True),
+    "circle": LossRecipe(make_circle_loss, "after_neck"),
+    # 100: as the authors of Proxy Anchor
+    "proxy_anchor": LossRecipe(make_proxy_anchor_loss, "after_neck", learns=True, lr_factor=100.0),
+    # a centre must keep up with features of about unit size though its identity is in few batches only
+    "center": LossRecipe(CenterLoss, learns=True, lr_factor=100.0),
+    "contrastive": LossRecipe(make_contrastive_loss, "after_neck"),
+    "lifted_structure": LossRecipe(make_lifted_structure_loss, "after_neck"),
+    "binomial_deviance": LossRecipe(BinomialDevianceLoss, "after_neck"),
+    "supervised_contrastive": LossRecipe(make_supervised_contrastive_loss, "after_neck"),
+    # classifiers like the network's own, whose rate is the base rate
+    "arcface": LossRecipe(make_arcface_loss, "after_neck", learns=True),
+    "cosface": LossRecipe(make_cosface_loss, "after_neck", learns=True),
+    "circle_classifier": LossRecipe(CircleClassifierLoss, "after_neck", learns=True),
 }
-"""What make_loss and LOSS.NAMES know."""
+"""What make_loss and LOSS.NAMES know; register_loss adds to it."""
 
 SHORT_NAMES = {"ce": "cross_entropy", "ms": "multi_similarity", "rll": "ranked_list"}
 """What commands also take."""
+
+
+def register_loss(
+    name: str,
+    make: Callable[..., nn.Module],
+    *,
+    feature: str = "before_neck",
+    learns: bool = False,
+    lr_factor: float = 1.0,
+) -> None:
+    """Add a loss of your own to what LOSS.NAMES and make_loss know; call it before a configuration is read.
+
+    A configuration then has a section LOSS.<NAME> with a key for each setting.
+
+    Args:
+        name: lower-case letters, digits and underscores.
+        make: class or function that gives a module called (embeddings, labels, *, logits, anchors,
+            generator); its settings are keywords with defaults.
+        feature: which embedding it sees, "before_neck" or "after_neck".
+        learns: make also takes num_classes and num_features, and the module has parameters of its own.
+        lr_factor: these learn at this multiple of the base rate.
+
+    Raises:
+        ValueError: the name is taken or no such word, the feature is unknown, or a setting has no default
+            that a configuration can hold.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in {"names", "weights"}:
+        raise ValueError(f"a loss is called by a lower-case word like 'my_loss', got {name!r}")
+    if name in LOSSES or name in SHORT_NAMES:
+        raise ValueError(f"there is a loss {name!r} already: choose another name")
+    if feature not in FEATURES:
+        raise ValueError(f"unknown feature {feature!r}: expected one of {', '.join(FEATURES)}")
+    for setting in inspect.signature(make).parameters.values():
+        is_size = learns and setting.name in SIZES
+        if not is_size and not isinstance(setting.default, (bool, int, float, str, type(None))):
+            raise ValueError(
+                f"the setting {setting.name!r} of loss {name!r} needs a default that a configuration can "
+                "hold: a number, text, true or false, or None for a number that is off"
+            )
+    LOSSES[name] = LossRecipe(make, feature, learns, lr_factor)
 
 
 def make_loss(name: str, *, num_classes: int, num_features: int, **settings: object) -> nn.Module:

@@ -71,7 +71,7 @@ class FitSettings:
     freeze_epochs: int = 0
     ema_decay: float = 0.0
     checkpoint_every: int = 1
-    evaluate_every: int = 0
+    evaluate_every: int = 10
     compile_backbone: bool = False
     select_best: bool = False
 

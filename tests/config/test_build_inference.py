@@ -17,11 +17,12 @@ def build_with(*words: str) -> dict[str, Any]:
 def test_by_default_nothing_is_on() -> None:
     settings = build_with()
     assert (settings["inference"], settings["rerank"]) == (PLAIN, None)
-    assert (settings["feature"], settings["metric"]) == ("before_neck", "cosine")
+    assert (settings["feature"], settings["metric"]) == ("after_neck", "cosine")
 
 
 def test_switches_arrive() -> None:
     words = ["TEST.MIXING", "0", "TEST.SLOPE", "0.25", "TEST.BETA", "1e-3", "TEST.METRIC", "euclidean"]
+    words += ["TEST.FEATURE", "before_neck"]
     words += [
         "TEST.FLIP",
         "True",
@@ -41,14 +42,17 @@ def test_switches_arrive() -> None:
 def test_a_preset_is_all_it_says(name: str) -> None:
     settings = build_with("TEST.PRESET", name)
     assert (settings["inference"], settings["rerank"]) == (PRESETS[name].inference, PRESETS[name].rerank)
-    assert settings["metric"] == ("cosine" if name == "person" else "euclidean")
+    expected = ("after_neck", "cosine") if name == "person" else ("before_neck", "euclidean")
+    assert (settings["feature"], settings["metric"]) == expected
 
 
 def test_what_a_preset_leaves_open_may_be_set() -> None:
     settings = build_with("TEST.PRESET", "cub", "TEST.FLIP", "True", "TEST.RERANK.MAX_MEMORY_GB", "2")
     assert settings["inference"].flip
     assert settings["max_memory_gb"] == 2
-    people = build_with("TEST.PRESET", "person", "TEST.MIXING", "0.5", "TEST.METRIC", "euclidean")
+    words = ["TEST.PRESET", "person", "TEST.MIXING", "0.5", "TEST.METRIC", "euclidean"]
+    words += ["TEST.FEATURE", "before_neck"]
+    people = build_with(*words)
     assert (people["inference"].mixing, people["metric"]) == (0.5, "euclidean")
     assert build_with("TEST.PRESET", "cub", "TEST.MIXING", "0.5")["inference"].mixing == 0.5  # the same
 
@@ -58,7 +62,7 @@ def test_what_a_preset_leaves_open_may_be_set() -> None:
     [
         (["TEST.SLOPE", "0.5"], r"TEST.PRESET cars sets TEST.SLOPE to 0.0, but it is 0.5: leave one"),
         (["TEST.RERANK.K2", "7"], r"TEST.PRESET cars sets TEST.RERANK.K2 to 20, but it is 7"),
-        (["TEST.FEATURE", "after_neck"], "act on the feature before the neck"),
+        (["TEST.FEATURE", "concatenated"], "sets TEST.FEATURE to before_neck, but it is concatenated"),
         (["TEST.PRESET", "market"], "unknown preset 'market': expected none or one of cub, cars, sop"),
     ],
 )
@@ -69,7 +73,7 @@ def test_what_contradicts_a_preset(words: list[str], message: str) -> None:
 
 def test_other_mistakes() -> None:
     with pytest.raises(ValueError, match="changes nothing under cosine"):
-        build_with("TEST.BETA", "0.1")
+        build_with("TEST.BETA", "0.1", "TEST.FEATURE", "before_neck")
     with pytest.raises(ValueError, match="num_crops must be 1 or 5"):
         build_with("TEST.NUM_CROPS", "10")
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from reid_gl.config import build, default_config, load_config
-from reid_gl.config.build_losses import NONE_IF_NEGATIVE, NOT_THE_LOSSES_OWN
-from reid_gl.losses import LOSSES, GroupLoss, WeightedSum
+from reid_gl.config.loss_keys import FEATURE, LR_FACTOR
+from reid_gl.losses import LOSSES, GroupLoss, WeightedSum, register_loss
 from reid_gl.records import ReidOutput
 
 
@@ -35,13 +37,51 @@ def test_every_loss_is_built_by_its_name(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_section_holds_every_setting_of_its_loss_with_the_same_default(name: str) -> None:
     section = default_config().LOSS[name.upper()]
-    settings = {key.lower(): value for key, value in section.items() if key not in NOT_THE_LOSSES_OWN}
-    expected = own_settings(name)
-    for key in NONE_IF_NEGATIVE.get(name, ()):
-        expected[key] = -1.0 if expected[key] is None else expected[key]
-    if name == "group":
-        expected["temperature"] = 70.0  # the authors' for person sets; the class has that of a small set
-    assert settings == expected
+    settings = {key.lower(): value for key, value in section.items() if key not in (FEATURE, LR_FACTOR)}
+    assert settings == {key: -1.0 if value is None else value for key, value in own_settings(name).items()}
+
+
+class OwnLoss(nn.Module):
+    """A loss from outside the package.
+
+    Args:
+        scale: factor of the sum.
+        margin: None for none.
+    """
+
+    def __init__(self, *, scale: float = 3.0, margin: float | None = None) -> None:
+        super().__init__()
+        self.scale, self.margin = scale, margin
+
+    def forward(self, embeddings: Tensor, labels: Tensor, **_: object) -> Tensor:
+        return self.scale * embeddings.square().sum()
+
+
+@pytest.fixture
+def own_loss() -> Iterator[str]:
+    register_loss("mine", OwnLoss, feature="after_neck")
+    yield "mine"
+    del LOSSES["mine"]
+
+
+def test_a_registered_loss_has_a_section_is_built_and_logged(own_loss: str) -> None:
+    assert dict(default_config().LOSS.MINE) == {"SCALE": 3.0, "MARGIN": -1.0, "FEATURE": "after_neck"}
+    losses = build_one(own_loss, "LOSS.MINE.SCALE", "5", "LOSS.MINE.MARGIN", "0.5")
+    rows = torch.ones(2, 3)
+    total, terms = losses(ReidOutput(torch.zeros(2, 3), rows, torch.zeros(2, 6)), torch.arange(2))
+    assert losses.losses["mine"].margin == 0.5
+    assert (float(total), float(terms["mine"])) == (60.0, 30.0)
+    assert build_one(own_loss).losses["mine"].margin is None
+
+
+def test_a_loss_registered_after_the_configuration_was_read_is_refused_with_the_remedy() -> None:
+    config = default_config()
+    register_loss("mine", OwnLoss)
+    try:
+        with pytest.raises(ValueError, match=r"call register_loss\('mine', \.\.\.\) before"):
+            build.build_loss(config, "mine", 6, 5)
+    finally:
+        del LOSSES["mine"]
 
 
 def test_there_is_no_section_without_a_loss() -> None:
@@ -66,7 +106,7 @@ def test_settings_arrive() -> None:
     assert isinstance(term.loss, GroupLoss)
     settings = term.loss.settings
     assert (settings.similarity, settings.class_subset, settings.negatives) == ("cosine", "batch", "clip")
-    assert settings.temperature == 70.0
+    assert settings.temperature == 10.0
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pytest
 import torch
 
-from reid_gl.losses import LOSSES, CenterLoss, RankedListLoss, make_loss
+from reid_gl.losses import LOSSES, CenterLoss, RankedListLoss, make_loss, register_loss
 
 NAMES = [
     "cross_entropy",
@@ -90,3 +91,27 @@ def test_cross_entropy_of_logits_that_are_not_finite_is_not_finite() -> None:
     loss = make_loss("cross_entropy", num_classes=4, num_features=3)
     logits = torch.zeros(8, 4).index_fill(0, torch.tensor([3]), float("nan"))
     assert loss(torch.ones(8, 3), torch.arange(8) // 2, logits=logits).isnan()
+
+
+def with_a_list(*, margins: tuple[float, ...] = (1.0,)) -> RankedListLoss:
+    return RankedListLoss()
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "settings", "message"),
+    [
+        ("group", RankedListLoss, {}, "there is a loss 'group' already"),
+        ("ce", RankedListLoss, {}, "there is a loss 'ce' already"),
+        ("My Loss", RankedListLoss, {}, "lower-case word"),
+        ("names", RankedListLoss, {}, "lower-case word"),
+        ("mine", RankedListLoss, {"feature": "neck"}, "unknown feature 'neck'"),
+        ("mine", CenterLoss, {}, "'num_classes' of loss 'mine' needs a default"),
+        ("mine", with_a_list, {}, "'margins' of loss 'mine' needs a default"),
+    ],
+)
+def test_losses_that_cannot_be_registered(
+    name: str, make: Any, settings: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        register_loss(name, make, **settings)
+    assert list(LOSSES) == NAMES

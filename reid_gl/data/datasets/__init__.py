@@ -2,7 +2,7 @@
 
 from reid_gl.data.datasets.reading.cuhk03_extract import extract_cuhk03_images
 from reid_gl.data.datasets.reading.market_layout import load_market_layout
-from reid_gl.data.datasets.registry import LOADERS, load_dataset, load_datasets
+from reid_gl.data.datasets.registry import LOADERS, load_dataset, load_datasets, register_dataset
 
 __all__ = [
     "LOADERS",
@@ -10,4 +10,5 @@ __all__ = [
     "load_dataset",
     "load_datasets",
     "load_market_layout",
+    "register_dataset",
 ]

@@ -71,7 +71,25 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "pattern": load_pattern,
     "synthetic": partial(load_market_layout, name="synthetic", folder_names=("synthetic",)),
 }
-"""Every data set that can be called by name."""
+"""Every data set that can be called by name; register_dataset adds to it."""
+
+
+def register_dataset(name: str, load: Callable[..., ReidDataset]) -> None:
+    """Add a data set of your own to what DATA.NAMES and load_dataset know.
+
+    Args:
+        name: letters, digits, underscores and hyphens.
+        load: called with the root folder, as text; if it has an argument `split`, "name:3" passes 3 to it.
+
+    Raises:
+        ValueError: the name is taken or has other characters.
+    """
+    if not re.fullmatch(r"[\w-]+", name):
+        raise ValueError(f"a data set is called by letters, digits, '_' and '-', got {name!r}")
+    if name in LOADERS:
+        raise ValueError(f"there is a data set {name!r} already: choose another name")
+    LOADERS[name] = load
+
 
 _CALL = re.compile(r"(?P<name>[^:=]*)(:(?P<split>\d+))?(=(?P<root>.+))?")
 

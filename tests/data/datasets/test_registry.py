@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from reid_gl.data import datasets as sources
-from reid_gl.data.datasets import LOADERS, load_dataset, load_datasets
+from reid_gl.data.datasets import LOADERS, load_dataset, load_datasets, register_dataset
+from reid_gl.records import ReidDataset, Sample
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]
 
@@ -86,3 +87,20 @@ def test_the_pattern_reaches_its_reader(tmp_path: Path, make_files: MakeFiles) -
     make_files(tmp_path, ["train/ann-1.jpg", "query/bob-1.jpg", "gallery/bob-2.jpg"])
     dataset = load_dataset("pattern", tmp_path, pattern=r"(?P<pid>[a-z]+)-\d")
     assert [len(side) for side in (dataset.train, dataset.query, dataset.gallery)] == [1, 1, 1]
+
+
+def load_mine(root: str, *, split: int = 0) -> ReidDataset:
+    return ReidDataset((Sample(f"{root}/a.jpg", 1, 0),), (), (), f"mine{split}")
+
+
+def test_a_registered_data_set_is_loaded_by_its_name() -> None:
+    register_dataset("mine", load_mine)
+    try:
+        dataset = load_dataset("mine:3=/somewhere", "data")
+        assert (dataset.name, dataset.train[0].path) == ("mine3", "/somewhere/a.jpg")
+        with pytest.raises(ValueError, match="there is a data set 'mine' already"):
+            register_dataset("mine", load_mine)
+    finally:
+        del LOADERS["mine"]
+    with pytest.raises(ValueError, match="letters, digits"):
+        register_dataset("a=b", load_mine)

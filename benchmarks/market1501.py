@@ -94,6 +94,7 @@ def main() -> None:
     parser.add_argument("--budget", choices=BUDGETS, default="small")
     parser.add_argument("--parts", nargs="*", choices=("losses", "recipe", "finetune"), default=None)
     parser.add_argument("--losses", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--finetuned", nargs="+", choices=FINETUNED, default=list(FINETUNED))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--out", type=Path, default=None, help="default: runs/market1501_<budget>")
     parser.add_argument("words", nargs="*", metavar="KEY VALUE", help="overrides of every run")
@@ -117,7 +118,7 @@ def main() -> None:
     if "recipe" in parts:
         train_and_test(budget.recipe, [*budget.recipe_words, *data], folder / "recipe", ablate=True)
     if "finetune" in parts:
-        for name in FINETUNED:
+        for name in options.finetuned:
             words = [*budget.finetune_words, *data, *CONTENDERS[name].overrides]
             train_and_test(LITE, words, folder / "finetune" / name, ablate=False)
     print_page(folder, budget)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from reid_gl.tracking.average_linkage import average_linkage
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
 
 NO_TRACKLET = -1
 """Number of pictures that belong to none."""
@@ -90,16 +90,15 @@ def associate_tracklets(
 
     Two tracklets that cannot be one person, see cannot_link, never share an identity, nor by way of a third.
     Beginning with every tracklet alone, the two groups with the smallest mean distance over all pairs
-    between them are joined, if no such pair is forbidden, until no mean is within the threshold. Of equal
-    means, the groups with the earliest tracklets of the input are joined first, so that the result is
-    defined; it is exact for this rule, and the same in any order of the input unless distances are equal.
+    between them are joined, if no such pair is forbidden, until no mean is within the threshold. The result
+    is exact for this rule and the same in any order of the input unless distances are equal.
 
     Why the mean: linking by the nearest pair chains people together over one mistake, by the farthest pair
     loses a person over one bad view, and the mean of a group is of the kind that the threshold was
     calibrated on. The best partition under a sum of costs would be NP-hard, and joins once made are not
     undone here either: a wrong early one can block a right later one.
 
-    Cost: a few (T, T) arrays of 8 bytes, and about T ** 2 operations; T ** 3 at worst.
+    Cost: a few (T, T) arrays of 8 bytes, and T ** 2 operations.
 
     Args:
         tracklets: T of any cameras, in any order.
@@ -132,8 +131,23 @@ def associate_tracklets(
     distances[forbidden] = np.inf
     empty = ~features.any(axis=1)
     distances[empty] = distances[:, empty] = np.inf
-    heads = average_linkage(distances, threshold)
-    return np.unique(heads, return_inverse=True)[1].astype(np.int64)
+    return _average_linkage(distances, threshold)
+
+
+def _average_linkage(distances: Floats, threshold: float) -> NDArray[np.int64]:
+    """Identities (T,) of groups whose mean distance is within the threshold; infinite pairs never join.
+
+    An infinite distance becomes one so large that the mean over any two groups with such a pair, of at most
+    T ** 2 / 4 pairs, is beyond the threshold.
+    """
+    if len(distances) == 1:
+        return np.zeros(1, np.int64)
+    forbidden = (1.0 + max(threshold, 0.0)) * len(distances) ** 2
+    condensed = squareform(np.where(np.isinf(distances), forbidden, distances), checks=False)
+    groups = fcluster(linkage(condensed, method="average"), threshold, criterion="distance")
+    _, firsts, places = np.unique(groups, return_index=True, return_inverse=True)
+    numbers: NDArray[np.int64] = firsts.argsort().argsort()[places].astype(np.int64)
+    return numbers
 
 
 def cannot_link(

@@ -59,6 +59,9 @@ def group_loss(
             smallest similarity of the batch, if it is negative, from all of them.
         similarity_scale: s > 0 replaces a similarity r by exp(s (r - 1)); None is the paper's form. Clipped
             similarities are a nearly flat kernel: no image of another class weighs much more than the rest.
+            Must be given with "others", where it also bounds the gradient: the logarithm of a row's support
+            moves by at most s times the change of its similarities, while that of a clipped vote near 0 has
+            a slope without limit.
         self_similarity: whether a row also supports its own belief, as in the authors' code; the paper
             sets the diagonal of the similarities to zero. Must be false with a scale and with "others".
         class_subset: "all" training identities compete, or only those in the "batch". With "others" it makes
@@ -154,7 +157,7 @@ class GroupLoss(nn.Module):
         anchor_choice: "random", or "first" in batch order as the authors do.
         similarity: "pearson" or "cosine".
         negatives: "clip" or "shift".
-        similarity_scale: sharpness of the similarities; None for the paper's.
+        similarity_scale: sharpness of the similarities; None for the paper's. Must be given with "others".
         self_similarity: whether a row supports its own belief; False with a scale or "others".
         class_subset: "all" or "batch".
         positives: "sum" or "geometric", the latter with "others" only.
@@ -185,11 +188,11 @@ class GroupLoss(nn.Module):
             class_subset,
             positives,
         )
-        check_form(leave_one_out=isinstance(anchors_per_class, str), settings=self.settings)
         if isinstance(anchors_per_class, str):
             check_choice("anchors per class", anchors_per_class, (OTHERS,))
         elif anchors_per_class < 0:
             raise ValueError(f"anchors per class must not be negative, got {anchors_per_class}")
+        check_form(leave_one_out=isinstance(anchors_per_class, str), settings=self.settings)
         check_choice("anchor choice", anchor_choice, ANCHOR_CHOICES)
         self.anchors_per_class = anchors_per_class
         self.anchor_choice = anchor_choice

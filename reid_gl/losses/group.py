@@ -114,7 +114,8 @@ def _losses_of_free_rows(
     embeddings: Tensor, labels: Tensor, *, logits: Tensor, anchors: Tensor | str, settings: GroupSettings
 ) -> Tensor:
     """(M,) nats of the rows that are predicted; arguments as of group_loss."""
-    _check_shapes(embeddings, labels, logits, anchors)
+    labels = check_batch(embeddings, labels, logits=logits)
+    _check_anchors(labels, anchors)
     check_form(leave_one_out=isinstance(anchors, str), settings=settings)
     if settings.class_subset == "batch":
         classes, labels = labels.unique(return_inverse=True)
@@ -233,18 +234,13 @@ class GroupLoss(nn.Module):
         )
 
 
-def _check_shapes(embeddings: Tensor, labels: Tensor, logits: Tensor, anchors: Tensor | str) -> None:
-    check_batch(embeddings, labels)
-    num_rows = len(labels)
-    named = {"logits": (logits, 2)}
+def _check_anchors(labels: Tensor, anchors: Tensor | str) -> None:
     if isinstance(anchors, str):
         check_choice("anchors", anchors, (OTHERS,))
-    else:
-        named["anchors"] = (anchors, 1)
-        if anchors.dtype != torch.bool:
-            raise ValueError(f"anchors must be bool, got {anchors.dtype}")
-    for name, (tensor, axes) in named.items():
-        if tensor.ndim != axes or len(tensor) != num_rows:
-            raise ValueError(
-                f"{name} must have {axes} axes and {num_rows} rows like labels, got {tuple(tensor.shape)}"
-            )
+    elif not isinstance(anchors, Tensor) or anchors.dtype != torch.bool or anchors.shape != labels.shape:
+        found = (
+            f"{anchors.dtype} {tuple(anchors.shape)}"
+            if isinstance(anchors, Tensor)
+            else type(anchors).__name__
+        )
+        raise ValueError(f"anchors must be a bool tensor of shape {tuple(labels.shape)}, got {found}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from reid_gl.losses.pairs import check_labels
+
 ANCHOR_CHOICES = ("random", "first")
 
 
@@ -27,12 +29,13 @@ def choose_anchors(
         (N,) bool on the device of labels.
 
     Raises:
-        ValueError: a negative number, or an unknown choice.
+        TypeError, ValueError: no labels, a negative number, or an unknown choice.
     """
     if anchors_per_class < 0:
         raise ValueError(f"anchors per class must not be negative, got {anchors_per_class}")
     if choice not in ANCHOR_CHOICES:
         raise ValueError(f"unknown anchor choice {choice!r}: expected one of {', '.join(ANCHOR_CHOICES)}")
+    labels = check_labels(labels)
     num_rows = len(labels)
     order = torch.arange(num_rows)
     if choice == "random":

@@ -23,14 +23,17 @@ def center_loss(embeddings: Tensor, labels: Tensor, *, centers: Tensor) -> Tenso
         Scalar, in squared units of the embeddings, mean over rows.
 
     Raises:
-        ValueError: shapes disagree.
+        TypeError, ValueError: see check_batch; or the centres have another width.
 
     Source:
         Wen et al., "A Discriminative Feature Learning Approach for Deep Face Recognition", ECCV 2016,
         section 3.2; a mean over the batch instead of a sum, and centres that follow the gradient of this
         loss instead of an update of their own, which divides by how often an identity is in the batch.
     """
-    check_batch(embeddings, labels)
+    return _center_loss(embeddings, check_batch(embeddings, labels, num_classes=len(centers)), centers)
+
+
+def _center_loss(embeddings: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
     if embeddings.shape[1] != centers.shape[1]:
         raise ValueError(
             f"centres of {centers.shape[1]} numbers need embeddings (N, {centers.shape[1]}), "
@@ -64,5 +67,6 @@ class CenterLoss(nn.Module):
         anchors: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Scalar loss of embeddings (N, D) and labels (N,); the other arguments are not used."""
-        return center_loss(embeddings, labels, centers=self.centers)
+        """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
+        labels = check_batch(embeddings, labels, logits=logits, num_classes=len(self.centers))
+        return _center_loss(embeddings, labels, self.centers)

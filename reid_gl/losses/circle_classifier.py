@@ -33,7 +33,7 @@ def circle_classifier_loss(
         Scalar, nats per row.
 
     Raises:
-        ValueError: shapes disagree, or a setting out of range.
+        TypeError, ValueError: see check_batch; or a setting out of range, or directions of another width.
 
     Source:
         Sun et al., "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020,
@@ -41,7 +41,18 @@ def circle_classifier_loss(
         (margin, scale) here, with the weight as its reference embeddings, one for each class.
     """
     _check_settings(margin, scale)
-    _check_shapes(embeddings, labels, weight)
+    labels = check_batch(embeddings, labels, num_classes=len(weight))
+    return _circle_classifier_loss(embeddings, labels, weight, margin, scale)
+
+
+def _circle_classifier_loss(
+    embeddings: Tensor, labels: Tensor, weight: Tensor, margin: float, scale: float
+) -> Tensor:
+    if embeddings.shape[1] != weight.shape[1]:
+        raise ValueError(
+            f"class directions of {weight.shape[1]} numbers need embeddings (N, {weight.shape[1]}), "
+            f"got {tuple(embeddings.shape)}"
+        )
     wide = torch.promote_types(torch.promote_types(embeddings.dtype, weight.dtype), torch.float32)
     with torch.autocast(embeddings.device.type, enabled=False):
         cosines = unit_rows(embeddings.to(wide)) @ unit_rows(weight.to(wide)).T  # (N, C)
@@ -87,10 +98,9 @@ class CircleClassifierLoss(nn.Module):
         anchors: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Scalar loss of embeddings (N, D) and labels (N,); the other arguments are not used."""
-        return circle_classifier_loss(
-            embeddings, labels, weight=self.weight, margin=self.margin, scale=self.scale
-        )
+        """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
+        labels = check_batch(embeddings, labels, logits=logits, num_classes=len(self.weight))
+        return _circle_classifier_loss(embeddings, labels, self.weight, self.margin, self.scale)
 
 
 def _check_settings(margin: float, scale: float) -> None:
@@ -98,12 +108,3 @@ def _check_settings(margin: float, scale: float) -> None:
         raise ValueError(f"the margin must lie in [0, 1], got {margin}")
     if not 0 < scale < math.inf:
         raise ValueError(f"the scale must be a positive number, got {scale}")
-
-
-def _check_shapes(embeddings: Tensor, labels: Tensor, weight: Tensor) -> None:
-    check_batch(embeddings, labels)
-    if embeddings.shape[1] != weight.shape[1]:
-        raise ValueError(
-            f"class directions of {weight.shape[1]} numbers need embeddings (N, {weight.shape[1]}), "
-            f"got {tuple(embeddings.shape)}"
-        )

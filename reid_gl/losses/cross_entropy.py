@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reid_gl.losses.pairs import check_batch, check_rows
+
 
 def cross_entropy_loss(logits: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
     """Mean cross-entropy in float32 or better.
@@ -18,9 +20,16 @@ def cross_entropy_loss(logits: Tensor, labels: Tensor, *, label_smoothing: float
     Returns:
         Scalar, nats per row.
 
+    Raises:
+        TypeError, ValueError: see check_batch.
+
     Source:
         Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
     """
+    return _cross_entropy(logits, check_rows({"logits": logits}, labels), label_smoothing)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return F.cross_entropy(wide, labels, label_smoothing=label_smoothing)
 
@@ -47,7 +56,8 @@ class CrossEntropyLoss(nn.Module):
         anchors: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Scalar loss of logits (N, C) and labels (N,); the other arguments are not used."""
+        """Scalar loss of logits (N, C) and labels (N,); embeddings are only checked."""
         if logits is None:
             raise ValueError("cross-entropy needs logits (N, C): the network must have a classifier")
-        return cross_entropy_loss(logits, labels, label_smoothing=self.label_smoothing)
+        labels = check_batch(embeddings, labels, logits=logits)
+        return _cross_entropy(logits, labels, self.label_smoothing)

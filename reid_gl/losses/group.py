@@ -59,6 +59,9 @@ def group_loss(
             smallest similarity of the batch, if it is negative, from all of them.
         similarity_scale: s > 0 replaces a similarity r by exp(s (r - 1)); None is the paper's form. Clipped
             similarities are a nearly flat kernel: no image of another class weighs much more than the rest.
+            Must be given with "others", where it also bounds the gradient: the logarithm of a row's support
+            moves by at most s times the change of its similarities, while that of a clipped vote near 0 has
+            a slope without limit.
         self_similarity: whether a row also supports its own belief, as in the authors' code; the paper
             sets the diagonal of the similarities to zero. Must be false with a scale and with "others".
         class_subset: "all" training identities compete, or only those in the "batch". With "others" it makes
@@ -111,7 +114,8 @@ def _losses_of_free_rows(
     embeddings: Tensor, labels: Tensor, *, logits: Tensor, anchors: Tensor | str, settings: GroupSettings
 ) -> Tensor:
     """(M,) nats of the rows that are predicted; arguments as of group_loss."""
-    _check_shapes(embeddings, labels, logits, anchors)
+    labels = check_batch(embeddings, labels, logits=logits)
+    _check_anchors(labels, anchors)
     check_form(leave_one_out=isinstance(anchors, str), settings=settings)
     if settings.class_subset == "batch":
         classes, labels = labels.unique(return_inverse=True)
@@ -154,7 +158,7 @@ class GroupLoss(nn.Module):
         anchor_choice: "random", or "first" in batch order as the authors do.
         similarity: "pearson" or "cosine".
         negatives: "clip" or "shift".
-        similarity_scale: sharpness of the similarities; None for the paper's.
+        similarity_scale: sharpness of the similarities; None for the paper's. Must be given with "others".
         self_similarity: whether a row supports its own belief; False with a scale or "others".
         class_subset: "all" or "batch".
         positives: "sum" or "geometric", the latter with "others" only.
@@ -185,11 +189,11 @@ class GroupLoss(nn.Module):
             class_subset,
             positives,
         )
-        check_form(leave_one_out=isinstance(anchors_per_class, str), settings=self.settings)
         if isinstance(anchors_per_class, str):
             check_choice("anchors per class", anchors_per_class, (OTHERS,))
         elif anchors_per_class < 0:
             raise ValueError(f"anchors per class must not be negative, got {anchors_per_class}")
+        check_form(leave_one_out=isinstance(anchors_per_class, str), settings=self.settings)
         check_choice("anchor choice", anchor_choice, ANCHOR_CHOICES)
         self.anchors_per_class = anchors_per_class
         self.anchor_choice = anchor_choice
@@ -230,18 +234,13 @@ class GroupLoss(nn.Module):
         )
 
 
-def _check_shapes(embeddings: Tensor, labels: Tensor, logits: Tensor, anchors: Tensor | str) -> None:
-    check_batch(embeddings, labels)
-    num_rows = len(labels)
-    named = {"logits": (logits, 2)}
+def _check_anchors(labels: Tensor, anchors: Tensor | str) -> None:
     if isinstance(anchors, str):
         check_choice("anchors", anchors, (OTHERS,))
-    else:
-        named["anchors"] = (anchors, 1)
-        if anchors.dtype != torch.bool:
-            raise ValueError(f"anchors must be bool, got {anchors.dtype}")
-    for name, (tensor, axes) in named.items():
-        if tensor.ndim != axes or len(tensor) != num_rows:
-            raise ValueError(
-                f"{name} must have {axes} axes and {num_rows} rows like labels, got {tuple(tensor.shape)}"
-            )
+    elif not isinstance(anchors, Tensor) or anchors.dtype != torch.bool or anchors.shape != labels.shape:
+        found = (
+            f"{anchors.dtype} {tuple(anchors.shape)}"
+            if isinstance(anchors, Tensor)
+            else type(anchors).__name__
+        )
+        raise ValueError(f"anchors must be a bool tensor of shape {tuple(labels.shape)}, got {found}")

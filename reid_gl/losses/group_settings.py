@@ -60,9 +60,11 @@ def check_form(*, leave_one_out: bool, settings: GroupSettings) -> None:
     Raises:
         ValueError: they do not.
     """
-    if leave_one_out and settings.self_similarity:
+    if leave_one_out and (settings.self_similarity or settings.similarity_scale is None):
         raise ValueError(
-            "anchors 'others' need self_similarity=False: no image may vote on itself with its own label"
+            "anchors 'others' need self_similarity=False, since no image may vote on itself with its own "
+            "label, and a similarity_scale such as 10.0: clipped or shifted similarities may come near to 0, "
+            "where the gradient of their logarithm has no bound"
         )
     if not leave_one_out and settings.positives != "sum":
         raise ValueError(f"positives={settings.positives!r} is for anchors 'others' only")

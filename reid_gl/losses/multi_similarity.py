@@ -123,8 +123,8 @@ class MultiSimilarityLoss(nn.Module):
         anchors: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Scalar loss of embeddings (N, D) and labels (N,); the other arguments are not used."""
-        return self.from_similarity(pair_similarity(embeddings, labels), labels)
+        """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
+        return self.from_similarity(pair_similarity(embeddings, labels, logits=logits), labels)
 
     def from_similarity(self, similarity: Tensor, labels: Tensor) -> Tensor:
         """Scalar loss of cosine similarities (N, N), row = anchor, and labels (N,)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from reid_gl.losses.pairs import pair_similarity
+from reid_gl.losses.pairs import check_batch, pair_similarity
 from reid_gl.losses.peer_loss import value_of_similarity
 
 
@@ -42,6 +42,7 @@ def pair_weights(
         Wang et al., "Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning", CVPR
         2019, section 3.
     """
+    labels = check_batch(embeddings, labels)
     # a graph is needed here even if the caller does without
     with (
         torch.inference_mode(False),

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reid_gl.losses.pairs import check_batch, distance_from_cosine
+from reid_gl.losses.pairs import check_batch, check_labels, distance_from_cosine
 from reid_gl.similarity import unit_rows
 
 READS_WIDTH = ("DistanceWeightedMiner",)
@@ -51,8 +51,9 @@ class PeerLoss(nn.Module):
         anchors: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Scalar loss of embeddings (N, D) and labels (N,); the other arguments are not used."""
-        check_batch(embeddings, labels)
+        """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
+        num_classes = getattr(self.loss, "num_classes", None)
+        labels = check_batch(embeddings, labels, logits=logits, num_classes=num_classes)
         learned = next(self.loss.parameters(), None)
         if learned is not None and learned.ndim == 2 and embeddings.shape[1] not in learned.shape:
             raise ValueError(
@@ -94,7 +95,8 @@ def value_of_similarity(
         TypeError: loss or miner learn class vectors or read the embeddings themselves, or their distance
             is neither a cosine nor Euclidean.
     """
-    if labels.ndim != 1 or similarity.shape != (len(labels), len(labels)):
+    labels = check_labels(labels)
+    if similarity.shape != (len(labels), len(labels)):
         raise ValueError(
             f"expected similarities (N, N) and labels (N,), got {tuple(similarity.shape)} and "
             f"{tuple(labels.shape)}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from reid_gl.losses.pairs import check_batch
 from reid_gl.records import FEATURES, ReidOutput
 
 
@@ -62,7 +63,14 @@ class WeightedSum(nn.Module):
 
         Returns:
             The scalar to minimise, and name -> scalar of each term.
+
+        Raises:
+            TypeError, ValueError: see check_batch.
         """
+        for feature in {
+            term.feature: None for term in self.terms
+        }:  # a loss of the caller's may check nothing
+            check_batch(getattr(output, feature), labels, logits=output.logits)
         total = output.logits.new_zeros(())
         values: dict[str, Tensor] = {}
         for term in self.terms:

@@ -44,6 +44,11 @@ def backbone_names() -> tuple[str, ...]:
     return (*resnets, *OSNETS)
 
 
+def is_known_backbone(name: str) -> bool:
+    """Whether make_backbone may know the name; what timm knows, only timm can say."""
+    return is_timm(name) or name in backbone_names()
+
+
 def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
     """Build a network from images (N, 3, H, W) to a feature map (N, D, H', W'), random weights.
 
@@ -98,14 +103,20 @@ class _ResNetMap(nn.Module):
 def feature_map_width(backbone: nn.Module) -> int:
     """D of the map (N, D, H, W) that a network of the caller's gives for one image of 256 x 128.
 
+    The image is where the network is and in its number format; modes are as before, also after an error.
+
     Raises:
         ValueError: it gives something else.
     """
+    tensors = [*backbone.parameters(), *backbone.buffers()]
+    like = next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
     modes = {module: module.training for module in backbone.modules()}
-    with torch.no_grad():
-        maps = backbone.eval()(torch.zeros(1, 3, 256, 128))
-    for module, was_training in modes.items():
-        module.training = was_training
+    try:
+        with torch.no_grad():
+            maps = backbone.eval()(torch.zeros(1, 3, 256, 128, device=like.device, dtype=like.dtype))
+    finally:
+        for module, was_training in modes.items():
+            module.training = was_training
     if not isinstance(maps, Tensor) or maps.ndim != 4:
         found = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
         raise ValueError(f"the backbone must give a feature map (N, D, H, W), got {found} for one image")

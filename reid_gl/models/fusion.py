@@ -8,8 +8,12 @@ from collections import Counter
 
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.parametrize import is_parametrized
 
 logger = logging.getLogger(__name__)
+
+CANNOT_BE_FOLLOWED = (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, LookupError)
+"""What a network's own code raises when it is given something else than a tensor."""
 
 
 class _Tracer(fx.Tracer):
@@ -32,10 +36,11 @@ def fuse_convolutions(net: nn.Module) -> int:
     switches = {each.name: each.default for each in parameters if each.default is not each.empty}
     try:
         graph = _Tracer().trace(net, concrete_args=switches)
-    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError) as error:
+    except CANNOT_BE_FOLLOWED as error:
         logger.info("the network's steps cannot be followed (%s): nothing is folded", error)
         return 0
     calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
+    read = {str(node.target).rpartition(".")[0] for node in graph.nodes if node.op == "get_attr"}
     count = 0
     for node in graph.nodes:
         before = node.args[0] if node.op == "call_module" and node.args else None
@@ -47,7 +52,14 @@ def fuse_convolutions(net: nn.Module) -> int:
             continue
         if calls[before.target] > 1 or calls[node.target] > 1:
             continue  # used elsewhere too, with another partner
+        if read.intersection(names) or _has_hooks(convolution) or _has_hooks(normalization):
+            continue  # its numbers are read elsewhere, or its weights or results are changed as it runs
         net.set_submodule(names[0], fuse_conv_bn_eval(convolution, normalization))
         net.set_submodule(names[1], nn.Identity())
         count += 1
     return count
+
+
+def _has_hooks(layer: nn.Module) -> bool:
+    """Also true of a layer under spectral or weight normalisation."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or is_parametrized(layer))

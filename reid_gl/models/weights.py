@@ -13,6 +13,7 @@ import torch
 import torchvision.models
 from torch import nn
 
+from reid_gl.models.backbones import is_known_backbone
 from reid_gl.models.reid_net import NetSettings, ReidNet
 from reid_gl.models.timm_backbones import PACKAGED_BACKBONE, is_timm, packaged_tensors, timm_tensors
 
@@ -20,6 +21,10 @@ CHECKPOINT_FORMAT = "reid_gl/1"
 NOT_PLAIN = "it is no torch file, or holds Python objects, which are never loaded"
 BROKEN_FILE = (RuntimeError, EOFError, ValueError, OSError, LookupError, AssertionError, struct.error)
 """What torch.load raises for text, pictures and truncated files, besides UnpicklingError."""
+
+
+class NoCheckpointError(ValueError):
+    """A file that is no checkpoint of this project."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: truncated, or not one of our checkpoints.
+        NoCheckpointError: truncated, or not one of our checkpoints.
     """
     path = Path(path)
     if not path.is_file():
@@ -52,15 +57,15 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise ValueError(f"{path} is not a reid_gl checkpoint: {NOT_PLAIN}") from None
+        raise NoCheckpointError(f"{path} is not a reid_gl checkpoint: {NOT_PLAIN}") from None
     except BROKEN_FILE as error:
-        raise ValueError(
+        raise NoCheckpointError(
             f"checkpoint {path} is truncated or no checkpoint at all ({_first_line(error)}): "
             "use another one of the run folder"
         ) from None
     found = checkpoint.get("format") if isinstance(checkpoint, dict) else type(checkpoint).__name__
     if found != CHECKPOINT_FORMAT:
-        raise ValueError(
+        raise NoCheckpointError(
             f"{path} is not a reid_gl checkpoint: expected format {CHECKPOINT_FORMAT!r}, found {found!r}"
         )
     return dict(checkpoint)
@@ -74,10 +79,18 @@ def load_net(path: str | Path, *, backbone: nn.Module | None = None) -> LoadedNe
         backbone: the network of your own that it was trained with, see ReidNet; None for one known by name.
 
     Raises:
-        FileNotFoundError, ValueError: as read_checkpoint; also if tensors do not fit the settings.
+        FileNotFoundError, ValueError: as read_checkpoint; also if tensors do not fit the settings, or the
+            backbone is one of the caller's own and not given.
     """
     checkpoint = read_checkpoint(path)
-    net = ReidNet(NetSettings(**checkpoint["net"]), backbone)
+    settings = NetSettings(**checkpoint["net"])
+    if backbone is None and not is_known_backbone(settings.backbone):
+        raise ValueError(
+            f"{path} has the unknown backbone {settings.backbone!r}; if it is a network of your own, its "
+            "code is not in the checkpoint, and commands cannot open it, but Python can: "
+            f"FeatureExtractor({str(path)!r}, backbone=net), or load_net likewise, with your network as net"
+        )
+    net = ReidNet(settings, backbone)
     load_tensors(net, checkpoint["model"], source=str(path))
     return LoadedNet(net.eval(), checkpoint)
 

@@ -157,7 +157,7 @@ def test_autocast_changes_nothing() -> None:
 def test_module_gives_the_function_with_its_settings() -> None:
     embeddings, labels = _random_case(12)
     for settings in SETTINGS:
-        value = BinomialDevianceLoss(**settings)(embeddings, labels, logits=torch.zeros(3))
+        value = BinomialDevianceLoss(**settings)(embeddings, labels, logits=torch.zeros(len(labels), 9))
         assert torch.equal(value, binomial_deviance_loss(embeddings, labels, **settings))
     assert torch.equal(
         BinomialDevianceLoss()(embeddings, labels), binomial_deviance_loss(embeddings, labels, **DEFAULTS)

@@ -107,7 +107,7 @@ def test_module_learns_its_centers() -> None:
     torch.manual_seed(7)
     module = CenterLoss(4, 5)
     assert [name for name, _ in module.named_parameters()] == ["centers"]
-    loss = module(embeddings.float(), labels, logits=torch.zeros(3), anchors=torch.zeros(3))
+    loss = module(embeddings.float(), labels, logits=torch.zeros(len(labels), 9), anchors=torch.zeros(3))
     assert torch.equal(loss, center_loss(embeddings.float(), labels, centers=module.centers))
     loss.backward()
     seen = torch.isin(torch.arange(4), labels)

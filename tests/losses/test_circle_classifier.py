@@ -206,7 +206,7 @@ def test_module_learns_its_weight() -> None:
     torch.manual_seed(7)
     module = CircleClassifierLoss(4, 5, margin=0.3, scale=20.0)
     assert [name for name, _ in module.named_parameters()] == ["weight"]
-    loss = module(embeddings.float(), labels, logits=torch.zeros(3), anchors=torch.zeros(3))
+    loss = module(embeddings.float(), labels, logits=torch.zeros(len(labels), 9), anchors=torch.zeros(3))
     expected = circle_classifier_loss(
         embeddings.float(), labels, weight=module.weight, margin=0.3, scale=20.0
     )

@@ -76,7 +76,9 @@ def test_degenerate_cases_are_finite() -> None:
 def test_module_ignores_embeddings() -> None:
     logits, labels = _case(3)
     module = CrossEntropyLoss(label_smoothing=0.2)
-    values = [module(embeddings, labels, logits=logits) for embeddings in (torch.zeros(6, 2), torch.ones(1))]
+    values = [
+        module(embeddings, labels, logits=logits) for embeddings in (torch.zeros(6, 2), torch.ones(6, 1))
+    ]
     assert values[0] == values[1] == cross_entropy_loss(logits, labels, label_smoothing=0.2)
 
 

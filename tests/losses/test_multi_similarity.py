@@ -228,7 +228,7 @@ def test_agrees_with_pytorch_metric_learning(
 def test_module_gives_the_function_with_its_settings() -> None:
     embeddings, labels = _random_case(12)
     for settings in SETTINGS:
-        value = MultiSimilarityLoss(**settings)(embeddings, labels, logits=torch.zeros(3))
+        value = MultiSimilarityLoss(**settings)(embeddings, labels, logits=torch.zeros(len(labels), 9))
         assert torch.equal(value, multi_similarity_loss(embeddings, labels, **settings))
     assert torch.equal(
         MultiSimilarityLoss()(embeddings, labels), multi_similarity_loss(embeddings, labels, **OFFICIAL)

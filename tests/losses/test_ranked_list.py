@@ -254,7 +254,9 @@ def test_the_cvpr_form_is_twice_the_balanced_one() -> None:
 def test_module_gives_the_function_with_its_settings() -> None:
     embeddings, labels = _random_case(12)
     settings = {**SETTINGS[1], "balance": 0.2}
-    value = RankedListLoss(**settings)(embeddings, labels, logits=torch.zeros(3), anchors=torch.zeros(3))
+    value = RankedListLoss(**settings)(
+        embeddings, labels, logits=torch.zeros(len(labels), 9), anchors=torch.zeros(3)
+    )
     assert torch.equal(value, ranked_list_loss(embeddings, labels, **settings))
     weighted = RankedListLoss(negative_weight=0.5)(embeddings, labels)
     assert torch.equal(weighted, ranked_list_loss(embeddings, labels, negative_weight=0.5))

@@ -76,23 +76,6 @@ def test_a_setting_that_the_loss_does_not_have() -> None:
         make_loss("triplet", num_classes=4, num_features=3, temperature=1.0)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize("name", [name for name in LOSSES if name != "cross_entropy"])
-def test_embeddings_that_are_not_finite_are_an_error_that_names_the_rows(name: str, value: float) -> None:
-    """Most losses would divide them away: a finite loss and gradient of a network that is lost."""
-    loss = make_loss(name, num_classes=4, num_features=3)
-    rows, labels, logits = torch.ones(8, 3), torch.arange(8) // 2, torch.zeros(8, 4)
-    rows[2, 1] = rows[7, 0] = value
-    with pytest.raises(ValueError, match="embeddings are NaN or infinite in 2 of 8 rows: 2, 7"):
-        loss(rows, labels, logits=logits)
-
-
-def test_cross_entropy_of_logits_that_are_not_finite_is_not_finite() -> None:
-    loss = make_loss("cross_entropy", num_classes=4, num_features=3)
-    logits = torch.zeros(8, 4).index_fill(0, torch.tensor([3]), float("nan"))
-    assert loss(torch.ones(8, 3), torch.arange(8) // 2, logits=logits).isnan()
-
-
 def with_a_list(*, margins: tuple[float, ...] = (1.0,)) -> RankedListLoss:
     return RankedListLoss()
 

@@ -64,7 +64,9 @@ def test_parameters_of_the_losses_are_its_own() -> None:
 
 
 def test_a_term_of_weight_zero_does_not_count() -> None:
-    total, values = WeightedSum([LossTerm("off", _Mean(), weight=0.0)])(_output(), torch.zeros(4))
+    total, values = WeightedSum([LossTerm("off", _Mean(), weight=0.0)])(
+        _output(), torch.zeros(4, dtype=torch.long)
+    )
     assert total == 0
     assert values["off"] == 2
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
+from torch import nn
 
 from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.loading.transforms import Preprocessing
@@ -55,6 +56,8 @@ class FeatureExtractor:
         normalize: give rows of length one.
         flip: average the features of a picture and its mirror image; takes twice the time.
         architecture: network of a foreign state dict, such as "osnet_x1_0" or "resnet50".
+        backbone: the network of your own that a checkpoint of ours was trained with, any module that gives a
+            feature map, see ReidNet; a copy of it is used.
         input_size: (height, width), where the file does not say.
         mean: per channel RGB, in units of pixel_range, where the file does not say.
         std: as mean.
@@ -81,6 +84,7 @@ class FeatureExtractor:
         normalize: bool = True,
         flip: bool = False,
         architecture: str | None = None,
+        backbone: nn.Module | None = None,
         input_size: tuple[int, int] | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
@@ -90,6 +94,8 @@ class FeatureExtractor:
             raise ValueError(f"unknown color order {color_order!r}: expected bgr, rgb or None")
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if backbone is not None and not isinstance(weights, str | Path):
+            raise ValueError("backbone is for a checkpoint, but a runtime was given, which has its network")
         given = GivenPreprocessing(input_size, mean, std, pixel_range)
         self._runtime: Runtime = (
             load_runtime(
@@ -98,6 +104,7 @@ class FeatureExtractor:
                 precision=precision,
                 flip=flip,
                 architecture=architecture,
+                backbone=backbone,
                 given=given,
             )
             if isinstance(weights, str | Path)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from torch import nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES, load_exported
@@ -12,6 +15,7 @@ from reid_gl.inference.extractor.embedder import compared_feature
 from reid_gl.inference.extractor.runtime import Runtime, TorchRuntime
 from reid_gl.models import load_net
 from reid_gl.models.foreign import load_foreign
+from reid_gl.models.weights import NoCheckpointError
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def load_runtime(
     precision: str,
     flip: bool,
     architecture: str | None,
+    backbone: nn.Module | None,
     given: GivenPreprocessing,
 ) -> Runtime:
     """What computes features with a file; the arguments are those of FeatureExtractor.
@@ -73,6 +78,11 @@ def load_runtime(
     """
     if not path.is_file():
         raise FileNotFoundError(f"weights {path} do not exist")
+    if backbone is not None and (architecture is not None or path.suffix.lower() in EXPORTED_SUFFIXES):
+        raise ValueError(
+            f"backbone is for a reid_gl checkpoint of a network of your own: leave it out, or architecture, "
+            f"for {path}"
+        )
     if path.suffix.lower() in EXPORTED_SUFFIXES:
         if flip:
             raise ValueError(f"flip is part of a network in torch, {path} is exported: export it with flip")
@@ -95,8 +105,8 @@ def load_runtime(
             f"{path} is a reid_gl checkpoint and knows the pictures it takes: say nothing of them"
         )
     try:
-        loaded = load_net(path)
-    except ValueError as error:
+        loaded = load_net(path, backbone=copy.deepcopy(backbone))
+    except NoCheckpointError as error:
         raise ValueError(
             f"{error}; of a foreign network, give the architecture, such as 'osnet_x1_0'"
         ) from None

@@ -32,6 +32,9 @@ class TorchreidFeatureExtractor:
     transparency. Weights that are missing or of another network are an error instead of a warning, and
     without CUDA it computes on the CPU.
 
+    Files are decoded as everywhere in this package, not as torchreid decodes them: they are turned as EXIF
+    says, where torchreid leaves them lying, and grey of 16 bits is scaled, where torchreid clips it to white.
+
     Args:
         model_name: one of torchreid's networks, such as "osnet_x1_0".
         model_path: its weights, as torchreid's training writes them.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from reid_gl.compat import TorchreidFeatureExtractor
@@ -111,6 +112,17 @@ def test_grey_and_transparent_pictures(ours: TorchreidFeatureExtractor) -> None:
     with_alpha = np.concatenate([np.repeat(grey[..., None], 3, axis=2), grey[..., None]], axis=2)
     for picture in (grey, grey[..., None], with_alpha):
         assert torch.equal(ours(picture), expected)
+
+
+def test_files_are_decoded_as_everywhere_here(ours: TorchreidFeatureExtractor, tmp_path: Path) -> None:
+    """Where torchreid leaves images lying and clips 16 bits to white."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = np.random.default_rng(0).integers(0, 256, (128, 64, 3), dtype=np.uint8)
+    Image.fromarray(np.ascontiguousarray(np.rot90(upright))).save(tmp_path / "lying.png", exif=exif)
+    Image.fromarray(upright[..., 0].astype(np.uint16) << 4).save(tmp_path / "deep.png")
+    features = ours([str(tmp_path / "lying.png"), str(tmp_path / "deep.png")])
+    assert torch.equal(features, ours([upright, upright[..., 0]]))
 
 
 def test_without_cuda_it_says_so_and_goes_on(

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reid_gl.data.checking.near_duplicates import Sketch, Sketches, empty_sketch, make_sketch, stack_sketches
-from reid_gl.data.loading.images import Image8, UnreadableImageError, crop_box, decode_image
+from reid_gl.data.loading.images import Image8, UnreadableImageError, crop_box, decode_image, read_image_bytes
 
 Box: TypeAlias = tuple[int, int, int, int]
 Picture: TypeAlias = tuple[str, Box | None]
@@ -103,25 +101,14 @@ def _read_files(files: Sequence[tuple[str, list[Picture]]]) -> list[_Finding]:
 def _read_file(path: str, pictures: Sequence[Picture]) -> Iterator[_Finding]:
     """One finding for each picture of a file."""
     try:
-        data = _read_regular_file(path)
+        data = read_image_bytes(path)
         image = decode_image(data, name=path)
-    except UnreadableImageError as error:
+    except (FileNotFoundError, UnreadableImageError) as error:
         yield from (_Finding(picture, file_problem=str(error)) for picture in pictures)
         return
     digest = hashlib.sha256(data).digest()
     for picture in pictures:
         yield _examine(picture, image, digest)
-
-
-def _read_regular_file(path: str) -> bytes:
-    if not os.path.exists(path):
-        raise UnreadableImageError(f"image {path} does not exist")
-    if not os.path.isfile(path):  # a pipe or a device may have no end
-        raise UnreadableImageError(f"image {path} is no file")
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise UnreadableImageError(f"image {path} cannot be opened: {error.strerror}") from None
 
 
 def _examine(picture: Picture, image: Image8, digest: bytes) -> _Finding:

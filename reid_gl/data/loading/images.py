@@ -10,10 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from reid_gl.data.bit_depth import to_8_bits
+from reid_gl.data.regular_file import read_regular_file
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Names of files that are taken for images, in lower case."""
 MAX_PIXELS = 64_000_000
 """Larger pictures are refused by their header, before a byte of them is decoded."""
+MAX_FILE_BYTES = 8 * MAX_PIXELS
+"""Of the largest image without compression; larger files are refused before they are read."""
+
+EXPECTED_DEPTH = "expected 8 or 16 bits a pixel and channel, convert the image"
 
 Image8 = NDArray[np.uint8]
 
@@ -29,13 +36,15 @@ def read_image(path: str | Path) -> Image8:
         path: JPEG, PNG or whatever else OpenCV and PIL both know.
 
     Returns:
-        (H, W, 3) uint8 RGB; grey is repeated, transparency dropped.
+        (H, W, 3) uint8 RGB, turned as EXIF says; grey is repeated, transparency dropped, and what has more
+        than 8 bits scaled as to_8_bits does.
 
     Raises:
         FileNotFoundError: no such file.
-        UnreadableImageError: empty, truncated, no picture, or more than MAX_PIXELS.
+        UnreadableImageError: no regular file, empty, truncated, no picture, pixels of floating point numbers
+            or 32 bits, or more than MAX_PIXELS.
     """
-    return decode_image(_read_bytes(path), name=str(path))
+    return decode_image(read_image_bytes(path), name=str(path))
 
 
 def decode_image(data: bytes, *, name: str = "image") -> Image8:
@@ -53,19 +62,28 @@ def decode_image(data: bytes, *, name: str = "image") -> Image8:
     """
     _check_header(data, name)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
         raise UnreadableImageError(f"image {name} cannot be decoded: {error.err}") from None
     if image is None:
         raise UnreadableImageError(f"image {name} is truncated or broken: restore or remove the file")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise UnreadableImageError(f"image {name} holds {image.dtype}: {EXPECTED_DEPTH}")
+    if image.dtype == np.uint16:
+        image = to_8_bits(image.astype(np.uint16, copy=False))
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def _read_bytes(path: str | Path) -> bytes:
+def read_image_bytes(path: str | Path) -> bytes:
+    """The encoded bytes of an image file, not looked at yet; errors as read_image."""
     try:
-        return Path(path).read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
+        return read_regular_file(path, max_bytes=MAX_FILE_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"image {path} does not exist") from None
+    except OSError as error:
+        raise UnreadableImageError(f"image {path} cannot be opened: {error.strerror}") from None
+    except ValueError as error:
+        raise UnreadableImageError(f"image {path} {error}") from None
 
 
 def _check_header(data: bytes, name: str) -> None:
@@ -109,7 +127,13 @@ def _is_truncated_jpeg(data: bytes) -> bool:
 
 
 def _is_truncated_png(data: bytes) -> bool:
-    return data[:4] == b"\x89PNG" and b"IEND\xaeB`\x82" not in data
+    """Whether the file ends within a chunk; OpenCV allocates whatever a chunk claims to hold."""
+    if data[:4] != b"\x89PNG":
+        return False
+    place = len(b"\x89PNG\r\n\x1a\n")
+    while data[place + 4 : place + 8] != b"IEND" and place < len(data):
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+    return place + 12 > len(data)
 
 
 def crop_box(image: Image8, box: tuple[int, int, int, int], *, name: str = "image") -> Image8:
@@ -137,7 +161,7 @@ def crop_box(image: Image8, box: tuple[int, int, int, int], *, name: str = "imag
 def check_image(path: str | Path) -> str:
     """What is wrong with a picture file, judged by its header and end without decoding; "" if nothing."""
     try:
-        data = _read_bytes(path)
+        data = read_image_bytes(path)
         _check_header(data, str(path))
     except (FileNotFoundError, UnreadableImageError) as error:
         return str(error)

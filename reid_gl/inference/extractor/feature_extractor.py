@@ -15,6 +15,7 @@ from torch import nn
 
 from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.data.pil_images import decode_pil_image
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.crops import as_corners, check_picture, cut_boxes, resize_crops
 from reid_gl.inference.extractor.load_runtime import GivenPreprocessing, load_runtime
@@ -164,7 +165,8 @@ class FeatureExtractor:
 
         Args:
             images: one picture or several, also mixed: paths, uint8 arrays (H, W, 3), (H, W, 4) or (H, W),
-                PIL pictures, uint8 tensors (3, H, W) or one (N, 3, H, W).
+                PIL pictures, uint8 tensors (3, H, W) or one (N, 3, H, W). PIL pictures are turned as EXIF
+                says and scaled from 16 bits as paths are; arrays and tensors are taken as they are.
 
         Returns:
             (N, D) float32, C-contiguous, nobody else's, of length one each unless normalize is off; (0, D)
@@ -258,7 +260,7 @@ def _natural_rgb(picture: Picture, place: int) -> Image8:
     if isinstance(picture, str | Path):
         return read_image(picture)
     if isinstance(picture, Image.Image):
-        return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+        return decode_pil_image(picture, name=f"image {place}")
     if isinstance(picture, torch.Tensor):
         if picture.dtype != torch.uint8 or picture.ndim != 3 or picture.shape[0] != 3:
             raise TypeError(

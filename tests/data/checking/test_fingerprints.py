@@ -52,9 +52,9 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     endings = {
         "cut.jpg": "cut.jpg is truncated: restore or remove the file",
         "empty.jpg": "empty.jpg is empty (0 bytes): restore or remove the file",
-        "folder.jpg": "folder.jpg is no file",
+        "folder.jpg": "folder.jpg is no file but a folder: remove it or name a regular file",
         "missing.jpg": "missing.jpg does not exist",
-        "pipe.jpg": "pipe.jpg is no file",
+        "pipe.jpg": "pipe.jpg is no file but a pipe: remove it or name a regular file",
         "text.jpg": "(its first bytes are b'no pictu'): remove it from the folder",
     }
     assert list(problems) == names

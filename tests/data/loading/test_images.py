@@ -32,11 +32,12 @@ def _encoded(pixels: np.ndarray, kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
-def _png_that_claims(width: int, height: int) -> bytes:
-    """A PNG of a few bytes with this size in its header."""
+def _png_that_claims(width: int, height: int, *, num_bytes: int | None = None) -> bytes:
+    """A PNG of a few bytes with this size in its header, and perhaps with pixels that claim so many bytes."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        claimed = num_bytes if num_bytes is not None and kind == b"IDAT" else len(data)
+        return struct.pack(">I", claimed) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
@@ -94,7 +95,7 @@ def test_read_image_takes_a_path_or_its_text(tmp_path: Path) -> None:
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"image .*none\.jpg does not exist"):
         read_image(tmp_path / "none.jpg")
-    with pytest.raises(FileNotFoundError, match="does not exist"):
+    with pytest.raises(UnreadableImageError, match="is no file but a folder"):
         read_image(tmp_path)
     assert check_image(tmp_path / "none.jpg") == f"image {tmp_path / 'none.jpg'} does not exist"
 
@@ -108,6 +109,7 @@ BROKEN = {
     "truncated png": (_encoded(_pixels(), "PNG")[:-200], "is truncated"),
     "half a png": (_encoded(_pixels(), "PNG")[:1200], "is truncated"),
     "png header": (_encoded(_pixels(), "PNG")[:20], "is not an image"),
+    "png with pixels of 4 GB": (_png_that_claims(8, 8, num_bytes=0xFFFF_FFF0), "is truncated"),
     "bomb": (_png_that_claims(50_000, 50_000), f"claims far more than {MAX_PIXELS:,} pixels"),
     "smaller bomb": (_png_that_claims(30_000, 30_000), f"more than {MAX_PIXELS:,}"),
     "bomb that PIL only warns of": (_png_that_claims(12_000, 12_000), "claims far more than"),

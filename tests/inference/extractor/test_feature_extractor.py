@@ -103,6 +103,25 @@ def test_every_way_in_gives_the_feature_of_the_test(
     np.testing.assert_allclose(extractor.extract(frame, boxes).features, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_a_file_gives_the_same_feature_by_path_and_by_pil(
+    bits: int, extractor: FeatureExtractor, tmp_path: Path
+) -> None:
+    deep, lying = str(tmp_path / "deep.png"), tmp_path / "lying.png"
+    small = np.random.default_rng(0).integers(0, 1 << bits, (8, 4), dtype=np.uint16)
+    grey = cv2.resize(small, (64, 128), interpolation=cv2.INTER_NEAREST)
+    assert cv2.imwrite(deep, grey)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = np.rot90(_pictures(1)[0][..., ::-1])
+    Image.fromarray(np.ascontiguousarray(turned)).save(lying, exif=exif)
+    upright = _pictures(1)[0]
+    from_paths = extractor([deep, lying])
+    with Image.open(deep) as first, Image.open(lying) as second:
+        np.testing.assert_array_equal(extractor([first, second]), from_paths)
+    np.testing.assert_array_equal(extractor([(grey >> (bits - 8)).astype(np.uint8), upright]), from_paths)
+
+
 def test_one_picture_is_a_list_of_one(extractor: FeatureExtractor) -> None:
     picture = _pictures(1)[0]
     np.testing.assert_array_equal(extractor(picture), extractor([picture]))

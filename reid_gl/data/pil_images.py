@@ -1,0 +1,93 @@
+"""PIL images as the same pixels that their files give when they are read by path."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from reid_gl.data.bit_depth import to_8_bits
+from reid_gl.data.loading.images import (
+    EXPECTED_DEPTH,
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    Image8,
+    UnreadableImageError,
+    decode_image,
+)
+
+ORIENTATION_TAG = 0x0112
+TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+LARGEST_16_BIT = 65_535
+
+
+def decode_pil_image(image: Image.Image, *, name: str = "image") -> Image8:
+    """A PIL image as read_image gives its file; the image itself is not turned or changed.
+
+    It is turned as its EXIF data say, unless ImageOps.exif_transpose has done so already; PIL keeps these
+    data when an image is cropped or resized. PIL drops the lower half of colours of 16 bits when it loads a
+    file, so colours of 12 bits in such a file are right only while it is not loaded.
+
+    Args:
+        image: in any mode but "F", of floating point numbers.
+        name: how errors call it.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        UnreadableImageError: too many pixels, a mode without a known white, or a broken file.
+    """
+    if image.width * image.height > MAX_PIXELS:
+        raise UnreadableImageError(
+            f"{name} has {image.width} x {image.height} pixels, more than {MAX_PIXELS:,} are not decoded: "
+            "scale it down"
+        )
+    if (data := _encoded_16_bits(image)) is not None:
+        return decode_image(data, name=name)
+    try:
+        image.load()
+        turned = _turned(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UnreadableImageError(f"{name} cannot be decoded: {error}") from None
+    if turned.mode == "F":
+        raise UnreadableImageError(f"{name} holds floating point numbers: {EXPECTED_DEPTH}")
+    if turned.mode == "I" or turned.mode.startswith("I;16"):
+        return np.repeat(_grey(np.asarray(turned), name)[..., None], 3, axis=2)
+    return np.asarray(turned.convert("RGB"), dtype=np.uint8)
+
+
+def _grey(values: np.ndarray, name: str) -> Image8:
+    if values.min() < 0 or values.max() > LARGEST_16_BIT:
+        raise UnreadableImageError(f"{name} has values beyond 16 bits: {EXPECTED_DEPTH}")
+    return to_8_bits(values.astype(np.uint16))
+
+
+def _encoded_16_bits(image: Image.Image) -> bytes | None:
+    """The file behind an image with colours of 16 bits that PIL has not loaded yet; None for any other."""
+    tiles, file = getattr(image, "tile", None), getattr(image, "fp", None)
+    if not tiles or file is None or image.tell() or image.mode not in ("RGB", "RGBA", "LA"):
+        return None
+    raw_mode = tiles[0][3] if isinstance(tiles[0][3], str) else tiles[0][3][0]
+    if ";16" not in str(raw_mode):
+        return None
+    place = file.tell()
+    file.seek(0)
+    data: bytes = file.read(MAX_FILE_BYTES)
+    file.seek(place)
+    return data
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """The image as its EXIF data say; what XMP says does not count, as OpenCV does not read it."""
+    exif = Image.Exif()
+    exif.load(image.info.get("exif") or b"")
+    method = TRANSPOSITIONS.get(exif.get(ORIENTATION_TAG, 1))
+    return image if method is None else image.transpose(method)

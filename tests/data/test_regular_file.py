@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from reid_gl.data.loading.images import MAX_FILE_BYTES, UnreadableImageError, check_image, read_image
+from reid_gl.data.regular_file import read_regular_file
+
+
+def test_all_bytes_of_a_file_or_of_a_link_to_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"abc")
+    (tmp_path / "link").symlink_to("file")
+    assert read_regular_file(tmp_path / "file", max_bytes=3) == b"abc"
+    assert read_regular_file(str(tmp_path / "link"), max_bytes=3) == b"abc"
+    with pytest.raises(ValueError, match=r"^has 3 bytes, more than 2 are not read: remove it or shrink it$"):
+        read_regular_file(tmp_path / "file", max_bytes=2)
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path.name)  # the whole path is too long for a socket
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(_pipe, "a pipe"), (_device, "a device"), (_socket, "a socket"), (Path.mkdir, "a folder")],
+)
+def test_what_is_no_regular_file_is_refused_and_never_opened(
+    make: object, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a.jpg"
+    make(path)  # type: ignore[operator]
+    message = f"image {path} is no file but {kind}: remove it or name a regular file"
+    with pytest.raises(UnreadableImageError) as caught:
+        read_image(path)
+    assert str(caught.value) == check_image(path) == message
+
+
+def test_a_huge_sparse_file_and_a_loop_of_links_are_refused(tmp_path: Path) -> None:
+    with (tmp_path / "sparse.jpg").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(UnreadableImageError, match=f"more than {MAX_FILE_BYTES:,} are not read"):
+        read_image(tmp_path / "sparse.jpg")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    with pytest.raises(UnreadableImageError, match=r"loop\.jpg cannot be opened: Too many levels"):
+        read_image(tmp_path / "loop.jpg")

@@ -7,10 +7,24 @@ import json
 from pathlib import Path
 from typing import Any
 
+from reid_gl.data.loading.transforms import ANTIALIASED, CHANNEL_ORDERS, KERNELS
 from reid_gl.device import DEVICES
 from reid_gl.experiment.extract import choose_format, extract_to_file
 from reid_gl.inference.bulk.crop_lists import list_crops
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+
+SETTINGS = (
+    "precision",
+    "flip",
+    "architecture",
+    "input_size",
+    "mean",
+    "std",
+    "pixel_range",
+    "channel_order",
+    "kernel",
+)
+"""Arguments of FeatureExtractor that decide about features."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     foreign.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"))
     foreign.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"))
     foreign.add_argument("--pixel-range", type=float, metavar="WHITE", help="1 or 255")
+    foreign.add_argument(
+        "--channel-order", choices=CHANNEL_ORDERS, help="that the network takes; mean and std stay RGB"
+    )
+    foreign.add_argument(
+        "--kernel",
+        choices=(*KERNELS, *ANTIALIASED),
+        help="of the resize; by default what the project trains with, or linear",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,8 +69,7 @@ def run(options: argparse.Namespace) -> int:
     if not weights.is_file():
         raise FileNotFoundError(f"weights {weights} do not exist")
     crops = list_crops(options.source, boxes=options.boxes, stride=options.stride)
-    names = ("precision", "flip", "architecture", "input_size", "mean", "std", "pixel_range")
-    settings: dict[str, Any] = {name: getattr(options, name) for name in names}
+    settings: dict[str, Any] = {name: getattr(options, name) for name in SETTINGS}
     stat = weights.stat()
     summary = extract_to_file(
         crops,

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from reid_gl.data.loading.images import Image8, read_image
-from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing, check_colors
 from reid_gl.inference.extractor.crops import check_picture
 from reid_gl.inference.extractor.runtime import TorchRuntime
 from reid_gl.models.foreign import load_foreign
@@ -73,6 +73,7 @@ class TorchreidFeatureExtractor:
             device = "cpu"
         height, width = image_size
         colors = (tuple(pixel_mean), tuple(pixel_std)) if pixel_norm else ((0.0,) * 3, (1.0,) * 3)
+        check_colors(*colors)
         preprocessing = Preprocessing(height, width, mean=colors[0], std=colors[1])  # type: ignore[arg-type]
         net = load_foreign(Path(model_path), model_name).net
         if verbose:

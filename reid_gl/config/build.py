@@ -22,7 +22,7 @@ from reid_gl.data.loading.augmentation import Augmentation
 from reid_gl.data.loading.cache_format import CacheForm
 from reid_gl.data.loading.decoded_cache import DecodedCache, open_cache
 from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
-from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing, check_colors
 from reid_gl.data.preparing.combine import combine_training_sets
 from reid_gl.data.preparing.holdout import hold_out_identities
 from reid_gl.device import choose_device, choose_precision
@@ -85,7 +85,9 @@ def build_preprocessing(config: CfgNode) -> Preprocessing:
     if len(config.INPUT.SIZE) != 2:
         raise ValueError(f"INPUT.SIZE must be [height, width], got {config.INPUT.SIZE}")
     height, width = config.INPUT.SIZE
-    return Preprocessing(height, width, **take(INPUT, config.INPUT, Preprocessing))
+    preprocessing = Preprocessing(height, width, **take(INPUT, config.INPUT, Preprocessing))
+    check_colors(preprocessing.mean, preprocessing.std)
+    return preprocessing
 
 
 def build_augmentation(config: CfgNode) -> Augmentation:

@@ -58,7 +58,7 @@ class ForeignNet:
     Attributes:
         net: on the CPU, in evaluation mode; gives a tensor (N, D), or a ReidOutput.
         feature: of the ReidOutput, the embedding the project compares.
-        kernel: interpolation of the project's resize, as Preprocessing names it.
+        kernel: interpolation of the project's resize, as Preprocessing names it; all three resize PIL images.
         report: what was loaded.
         mean: per channel RGB in [0, 1], from the file where it says so.
         std: as mean.
@@ -109,7 +109,7 @@ def _load_torchreid(path: Path, tensors: Tensors, architecture: str) -> ForeignN
     if hasattr(net, "use_gpu"):  # hacnn makes tensors of its own and puts them where this says
         net.register_forward_pre_hook(_note_device)
     report = _fill(net, tensors, str, project="torchreid", path=path)
-    return ForeignNet(net.eval(), "after_neck", "linear", report)
+    return ForeignNet(net.eval(), "after_neck", "antialiased_linear", report)
 
 
 def _note_device(net: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -127,7 +127,7 @@ def _load_strong_baseline(path: Path, tensors: Tensors, architecture: str) -> Fo
         return re.sub(r"^base\.", "backbone.", re.sub(r"^bottleneck\.", "neck.", name))
 
     report = _fill(net, tensors, rename, project=project, path=path)
-    return ForeignNet(net.eval(), "after_neck", "linear", report)
+    return ForeignNet(net.eval(), "after_neck", "antialiased_linear", report)
 
 
 def _load_fastreid(path: Path, tensors: Tensors, architecture: str) -> ForeignNet:
@@ -154,7 +154,7 @@ def _load_fastreid(path: Path, tensors: Tensors, architecture: str) -> ForeignNe
     report = _fill(net, rest, rename, project="fast-reid", path=path)
     mean = _colors(colors.get("pixel_mean"), IMAGENET_MEAN)
     std = _colors(colors.get("pixel_std"), IMAGENET_STD)
-    return ForeignNet(net.eval(), "after_neck", "cubic", report, mean, std)
+    return ForeignNet(net.eval(), "after_neck", "antialiased_cubic", report, mean, std)
 
 
 def _colors(stored: Tensor | None, otherwise: Colors) -> Colors:

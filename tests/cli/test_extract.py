@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from reid_gl.cli.main import main
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from tests.inference.exporting.test_open_exported import write_onnx
 from tests.made_up_people import write_people
 from tests.made_up_videos import noise_frames, write_video
 from tests.tiny_checkpoint import write_checkpoint
@@ -42,6 +44,20 @@ def test_a_folder_to_npz(weights: Path, tmp_path: Path, capsys: pytest.CaptureFi
         assert np.allclose(stored["features"], expected, atol=1e-5)
     assert main(["extract", *words]) == 1
     assert "features.npz exists: delete it, or choose another output" in capsys.readouterr().err
+
+
+def test_what_a_foreign_network_takes(tmp_path: Path) -> None:
+    people = write_people(tmp_path / "people", num_people=1, images=1) / "bounding_box_train"
+    network, output = write_onnx(tmp_path / "net.onnx"), tmp_path / "features.npz"
+    words = ["extract", str(people), str(output), "--weights", str(network), "--input-size", "8", "4"]
+    words += ["--mean", "0", "0", "0", "--std", "1", "1", "1", "--pixel-range", "255"]
+    assert main(words) == 1  # nothing is guessed
+    assert main([*words, "--channel-order", "bgr", "--kernel", "antialiased_linear"]) == 0
+    with np.load(output) as stored:
+        images = [Image.open(path).resize((4, 8), Image.Resampling.BILINEAR) for path in stored["paths"]]
+        means = np.stack([np.asarray(image).mean(axis=(0, 1))[::-1] for image in images])
+        expected = means / np.linalg.norm(means, axis=1, keepdims=True)
+        np.testing.assert_allclose(stored["features"], expected, atol=1e-5)
 
 
 def test_frames_of_a_video(weights: Path, tmp_path: Path) -> None:

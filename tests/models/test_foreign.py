@@ -58,7 +58,7 @@ def test_torchreids_networks_give_torchreids_features(name: str, path: Path, tor
     assert loaded.report.project == "torchreid"
     assert loaded.report.share == 1
     assert loaded.report.missing == loaded.report.unexpected == ()
-    assert loaded.kernel == "linear"
+    assert loaded.kernel == "antialiased_linear"
 
 
 @pytest.mark.filterwarnings("ignore:.*upsample.* is deprecated", "ignore:Default grid_sample")
@@ -149,7 +149,7 @@ def test_the_strong_baseline_has_no_relu_in_its_stem(name: str, path: Path) -> N
     assert (loaded.report.project, loaded.report.share, loaded.kernel) == (
         "reid-strong-baseline",
         1,
-        "linear",
+        "antialiased_linear",
     )
     assert loaded.report.missing == loaded.report.unexpected == ()
 
@@ -183,7 +183,11 @@ def test_fastreid(release: str, has_exponent: bool, path: Path, caplog: pytest.L
         power = 2.5 if has_exponent else 1.0
         expected = neck(maps.clamp_min(1e-6).pow(power).mean(dim=(2, 3)).pow(1 / power))
     assert torch.allclose(_feature(loaded), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
-    assert (loaded.report.project, loaded.report.share, loaded.kernel) == ("fast-reid", 1, "cubic")
+    assert (loaded.report.project, loaded.report.share, loaded.kernel) == (
+        "fast-reid",
+        1,
+        "antialiased_cubic",
+    )
     assert loaded.report.missing == loaded.report.unexpected == ()
     imagenet = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     expected_colors = imagenet if release == "1.3" else ((0, 0.5, 1), (0.2, 0.2, 0.4))

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from tests.evaluation.thresholds.test_measure import made_up
 
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.report.thresholds import draw_calibration, format_calibration
+from tests.evaluation.thresholds.test_measure import made_up
 
 
 @pytest.fixture(scope="module")

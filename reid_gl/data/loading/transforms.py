@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from reid_gl.data.loading.images import MAX_PIXELS, Image8, UnreadableImageError
 
 KERNELS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA}
+"""OpenCV's interpolations."""
+ANTIALIASED = {
+    "antialiased_linear": Image.Resampling.BILINEAR,
+    "antialiased_cubic": Image.Resampling.BICUBIC,
+}
+"""PIL's, which smooth before they shrink: what torchvision's transforms do with PIL images."""
+CHANNEL_ORDERS = ("rgb", "bgr")
 
 
 @dataclass(frozen=True)
@@ -24,11 +32,12 @@ class Preprocessing:
         height: rows of the network's input.
         width: columns of the network's input.
         kernel: OpenCV's interpolation, "linear", "cubic" or "area"; none of the first two smooths
-            before it shrinks.
-        mean: per channel, RGB.
-        std: per channel, RGB.
+            before it shrinks. PIL's "antialiased_linear" and "antialiased_cubic" do.
+        mean: per channel, RGB, whatever channel_order is.
+        std: per channel, RGB, whatever channel_order is.
         shorter_side: 0 squeezes the whole picture into height x width. Otherwise it is resized with its
             shape kept until its shorter side has so many pixels, and the centre is cut out.
+        channel_order: of the planes that the network takes, "rgb" or "bgr".
     """
 
     height: int = 256
@@ -37,12 +46,17 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     shorter_side: int = 0
+    channel_order: str = "rgb"
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"the input size must be positive, got {self.height} x {self.width}")
-        if self.kernel not in KERNELS:
-            raise ValueError(f"unknown kernel {self.kernel!r}: expected one of {', '.join(KERNELS)}")
+        if self.kernel not in (known := (*KERNELS, *ANTIALIASED)):
+            raise ValueError(f"unknown kernel {self.kernel!r}: expected one of {', '.join(known)}")
+        if self.channel_order not in CHANNEL_ORDERS:
+            raise ValueError(
+                f"channel_order is rgb or bgr, the planes that the network takes, got {self.channel_order!r}"
+            )
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError(f"mean and std need three numbers, std positive, got {self.mean} and {self.std}")
         if self.shorter_side and self.shorter_side < max(self.height, self.width):
@@ -65,7 +79,7 @@ class Preprocessing:
         return _resized(image, self.height, self.width, self.kernel)
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Images (N, 3, height, width) uint8 RGB to float32 as the network expects them."""
+        """Images (N, 3, height, width) uint8 RGB to float32 in the range and channel order of the network."""
         mean, std = (torch.tensor(values, device=images.device) for values in (self.mean, self.std))
         width = images.shape[3]
         if images.is_contiguous(memory_format=torch.channels_last):
@@ -73,7 +87,8 @@ class Preprocessing:
             mean, std = (values.repeat(width).view(width, 3).t()[:, None] for values in (mean, std))
         else:
             mean, std = mean[:, None, None], std[:, None, None]
-        return images.to(torch.float32, copy=True).sub_(255.0 * mean).div_(255.0 * std)
+        normalized = images.to(torch.float32, copy=True).sub_(255.0 * mean).div_(255.0 * std)
+        return normalized.flip(1) if self.channel_order == "bgr" else normalized
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as checkpoints keep them."""
@@ -113,4 +128,18 @@ def scale_shorter_side(image: Image8, side: int, *, kernel: str, name: str = "im
 def _resized(image: Image8, height: int, width: int, kernel: str) -> Image8:
     if image.shape[:2] == (height, width):
         return image
+    if kernel in ANTIALIASED:
+        # PIL weighs colours by an alpha channel, which is left out: nothing here reads it
+        visible = image[..., 0] if image.shape[2:] == (1,) else image[..., :3] if image.ndim == 3 else image
+        smooth = Image.fromarray(np.ascontiguousarray(visible)).resize((width, height), ANTIALIASED[kernel])
+        return np.asarray(smooth, dtype=np.uint8)
     return np.asarray(cv2.resize(image, (width, height), interpolation=KERNELS[kernel]), dtype=np.uint8)
+
+
+def check_colors(mean: Sequence[float], std: Sequence[float]) -> None:
+    """Raise ValueError unless numbers can be the mean and deviation of colours in [0, 1], or 0 and 1."""
+    if not all(0 <= number <= 1 for number in mean) or not all(0 < number <= 1 for number in std):
+        raise ValueError(
+            f"mean {tuple(mean)} and deviation {tuple(std)} are not those of colours in [0, 1]: divide "
+            "numbers for colours in [0, 255] by 255"
+        )

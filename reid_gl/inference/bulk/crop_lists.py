@@ -135,6 +135,7 @@ def _read_boxes(path: Path, num_frames: int) -> MotBoxes:
 
 def _with_boxes(crops: CropList, found: MotBoxes) -> CropList:
     columns = {"frames": found.frames, "ids": found.ids, "confidences": found.confidences}
+    as_corners(found.boxes + np.array([1.0, 1.0, 0.0, 0.0]), "tlwh")  # as in the file, to refuse shares
     return CropList(crops.name, crops.paths, crops.video, columns, as_corners(found.boxes, "tlwh"))
 
 
@@ -158,6 +159,8 @@ def _read_csv(path: Path) -> CropList:
         f"{title}s": table[:, place[title]].astype(np.int64) for title in ID_COLUMNS if title in place
     }
     boxes = table[:, [place[title] for title in BOX_COLUMNS]] if BOX_COLUMNS[0] in place else None
+    if boxes is not None:
+        boxes = as_corners(boxes, "xyxy")
     return CropList(path.stem, tuple(pictures), columns=columns, boxes=boxes)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.data.loading.transforms import Preprocessing, check_colors
 
 Floats = NDArray[np.float32]
 Shape = tuple[int | None, ...]
@@ -21,6 +21,15 @@ Shape = tuple[int | None, ...]
 EXPORT_FORMAT = "reid_gl/export/1"
 METADATA_KEY = "reid_gl"
 """Name under which the description, as JSON, stands in a file's own metadata."""
+
+EXAMPLE = (
+    "for example input_size=(256, 128), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), "
+    'pixel_range=1.0, channel_order="rgb"'
+)
+"""What a caller can say of a network whose file says nothing."""
+
+FACTS = ("height", "width", "mean", "std", "channel_order")
+"""What a description by hand must say of the pictures; mean and std in RGB, of colours in [0, 1]."""
 
 UNKNOWN: Shape = (None, None, None, None)
 
@@ -102,13 +111,28 @@ def parse_description(text: str | bytes, source: str) -> dict[str, Any]:
 def preprocessing_of(description: Mapping[str, Any], source: str) -> Preprocessing:
     """What pictures an exported network takes.
 
+    A description without a format was written by hand: nothing but the kernel and the shorter side may be
+    left out there, where an older export of ours may lack what has a default.
+
     Raises:
-        ValueError: a number is missing, or there are unknown words.
+        ValueError: a number is missing or cannot be, or there are unknown words.
     """
+    given = description["preprocessing"]
+    if "format" not in description and isinstance(given, Mapping):
+        missing = [name for name in FACTS if name not in given]
+        if missing:
+            raise ValueError(
+                f"the preprocessing in {source} is not whole: add {', '.join(missing)}, for example "
+                '"height": 256, "width": 128, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], '
+                '"channel_order": "rgb"'
+            )
     try:
-        return Preprocessing.from_dict(description["preprocessing"])
+        preprocessing = Preprocessing.from_dict(given)
     except (KeyError, TypeError) as error:
         raise ValueError(f"the preprocessing in {source} is not whole ({error}): export again") from None
+    if "format" not in description:
+        check_colors(preprocessing.mean, preprocessing.std)
+    return preprocessing
 
 
 def only_name(names: list[str], kind: str, path: Path) -> str:

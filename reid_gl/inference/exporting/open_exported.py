@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting.exported_network import (
+    EXAMPLE,
     ExportedNet,
     Floats,
     parse_description,
@@ -79,7 +81,12 @@ class ExportedRuntime:
 
 
 def load_exported(
-    path: Path, preprocessing: Preprocessing | None, *, device: str, precision: str
+    path: Path,
+    preprocessing: Preprocessing | None,
+    *,
+    device: str,
+    precision: str,
+    kernel: str | None = None,
 ) -> ExportedRuntime:
     """Open an exported network.
 
@@ -91,6 +98,7 @@ def load_exported(
         device: "auto", "cpu" or "cuda"; what is possible depends on the runtime.
         precision: "auto", or the one the file was exported with; of OpenVINO files that are not int8 also
             "float32" and "bfloat16".
+        kernel: of the resize, if the caller says it.
 
     Raises:
         ValueError: the file cannot be used, nobody or not everybody says the same of its pictures, or it
@@ -114,7 +122,10 @@ def load_exported(
     }
     if preprocessing is not None:
         said["the caller"] = preprocessing
-    return ExportedRuntime(net, _agreed(said, path), str(path))
+    agreed = _agreed(said, path)
+    if kernel is not None:
+        agreed = replace(agreed, kernel=_agreed_kernel(descriptions, kernel))
+    return ExportedRuntime(net, agreed, str(path))
 
 
 def _descriptions(path: Path, net: ExportedNet) -> dict[str, dict[str, Any]]:
@@ -130,8 +141,7 @@ def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
     if not said:
         raise ValueError(
             f"{path} does not say what pictures it takes, neither in its metadata nor in {sidecar_of(path)}: "
-            "give input_size, mean, std, pixel_range, for example input_size=(256, 128), "
-            "mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), pixel_range=1.0"
+            f"give input_size, mean, std, pixel_range, channel_order, {EXAMPLE}"
         )
     (source, first), *others = said.items()
     for other, preprocessing in others:
@@ -143,11 +153,22 @@ def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
     return first
 
 
+def _agreed_kernel(descriptions: Mapping[str, dict[str, Any]], kernel: str) -> str:
+    """The kernel that the caller says, unless a description says another one."""
+    for source, description in descriptions.items():
+        stored = description.get("preprocessing", {}).get("kernel", kernel)
+        if stored != kernel:
+            raise ValueError(f"{source} says kernel {stored!r}, the caller {kernel!r}: leave kernel out")
+    return kernel
+
+
 def _same_pictures(first: Preprocessing, second: Preprocessing) -> bool:
-    """Whether size and normalisation agree; a caller cannot say the kernel."""
+    """Whether size, channel order and normalisation agree; the kernel is looked at elsewhere."""
     numbers = zip((*first.mean, *first.std), (*second.mean, *second.std), strict=True)
-    same_size = (first.height, first.width) == (second.height, second.width)
-    return same_size and all(math.isclose(a, b, rel_tol=1e-4) for a, b in numbers)
+    same_planes = all(
+        getattr(first, name) == getattr(second, name) for name in ("height", "width", "channel_order")
+    )
+    return same_planes and all(math.isclose(a, b, rel_tol=1e-4) for a, b in numbers)
 
 
 def _check_precision(path: Path, precision: str, stored: str) -> None:

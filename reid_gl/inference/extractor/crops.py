@@ -27,23 +27,50 @@ def as_corners(boxes: ArrayLike | torch.Tensor, box_format: str) -> NDArray[np.f
         (N, 4) x1, y1, x2, y2 in pixels.
 
     Raises:
-        ValueError: unknown format, or no four numbers a box.
+        ValueError: unknown format, no four numbers a box, or shares of the frame instead of pixels.
     """
     if box_format not in BOX_FORMATS:
         raise ValueError(f"unknown box format {box_format!r}: expected one of {', '.join(BOX_FORMATS)}")
     if isinstance(boxes, torch.Tensor):
         boxes = boxes.detach().cpu().numpy()
-    corners = np.array(boxes, dtype=np.float64)
-    if corners.size == 0:
+    given = np.asarray(boxes, dtype=np.float64)
+    if given.size == 0:
         return np.empty((0, 4))
-    if corners.ndim != 2 or corners.shape[1] < 4:
-        raise ValueError(f"boxes must have shape (N, 4), got {corners.shape}")
-    corners = corners[:, :4]
+    if given.ndim != 2 or given.shape[1] < 4:
+        raise ValueError(f"boxes must have shape (N, 4), got {given.shape}")
+    corners = given[:, :4].copy()
     if box_format == "cxcywh":
         corners[:, :2] -= corners[:, 2:] / 2
     if box_format != "xyxy":
         corners[:, 2:] += corners[:, :2]
+    check_pixels(given[:, :4], corners)
     return corners
+
+
+def check_pixels(given: NDArray[np.float64], corners: NDArray[np.float64]) -> None:
+    """Raise where boxes are shares of the frame instead of pixels, which would all cut the first pixel.
+
+    A box that a tracker has clipped at the frame's corner may lie within the first pixel, and an empty one
+    may be all zeros; a box that holds something and begins inside of the first pixel is neither.
+
+    Args:
+        given: (N, 4) as the caller gave them.
+        corners: (N, 4) x1, y1, x2, y2 of the same boxes.
+
+    Raises:
+        ValueError: no number is beyond 1, and one box is such a share at least.
+    """
+    known = np.isfinite(given).all(axis=1)
+    given, corners = given[known], corners[known]
+    if not ((given >= 0) & (given <= 1)).all():
+        return
+    holds_something = (corners[:, 2:] > corners[:, :2]).all(axis=1)
+    shares = np.flatnonzero(holds_something & (corners[:, :2] > 0).any(axis=1))
+    if len(shares):
+        raise ValueError(
+            f"boxes must be in pixels, got {given[shares[0]].tolist()}, shares of the frame in [0, 1]: "
+            "multiply them by its width and height"
+        )
 
 
 def cut_boxes(frame: Image8, corners: NDArray[np.float64]) -> list[Image8 | None]:

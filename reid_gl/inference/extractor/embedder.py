@@ -122,10 +122,12 @@ class _SquareInput(nn.Module):
     def __init__(self, net: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.net, self.size = net, (preprocessing.height, preprocessing.width)
+        self.is_bgr = preprocessing.channel_order == "bgr"
         self.register_buffer("mean", torch.tensor(preprocessing.mean)[:, None, None])
         self.register_buffer("std", torch.tensor(preprocessing.std)[:, None, None])
 
     def forward(self, images: Tensor) -> Tensor:
         resized = F.interpolate(images, self.size, mode="bilinear", align_corners=False)
-        features: Tensor = self.net((resized - self.mean) / self.std)
+        normalized = (resized - self.mean) / self.std
+        features: Tensor = self.net(normalized.flip(1) if self.is_bgr else normalized)
         return features

@@ -63,6 +63,11 @@ class FeatureExtractor:
         mean: per channel RGB, in units of pixel_range, where the file does not say.
         std: as mean.
         pixel_range: 1.0 or 255.0, what the network takes for white, where the file does not say.
+        channel_order: "rgb" or "bgr", of the planes that the network takes, where the file does not say;
+            mean and std stay RGB. Not to be confused with color_order, which is of the arrays given here.
+        kernel: of the resize of a foreign network: "linear", "cubic" or "area" of OpenCV, or PIL's
+            "antialiased_linear" and "antialiased_cubic", which smooth before they shrink. None takes the one
+            that the project trains with, and "linear" for exported files that do not say.
 
     Attributes:
         embedding_dim: D.
@@ -90,6 +95,8 @@ class FeatureExtractor:
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         pixel_range: float | None = None,
+        channel_order: str | None = None,
+        kernel: str | None = None,
     ) -> None:
         if color_order is not None and color_order not in COLOR_ORDERS:
             raise ValueError(f"unknown color order {color_order!r}: expected bgr, rgb or None")
@@ -97,7 +104,7 @@ class FeatureExtractor:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if backbone is not None and not isinstance(weights, str | Path):
             raise ValueError("backbone is for a checkpoint, but a runtime was given, which has its network")
-        given = GivenPreprocessing(input_size, mean, std, pixel_range)
+        given = GivenPreprocessing(input_size, mean, std, pixel_range, channel_order, kernel)
         self._runtime: Runtime = (
             load_runtime(
                 Path(weights),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -8,10 +9,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.transforms import CenterCrop, Resize
+from torchvision.transforms import CenterCrop, Resize, functional
 
 from reid_gl.data.loading.images import UnreadableImageError
-from reid_gl.data.loading.transforms import KERNELS, Preprocessing, scale_shorter_side
+from reid_gl.data.loading.transforms import (
+    ANTIALIASED,
+    KERNELS,
+    Preprocessing,
+    check_colors,
+    scale_shorter_side,
+)
 
 
 def _image(seed: int = 0, size: tuple[int, int] = (64, 32)) -> np.ndarray:
@@ -23,7 +30,7 @@ def test_resize_to_the_same_size_is_the_identity() -> None:
     assert np.array_equal(Preprocessing(height=64, width=32).resize(image), image)
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", [*KERNELS, *ANTIALIASED])
 def test_resize_gives_rows_by_columns_and_keeps_plain_colours(kernel: str) -> None:
     image = np.full((50, 70, 3), (10, 20, 30), dtype=np.uint8)
     resized = Preprocessing(height=24, width=12, kernel=kernel).resize(image)
@@ -35,6 +42,42 @@ def test_resize_gives_rows_by_columns_and_keeps_plain_colours(kernel: str) -> No
 def test_area_averages_what_it_shrinks() -> None:
     image = np.array([[[0] * 3, [100] * 3], [[20] * 3, [80] * 3]], dtype=np.uint8)
     assert Preprocessing(height=1, width=1, kernel="area").resize(image).tolist() == [[[50, 50, 50]]]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "peer"), [("antialiased_linear", "BILINEAR"), ("antialiased_cubic", "BICUBIC")]
+)
+def test_antialiased_kernels_are_torchvisions_on_pil_images(kernel: str, peer: str) -> None:
+    image = _image(size=(150, 61))
+    expected = functional.resize(Image.fromarray(image), [24, 12], functional.InterpolationMode[peer])
+    preprocessing = Preprocessing(height=24, width=12, kernel=kernel)
+    assert np.array_equal(preprocessing.resize(image), np.asarray(expected))
+    assert not np.array_equal(
+        Preprocessing(24, 12, kernel.removeprefix("antialiased_")).resize(image), expected
+    )
+    grey = preprocessing.resize(image[..., :1])
+    assert np.array_equal(grey, preprocessing.resize(image[..., 0]))
+    transparent = np.dstack([image, np.zeros((150, 61), np.uint8)])  # does not darken what it hides
+    assert np.array_equal(preprocessing.resize(transparent), preprocessing.resize(image))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_other_channel_order_by_hand(layout: torch.memory_format) -> None:
+    preprocessing = Preprocessing(mean=(0.5, 0.0, 1.0), std=(0.25, 1.0, 0.5), channel_order="bgr")
+    images = torch.tensor([255, 0, 51], dtype=torch.uint8).reshape(1, 3, 1, 1).expand(2, 3, 5, 4)
+    normalised = preprocessing.normalize(images.contiguous(memory_format=layout))
+    assert normalised[1, :, 4, 3].tolist() == pytest.approx([(0.2 - 1) / 0.5, 0.0, (1 - 0.5) / 0.25])
+    rgb = replace(preprocessing, channel_order="rgb").normalize(images)
+    assert torch.equal(normalised, rgb.flip(1))
+
+
+@pytest.mark.parametrize("mean", [(123.7, 116.3, 103.5), (-0.1, 0.0, 0.0), (float("nan"), 0.0, 0.0)])
+def test_colours_that_cannot_be(mean: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match=r"are not those of colours in \[0, 1\]: divide numbers .* by 255"):
+        check_colors(mean, (0.2, 0.2, 0.2))
+    with pytest.raises(ValueError, match="deviation"):
+        check_colors((0.5, 0.5, 0.5), (57.0, 1.0, 1.0))
+    check_colors((0.0, 0.5, 1.0), (1.0, 0.2, 1 / 255))
 
 
 def test_normalize_by_hand() -> None:
@@ -127,7 +170,14 @@ def test_dict_round_trip_also_through_json() -> None:
     ("changes", "message"),
     [
         ({"height": 0}, "the input size must be positive, got 0 x 128"),
-        ({"kernel": "nearest"}, "unknown kernel 'nearest': expected one of linear, cubic, area"),
+        (
+            {"kernel": "nearest"},
+            "unknown kernel 'nearest': expected one of linear, cubic, area, antialiased_linear, anti",
+        ),
+        (
+            {"channel_order": "RGB"},
+            "channel_order is rgb or bgr, the planes that the network takes, got 'RGB'",
+        ),
         ({"std": (1.0, 0.0, 1.0)}, "mean and std need three numbers, std positive"),
         ({"mean": (0.5,)}, "mean and std need three numbers"),
         ({"shorter_side": 255}, "a centre of 256 x 128 cannot be cut out of .* shorter side is 255: raise"),

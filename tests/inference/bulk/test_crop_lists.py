@@ -51,6 +51,7 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
         ("path,person\na.jpg,1\n", "found 'path,person'"),
         ("path,pid,pid\na.jpg,1,2\n", "found 'path,pid,pid'"),
         ("pid\n1\n", "found 'pid'"),
+        ("path,x1,y1,x2,y2\na.jpg,.1,.2,.5,.9\n", r"boxes must be in pixels, got \[0\.1, 0\.2, 0\.5, 0\.9\]"),
         ("path,pid\na.jpg,1.5\n", r"crops\.csv, line 2: pid must be a whole number, got '1\.5'"),
         ("path,x1,y1,x2,y2\na.jpg,1,2,3,four\n", "line 2: y2 must be a number, got 'four'"),
         ("path,x1,y1,x2,y2\na.jpg,1,2,3,4\nb.jpg,1,2,3,nan\n", "line 3: the box must be finite"),
@@ -78,6 +79,9 @@ def test_a_video_whole_or_by_boxes(tmp_path: Path) -> None:
     assert crops.boxes.tolist() == [[0, 0, 8, 9], [4, 5, 14, 25], [6, 5, 16, 25]]  # counted from 0
     boxes.write_text(DET.replace("3,-1", "11,-1"))
     with pytest.raises(ValueError, match=r"line 1 .*the sequence has 10 frames only"):
+        list_crops(path, boxes=boxes)
+    boxes.write_text("1,-1,0.1,0.2,0.3,0.5,1\n")
+    with pytest.raises(ValueError, match="boxes must be in pixels"):
         list_crops(path, boxes=boxes)
 
 

@@ -186,6 +186,22 @@ def test_square_pictures_of_one_colour_need_no_resize(weights: Path, tmp_path: P
     assert min_cosine(file(list(crops)), expected) > 0.9999
 
 
+@pytest.mark.parametrize("profile", ["default", "ultralytics"])
+def test_a_network_of_the_other_channel_order_stays_one(tmp_path: Path, profile: str) -> None:
+    preprocessing = replace(COLOURS, channel_order="bgr")
+    checkpoint = write_checkpoint(tmp_path / "net.ckpt", preprocessing=preprocessing.to_dict())
+    result = export_weights(checkpoint, replace(SCRIPT, profile=profile, square_size=64))
+    described = json.loads(Path(f"{result['file']}.json").read_text())["preprocessing"]
+    assert described["channel_order"] == (
+        "bgr" if profile == "default" else "rgb"
+    )  # squares are swapped inside
+    colours = np.random.default_rng(0).integers(0, 256, (5, 1, 1, 3), dtype=np.uint8)
+    plain = list(np.broadcast_to(colours, (5, *SIZE, 3)))
+    ours = FeatureExtractor(checkpoint, device="cpu", precision="float32", color_order="rgb")(plain)
+    assert min_cosine(FeatureExtractor(result["file"], device="cpu", color_order="rgb")(plain), ours) > 0.9999
+    assert min_cosine(FeatureExtractor(result["file"], device="cpu", color_order="bgr")(plain), ours) < 0.99
+
+
 class _Noisy(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

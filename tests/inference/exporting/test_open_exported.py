@@ -28,7 +28,13 @@ from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
 SMALL = Preprocessing(8, 4, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))
 DESCRIPTION = {"format": "reid_gl/export/1", "preprocessing": SMALL.to_dict(), "precision": "float32"}
-GIVEN: dict[str, Any] = {"input_size": (8, 4), "mean": SMALL.mean, "std": SMALL.std, "pixel_range": 1.0}
+GIVEN: dict[str, Any] = {
+    "input_size": (8, 4),
+    "mean": SMALL.mean,
+    "std": SMALL.std,
+    "pixel_range": 1.0,
+    "channel_order": "rgb",
+}
 KINDS = ("onnx", "openvino", "torchscript")
 
 
@@ -105,7 +111,9 @@ def test_what_the_caller_says_is_enough(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_guessed(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(ValueError, match=r"does not say what .*: give input_size, mean, std, pixel_range"):
+    with pytest.raises(
+        ValueError, match=r"does not say what .*: give input_size, mean, std, pixel_range, channel_order, for"
+    ):
         load_exported(write(tmp_path, kind), None, device="cpu", precision="auto")
 
 
@@ -127,11 +135,78 @@ def test_metadata_says_it_too(tmp_path: Path) -> None:
 
 def test_who_differs_is_named(tmp_path: Path) -> None:
     path = describe(write_onnx(tmp_path / "net.onnx"))
-    agrees = replace(SMALL, kernel="cubic")  # a caller cannot say the kernel
-    assert load_exported(path, agrees, device="cpu", precision="auto").preprocessing == SMALL
-    other = replace(SMALL, mean=(0.5, 0.4, 0.4))
-    with pytest.raises(ValueError, match=r"net.onnx.json and the caller differ on the pictures"):
-        load_exported(path, other, device="cpu", precision="auto")
+    assert load_exported(path, SMALL, device="cpu", precision="auto", kernel="linear").preprocessing == SMALL
+    for other in (replace(SMALL, mean=(0.5, 0.4, 0.4)), replace(SMALL, channel_order="bgr")):
+        with pytest.raises(ValueError, match=r"net.onnx.json and the caller differ on the pictures"):
+            load_exported(path, other, device="cpu", precision="auto")
+    with pytest.raises(ValueError, match=r"json says kernel 'linear', the caller 'cubic': leave kernel out"):
+        load_exported(path, SMALL, device="cpu", precision="auto", kernel="cubic")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_planes_in_the_other_order(tmp_path: Path, kind: str) -> None:
+    """The mean of each plane, by hand; mean and deviation stay RGB."""
+    path = write(tmp_path, kind)
+    expected = by_hand(pictures(3))[:, ::-1]
+    settings = {"color_order": "rgb", "device": "cpu", "normalize": False}
+    told = FeatureExtractor(path, **settings, **{**GIVEN, "channel_order": "bgr"})
+    assert np.allclose(told(list(pictures(3))), expected, atol=1e-5)
+    describe(path, preprocessing=replace(SMALL, channel_order="bgr").to_dict())
+    assert np.allclose(FeatureExtractor(path, **settings)(list(pictures(3))), expected, atol=1e-5)
+    with pytest.raises(
+        ValueError, match="channel_order is rgb or bgr, the planes that the network takes, got"
+    ):
+        FeatureExtractor(path, **{**GIVEN, "channel_order": "BGR"})
+
+
+def test_a_description_by_hand_says_everything_and_may_leave_the_kernel_to_the_caller(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "net.onnx")
+    facts = {"height": 8, "width": 4, "mean": SMALL.mean, "std": SMALL.std, "channel_order": "bgr"}
+    (tmp_path / "net.onnx.json").write_text(json.dumps({"preprocessing": facts}))
+    runtime = load_exported(path, None, device="cpu", precision="auto", kernel="antialiased_linear")
+    assert runtime.preprocessing == replace(SMALL, channel_order="bgr", kernel="antialiased_linear")
+    for left_out in facts:
+        rest = {name: value for name, value in facts.items() if name != left_out}
+        (tmp_path / "net.onnx.json").write_text(json.dumps({"preprocessing": rest}))
+        with pytest.raises(ValueError, match=f"is not whole: add {left_out}, for example"):
+            load_exported(path, None, device="cpu", precision="auto")
+    wrong = {**facts, "mean": [123.7, 116.3, 103.5]}
+    (tmp_path / "net.onnx.json").write_text(json.dumps({"preprocessing": wrong}))
+    with pytest.raises(ValueError, match="not those of colours in \\[0, 1\\]: divide"):
+        load_exported(path, None, device="cpu", precision="auto")
+
+
+def test_an_older_export_takes_rgb(tmp_path: Path) -> None:
+    older = {name: value for name, value in SMALL.to_dict().items() if name != "channel_order"}
+    path = describe(write_onnx(tmp_path / "net.onnx"), preprocessing=older)
+    assert load_exported(path, None, device="cpu", precision="auto").preprocessing == SMALL
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mean": (123.7, 116.3, 103.5)}, r"are not of pixels in \[0, 1\]: give .*, or pixel_range=255\.0"),
+        ({"std": (58.4, 57.1, 57.4)}, r"are not of pixels in \[0, 1\]"),
+        ({"mean": (-0.5, 0.4, 0.3)}, r"are not of pixels in \[0, 1\]"),
+        ({"mean": (float("nan"), 0.4, 0.3)}, r"are not of pixels in \[0, 1\]"),
+        (
+            {"pixel_range": 255.0},
+            r"are of pixels in \[0, 1\], not in \[0, 255\]: .*, or give pixel_range=1\.0",
+        ),
+        ({"pixel_range": 255.0, "mean": (300.0, 0.0, 0.0)}, r"are not of pixels in \[0, 255\]"),
+        ({"channel_order": None}, r"does not say what .*: give channel_order, for example"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FeatureExtractor(write_onnx(tmp_path / "net.onnx"), **{**GIVEN, **changes})
+
+
+def test_a_network_that_takes_pixels_as_they_are(tmp_path: Path) -> None:
+    raw = {"mean": (0, 0, 0), "std": (1, 1, 1), "pixel_range": 255.0}
+    path = write_onnx(tmp_path / "net.onnx")
+    extractor = FeatureExtractor(path, color_order="rgb", normalize=False, **{**GIVEN, **raw})
+    assert np.allclose(extractor(list(pictures(2))), pictures(2).mean(axis=(1, 2)), atol=1e-3)
 
 
 def test_a_file_beside_it_may_hold_other_things_only(tmp_path: Path) -> None:
@@ -146,7 +221,11 @@ def test_a_file_beside_it_may_hold_other_things_only(tmp_path: Path) -> None:
         ("{", "net.onnx.json is no JSON"),
         ("[]", "does not describe an exported network"),
         ('{"format": "reid_gl/1"}', "expected format 'reid_gl/export/1', found 'reid_gl/1'"),
-        ('{"preprocessing": {"height": 8}}', r"preprocessing in .*net.onnx.json is not whole \('mean'\)"),
+        (
+            '{"preprocessing": {"height": 8}}',
+            r"preprocessing in .*net.onnx.json is not whole: add width, mean, std, channel_order,",
+        ),
+        ('{"format": "reid_gl/export/1", "preprocessing": {"height": 8}}', r"is not whole \('mean'\)"),
     ],
 )
 def test_broken_descriptions(tmp_path: Path, text: str, message: str) -> None:

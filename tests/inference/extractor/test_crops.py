@@ -47,6 +47,41 @@ def test_boxes_are_not_changed() -> None:
     assert boxes.tolist() == [[25, 50, 30, 60]]
 
 
+SHARES = {
+    "xyxy": [[0.1, 0.2, 0.4, 0.9], [0.5, 0.0, 1.0, 1.0]],
+    "tlwh": [[0.1, 0.2, 0.3, 0.7], [0.5, 0.0, 0.5, 1.0]],
+    "cxcywh": [[0.25, 0.55, 0.3, 0.7], [0.75, 0.5, 0.5, 1.0]],
+}
+
+
+@pytest.mark.parametrize("box_format", SHARES)
+def test_shares_of_the_frame_are_refused_and_the_advice_works(box_format: str) -> None:
+    shares = np.array(SHARES[box_format])
+    with pytest.raises(
+        ValueError, match=r"in pixels, got \[0\.\d+, .*: multiply them by its width and height"
+    ):
+        as_corners(shares, box_format)
+    with_a_gap = np.vstack([[np.nan] * 4, [0.0] * 4, shares])
+    with pytest.raises(ValueError, match="boxes must be in pixels"):
+        as_corners(with_a_gap, box_format)
+    pixels = as_corners(shares * [60, 40, 60, 40], box_format)
+    np.testing.assert_allclose(pixels, [[6, 8, 24, 36], [30, 0, 60, 40]])
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [[0, 0, 0, 0], [0, 0, 1, 1]],  # padding; the first pixel
+        [[0.0, 0.0, 0.4, 0.7]],  # what a tracker clips at the corner
+        [[0.2, 0.3, 0.9, 0.8], [10, 20, 40, 80]],  # others are in pixels
+        [[-0.3, 0.2, 0.4, 0.9]],
+        [[np.nan] * 4],
+    ],
+)
+def test_small_boxes_in_pixels_remain(boxes: Any) -> None:
+    np.testing.assert_array_equal(as_corners(boxes, "xyxy"), boxes)
+
+
 def test_errors_of_boxes() -> None:
     with pytest.raises(ValueError, match="unknown box format 'xywh': expected one of xyxy, tlwh, cxcywh"):
         as_corners([[1, 2, 3, 4]], "xywh")

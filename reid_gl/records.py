@@ -14,7 +14,7 @@ JUNK_PID = -1
 """Identity of gallery images that the Market protocol ignores: neither right nor wrong."""
 
 DISTRACTOR_PID = 0
-"""Identity of gallery images that show nobody among the queries: always wrong."""
+"""Identity of gallery images that show nobody among the queries, and so are wrong for each of them."""
 
 
 FEATURES = ("before_neck", "after_neck")
@@ -102,12 +102,15 @@ class Features:
         pids: (M,) int64.
         camids: (M,) int64, -1 where unknown.
         paths: M image files, in the same order.
+        images: (M,) int64 numbers that are equal for the same image among queries and gallery, -1 for an
+            image that is on one side only; None if no image is on both.
     """
 
     embeddings: NDArray[np.float32]
     pids: NDArray[np.int64]
     camids: NDArray[np.int64]
     paths: tuple[str, ...] = ()
+    images: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

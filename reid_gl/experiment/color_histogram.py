@@ -10,6 +10,7 @@ from reid_gl.config.build import build_dataset, build_evaluation
 from reid_gl.evaluation.scores.protocol import check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.inference.color_histogram import extract_color_histograms
+from reid_gl.inference.evaluate import number_shared
 from reid_gl.report.scores import scores_to_dict
 
 
@@ -22,9 +23,10 @@ def run_color_histogram(config: CfgNode) -> dict[str, Any]:
     dataset = build_dataset(config)
     camera_filter = build_evaluation(config)["camera_filter"]
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    query = extract_color_histograms(dataset.query)
+    gallery = extract_color_histograms(dataset.gallery) if dataset.gallery else None
     result = evaluate_features(
-        extract_color_histograms(dataset.query),
-        extract_color_histograms(dataset.gallery) if dataset.gallery else None,
+        *number_shared(query, gallery, dataset.query, dataset.gallery),
         metric="cosine",
         use_cameras=preflight.use_cameras,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.score import Candidate
-from reid_gl.inference.evaluate import pool_frames
+from reid_gl.inference.evaluate import number_shared, pool_frames
 from reid_gl.inference.feature_statistics import FeatureStatistics, extract_statistics
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.records import JUNK_PID, Features, RankingResult, Sample
@@ -41,7 +41,9 @@ class OnePass:
             query = pool_frames(self.query.features(inference), self.candidate.dataset.query)
             gallery = None
             if self.gallery is not None:
-                gallery = pool_frames(self.gallery.features(inference), _searched(self.candidate))
+                searched = _searched(self.candidate)
+                gallery = pool_frames(self.gallery.features(inference), searched)
+                query, gallery = number_shared(query, gallery, self.candidate.dataset.query, searched)
             self._last = (inference, query, gallery)
         return evaluate_features(
             self._last[1],

@@ -42,6 +42,9 @@ def score_retrieval(
     num_searched = len(query.pids) - 1 if gallery is None else len(gallery.pids)
     if too_large := [k for k in ks if k > num_searched]:
         logger.warning("a query searches %d pictures: no Recall@%s", num_searched, too_large)
+    images = None
+    if gallery is not None and query.images is not None and gallery.images is not None:
+        images = (query.images, gallery.images)
     result = evaluate_retrieval(
         query.embeddings,
         query.pids,
@@ -51,6 +54,7 @@ def score_retrieval(
         metric=metric,
         rerank=rerank,
         max_memory_gb=max_memory_gb,
+        images=images,
     )
     scores = {f"recall@{k}": value for k, value in result.recall_at.items()}
     scores |= {"MAP@R": result.map_at_r, "R-precision": result.r_precision}

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.loading.images import read_image
+from reid_gl.data.loading.cache_format import read_sample
 from reid_gl.records import Features, Sample
 
 HSV_LIMITS = (180.0, 256.0, 256.0)
@@ -67,7 +67,7 @@ def _column_weights(width: int) -> NDArray[np.float64]:
 def extract_color_histograms(
     samples: Sequence[Sample], *, bins: tuple[int, int, int] = (8, 4, 1), stripes: int = 12
 ) -> Features:
-    """Colour histograms of pictures on disk, to be compared by cosine similarity.
+    """Colour histograms of pictures on disk, cut to their boxes, to be compared by cosine similarity.
 
     Args:
         samples: M pictures.
@@ -82,7 +82,7 @@ def extract_color_histograms(
     """
     if not samples:
         raise ValueError("cannot describe the colours of no samples: expected at least one")
-    rows = [color_histogram(read_image(sample.path), bins=bins, stripes=stripes) for sample in samples]
+    rows = [color_histogram(read_sample(sample), bins=bins, stripes=stripes) for sample in samples]
     return Features(
         embeddings=np.stack(rows),
         pids=np.array([sample.pid for sample in samples], dtype=np.int64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.multi_query import pool_queries
 from reid_gl.evaluation.reranking.rerank import RerankSettings
+from reid_gl.evaluation.same_images import NO_COPY, number_same_images
 from reid_gl.evaluation.scores.protocol import check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.evaluation.track_pooling import pool_tracks
@@ -132,7 +134,23 @@ def extract_sides(
     searched = pool_frames(extract(gallery), gallery) if gallery else None
     if extra_queries:
         query = pool_queries(query, extract(extra_queries), pooling=query_pooling)
-    return query, searched
+    return number_shared(query, searched, dataset.query, gallery)
+
+
+def number_shared(
+    query: Features,
+    gallery: Features | None,
+    query_samples: Sequence[Sample],
+    gallery_samples: Sequence[Sample],
+) -> tuple[Features, Features | None]:
+    """The same features with numbers for images that are on both sides, unless tracks have been pooled."""
+    is_pooled = any(sample.tracklet >= 0 for sample in (*query_samples, *gallery_samples))
+    if gallery is None or is_pooled:
+        return query, gallery
+    numbers = number_same_images(query_samples, gallery_samples)
+    if (numbers[0] == NO_COPY).all():
+        return query, gallery
+    return replace(query, images=numbers[0]), replace(gallery, images=numbers[1])
 
 
 def pool_frames(features: Features, samples: Sequence[Sample]) -> Features:

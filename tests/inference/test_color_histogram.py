@@ -71,6 +71,18 @@ def test_features_keep_order_and_identities(tmp_path: Path) -> None:
     assert features.paths == tuple(sample.path for sample in samples)
 
 
+def test_two_people_cut_from_one_frame_differ(tmp_path: Path) -> None:
+    frame = np.zeros((40, 60, 3), np.uint8)
+    frame[:, :20], frame[:, 40:] = (250, 5, 5), (5, 250, 5)
+    path = str(tmp_path / "frame.png")
+    assert cv2.imwrite(path, frame)
+    boxes = [(0, 0, 20, 40), (40, 0, 60, 40)]
+    rows = extract_color_histograms([Sample(path, 1, box=box) for box in boxes]).embeddings
+    crops = [frame[y1:y2, x1:x2, ::-1] for x1, y1, x2, y2 in boxes]
+    np.testing.assert_array_equal(rows, [color_histogram(np.ascontiguousarray(crop)) for crop in crops])
+    assert rows[0] @ rows[1] == 0
+
+
 def test_no_samples_are_refused() -> None:
     with pytest.raises(ValueError, match="no samples"):
         extract_color_histograms([])

@@ -43,6 +43,7 @@ def coloured(tmp_path: Path) -> ReidDataset:
             path = tmp_path / f"{name}{number}.png"
             pixels = np.full((40, 20, 3), COLOURS[pid][::-1], dtype=np.uint8)
             assert cv2.imwrite(str(path), pixels)
+            path.write_bytes(path.read_bytes() + path.name.encode())  # no two files are the same
             samples.append(Sample(str(path), pid, camid))
         return tuple(samples)
 
@@ -194,3 +195,19 @@ def test_errors(coloured: ReidDataset) -> None:
         _evaluate(_MeanColour(), coloured, metric="dot")
     with pytest.raises(ValueError, match="unknown feature 'x'"):
         _evaluate(_MeanColour(), coloured, feature="x")
+
+
+def test_a_query_in_the_gallery_does_not_find_itself(
+    coloured: ReidDataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody is alike under noise, so that only a copy of the query would be right."""
+    rng = np.random.default_rng(0)
+    samples = []
+    for number, path in enumerate(Path(coloured.query[0].path).parent.glob("*.png")):
+        cv2.imwrite(str(path), rng.integers(0, 256, (40, 20, 3), dtype=np.uint8))
+        samples.append(Sample(str(path), 1 + number % 3))
+    net = ReidNet(NetSettings("resnet18", 3))
+    same = ReidDataset((), query=tuple(samples), gallery=tuple(samples))
+    alone = ReidDataset((), query=tuple(samples), gallery=())
+    assert _evaluate(net, same).rank(1) == _evaluate(net, alone).rank(1) < 1
+    assert "9 of 9 queries are in the gallery too" in caplog.text

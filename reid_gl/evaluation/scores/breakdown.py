@@ -106,6 +106,7 @@ def _of_camera(features: Features, camid: int) -> Features:
         pids=features.pids[chosen],
         camids=features.camids[chosen],
         paths=(),
+        images=None if features.images is None else features.images[chosen],
     )
 
 

@@ -31,6 +31,8 @@ def score_rows(
     groups: NDArray[np.int64],
     query_camids: NDArray[np.int64],
     gallery_camids: NDArray[np.int64],
+    query_images: NDArray[np.int64],
+    gallery_images: NDArray[np.int64],
     scores: NDArray[np.float64],
 ) -> None:
     """Score every row by itself.
@@ -43,6 +45,8 @@ def score_rows(
         groups: (Q,) number of the query's identity; -1 if the gallery does not have it.
         query_camids: (Q,); -1 matches no camera.
         gallery_camids: (G,).
+        query_images: (Q,); -1 is like no other.
+        gallery_images: (G,) numbers; one that is the query's own image does not count.
         scores: (Q, NUM_SCORES) filled in; rows without a match stay as they are. A row with a distance that
             is not a number gets FIRST_MATCH -1.
     """
@@ -56,6 +60,8 @@ def score_rows(
         images = members[starts[groups[i]] : starts[groups[i] + 1]]
         own = row[images]  # the identity's distances, those of the query's camera included
         is_match = (gallery_camids[images] != query_camids[i]) | (query_camids[i] < 0)
+        if query_images[i] >= 0:
+            is_match &= gallery_images[images] != query_images[i]
         matches = np.sort(own[is_match])
         if len(matches) == 0:
             continue

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reid_gl.evaluation.same_images import NO_COPY, number_same_images
 from reid_gl.records import JUNK_PID, Sample
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ class Preflight:
         num_absent: queries whose identity is not in the gallery at all.
         num_gallery: gallery images without junk.
         num_distractors: gallery images of people whom no query shows.
+        num_in_both: queries that are in the gallery too, where only they themselves are left out, not their
+            camera.
     """
 
     use_cameras: bool
@@ -35,6 +38,7 @@ class Preflight:
     num_absent: int
     num_gallery: int
     num_distractors: int
+    num_in_both: int = 0
 
     @property
     def name(self) -> str:
@@ -76,15 +80,21 @@ def check_protocol(
     cameras_of: dict[int, Counter[int]] = defaultdict(Counter)
     for sample in kept:
         cameras_of[sample.pid][sample.camid] += 1
-    fewest = 1 if gallery else 2  # a query that searches the others is among the pictures of its identity
-    absent = sum(sum(cameras_of[sample.pid].values()) < fewest for sample in query)
-    same_only = sum(
-        use_cameras
-        and sample.camid >= 0
-        and cameras_of[sample.pid].keys() == {sample.camid}
-        and cameras_of[sample.pid][sample.camid] >= fewest
-        for sample in query
-    )
+    copies = _cameras_of_copies(query, gallery)
+    absent = same_only = num_in_both = 0
+    for sample, own in zip(query, copies, strict=True):
+        others = cameras_of[sample.pid] - own if own else cameras_of[sample.pid]
+        has_rule = use_cameras and sample.camid >= 0
+        absent += not others
+        same_only += has_rule and others.keys() == {sample.camid}
+        num_in_both += bool(gallery) and bool(own) and not (has_rule and own.keys() == {sample.camid})
+    if num_in_both:
+        logger.warning(
+            "%s of %s queries are in the gallery too, as the same file or the same bytes: each is left out "
+            "against itself",
+            f"{num_in_both:,}",
+            f"{len(query):,}",
+        )
     query_pids = {sample.pid for sample in query}
     result = Preflight(
         use_cameras=use_cameras,
@@ -94,10 +104,22 @@ def check_protocol(
         num_absent=absent,
         num_gallery=len(kept),
         num_distractors=sum(sample.pid not in query_pids for sample in kept),
+        num_in_both=num_in_both,
     )
     if result.num_scored == 0:
         raise ValueError(f"nothing can be scored: {result}. {_advice(result)}")
     return result
+
+
+def _cameras_of_copies(query: Sequence[Sample], gallery: Sequence[Sample]) -> list[Counter[int]]:
+    """Of each query, the cameras of the images searched that are the query itself."""
+    if not gallery:  # a query that searches the others is among the images of its identity
+        return [Counter([sample.camid]) for sample in query]
+    numbers = number_same_images(query, gallery)
+    cameras: dict[int, Counter[int]] = defaultdict(Counter)
+    for number, sample in zip(numbers[1].tolist(), gallery, strict=True):
+        cameras[number][sample.camid] += 1
+    return [Counter() if number == NO_COPY else cameras[number] for number in numbers[0].tolist()]
 
 
 def _use_cameras(samples: Sequence[Sample], camera_filter: str, *, searches_itself: bool) -> bool:
@@ -118,4 +140,6 @@ def _advice(result: Preflight) -> str:
         return "The query set is empty: check the folder"
     if result.num_only_same_camera:
         return "Set TEST.CAMERA_FILTER off to count matches from the query's own camera"
+    if result.num_in_both:
+        return "Every query finds itself only: give the gallery other images of its people"
     return "Query and gallery share no identity: check how the identities are read"

@@ -43,7 +43,8 @@ def evaluate_ranking(
     Args:
         distances: (Q, G), larger is more different.
         query_pids: (Q,) identities.
-        gallery_pids: (G,) identities; 0 is a distractor like any other wrong identity.
+        gallery_pids: (G,) identities; 0, a distractor, is wrong for every query of another identity. Numbers
+            that count people from 0 are fine: a query of identity 0 finds its own like any other.
         query_camids: (Q,) cameras, or None.
         gallery_camids: (G,) cameras, or None.
         junk_pid: identity of gallery images to ignore.
@@ -85,7 +86,8 @@ def evaluate_features(
 
     Args:
         query: Q features with identities and cameras.
-        gallery: G features; junk (-1) is ignored. None if every query searches all the others.
+        gallery: G features; junk (-1) is ignored, and so is an image against itself where both sides have
+            numbers of their images. None if every query searches all the others.
         metric: "cosine" or "euclidean".
         rerank: settings of k-reciprocal re-ranking, on unit vectors where the metric is cosine; or of GNN
             re-ranking, an approximation of it, under cosine only; None for none.
@@ -109,15 +111,19 @@ def evaluate_features(
         check_identities(name, side.pids, side.camids if use_cameras else None, len(side.embeddings))
         for name, side in (("query", query), ("gallery", gallery))
     ]
+    images = None
+    if not searches_itself and query.images is not None and gallery.images is not None:
+        images = (query.images, gallery.images)
     searched = None if searches_itself else gallery.embeddings
     if rerank is not None:  # junk is no neighbour of anybody
         kept = sides[1][0] != JUNK_PID
         sides[1] = (sides[1][0][kept], sides[1][1][kept])
         searched = None if searched is None else searched[kept]
+        images = None if images is None else (images[0], images[1][kept])
     blocks = feature_distances(
         query.embeddings, searched, metric=metric, rerank=rerank, max_memory_gb=max_memory_gb
     )
-    return _score(blocks, sides[0], sides[1], junk_pid=JUNK_PID, max_rank=max_rank)
+    return _score(blocks, sides[0], sides[1], junk_pid=JUNK_PID, max_rank=max_rank, images=images)
 
 
 def _with_own_cameras(features: Features, use_cameras: bool) -> Features:
@@ -136,12 +142,13 @@ def _score(
     *,
     junk_pid: int,
     max_rank: int,
+    images: tuple[Ints, Ints] | None = None,
 ) -> RankingResult:
     """Score (any, G) blocks of distances, the queries in their order."""
     if max_rank < 1:
         raise ValueError(f"max_rank must be at least 1, got {max_rank}")
     kept = gallery[0] != junk_pid
-    scores = score_blocks(blocks, query, gallery, kept)
+    scores = score_blocks(blocks, query, gallery, kept, images=images)
     if not (scores[:, FIRST_MATCH] > 0).any():
         raise ValueError(_why_nothing(query[0], gallery[0][kept]))
     return _summarise(scores, num_gallery=int(kept.sum()), max_rank=max_rank)

@@ -55,6 +55,7 @@ def evaluate_retrieval(
     metric: str = "cosine",
     rerank: RerankSettings | None = None,
     max_memory_gb: float | None = None,
+    images: tuple[Ints, Ints] | None = None,
 ) -> RetrievalResult:
     """Score the search for pictures of the same label.
 
@@ -70,6 +71,7 @@ def evaluate_retrieval(
         metric: "cosine" or "euclidean".
         rerank: settings of k-reciprocal re-ranking, on unit vectors where the metric is cosine.
         max_memory_gb: what re-ranking may use beyond the features.
+        images: numbers (M,) and (G,) of an image that is query and gallery at once, see score_blocks.
 
     Returns:
         Scores in [0, 1], recall_at in the order of ks.
@@ -98,7 +100,7 @@ def evaluate_retrieval(
     blocks = feature_distances(
         features, gallery_features, metric=metric, rerank=rerank, max_memory_gb=max_memory_gb
     )
-    scores = score_blocks(blocks, query, gallery, np.ones(len(gallery[0]), dtype=np.bool_))
+    scores = score_blocks(blocks, query, gallery, np.ones(len(gallery[0]), dtype=np.bool_), images=images)
     return _summarise(scores, ks, num_searched)
 
 

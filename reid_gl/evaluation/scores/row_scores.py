@@ -18,6 +18,8 @@ def score_blocks(
     query: tuple[Ints, Ints],
     gallery: tuple[Ints, Ints],
     kept: NDArray[np.bool_],
+    *,
+    images: tuple[Ints, Ints] | None = None,
 ) -> NDArray[np.float64]:
     """Score (any, G) blocks of distances, the queries in their order.
 
@@ -26,6 +28,8 @@ def score_blocks(
         query: identities and cameras, (Q,) each; a camera of -1 is like no other.
         gallery: the same, (G,) each; images of the query's identity and camera do not count.
         kept: (G,) images that are no junk.
+        images: numbers (Q,) and (G,) that are equal for an image that is query and gallery at once, which
+            does not count against itself; -1 is like no other. None if there is none.
 
     Returns:
         (Q, NUM_SCORES), columns as `counting` names them; NaN, and FIRST_MATCH 0, for a query without a
@@ -44,6 +48,8 @@ def score_blocks(
     starts = np.append(starts, len(members))
     scores = np.full((len(groups), NUM_SCORES), np.nan)
     scores[:, FIRST_MATCH] = 0
+    if images is None:
+        images = np.full(len(groups), -1), np.full(len(gallery_pids), -1)
     done = 0
     for block in blocks:
         rows = slice(done, done + len(block))
@@ -56,6 +62,8 @@ def score_blocks(
             groups[rows],
             query[1][rows],
             gallery_camids,
+            images[0][rows],
+            images[1],
             scores[rows],
         )
         if (scores[rows, FIRST_MATCH] < 0).any():

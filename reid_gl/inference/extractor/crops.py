@@ -38,7 +38,7 @@ def as_corners(boxes: ArrayLike | torch.Tensor, box_format: str) -> NDArray[np.f
         return np.empty((0, 4))
     if given.ndim != 2 or given.shape[1] < 4:
         raise ValueError(f"boxes must have shape (N, 4), got {given.shape}")
-    corners = given[:, :4].copy()
+    corners: NDArray[np.float64] = given[:, :4].copy()
     if box_format == "cxcywh":
         corners[:, :2] -= corners[:, 2:] / 2
     if box_format != "xyxy":

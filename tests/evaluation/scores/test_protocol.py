@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import logging
 
 import numpy as np
@@ -8,9 +9,12 @@ import pytest
 from reid_gl.evaluation import check_protocol, evaluate_features, evaluate_ranking
 from reid_gl.records import Features, Sample
 
+NUMBERS = itertools.count()
+
 
 def _samples(*people: tuple[int, int]) -> list[Sample]:
-    return [Sample(f"{number}.jpg", pid, camid) for number, (pid, camid) in enumerate(people)]
+    """Each of an image of its own."""
+    return [Sample(f"{next(NUMBERS)}.jpg", pid, camid) for pid, camid in people]
 
 
 def test_counts_by_hand() -> None:

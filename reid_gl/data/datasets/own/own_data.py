@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reid_gl.data.datasets.counted_from_zero import count_from_one, is_counted_from_zero
 from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.records import DISTRACTOR_PID, JUNK_PID, ReidDataset, Sample
 
@@ -121,12 +122,16 @@ def assemble(
         lowest: as in as_samples.
 
     Returns:
-        The data set, each part sorted by path; junk is left out.
+        The data set, each part sorted by path; junk is left out. If a query has identity 0, people are
+        counted from 0, and all identities are raised by one.
 
     Raises:
         ValueError: one number is written in two ways, or an identity is in training and in test.
     """
     samples = as_samples(pictures, lowest=lowest)
+    queries = (sample for picture, sample in zip(pictures, samples, strict=True) if picture.split == "query")
+    if is_counted_from_zero(queries, name=name, source=source):
+        samples = count_from_one(samples)
     _refuse_shared_identities(pictures, samples, source)
     parts: dict[str, list[Sample]] = {split: [] for split in SPLITS}
     for picture, sample in zip(pictures, samples, strict=True):
@@ -134,12 +139,6 @@ def assemble(
             parts[picture.split].append(sample)
     if parts["gallery"]:
         _warn_of_unknown_cameras(samples, name, source)
-    if any(sample.pid == DISTRACTOR_PID for sample in parts["query"]):
-        warn_once(
-            logger,
-            f"{name}: a query in {source} has identity 0, which marks pictures of nobody in particular; "
-            "number identities from 1",
-        )
     if parts["query"] and not parts["gallery"]:
         logger.info("%s has no gallery: every query searches all the others", name)
     ks = RETRIEVAL_KS if parts["query"] and not parts["gallery"] else ()

@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -18,22 +19,25 @@ from reid_gl.data.datasets.own.own_data import (
     is_within,
     whole_number,
 )
-from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS, choose_columns
+from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS, ROLE_COLUMNS, choose_columns
 from reid_gl.data.datasets.own.table_files import DEFAULT_NAME, find_table, read_rows, read_titles
 from reid_gl.records import JUNK_PID, ReidDataset
 
 _SHORTENED = re.compile(r"[+-]?[0-9]([.,][0-9]*)?[eE]\+[0-9]+|[+-]?[0-9]\.[0-9]*[eE][0-9]+")
+TEST_WORDS = ("test", "validation", "val")
+TRUE_WORDS, FALSE_WORDS = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "", "nan", "none")
 _WINDOWS_ROOT = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 def load_table(root: str | Path) -> ReidDataset:
     """Load a CSV, TSV or Parquet file with the columns path, pid, camid, split, x1, y1, x2, y2, tracklet.
 
-    path is relative to the folder of the file and stays inside it; split is train, query or gallery. The
-    rest may be left out: camid, from 0; the box in pixels, of which x2 and y2 are not included; and the
-    number of the track. Any text is an identity: whole numbers from -1 are kept if all are such (0 is a
-    distractor, -1 junk, which is left out), and names are numbered from 1 in their order otherwise. No
-    picture is opened.
+    path is relative to the folder of the file and stays inside it; split is train, query or gallery. With the
+    columns is_query and is_gallery, split may be test or validation too, and an image may be both; it is then
+    left out against itself. The rest may be left out: camid, from 0; the box in pixels, of which x2 and y2
+    are not included; and the number of the track. Any text is an identity: whole numbers from -1 are kept if
+    all are such (0 is a distractor unless a query has it, -1 junk, which is left out), and names are numbered
+    from 1 in their order otherwise. No picture is opened.
 
     Args:
         root: the file, or a folder that holds dataset.csv or one other such file.
@@ -61,7 +65,7 @@ def load_table(root: str | Path) -> ReidDataset:
                 f"{place} of {table} names the same {what} as {seen[key]}, {cells['path']!r}: remove one "
                 "of them"
             )
-        pictures.append(picture)
+        pictures += [replace(picture, split=role) for role in _roles(cells, picture.split, place, table)]
     if not pictures:
         raise ValueError(f"{table} has titles but no line below them: expected a line for each picture")
     listed_in = f"{table} (as paths from {table.parent}, with / between folders)"
@@ -85,19 +89,43 @@ def _parse(cells: dict[str, str], place: str, locate: Callable[[str, str], str])
     if number is not None and number < JUNK_PID:
         raise ValueError(f"{place}: pid must be a name or a whole number from -1, got {identity!r}")
     camid, tracklet = (_optional_number(cells, title, place) for title in ("camid", "tracklet"))
-    split = _parse_split(cells["split"], place)
+    split = _parse_split(cells, place)
     return LabelledPicture(path, identity, split, camid, _parse_box(cells, place), tracklet)
 
 
-def _parse_split(text: str, place: str) -> str:
-    if text in SPLITS:
+def _parse_split(cells: dict[str, str], place: str) -> str:
+    text = cells["split"]
+    if text in SPLITS or (text in TEST_WORDS and ROLE_COLUMNS[0] in cells):
         return text
-    if text == "test":
-        advice = "; pictures to test with are either looked for (query) or searched (gallery)"
+    if text in TEST_WORDS:
+        advice = (
+            "; pictures to test with are either looked for (query) or searched (gallery), in split or in the "
+            "columns is_query and is_gallery"
+        )
     else:
         nearest = difflib.get_close_matches(text.lower(), SPLITS, n=1, cutoff=0.5)
         advice = f"; nearest: {nearest[0]!r}" if nearest else ""
     raise ValueError(f"{place}: split must be one of {', '.join(SPLITS)}, got {text!r}{advice}")
+
+
+def _roles(cells: dict[str, str], split: str, place: str, table: Path) -> list[str]:
+    """The splits that a row belongs to: its own, or what is_query and is_gallery say of a test image."""
+    if ROLE_COLUMNS[0] not in cells:
+        return [split]
+    roles = []
+    for role, title in zip(("query", "gallery"), ROLE_COLUMNS, strict=True):
+        text = cells[title].lower()
+        if text not in (*TRUE_WORDS, *FALSE_WORDS):
+            raise ValueError(
+                f"{place} of {table}: {title} must be true, false or empty, got {cells[title]!r}"
+            )
+        roles += [role] if text in TRUE_WORDS else []
+    if (split == "train") == bool(roles) or (split in ("query", "gallery") and split not in roles):
+        raise ValueError(
+            f"{place} of {table}: split is {split!r}, but is_query and is_gallery say "
+            f"{' and '.join(roles) or 'neither'}: correct one of them"
+        )
+    return roles or [split]
 
 
 def _optional_number(cells: dict[str, str], title: str, place: str) -> int:

@@ -11,7 +11,9 @@ logger = logging.getLogger(__name__)
 
 REQUIRED = ("path", "pid", "split")
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
-COLUMNS = ("path", "pid", "camid", "split", *BOX_COLUMNS, "tracklet")
+ROLE_COLUMNS = ("is_query", "is_gallery")
+"""Of the images to test with: both may be true of one image, as open-metric-learning's tables have it."""
+COLUMNS = ("path", "pid", "camid", "split", *BOX_COLUMNS, "tracklet", *ROLE_COLUMNS)
 OTHER_NAMES = {
     "path": ("image", "img", "file", "filename", "file_name", "image_path", "img_path", "name"),
     "pid": ("id", "person", "person_id", "identity", "label", "class", "class_id", "vehicle_id", "target"),
@@ -37,12 +39,13 @@ def choose_columns(titles: Sequence[str], table: Path) -> list[str]:
     """
     wanted = [title for title in COLUMNS if title in titles]
     extra = [title for title in titles if title not in COLUMNS]
-    needed = BOX_COLUMNS if set(wanted) & set(BOX_COLUMNS) else ()
+    groups = (group for group in (BOX_COLUMNS, ROLE_COLUMNS) if set(wanted) & set(group))
+    needed = [title for group in groups for title in group]
     missing = [title for title in (*REQUIRED, *needed) if title not in wanted]
     if missing:
         raise ValueError(
             f"line 1 of {table} has no column {', '.join(map(repr, missing))}: expected path, pid, split "
-            f"and, or not, camid, x1, y1, x2, y2, tracklet, found {', '.join(titles)}; "
+            f"and, or not, camid, x1, y1, x2, y2, tracklet, is_query, is_gallery, found {', '.join(titles)}; "
             f"{_advice(missing[0], titles, extra)}"
         )
     if extra:

@@ -7,10 +7,10 @@ import os
 import re
 from pathlib import Path
 
+from reid_gl.data.datasets.counted_from_zero import count_from_one, is_counted_from_zero
 from reid_gl.data.datasets.own.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
-from reid_gl.data.datasets.reading.notices import warn_once
-from reid_gl.records import DISTRACTOR_PID, JUNK_PID, ReidDataset, Sample
+from reid_gl.records import JUNK_PID, ReidDataset, Sample
 
 logger = logging.getLogger(__name__)
 
@@ -65,19 +65,16 @@ def read_market_folders(folder: Path, parts: tuple[str, ...], name: str) -> Reid
         name: how results call the data set.
 
     Returns:
-        The data set without junk, each part sorted by file name.
+        The data set without junk, each part sorted by file name. If a query has identity 0, people are
+        counted from 0, and all identities are raised by one.
 
     Raises:
         FileNotFoundError: a folder without a picture.
         ValueError: a picture whose name does not say its identity and camera.
     """
     train, query, gallery = (_read_folder(folder / part) for part in parts)
-    if any(sample.pid == DISTRACTOR_PID for sample in query):
-        warn_once(
-            logger,
-            f"{name}: a query in {folder / parts[1]} has identity 0, which marks pictures of nobody in "
-            "particular: they count as wrong in the gallery; number the people from 1",
-        )
+    if is_counted_from_zero(query, name=name, source=folder / parts[1]):
+        train, query, gallery = (tuple(count_from_one(side)) for side in (train, query, gallery))
     return ReidDataset(train, query, gallery, name)
 
 

@@ -142,10 +142,30 @@ def test_unknown_cameras_are_said_once(caplog: pytest.LogCaptureFixture) -> None
     assert "(camera rule off)" in record.getMessage()
 
 
-def test_a_query_of_identity_0_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    put_together(LabelledPicture("a", "0", "query", 0), LabelledPicture("b", "1", "gallery", 0))
+def test_people_counted_from_0(caplog: pytest.LogCaptureFixture) -> None:
+    pictures = [
+        LabelledPicture("a", "0", "query", 0),
+        LabelledPicture("b", "0", "gallery", 1),
+        LabelledPicture("c", "1", "gallery", 1),
+        LabelledPicture("d", "-1", "gallery", 1),
+        LabelledPicture("e", "2", "train", 1),
+    ]
+    dataset = put_together(*pictures)
+    pids = [[sample.pid for sample in side] for side in (dataset.train, dataset.query, dataset.gallery)]
+    assert pids == [[3], [1], [1, 2]]
     (message,) = caplog.messages
-    assert "mine: a query in somewhere has identity 0, which marks pictures of nobody" in message
+    assert "mine: a query in somewhere has identity 0, so people are counted from 0 there" in message
+    with pytest.raises(ValueError, match="identity '0' is in train"):
+        put_together(*pictures, LabelledPicture("f", "0", "train", 0))
+
+
+def test_an_identity_0_that_no_query_has_is_a_distractor() -> None:
+    dataset = put_together(
+        LabelledPicture("a", "1", "query", 0),
+        LabelledPicture("b", "1", "gallery", 1),
+        LabelledPicture("c", "0", "gallery", 1),
+    )
+    assert [sample.pid for sample in dataset.gallery] == [1, 0]
 
 
 def test_what_lies_in_a_folder() -> None:

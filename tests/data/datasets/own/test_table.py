@@ -62,6 +62,36 @@ def test_columns_in_any_order_and_the_least_there_may_be(
     assert "have no camera" in caplog.text
 
 
+ROLES = "path,pid,split,is_query,is_gallery\n"
+
+
+def test_an_image_that_is_query_and_gallery(make_table: MakeTable) -> None:
+    rows = "a.jpg,1,train,,\nb.jpg,2,validation,True,True\nc.jpg,2,test,False,1\nd.jpg,3,query,yes,\n"
+    dataset = load_table(make_table(ROLES + rows))
+    names = {
+        part: [Path(s.path).name for s in getattr(dataset, part)] for part in ("train", "query", "gallery")
+    }
+    assert names == {"train": ["a.jpg"], "query": ["b.jpg", "d.jpg"], "gallery": ["b.jpg", "c.jpg"]}
+    assert dataset.query[0] == dataset.gallery[0]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            "a.jpg,1,test,,",
+            "line 2 of .*: split is 'test', but is_query and is_gallery say neither: correct one",
+        ),
+        ("a.jpg,1,train,true,", "split is 'train', but is_query and is_gallery say query"),
+        ("a.jpg,1,query,,true", "split is 'query', but is_query and is_gallery say gallery"),
+        ("a.jpg,1,test,maybe,", "line 2 of .*: is_query must be true, false or empty, got 'maybe'"),
+    ],
+)
+def test_roles_that_disagree(make_table: MakeTable, row: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_table(make_table(f"{ROLES}{row}\n"))
+
+
 def test_names_of_people_are_numbered(make_table: MakeTable, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     dataset = load_table(

@@ -79,19 +79,26 @@ def test_further_strange_names_are_counted(
         load_market_layout(tmp_path)
 
 
-def test_a_query_of_identity_zero_is_warned_of(
+def test_a_query_of_identity_zero_means_that_people_are_counted_from_zero(
     tmp_path: Path,
     make_files: MakeFiles,
     market_names: tuple[str, ...],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     make_files(tmp_path, market_names)
-    load_market_layout(tmp_path)
+    dataset = load_market_layout(tmp_path)
     assert not caplog.records
     make_files(tmp_path, ["query/0000_c1.jpg"])
-    assert len(load_market_layout(tmp_path).query) == 2
-    assert "identity 0" in caplog.text
-    assert "number the people from 1" in caplog.text
+    make_files(tmp_path, ["bounding_box_test/0000_c2.jpg"])
+    before = [{sample.pid for sample in side} for side in (dataset.train, dataset.query, dataset.gallery)]
+    counted = load_market_layout(tmp_path)
+    after = [{sample.pid for sample in side} for side in (counted.train, counted.query, counted.gallery)]
+    assert after[0] == {pid + 1 for pid in before[0]}
+    assert after[1] == {1} | {pid + 1 for pid in before[1]}
+    assert after[2] >= {1} | {pid + 1 for pid in before[2]}
+    assert (
+        "query has identity 0, so people are counted from 0 there: each identity is its number" in caplog.text
+    )
 
 
 def test_counts_are_compared_if_given(

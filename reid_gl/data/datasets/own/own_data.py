@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reid_gl.data.datasets.counted_from_zero import count_from_one, is_counted_from_zero
+from reid_gl.data.datasets.reading.counted_from_zero import count_from_one, is_counted_from_zero
 from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.records import DISTRACTOR_PID, JUNK_PID, ReidDataset, Sample
 

@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     weights = Path(options.weights)
     if not weights.is_file():
         raise FileNotFoundError(f"weights {weights} do not exist")
-    crops = list_crops(options.source, boxes=options.boxes, stride=options.stride)
+    crops = list_crops(options.source, boxes=options.boxes, stride=options.stride, show_progress=True)
     settings: dict[str, Any] = {name: getattr(options, name) for name in SETTINGS}
     stat = weights.stat()
     summary = extract_to_file(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, load_sequence, read_detections, read_ground_truth
-from reid_gl.inference.bulk.video import count_frames
+from reid_gl.inference.bulk.video import claimed_frames, count_frames
 from reid_gl.inference.extractor.crops import as_corners
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
@@ -51,8 +51,14 @@ class CropList:
         return {**paths, **self.columns, **boxes}
 
 
-def list_crops(source: str | Path, *, boxes: str | Path | None = None, stride: int = 1) -> CropList:
-    """What a folder or file holds; no picture is opened.
+def list_crops(
+    source: str | Path,
+    *,
+    boxes: str | Path | None = None,
+    stride: int = 1,
+    show_progress: bool = False,
+) -> CropList:
+    """What a folder or file holds; no picture is opened, a video without boxes is decoded to its end.
 
     Args:
         source: a folder of pictures, searched to the bottom; the folder of a MOT Challenge sequence; a .csv
@@ -60,6 +66,7 @@ def list_crops(source: str | Path, *, boxes: str | Path | None = None, stride: i
         boxes: det.txt or gt.txt, of a video or a sequence. A sequence has its own: det/det.txt, else
             gt/gt.txt. Of a ground truth, pedestrians that count are taken.
         stride: of a video without boxes, every how many frames one is taken, from the first.
+        show_progress: draw a bar while the frames of a video are counted.
 
     Returns:
         At least one row.
@@ -78,7 +85,7 @@ def list_crops(source: str | Path, *, boxes: str | Path | None = None, stride: i
     if not source.exists():
         raise FileNotFoundError(f"{source} does not exist")
     if is_video:
-        crops = _list_video(source, None if boxes is None else Path(boxes), stride)
+        crops = _list_video(source, None if boxes is None else Path(boxes), stride, show_progress)
     elif is_sequence:
         crops = _list_sequence(source, None if boxes is None else Path(boxes))
     elif source.is_dir():
@@ -104,11 +111,15 @@ def _list_folder(folder: Path) -> CropList:
     return CropList(folder.resolve().name, tuple(paths))
 
 
-def _list_video(path: Path, boxes_file: Path | None, stride: int) -> CropList:
-    num_frames = count_frames(path)
+def _list_video(path: Path, boxes_file: Path | None, stride: int, show_progress: bool) -> CropList:
     if boxes_file is None:
-        return CropList(path.stem, video=path, columns={"frames": np.arange(1, num_frames + 1, stride)})
-    return _with_boxes(CropList(path.stem, video=path), _read_boxes(boxes_file, num_frames))
+        frames = np.arange(1, count_frames(path, show_progress=show_progress) + 1, stride)
+        return CropList(path.stem, video=path, columns={"frames": frames})
+    claimed = claimed_frames(path)
+    found = _read_boxes(boxes_file, None)
+    if found.frames.max(initial=0) > claimed:  # the claim may be too low; one too high shows at the end
+        found = _read_boxes(boxes_file, count_frames(path, show_progress=show_progress))
+    return _with_boxes(CropList(path.stem, video=path), found)
 
 
 def _list_sequence(folder: Path, boxes_file: Path | None) -> CropList:
@@ -126,7 +137,7 @@ def _list_sequence(folder: Path, boxes_file: Path | None) -> CropList:
     return _with_boxes(CropList(sequence.name, paths), found)
 
 
-def _read_boxes(path: Path, num_frames: int) -> MotBoxes:
+def _read_boxes(path: Path, num_frames: int | None) -> MotBoxes:
     if not path.name.startswith(Path(TRUTH_NAME).stem):
         return read_detections(path, num_frames=num_frames)
     found = read_ground_truth(path, num_frames=num_frames)

@@ -7,7 +7,7 @@ import pytest
 
 from reid_gl.inference.bulk.crop_lists import list_crops
 from tests.conftest import WriteNoise
-from tests.made_up_videos import noise_frames, write_sequence, write_video
+from tests.made_up_videos import claim_frames, noise_frames, write_sequence, write_video
 
 DET = "3,-1,5,6,10,20,0.5,-1,-1,-1\n1,-1,1,1,8,9,0.9,-1,-1,-1\n3,-1,7,6,10,20,0.25,-1,-1,-1\n"
 
@@ -82,6 +82,18 @@ def test_a_video_whole_or_by_boxes(tmp_path: Path) -> None:
         list_crops(path, boxes=boxes)
     boxes.write_text("1,-1,0.1,0.2,0.3,0.5,1\n")
     with pytest.raises(ValueError, match="boxes must be in pixels"):
+        list_crops(path, boxes=boxes)
+
+
+@pytest.mark.parametrize("claimed", [7, 13])
+def test_a_video_is_as_long_as_it_can_be_decoded(claimed: int, tmp_path: Path) -> None:
+    path = claim_frames(write_video(tmp_path / "noise.avi", noise_frames(10)), claimed)
+    assert list_crops(path).columns["frames"].tolist() == list(range(1, 11))
+    boxes = tmp_path / "det.txt"
+    boxes.write_text("10,-1,1,1,8,9,0.9\n")
+    assert list_crops(path, boxes=boxes).columns["frames"].tolist() == [10]
+    boxes.write_text("10,-1,1,1,8,9,0.9\n14,-1,1,1,8,9,0.9\n")
+    with pytest.raises(ValueError, match=r"line 2: the sequence has 10 frames only"):
         list_crops(path, boxes=boxes)
 
 

@@ -15,9 +15,10 @@ import pytest
 from reid_gl.data.loading.images import Image8, UnreadableImageError, read_image
 from reid_gl.inference.bulk.crop_lists import CropList, list_crops
 from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts, part_path
+from reid_gl.inference.bulk.video import count_frames
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.conftest import WriteNoise
-from tests.made_up_videos import noise_frames, write_sequence, write_video
+from tests.made_up_videos import claim_frames, noise_frames, write_sequence, write_video
 from tests.tracking.coloured_people import ColourRuntime
 
 ROOT = Path(__file__).parents[3]
@@ -178,8 +179,20 @@ def test_broken_pictures_videos_and_parts_are_named(people: Path, tmp_path: Path
         _extract(crops, tmp_path / "again")
     video = write_video(tmp_path / "noise.avi", noise_frames(20))
     video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"noise\.avi breaks off after frame"):
-        _extract(list_crops(video), tmp_path / "video")
+    assert len(_joined(_extract(list_crops(video), tmp_path / "video"))[0]) == count_frames(video) < 20
+    boxes = tmp_path / "det.txt"
+    boxes.write_text("1,-1,1,1,8,9,1\n20,-1,1,1,8,9,1\n")
+    with pytest.raises(ValueError, match=r"noise\.avi ends after frame \d, frame 20 is wanted"):
+        _extract(list_crops(video, boxes=boxes), tmp_path / "boxes")
+
+
+@pytest.mark.parametrize("claimed", [7, 13])
+def test_every_frame_of_a_video_whatever_its_container_claims(claimed: int, tmp_path: Path) -> None:
+    frames = noise_frames(10)
+    path = claim_frames(write_video(tmp_path / "noise.avi", frames), claimed)
+    features, valid = _joined(_extract(list_crops(path), tmp_path / "parts"))
+    assert np.array_equal(features, FeatureExtractor(ColourRuntime(), color_order="rgb")(frames))
+    assert valid.all()
 
 
 def test_a_picture_of_many_rows_is_read_once(

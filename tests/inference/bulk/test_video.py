@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from reid_gl.inference.bulk.video import VideoReader, count_frames
-from tests.made_up_videos import noise_frames, write_video
+from reid_gl.inference.bulk.video import VideoEndsError, VideoReader, claimed_frames, count_frames
+from tests.made_up_videos import claim_frames, noise_frames, write_video
 
 
 def test_frames_are_rgb_and_counted_from_one(tmp_path: Path) -> None:
@@ -20,8 +20,29 @@ def test_frames_are_rgb_and_counted_from_one(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_without_a_count_in_the_file_frames_are_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("claimed", [7, 13])
+def test_frames_are_counted_whatever_the_container_claims(
+    claimed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_video(tmp_path / "noise.avi", noise_frames(10))
+    assert (claimed_frames(path), count_frames(path)) == (10, 10)
+    assert not caplog.messages
+    claim_frames(path, claimed)
+    assert (claimed_frames(path), count_frames(path)) == (claimed, 10)
+    assert caplog.messages == [
+        f"video {path} has 10 frames, its container claims {claimed}: all that can be decoded are taken"
+    ]
+    reader = VideoReader(path)
+    assert np.array_equal(reader.read(10), noise_frames(10)[9])
+    with pytest.raises(
+        VideoEndsError,
+        match=rf"frame 10, frame 11 is wanted \(its container claims {claimed} frames\)",
+    ):
+        reader.read(11)
+
+
+def test_a_container_without_a_number_and_without_a_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write_video(tmp_path / "noise.avi", noise_frames(7))
     readable = 10
@@ -45,16 +66,19 @@ def test_without_a_count_in_the_file_frames_are_counted(
     whole = cv2.VideoCapture
     monkeypatch.setattr(cv2, "VideoCapture", Silent)
     assert count_frames(path) == 7
+    assert not caplog.messages
+    with pytest.raises(VideoEndsError, match="ends after frame 7, frame 8 is wanted: leave out the boxes"):
+        VideoReader(path).read(8)
     readable = 0
     with pytest.raises(ValueError, match=r"noise\.avi has no frames that can be decoded"):
         count_frames(path)
 
 
-def test_a_truncated_video_says_where_it_breaks_off(tmp_path: Path) -> None:
+def test_a_truncated_video_says_where_it_ends(tmp_path: Path) -> None:
     path = write_video(tmp_path / "noise.avi", noise_frames(20))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     reader = VideoReader(path)
-    with pytest.raises(ValueError, match=r"noise\.avi breaks off after frame \d, frame 20 is wanted"):
+    with pytest.raises(VideoEndsError, match=r"noise\.avi ends after frame \d, frame 20 is wanted"):
         reader.read(20)
 
 

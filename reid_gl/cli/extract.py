@@ -11,6 +11,7 @@ from reid_gl.data.loading.transforms import ANTIALIASED, CHANNEL_ORDERS, KERNELS
 from reid_gl.device import DEVICES
 from reid_gl.experiment.extract import choose_format, extract_to_file
 from reid_gl.inference.bulk.crop_lists import list_crops
+from reid_gl.inference.bulk.extract_many import ON_ERROR
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
 SETTINGS = (
@@ -46,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)}; default: %(default)s")
     parser.add_argument("--precision", default="auto", help="float32, bfloat16, float16, int8; default: auto")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--on-error",
+        choices=ON_ERROR,
+        default="stop",
+        help="at a picture that cannot be read: stop, or skip it and list it in OUTPUT.rejects.csv; default: "
+        "%(default)s",
+    )
     parser.add_argument("--flip", action="store_true", help="average with the mirror image")
     foreign = parser.add_argument_group("pictures that a network takes, where its file does not say")
     foreign.add_argument("--input-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
@@ -78,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
         identity={"weights": weights.name, "bytes": stat.st_size, "changed": stat.st_mtime_ns, **settings},
         reid_name=weights.stem,
         batch_size=options.batch_size,
+        on_error=options.on_error,
         show_progress=True,
     )
     print(json.dumps({"source": options.source, **summary}))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts
-from reid_gl.inference.bulk.feature_tables import import_pyarrow, write_npz, write_parquet
+from reid_gl.inference.bulk.feature_tables import import_pyarrow, whole_or_nothing, write_npz, write_parquet
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.tracking import write_boxmot_cache, write_deep_sort_file
 
@@ -45,9 +46,12 @@ def extract_to_file(
     identity: dict[str, Any],
     reid_name: str,
     batch_size: int,
+    on_error: str = "stop",
     show_progress: bool = False,
 ) -> dict[str, Any]:
     """Compute features and write them; called again after an interruption, it goes on.
+
+    Rows that are skipped are not in the output; `<output>.rejects.csv` says which they are, and why.
 
     Args:
         crops: what of.
@@ -56,35 +60,49 @@ def extract_to_file(
         identity: plain values that make features what they are.
         reid_name: what BoxMOT's cache calls the network.
         batch_size: pictures at once.
+        on_error: "stop" at a picture that cannot be read, or "skip" it.
         show_progress: draw a bar with an estimate of the time left.
 
     Returns:
         What was written, as plain values.
 
     Raises:
-        FileExistsError: the output is there already.
+        FileExistsError: the output, or a file of rejects, is there already.
         ValueError: a format that needs boxes, of pictures without; what extract_in_parts refuses.
         ImportError: Parquet without pyarrow.
     """
     form = choose_format(output)
     finished = output / "dets" / f"{crops.name}.txt" if form == "boxmot" else output
-    if finished.exists():
-        raise FileExistsError(f"{finished} exists: delete it, or choose another output")
+    place = output / crops.name if form == "boxmot" else output
+    rejects = place.with_name(f"{place.name}.rejects.csv")
+    for path in (finished, rejects):
+        if path.exists():
+            raise FileExistsError(f"{path} exists: delete it, or choose another output")
     if form in ("deep_sort", "boxmot") and (crops.boxes is None or "frames" not in crops.columns):
         raise ValueError(f"{output}: this format is for boxes of frames, {crops.name} has none; write .npz")
     if form == "parquet":
         import_pyarrow()
     extractor = make_extractor()
-    folder = output / f"{crops.name}.parts" if form == "boxmot" else output.with_name(output.name + ".parts")
+    folder = place.with_name(f"{place.name}.parts")
     parts = extract_in_parts(
-        extractor, crops, folder, identity=identity, batch_size=batch_size, show_progress=show_progress
+        extractor,
+        crops,
+        folder,
+        identity=identity,
+        batch_size=batch_size,
+        on_error=on_error,
+        show_progress=show_progress,
     )
+    kept = np.array([row not in parts.rejected for row in range(len(crops))])
+    everything, crops = crops, crops.select(kept)
     if form == "npz":
         write_npz(output, crops, parts)
     elif form == "parquet":
         write_parquet(output, crops, parts)
     else:
         _write_for_tracker(form, crops, parts, output, extractor.embed_black(), reid_name)
+    if parts.rejected:
+        _write_rejects(rejects, everything, parts.rejected)
     num_invalid = sum(int((~valid).sum()) for _, valid in parts)
     if num_invalid:
         logger.warning("%s of %s boxes hold nothing of their picture", f"{num_invalid:,}", f"{len(crops):,}")
@@ -95,7 +113,20 @@ def extract_to_file(
         "rows": len(crops),
         "embedding_dim": parts.embedding_dim,
         "boxes_outside": num_invalid,
+        "rejected": len(parts.rejected),
+        "rejects_file": str(rejects) if parts.rejected else None,
     }
+
+
+def _write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> None:
+    """A line for each row without a feature: its number from 0, picture or video, frame and the reason."""
+    logger.warning("%s of %s rows are skipped, see %s", f"{len(rejected):,}", f"{len(crops):,}", path)
+    with whole_or_nothing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("row", "path", "frame", "reason"))
+        for row, reason in sorted(rejected.items()):
+            frame = crops.columns["frames"][row] if "frames" in crops.columns else ""
+            writer.writerow((row, crops.video or crops.paths[row], frame, reason))
 
 
 def _write_for_tracker(

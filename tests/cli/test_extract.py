@@ -60,6 +60,24 @@ def test_what_a_foreign_network_takes(tmp_path: Path) -> None:
         np.testing.assert_allclose(stored["features"], expected, atol=1e-5)
 
 
+def test_a_broken_picture_is_skipped_on_request(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = write_people(tmp_path / "people", num_people=2, images=1) / "bounding_box_train"
+    broken = sorted(people.iterdir())[1]
+    broken.write_text("no picture")
+    output = tmp_path / "features.npz"
+    words = ["extract", str(people), str(output), "--weights", str(weights)]
+    assert main(words) == 1
+    assert f"{broken} is not an image" in capsys.readouterr().err
+    assert main([*words, "--on-error", "skip"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["rows"], shown["rejected"]) == (3, 1)
+    with np.load(output) as stored:
+        assert stored["paths"].tolist() == [str(path) for path in sorted(people.iterdir()) if path != broken]
+    assert f"1,{broken},,{broken} is not an image" in Path(shown["rejects_file"]).read_text()
+
+
 def test_frames_of_a_video(weights: Path, tmp_path: Path) -> None:
     video = write_video(tmp_path / "noise.mkv", noise_frames(5))
     output = tmp_path / "features.npz"

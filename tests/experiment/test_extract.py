@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reid_gl.data.loading.images import UnreadableImageError
 from reid_gl.experiment.extract import choose_format, extract_to_file
 from reid_gl.inference.bulk.crop_lists import CropList, list_crops
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
@@ -21,7 +23,7 @@ def crops(tmp_path: Path) -> CropList:
     return list_crops(write_sequence(tmp_path / "MOT-01", noise_frames(2), det=DET))
 
 
-def _extract(crops: CropList, output: Path) -> dict[str, Any]:
+def _extract(crops: CropList, output: Path, **settings: Any) -> dict[str, Any]:
     return extract_to_file(
         crops,
         output,
@@ -29,6 +31,7 @@ def _extract(crops: CropList, output: Path) -> dict[str, Any]:
         identity={"weights": "colours"},
         reid_name="colours",
         batch_size=2,
+        **settings,
     )
 
 
@@ -47,6 +50,8 @@ def test_npz_and_nothing_else_is_left(crops: CropList, tmp_path: Path) -> None:
         "rows": 3,
         "embedding_dim": 24,
         "boxes_outside": 1,
+        "rejected": 0,
+        "rejects_file": None,
     }
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["features.npz"]
     with np.load(tmp_path / "out" / "features.npz") as stored:
@@ -88,6 +93,40 @@ def test_boxes_of_a_csv_file_for_deep_sort(tmp_path: Path) -> None:
     table = np.load(tmp_path / "crops.npy", allow_pickle=False)
     assert table[0, :10].tolist() == [1, -1, 3, 4, 8, 9, 1, -1, -1, -1]
     assert np.allclose(table[:, 10:], _expected()[:1])
+
+
+@pytest.mark.parametrize("name", ["features.npz", "MOT-01.npy", "cache"])
+def test_rows_that_cannot_be_read_go_to_a_file_of_their_own(
+    name: str, crops: CropList, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "MOT-01" / "img1" / "000001.png").write_bytes(b"")
+    with pytest.raises(UnreadableImageError, match=r"000001\.png is empty"):
+        _extract(crops, tmp_path / "out" / name)
+    summary = _extract(crops, tmp_path / "out" / name, on_error="skip")
+    place = tmp_path / "out" / name / "MOT-01" if name == "cache" else tmp_path / "out" / name
+    rejects = place.with_name(f"{place.name}.rejects.csv")
+    assert (summary["rows"], summary["rejected"], summary["rejects_file"]) == (2, 1, str(rejects))
+    assert f"1 of 3 rows are skipped, see {rejects}" in caplog.text
+    with rejects.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["row"], row["path"], row["frame"]) for row in rows] == [("0", crops.paths[0], "1")]
+    assert "000001.png is empty (0 bytes)" in rows[0]["reason"]
+    if name == "features.npz":
+        with np.load(tmp_path / "out" / name) as stored:
+            assert np.array_equal(stored["features"][0], _expected()[1])
+            assert stored["frames"].tolist() == [2, 2]
+    elif name == "MOT-01.npy":
+        table = np.load(tmp_path / "out" / name, allow_pickle=False)
+        assert table[:, 0].tolist() == [2, 2]
+        assert np.allclose(table[:, 10:], _expected()[1:])
+    else:
+        features = np.loadtxt(tmp_path / "out" / name / "embs" / "colours" / "MOT-01.txt")
+        assert np.allclose(features, _expected()[1:], atol=1e-6)
+    with pytest.raises(FileExistsError, match="exists: delete it, or choose another output"):
+        _extract(crops, tmp_path / "out" / name)
+    (tmp_path / "out" / "other.npz.rejects.csv").write_text("somebody's")
+    with pytest.raises(FileExistsError, match=r"other\.npz\.rejects\.csv exists"):
+        _extract(crops, tmp_path / "out" / "other.npz")
 
 
 def test_the_network_is_made_last(crops: CropList, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,18 @@ class CropList:
         """M."""
         return len(self.paths) if self.video is None else len(self.columns["frames"])
 
+    def select(self, rows: NDArray[np.bool_]) -> CropList:
+        """The rows where (M,) rows is True."""
+        return CropList(
+            self.name,
+            tuple(path for path, is_kept in zip(self.paths, rows, strict=True) if is_kept)
+            if self.paths
+            else (),
+            self.video,
+            {name: column[rows] for name, column in self.columns.items()},
+            None if self.boxes is None else self.boxes[rows],
+        )
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything known of the rows as columns (M,) or (M, 4)."""
         paths = {"paths": np.array(self.paths)} if self.paths else {}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +15,57 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from reid_gl.data.loading.images import Image8, read_image
+from reid_gl.data.loading.images import Image8, UnreadableImageError, read_image
 from reid_gl.inference.bulk.crop_lists import CropList
-from reid_gl.inference.bulk.video import VideoReader
+from reid_gl.inference.bulk.video import VideoEndsError, VideoReader
 from reid_gl.inference.extractor.crops import cut_boxes
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from reid_gl.inference.row_digests import digest_rows
 
 logger = logging.getLogger(__name__)
 
 PART_ROWS = 1024
 PLAN_FILE = "plan.json"
+ON_ERROR = ("stop", "skip")
+"""What to do about a picture that cannot be read."""
+UNREADABLE = (OSError, UnreadableImageError, VideoEndsError)
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
+Texts = NDArray[np.str_]
 
 
 @dataclass(frozen=True)
 class FeatureParts:
-    """Features of all rows of a list, on the disk.
+    """Features of the rows of a list, on the disk.
 
     Attributes:
         folder: where the parts lie.
-        num_rows: M.
+        num_rows: M of the list.
         embedding_dim: D.
-        part_rows: rows of each part but the last.
+        part_rows: rows of each part but the last, rejected ones included.
+        rejected: why rows have no feature, by the number of the row from 0.
     """
 
     folder: Path
     num_rows: int
     embedding_dim: int
     part_rows: int
+    rejected: Mapping[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Rows with a feature, those whose box holds nothing included."""
+        return self.num_rows - len(self.rejected)
 
     def __iter__(self) -> Iterator[tuple[Floats, Flags]]:
-        """Part after part: features (rows, D), zeros where a box holds nothing, and which do (rows,)."""
+        """Part after part: features (rows, D), zeros where a box holds nothing, and which do (rows,).
+
+        Rejected rows are left out.
+        """
         for start in range(0, self.num_rows, self.part_rows):
-            yield read_part(part_path(self.folder, start))
+            features, valid = read_part(part_path(self.folder, start))
+            kept = np.array([start + row not in self.rejected for row in range(len(valid))], dtype=bool)
+            if kept.any():
+                yield features[kept], valid[kept]
 
 
 def extract_in_parts(
@@ -60,9 +76,13 @@ def extract_in_parts(
     identity: dict[str, Any],
     batch_size: int = 64,
     part_rows: int = PART_ROWS,
+    on_error: str = "stop",
     show_progress: bool = False,
 ) -> FeatureParts:
-    """Compute features in parts, each of which appears whole; parts that are there already are kept.
+    """Compute features in parts, each of which appears whole.
+
+    Parts that are there already are kept where the list still has the same pictures and boxes, and made
+    again where it has others.
 
     Args:
         extractor: what computes; the colour order of arrays does not matter here.
@@ -71,41 +91,48 @@ def extract_in_parts(
         identity: plain values that make features what they are, such as file and settings of the network.
         batch_size: rows between two steps of the bar.
         part_rows: rows lost at most when the program is killed.
+        on_error: one of ON_ERROR; "skip" goes on without pictures that cannot be read, and says which.
         show_progress: draw a bar with an estimate of the time left.
 
     Returns:
         The parts, all there.
 
     Raises:
-        ValueError: the folder belongs to another list or network; a picture, video or feature is broken.
+        ValueError: the folder belongs to another list or network; a picture, video or feature is broken;
+            nothing of the list can be read.
         FileNotFoundError: a picture is missing.
     """
+    if on_error not in ON_ERROR:
+        raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
     plan = {
-        "rows": len(crops),
         "part_rows": part_rows,
         "embedding_dim": extractor.embedding_dim,
-        "list": _digest(crops),
         "network": json.loads(json.dumps(identity)),
     }
     _claim_folder(folder, plan)
-    parts = FeatureParts(folder, len(crops), extractor.embedding_dim, part_rows)
-    starts = range(0, len(crops), part_rows)
-    wanted = [start for start in starts if not part_path(folder, start).is_file()]
-    done = len(crops) - sum(min(part_rows, len(crops) - start) for start in wanted)
+    ranges = {
+        start: range(start, min(start + part_rows, len(crops))) for start in range(0, len(crops), part_rows)
+    }
+    finished = _finished_parts(crops, folder, ranges, skip=on_error == "skip")
+    done = sum(len(ranges[start]) for start in finished)
     if done:
         logger.info("going on after %s of %s features in %s", f"{done:,}", f"{len(crops):,}", folder)
-    pictures = _Pictures(crops)
+    rejected = dict(item for start, reasons in finished.items() for item in _rejected(start, reasons))
+    pictures = _Pictures(crops, skip=on_error == "skip")
     disable = None if show_progress else True
     try:
         with tqdm(total=len(crops), initial=done, unit="crop", desc="features", disable=disable) as bar:
-            for start in wanted:
-                stop = min(start + part_rows, len(crops))
-                _write_part(
-                    part_path(folder, start), *_embed(extractor, pictures, start, stop, batch_size, bar)
-                )
+            for start, rows in ranges.items():
+                if start not in finished:
+                    digest = digest_rows(crops, rows.start, rows.stop)
+                    arrays = _embed(extractor, pictures, rows, batch_size, bar)
+                    _write_part(part_path(folder, start), *arrays, digest)
+                    rejected.update(_rejected(start, arrays[2]))
     finally:
         pictures.close()
-    return parts
+    if len(crops) and len(rejected) == len(crops):
+        raise ValueError(f"none of the {len(crops):,} rows of {crops.name} can be read: {rejected[0]}")
+    return FeatureParts(folder, len(crops), extractor.embedding_dim, part_rows, rejected)
 
 
 def part_path(folder: Path, start: int) -> Path:
@@ -125,11 +152,21 @@ def read_part(path: Path) -> tuple[Floats, Flags]:
 class _Pictures:
     """The picture of each row, asked for in rising order; one is kept."""
 
-    def __init__(self, crops: CropList) -> None:
+    def __init__(self, crops: CropList, *, skip: bool) -> None:
         self.crops = crops
+        self._skip = skip
         self._video = VideoReader(crops.video) if crops.video else None
         self._key: str | int = ""
         self._picture: Image8 | None = None
+
+    def try_cut(self, row: int) -> tuple[Image8 | None, str]:
+        """As cut, and why there is no picture, which is an error unless such rows are skipped."""
+        try:
+            return self.cut(row), ""
+        except UNREADABLE as error:
+            if not self._skip:
+                raise
+            return None, str(error)
 
     def cut(self, row: int) -> Image8 | None:
         """What a row means, RGB; None if the box holds nothing of the picture."""
@@ -149,33 +186,71 @@ class _Pictures:
 def _embed(
     extractor: FeatureExtractor,
     pictures: _Pictures,
-    start: int,
-    stop: int,
+    part: range,
     batch_size: int,
     bar: Any,  # noqa: ANN401
-) -> tuple[Floats, Flags]:
-    """Features and flags of the rows from start to stop."""
-    features = np.zeros((stop - start, extractor.embedding_dim), np.float32)
-    valid = np.zeros(stop - start, dtype=bool)
-    for first in range(start, stop, batch_size):
-        rows = range(first, min(first + batch_size, stop))
+) -> tuple[Floats, Flags, Texts]:
+    """Features and flags of the rows of a part, and why rows are rejected, "" as a rule."""
+    features = np.zeros((len(part), extractor.embedding_dim), np.float32)
+    valid = np.zeros(len(part), dtype=bool)
+    reasons = [""] * len(part)
+    for first in range(0, len(part), batch_size):
+        places = range(first, min(first + batch_size, len(part)))
         images = []
-        for row in rows:
-            crop = pictures.cut(row)
-            valid[row - start] = crop is not None
+        for place in places:
+            crop, reasons[place] = pictures.try_cut(part[place])
+            valid[place] = crop is not None
             if crop is not None:  # small at once: a batch of whole frames would fill the memory
                 images.append(Image.fromarray(extractor.preprocessing.resize(crop)))
-        batch = slice(rows.start - start, rows.stop - start)
+        batch = slice(places.start, places.stop)
         features[batch][valid[batch]] = extractor(images)
-        bar.update(len(rows))
-    return features, valid
+        bar.update(len(places))
+    return features, valid, np.array(reasons, dtype=np.str_)
 
 
-def _write_part(path: Path, features: Floats, valid: Flags) -> None:
+def _write_part(path: Path, features: Floats, valid: Flags, reasons: Texts, digest: str) -> None:
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        np.savez(file, features=features, valid=valid)
+        np.savez(file, features=features, valid=valid, reasons=reasons, digest=np.array(digest))
     partial.replace(path)
+
+
+def _finished_parts(
+    crops: CropList, folder: Path, ranges: Mapping[int, range], *, skip: bool
+) -> dict[int, Texts]:
+    """The parts that need not be made again, by their first row, and why rows of them are rejected.
+
+    Raises:
+        ValueError: there are parts, and none of them is of the list.
+    """
+    present = [start for start in ranges if part_path(folder, start).is_file()]
+    same: dict[int, Texts] = {}
+    for start in present:
+        digest, reasons = _read_origin(part_path(folder, start))
+        if digest == digest_rows(crops, ranges[start].start, ranges[start].stop):
+            same[start] = reasons
+    if present and not same:
+        raise _other_work(folder, ["list"])
+    if len(same) < len(present):
+        logger.warning(
+            "%s: the list has changed: %d of %d finished parts are of the same pictures and are kept, the "
+            "others are made again",
+            *(folder, len(same), len(present)),
+        )
+    return {start: reasons for start, reasons in same.items() if skip or not reasons.astype(bool).any()}
+
+
+def _read_origin(path: Path) -> tuple[str, Texts]:
+    """What a part was made of, "" if it is broken, and why rows of it are rejected."""
+    try:
+        with np.load(path, allow_pickle=False) as part:
+            return str(part["digest"]), part["reasons"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return "", np.zeros(0, np.str_)
+
+
+def _rejected(start: int, reasons: Texts) -> list[tuple[int, str]]:
+    return [(start + place, reason) for place, reason in enumerate(reasons.tolist()) if reason]
 
 
 def _claim_folder(folder: Path, plan: dict[str, Any]) -> None:
@@ -188,10 +263,7 @@ def _claim_folder(folder: Path, plan: dict[str, Any]) -> None:
             before = {}
         changed = [name for name, value in plan.items() if before.get(name) != value]
         if changed:
-            raise ValueError(
-                f"{folder} holds the beginning of other work ({', '.join(changed)} differ): go on with the "
-                "same pictures and network, or delete the folder"
-            )
+            raise _other_work(folder, changed)
         return
     folder.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -199,12 +271,8 @@ def _claim_folder(folder: Path, plan: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def _digest(crops: CropList) -> str:
-    """A short name of everything in the list; of a video also its size and time."""
-    digest = hashlib.sha256("\n".join(crops.paths).encode())
-    for name, column in {**crops.columns, "boxes": crops.boxes}.items():
-        digest.update(f"{name} {column.shape} ".encode() + column.tobytes() if column is not None else b"")
-    if crops.video:
-        stat = crops.video.stat()
-        digest.update(f"{crops.video.name} {stat.st_size} {stat.st_mtime_ns}".encode())
-    return digest.hexdigest()
+def _other_work(folder: Path, changed: list[str]) -> ValueError:
+    return ValueError(
+        f"{folder} holds the beginning of other work ({', '.join(changed)} differ): go on with the same "
+        "pictures and network, or delete the folder"
+    )

@@ -35,7 +35,7 @@ def write_npz(path: Path, crops: CropList, parts: FeatureParts) -> None:
 
     Args:
         path: of the file, which appears whole.
-        crops: the rows.
+        crops: the rows that have features.
         parts: their features.
     """
     columns = _columns(crops, parts)
@@ -52,7 +52,7 @@ def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
 
     Args:
         path: of the file, which appears whole.
-        crops: the rows.
+        crops: the rows that have features.
         parts: their features.
 
     Raises:
@@ -67,8 +67,10 @@ def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
         rows |= {name: boxes[:, number] for number, name in enumerate(CORNERS)}
     with whole_or_nothing(path) as partial:
         writer = None
-        for number, (features, _) in enumerate(parts):
-            part = slice(number * parts.part_rows, number * parts.part_rows + len(features))
+        first = 0
+        for features, _ in parts:
+            part = slice(first, first + len(features))
+            first = part.stop
             numbers = arrow.array(features.reshape(-1))
             table = {"feature": arrow.FixedSizeListArray.from_arrays(numbers, parts.embedding_dim)}
             table |= {name: arrow.array(column[part].tolist()) for name, column in rows.items()}
@@ -101,7 +103,7 @@ def _columns(crops: CropList, parts: FeatureParts) -> dict[str, NDArray[Any]]:
 
 
 def _write_features(file: BinaryIO, parts: FeatureParts) -> None:
-    header = {"descr": "<f4", "fortran_order": False, "shape": (parts.num_rows, parts.embedding_dim)}
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(parts), parts.embedding_dim)}
     np.lib.format.write_array_header_1_0(file, header)
     for features, _ in parts:
         file.write(features.astype("<f4", copy=False).tobytes())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def test_other_work_is_not_mixed_in(people: Path, tmp_path: Path) -> None:
     message = (
         r"parts holds the beginning of other work \({} differ\): go on with the same pictures and network"
     )
-    with pytest.raises(ValueError, match=message.format("rows, list")):
+    with pytest.raises(ValueError, match=message.format("list")):
         _extract(replace(crops, paths=crops.paths[1:]), tmp_path / "parts")
     with pytest.raises(ValueError, match=message.format("list")):
         _extract(replace(crops, paths=crops.paths[::-1]), tmp_path / "parts")
@@ -146,6 +147,92 @@ def test_other_work_is_not_mixed_in(people: Path, tmp_path: Path) -> None:
     (tmp_path / "parts" / "plan.json").write_text("broken")
     with pytest.raises(ValueError, match="holds the beginning of other work"):
         _extract(crops, tmp_path / "parts")
+
+
+@pytest.mark.parametrize("change", ["removed", "repaired", "appended", "relabelled"])
+def test_what_a_changed_list_leaves_as_it_was_is_kept(
+    change: str, people: Path, tmp_path: Path, write_noise: WriteNoise, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    whole = (people / "09.jpg").read_bytes()
+    (people / "09.jpg").write_bytes(whole[:900])
+    crops = list_crops(people)
+    with pytest.raises(UnreadableImageError, match=r"09\.jpg is truncated"):
+        _extract(crops, tmp_path / "parts")
+    if change == "removed":
+        (people / "09.jpg").unlink()
+    else:
+        (people / "09.jpg").write_bytes(whole)
+    if change == "appended":
+        write_noise("people/11.jpg", seed=11)
+    crops = list_crops(people)
+    if change == "relabelled":
+        crops = replace(crops, columns={"pids": np.arange(11)})
+    second = _Mortal()
+    features, _ = _joined(_extract(crops, tmp_path / "parts", second))
+    assert second.seen == len(crops) - 8  # the two parts before it
+    assert f"going on after 8 of {len(crops)} features" in caplog.text
+    assert "the list has changed" not in caplog.text
+    assert np.array_equal(features, FeatureExtractor(ColourRuntime())(list(crops.paths)))
+
+
+def test_pictures_that_have_changed_are_read_again(
+    people: Path, tmp_path: Path, write_noise: WriteNoise, caplog: pytest.LogCaptureFixture
+) -> None:
+    crops = list_crops(people)
+    _extract(crops, tmp_path / "parts")
+    write_noise("people/05.jpg", seed=99, size=(35, 20))
+    second = _Mortal()
+    features, _ = _joined(_extract(crops, tmp_path / "parts", second))
+    assert second.seen == 4
+    assert "2 of 3 finished parts are of the same pictures and are kept" in caplog.text
+    assert np.array_equal(features, FeatureExtractor(ColourRuntime())(list(crops.paths)))
+
+
+@pytest.mark.parametrize("last_call", [10**9, 3])
+def test_broken_pictures_are_skipped_where_that_is_asked_for(
+    last_call: int, people: Path, tmp_path: Path
+) -> None:
+    crops = list_crops(people)
+    (people / "02.jpg").unlink()
+    (people / "05.jpg").write_bytes(b"")
+    (people / "06.jpg").write_bytes((people / "06.jpg").read_bytes()[:900])
+    if last_call == 3:
+        with pytest.raises(KeyboardInterrupt):
+            _extract(crops, tmp_path / "parts", _Mortal(last_call), on_error="skip")
+    parts = _extract(crops, tmp_path / "parts", on_error="skip")
+    good = [path for row, path in enumerate(crops.paths) if row not in (2, 5, 6)]
+    features, valid = _joined(parts)
+    assert np.array_equal(features, FeatureExtractor(ColourRuntime())(good))
+    assert valid.all()
+    assert len(parts) == 8
+    assert list(parts.rejected) == [2, 5, 6]
+    for row, reason in ((2, "does not exist"), (5, r"is empty \(0 bytes\)"), (6, "is truncated")):
+        assert re.search(rf"0{row}\.jpg {reason}", parts.rejected[row])
+    with pytest.raises(FileNotFoundError, match=r"02\.jpg does not exist"):
+        _extract(crops, tmp_path / "parts")
+
+
+def test_nothing_but_broken_pictures(people: Path, tmp_path: Path) -> None:
+    crops = list_crops(people)
+    for path in people.iterdir():
+        path.unlink()
+    with pytest.raises(
+        ValueError, match=r"none of the 11 rows of people can be read: .*00\.jpg does not exist"
+    ):
+        _extract(crops, tmp_path / "parts", on_error="skip")
+    with pytest.raises(ValueError, match="on_error must be one of stop, skip, got 'ignore'"):
+        _extract(crops, tmp_path / "parts", on_error="ignore")
+
+
+def test_boxes_after_the_end_of_a_video_are_skipped(tmp_path: Path) -> None:
+    video = claim_frames(write_video(tmp_path / "noise.avi", noise_frames(3)), 9)
+    (tmp_path / "det.txt").write_text("1,-1,1,1,8,9,1\n3,-1,1,1,8,9,1\n4,-1,1,1,8,9,1\n5,-1,1,1,8,9,1\n")
+    crops = list_crops(video, boxes=tmp_path / "det.txt")
+    parts = _extract(crops, tmp_path / "parts", on_error="skip")
+    assert len(_joined(parts)[0]) == 2
+    assert list(parts.rejected) == [2, 3]
+    assert "ends after frame 3, frame 5 is wanted" in parts.rejected[3]
 
 
 def test_settings_may_be_tuples(people: Path, tmp_path: Path) -> None:

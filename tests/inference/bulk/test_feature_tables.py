@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,24 @@ def test_parquet(parts: FeatureParts, tmp_path: Path) -> None:
     assert columns["y1"] == [1, 5, 9, 13, 17]
     assert table.schema.field("frame").type == "int64"
     assert table.schema.field("feature").type.list_size == 3
+
+
+def test_rejected_rows_are_in_neither(parts: FeatureParts, tmp_path: Path) -> None:
+    parts = replace(parts, rejected={1: "broken", 4: "missing"})
+    crops = CROPS.select(np.array([True, False, True, True, False]))
+    write_npz(tmp_path / "features.npz", crops, parts)
+    with np.load(tmp_path / "features.npz", allow_pickle=False) as stored:
+        assert np.array_equal(stored["features"], FEATURES[[0, 2, 3]])
+        assert stored["paths"].tolist() == ["a.jpg", "b.jpg", "ü.jpg"]
+        assert stored["valid"].tolist() == [True, True, True]
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    write_parquet(tmp_path / "features.parquet", crops, parts)
+    columns = parquet.read_table(tmp_path / "features.parquet").to_pydict()
+    assert np.array_equal(np.array(columns["feature"], dtype=np.float32), FEATURES[[0, 2, 3]])
+    assert columns["path"] == ["a.jpg", "b.jpg", "ü.jpg"]
+    assert columns["frame"] == [1, 2, 3]
 
 
 def test_parquet_without_pyarrow(

@@ -42,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--architecture", metavar="NAME", help="of a foreign state dict, such as osnet_x1_0")
     parser.add_argument("--boxes", metavar="FILE", help="det.txt or gt.txt of a video or sequence")
     parser.add_argument(
+        "--classes",
+        type=int,
+        nargs="+",
+        metavar="CLASS",
+        help="of the boxes of gt.txt, whose numbers they are; default: 1, people on foot",
+    )
+    parser.add_argument(
         "--stride", type=int, default=1, metavar="N", help="every Nth frame of a video without boxes"
     )
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)}; default: %(default)s")
@@ -76,7 +83,13 @@ def run(options: argparse.Namespace) -> int:
     weights = Path(options.weights)
     if not weights.is_file():
         raise FileNotFoundError(f"weights {weights} do not exist")
-    crops = list_crops(options.source, boxes=options.boxes, stride=options.stride, show_progress=True)
+    crops = list_crops(
+        options.source,
+        boxes=options.boxes,
+        stride=options.stride,
+        classes=options.classes,
+        show_progress=True,
+    )
     settings: dict[str, Any] = {name: getattr(options, name) for name in SETTINGS}
     stat = weights.stat()
     summary = extract_to_file(

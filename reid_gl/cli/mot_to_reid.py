@@ -37,6 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the sequences are cameras of one place, and an id is one person in all of them",
     )
+    parser.add_argument(
+        "--classes",
+        type=int,
+        nargs="+",
+        default=rule.classes,
+        metavar="CLASS",
+        help="numbers of gt.txt; default: 1, people on foot",
+    )
     parser.add_argument("--seed", type=int, default=rule.seed, help="of the split; default: 0")
 
 
@@ -50,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
         train_share=options.train_share,
         shared_identities=options.shared_identities,
         seed=options.seed,
+        classes=tuple(options.classes),
     )
     with tqdm(unit="frame", desc="cutting", disable=None) as bar:
 

@@ -13,7 +13,7 @@ from reid_gl.cli.main import main
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.inference.exporting.test_open_exported import write_onnx
 from tests.made_up_people import write_people
-from tests.made_up_videos import noise_frames, write_video
+from tests.made_up_videos import noise_frames, write_sequence, write_video
 from tests.tiny_checkpoint import write_checkpoint
 
 
@@ -85,6 +85,18 @@ def test_frames_of_a_video(weights: Path, tmp_path: Path) -> None:
     with np.load(output) as stored:
         assert stored["frames"].tolist() == [1, 3, 5]
         assert np.allclose(np.linalg.norm(stored["features"], axis=1), 1, atol=1e-5)
+
+
+def test_a_sequence_without_detections(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = "1,9,1,1,8,9,1,1,1\n1,7,1,1,8,9,1,3,1\n2,7,1,1,8,9,1,3,1\n"
+    folder = write_sequence(tmp_path / "MOT-01", noise_frames(2), gt=truth)
+    words = ["extract", str(folder), str(tmp_path / "a.npz"), "--weights", str(weights), "--classes", "3"]
+    assert main(words) == 0
+    shown = capsys.readouterr()
+    assert "boxes and ids are those of the ground truth" in shown.err
+    assert json.loads(shown.out)["rows"] == 2
 
 
 @pytest.mark.parametrize(

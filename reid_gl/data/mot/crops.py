@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
-from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, MotSequence, load_sequence, read_ground_truth
+from reid_gl.data.mot.read import (
+    PEDESTRIAN,
+    MotBoxes,
+    MotSequence,
+    load_sequence,
+    read_ground_truth,
+)
+from reid_gl.data.mot_classes import select_classes
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +40,7 @@ class CropRule:
         train_share: of the identities, strictly between 0 and 1; the others are for testing.
         shared_identities: whether an id means the same person in all sequences: cameras of one place.
         seed: of who is for training, and of the queries.
+        classes: of the boxes, as the ground truth numbers them.
     """
 
     min_visibility: float = 0.3
@@ -42,6 +50,7 @@ class CropRule:
     train_share: float = 0.5
     shared_identities: bool = False
     seed: int = 0
+    classes: tuple[int, ...] = (PEDESTRIAN,)
 
     def __post_init__(self) -> None:
         """Refuse rules that make no sense."""
@@ -51,6 +60,8 @@ class CropRule:
             raise ValueError("min_width, min_height and stride must be at least 1, seed at least 0")
         if not 0 < self.train_share < 1:
             raise ValueError(f"train_share is {self.train_share}: expected a share between 0 and 1")
+        if not self.classes:
+            raise ValueError("classes is empty: expected at least one class, such as 1 for people on foot")
 
 
 @dataclass(frozen=True)
@@ -119,8 +130,8 @@ def find_sequences(folders: Sequence[str | Path]) -> list[MotSequence]:
 def plan_crops(sequences: Sequence[MotSequence], rule: CropRule) -> list[Crop]:
     """Decide on every crop; no picture is opened.
 
-    Only boxes with flag 1 and class 1, people on foot, count. In each camera, one crop of each test identity
-    is a query if there is another one of it; the rest are the gallery.
+    Only boxes with a flag above 0 and one of the rule's classes count. In each camera, one crop of each test
+    identity is a query if there is another one of it; the rest are the gallery.
 
     Args:
         sequences: the first is camera 1, the second camera 2, and so on.
@@ -138,7 +149,7 @@ def plan_crops(sequences: Sequence[MotSequence], rule: CropRule) -> list[Crop]:
     for camera, sequence in enumerate(sequences, start=1):
         path = sequence.folder / "gt" / "gt.txt"
         truth = read_ground_truth(path, num_frames=sequence.num_frames)
-        truth = truth.select((truth.confidences == 1) & (truth.classes == PEDESTRIAN))
+        truth = select_classes(truth, rule.classes, path)
         if len(truth) and truth.ids.min() < 1:
             raise ValueError(f"{path}: people must have ids from 1, got {truth.ids.min()}")
         crops += _crops_of(sequence, truth, camera, offset, rule)

@@ -17,9 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_gl.data.loading.images import Image8, read_image
+from reid_gl.data.mot_frames import USUAL_DIGITS, find_frame_names
+from reid_gl.data.mot_lines import check_rows, read_numbers
 
 PEDESTRIAN = 1
 """Class of people on foot in MOT16, MOT17 and MOT20."""
+UNKNOWN = -1.0
+"""Class or visibility that a file does not say."""
 DETECTION_COLUMNS = (7, 10)
 TRUTH_COLUMNS = (9, 10)
 
@@ -36,7 +40,8 @@ class MotSequence:
         num_frames: frames are numbered from 1 to this.
         width: of the pictures, pixels.
         height: of the pictures, pixels.
-        suffix: of the pictures, such as ".jpg".
+        suffix: of the pictures, such as ".jpg", as the files have it.
+        digits: of the frame numbers in their names, filled with zeros.
     """
 
     folder: Path
@@ -47,10 +52,11 @@ class MotSequence:
     width: int
     height: int
     suffix: str
+    digits: int = USUAL_DIGITS
 
     def frame_path(self, frame: int) -> Path:
         """The picture of a frame, counted from 1."""
-        return self.image_folder / f"{frame:06d}{self.suffix}"
+        return self.image_folder / f"{frame:0{self.digits}d}{self.suffix}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class MotBoxes:
         frames: (M,) int64, from 1.
         ids: (M,) int64; -1 where nobody knows.
         boxes: (M, 4) float64 left, top, width, height in pixels, left and top counted from 0.
-        confidences: (M,) float64; of ground truth the flag, 1 to consider and 0 to ignore.
+        confidences: (M,) float64; of ground truth the flag, above 0 to consider and 0 to ignore.
         classes: (M,) int64; PEDESTRIAN where the file does not say.
         visibilities: (M,) float64 in [0, 1]; 1 where the file does not say.
     """
@@ -95,7 +101,7 @@ class MotBoxes:
 
 
 def load_sequence(folder: str | Path) -> MotSequence:
-    """Read seqinfo.ini; no picture is opened.
+    """Read seqinfo.ini and how the pictures are named; none is opened.
 
     Args:
         folder: of one sequence.
@@ -117,15 +123,18 @@ def load_sequence(folder: str | Path) -> MotSequence:
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"))
         entries = parser["Sequence"]
+        image_folder = Path(folder) / entries.get("imDir", "img1")
+        digits, suffix = find_frame_names(image_folder, entries.get("imExt", ".jpg"))
         sequence = MotSequence(
             folder=Path(folder),
             name=entries.get("name", Path(folder).resolve().name),
-            image_folder=Path(folder) / entries.get("imDir", "img1"),
+            image_folder=image_folder,
             frame_rate=float(entries["frameRate"]),
             num_frames=int(entries["seqLength"]),
             width=int(entries["imWidth"]),
             height=int(entries["imHeight"]),
-            suffix=entries.get("imExt", ".jpg"),
+            suffix=suffix,
+            digits=digits,
         )
     except (configparser.Error, KeyError, ValueError) as error:
         raise ValueError(
@@ -143,7 +152,8 @@ def read_detections(path: str | Path, *, num_frames: int | None = None) -> MotBo
     """Read det.txt, in any order of lines.
 
     Args:
-        path: lines of 7 or 10 numbers: frame, id, left, top, width, height, confidence; the rest is ignored.
+        path: lines of 7 or 10 numbers, with commas or spaces between them: frame, id, left, top, width,
+            height, confidence; the rest is ignored.
         num_frames: frames of the sequence; None accepts any.
 
     Returns:
@@ -153,7 +163,7 @@ def read_detections(path: str | Path, *, num_frames: int | None = None) -> MotBo
         FileNotFoundError: no such file.
         ValueError: a line that is none of this, or a frame that does not exist; says which line.
     """
-    table, lines = _read_table(Path(path), DETECTION_COLUMNS)
+    table, lines = read_numbers(Path(path), DETECTION_COLUMNS)
     return _as_boxes(table, lines, Path(path), num_frames)
 
 
@@ -161,8 +171,9 @@ def read_ground_truth(path: str | Path, *, num_frames: int | None = None) -> Mot
     """Read gt.txt, in any order of lines.
 
     Args:
-        path: lines of 9 numbers (MOT16, 17, 20: frame, id, left, top, width, height, flag, class, visibility)
-            or 10 (MOT15: frame, id, left, top, width, height, flag, then three that are ignored).
+        path: lines of 9 numbers (MOT16, 17, 20: frame, id, left, top, width, height, flag, class, visibility,
+            the last two -1 where they are not known) or 10 (MOT15: frame, id, left, top, width, height, flag,
+            then three that are ignored), with commas or spaces between them.
         num_frames: frames of the sequence; None accepts any.
 
     Returns:
@@ -173,7 +184,7 @@ def read_ground_truth(path: str | Path, *, num_frames: int | None = None) -> Mot
         ValueError: a line that is none of this, a frame that does not exist, or an id twice in a frame; says
             which line.
     """
-    table, lines = _read_table(Path(path), TRUTH_COLUMNS)
+    table, lines = read_numbers(Path(path), TRUTH_COLUMNS)
     boxes = _as_boxes(table, lines, Path(path), num_frames)
     places = np.stack([boxes.frames, boxes.ids], axis=1)
     _, first, counts = np.unique(places, axis=0, return_index=True, return_counts=True)
@@ -227,67 +238,34 @@ def read_frame(sequence: MotSequence, frame: int) -> Image8:
     return image
 
 
-def _read_table(path: Path, columns: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The numbers of a file, (M, columns), and the number of each row's line."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
-    rows: list[list[float]] = []
-    numbers: list[int] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        if not line.strip():
-            continue
-        rows.append(_parse_line(line, f"{path} line {number}", columns))
-        numbers.append(number)
-        if len(rows[-1]) != len(rows[0]):
-            raise ValueError(
-                f"{path} line {number} has {len(rows[-1])} numbers, line {numbers[0]} has {len(rows[0])}"
-            )
-    width = len(rows[0]) if rows else columns[0]
-    return np.array(rows, dtype=np.float64).reshape(-1, width), np.array(numbers, dtype=np.int64)
-
-
-def _parse_line(line: str, place: str, columns: tuple[int, int]) -> list[float]:
-    """The numbers of one line."""
-    try:
-        values = [float(word) for word in line.strip().rstrip(",").split(",")]
-    except ValueError:
-        raise ValueError(
-            f"{place}: expected numbers with commas between them, got {line.strip()!r}"
-        ) from None
-    if len(values) not in columns:
-        raise ValueError(f"{place}: expected {columns[0]} or {columns[1]} numbers, got {len(values)}")
-    return values
-
-
 def _as_boxes(
     table: NDArray[np.float64], lines: NDArray[np.int64], path: Path, num_frames: int | None
 ) -> MotBoxes:
     """Check the numbers and put them in order of frames."""
-    _check_rows(np.asarray(np.isfinite(table).all(axis=1)), lines, path, "expected finite numbers")
+    check_rows(np.asarray(np.isfinite(table).all(axis=1)), lines, path, "expected finite numbers")
     whole = np.asarray((table[:, :2] == np.floor(table[:, :2])).all(axis=1))
-    _check_rows(whole, lines, path, "frame and id must be whole numbers")
-    _check_rows(table[:, 0] >= 1, lines, path, "frames are counted from 1")
+    check_rows(whole, lines, path, "frame and id must be whole numbers")
+    check_rows(table[:, 0] >= 1, lines, path, "frames are counted from 1")
     if num_frames is not None:
-        _check_rows(table[:, 0] <= num_frames, lines, path, f"the sequence has {num_frames} frames only")
-    _check_rows(
+        check_rows(table[:, 0] <= num_frames, lines, path, f"the sequence has {num_frames} frames only")
+    check_rows(
         np.asarray((table[:, 4:6] >= 0).all(axis=1)), lines, path, "width and height must not be negative"
     )
-    table = table[np.argsort(table[:, 0], kind="stable")]
-    says_class = table.shape[1] == 9
-    ones = np.ones(len(table))
+    classes, visibilities = (
+        (table[:, 7], table[:, 8]) if table.shape[1] == 9 else 2 * (np.full(len(table), UNKNOWN),)
+    )
+    check_rows(classes == np.floor(classes), lines, path, "the class must be a whole number")
+    is_share = (visibilities >= 0) & (visibilities <= 1)
+    check_rows(
+        is_share | (visibilities == UNKNOWN), lines, path, "visibility must be from 0 to 1, or -1 if unknown"
+    )
+    order = np.argsort(table[:, 0], kind="stable")
+    table = table[order]
     return MotBoxes(
         frames=table[:, 0].astype(np.int64),
         ids=table[:, 1].astype(np.int64),
         boxes=table[:, 2:6] - np.array([1.0, 1.0, 0.0, 0.0]),
         confidences=table[:, 6].copy(),
-        classes=(table[:, 7] if says_class else PEDESTRIAN * ones).astype(np.int64),
-        visibilities=table[:, 8].copy() if says_class else ones,
+        classes=np.where(classes == UNKNOWN, PEDESTRIAN, classes)[order].astype(np.int64),
+        visibilities=np.where(visibilities == UNKNOWN, 1.0, visibilities)[order],
     )
-
-
-def _check_rows(good: NDArray[np.bool_], lines: NDArray[np.int64], path: Path, rule: str) -> None:
-    """Raise ValueError naming the first line that breaks a rule."""
-    if not good.all():
-        bad = lines[~good]
-        more = f" ({len(bad) - 1:,} more lines like it)" if len(bad) > 1 else ""
-        raise ValueError(f"{path} line {bad[0]}{more}: {rule}")

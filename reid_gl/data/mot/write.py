@@ -30,7 +30,7 @@ def write_detections(path: str | Path, detections: MotBoxes) -> None:
 def write_ground_truth(path: str | Path, truth: MotBoxes) -> None:
     """Write gt.txt of MOT16: frame, id, left, top, width, height, flag, class, visibility."""
     lines = [
-        f"{place},{int(flag)},{kind},{visibility:.4f}"
+        f"{place},{flag:g},{kind},{visibility:.4f}"
         for place, flag, kind, visibility in zip(
             _places(truth), truth.confidences, truth.classes, truth.visibilities, strict=True
         )

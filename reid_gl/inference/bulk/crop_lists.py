@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
-from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, load_sequence, read_detections, read_ground_truth
+from reid_gl.data.mot.read import MotBoxes, load_sequence
+from reid_gl.inference.box_files import BoxFile, own_boxes
 from reid_gl.inference.bulk.video import claimed_frames, count_frames
 from reid_gl.inference.extractor.crops import as_corners
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 ID_COLUMNS = ("pid", "camid", "frame")
-TRUTH_NAME = "gt.txt"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def list_crops(
     *,
     boxes: str | Path | None = None,
     stride: int = 1,
+    classes: Sequence[int] | None = None,
     show_progress: bool = False,
 ) -> CropList:
     """What a folder or file holds; no picture is opened, a video without boxes is decoded to its end.
@@ -76,8 +78,10 @@ def list_crops(
         source: a folder of pictures, searched to the bottom; the folder of a MOT Challenge sequence; a .csv
             file with the titles path and, or not, x1, y1, x2, y2, pid, camid, frame; or a video.
         boxes: det.txt or gt.txt, of a video or a sequence. A sequence has its own: det/det.txt, else
-            gt/gt.txt. Of a ground truth, pedestrians that count are taken.
+            gt/gt.txt, which a warning says.
         stride: of a video without boxes, every how many frames one is taken, from the first.
+        classes: of a ground truth, whose boxes to consider are taken; None means people on foot. Boxes of any
+            file whose name begins with gt are ground truth, all others detections.
         show_progress: draw a bar while the frames of a video are counted.
 
     Returns:
@@ -96,10 +100,15 @@ def list_crops(
         raise ValueError(f"stride is at least 1 and belongs to a video without boxes, got {stride}")
     if not source.exists():
         raise FileNotFoundError(f"{source} does not exist")
+    if is_sequence and boxes is None:
+        boxes = own_boxes(source)
+    if classes is not None and boxes is None:
+        raise ValueError(f"classes belong to boxes of a ground truth, {source} is read without boxes")
+    box_file = None if boxes is None else BoxFile(Path(boxes), classes)
     if is_video:
-        crops = _list_video(source, None if boxes is None else Path(boxes), stride, show_progress)
-    elif is_sequence:
-        crops = _list_sequence(source, None if boxes is None else Path(boxes))
+        crops = _list_video(source, box_file, stride, show_progress)
+    elif box_file is not None:
+        crops = _list_sequence(source, box_file)
     elif source.is_dir():
         crops = _list_folder(source)
     elif source.suffix.lower() == ".csv":
@@ -123,37 +132,28 @@ def _list_folder(folder: Path) -> CropList:
     return CropList(folder.resolve().name, tuple(paths))
 
 
-def _list_video(path: Path, boxes_file: Path | None, stride: int, show_progress: bool) -> CropList:
-    if boxes_file is None:
+def _list_video(path: Path, boxes: BoxFile | None, stride: int, show_progress: bool) -> CropList:
+    if boxes is None:
         frames = np.arange(1, count_frames(path, show_progress=show_progress) + 1, stride)
         return CropList(path.stem, video=path, columns={"frames": frames})
     claimed = claimed_frames(path)
-    found = _read_boxes(boxes_file, None)
+    found = boxes.read(None)
     if found.frames.max(initial=0) > claimed:  # the claim may be too low; one too high shows at the end
-        found = _read_boxes(boxes_file, count_frames(path, show_progress=show_progress))
+        found = boxes.read(count_frames(path, show_progress=show_progress))
     return _with_boxes(CropList(path.stem, video=path), found)
 
 
-def _list_sequence(folder: Path, boxes_file: Path | None) -> CropList:
+def _list_sequence(folder: Path, boxes: BoxFile) -> CropList:
     sequence = load_sequence(folder)
-    own = [folder / "det" / "det.txt", folder / "gt" / TRUTH_NAME]
-    boxes_file = boxes_file or next((path for path in own if path.is_file()), own[0])
-    found = _read_boxes(boxes_file, sequence.num_frames)
+    found = boxes.read(sequence.num_frames)
     pictures = {frame: sequence.frame_path(frame) for frame in np.unique(found.frames).tolist()}
     missing = [path for path in pictures.values() if not path.is_file()]
     if missing:
         raise FileNotFoundError(
-            f"{boxes_file} has boxes in {len(missing):,} frames without a picture, the first is {missing[0]}"
+            f"{boxes.path} has boxes in {len(missing):,} frames without a picture, the first is {missing[0]}"
         )
     paths = tuple(str(pictures[frame]) for frame in found.frames.tolist())
     return _with_boxes(CropList(sequence.name, paths), found)
-
-
-def _read_boxes(path: Path, num_frames: int | None) -> MotBoxes:
-    if not path.name.startswith(Path(TRUTH_NAME).stem):
-        return read_detections(path, num_frames=num_frames)
-    found = read_ground_truth(path, num_frames=num_frames)
-    return found.select((found.classes == PEDESTRIAN) & (found.confidences > 0))
 
 
 def _with_boxes(crops: CropList, found: MotBoxes) -> CropList:

@@ -22,6 +22,7 @@ from reid_gl.data.mot.write import (
     write_results,
     write_sequence_info,
 )
+from reid_gl.data.mot_classes import select_classes
 from tests.data.made_up_sequence import HEIGHT, WIDTH, write_sequence
 from tests.reference.slow_mot import slow_read
 
@@ -83,7 +84,7 @@ def test_an_empty_file_has_no_boxes(tmp_path: Path, text: str) -> None:
     [
         (
             "1,-1,1,1,5,5,1\n\n1,-1,1,1,5,x,1\n",
-            "line 3: expected numbers with commas .*'1,-1,1,1,5,x,1'",
+            "line 3: expected numbers with commas or spaces .*'1,-1,1,1,5,x,1'",
         ),
         ("1,-1,1,1,5,5\n", "line 1: expected 7 or 10 numbers, got 6"),
         ("1,-1,1,1,5,5,1\n1,-1,1,1,5,5,1,0,0,0\n", "line 2 has 10 numbers, line 1 has 7"),
@@ -99,6 +100,58 @@ def test_broken_lines_are_named(tmp_path: Path, text: str, message: str) -> None
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_detections(path, num_frames=4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,3,1,1,5,5,1,1.5,1\n", "line 1: the class must be a whole number"),
+        (
+            "1,3,1,1,5,5,1,1,1\n2,3,1,1,5,5,1,1,95\n",
+            r"line 2: visibility must be from 0 to 1, or -1 if unknown",
+        ),
+        ("1,3,1,1,5,5,1,1,-0.5\n", "line 1: visibility must be from 0 to 1"),
+    ],
+)
+def test_broken_lines_of_ground_truth_are_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "gt.txt").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_ground_truth(tmp_path / "gt.txt")
+
+
+def test_what_ground_truth_does_not_say(tmp_path: Path) -> None:
+    (tmp_path / "gt.txt").write_text("2,7,1,11,30,60,0.5,-1,-1\n1,3,1,1,20,40,1,3,0\n")
+    truth = read_ground_truth(tmp_path / "gt.txt")
+    assert truth.classes.tolist() == [3, 1]
+    assert truth.visibilities.tolist() == [0, 1]
+    assert truth.confidences.tolist() == [1, 0.5]
+    write_ground_truth(tmp_path / "again.txt", truth)
+    assert rows_of(read_ground_truth(tmp_path / "again.txt")) == rows_of(truth)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("between", [" ", ", ", "  ", "\t", " ,"])
+def test_spaces_between_numbers(tmp_path: Path, between: str, seed: int) -> None:
+    lines = random_lines(seed, 9)
+    (tmp_path / "gt.txt").write_text("\n".join(lines))
+    (tmp_path / "spaced.txt").write_text("\n".join(line.replace(",", between) + " " for line in lines))
+    assert rows_of(read_ground_truth(tmp_path / "spaced.txt")) == rows_of(
+        read_ground_truth(tmp_path / "gt.txt")
+    )
+
+
+def test_classes_that_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "gt.txt"
+    path.write_text("1,1,1,1,5,5,1,3,1\n1,2,1,1,5,5,0.4,0,1\n1,3,1,1,5,5,0,3,1\n2,1,1,1,5,5,1,3,1\n")
+    truth = read_ground_truth(path)
+    assert select_classes(truth, (3,), path).frames.tolist() == [1, 2]
+    assert select_classes(truth, (0, 3), path).ids.tolist() == [1, 2, 1]
+    assert not caplog.messages
+    assert not len(select_classes(truth, (1, 2), path))
+    assert caplog.messages == [
+        f"{path} has no box of class 1, 2 to consider; its classes: 0 (1 boxes), 3 (2 boxes), and 1 boxes "
+        "have a flag of 0 or less. Choose others with --classes"
+    ]
 
 
 def test_a_person_is_in_one_place_at_a_time(tmp_path: Path) -> None:
@@ -121,6 +174,48 @@ def test_seqinfo_is_read_and_written(tmp_path: Path) -> None:
     assert sequence.frame_path(3) == tmp_path / "A-01" / "img1" / "000003.jpg"
     write_sequence_info(replace(sequence, frame_rate=12.5))
     assert load_sequence(sequence.folder) == replace(sequence, frame_rate=12.5)
+
+
+@pytest.mark.parametrize(
+    ("says", "name"),
+    [
+        (".jpg", "{:08d}.jpg"),  # DanceTrack
+        (".jpg", "{:07d}.jpg"),
+        ("jpg", "{:06d}.jpg"),
+        (".jpg", "{:06d}.JPG"),
+        (".JPG", "{:06d}.jpg"),
+        ("JPG", "{:d}.Jpg"),
+        (".png", "{:05d}.jpeg"),
+    ],
+)
+def test_frames_are_found_as_they_are_named(tmp_path: Path, says: str, name: str) -> None:
+    folder = write_sequence(tmp_path / "a", num_frames=12)
+    for number in range(1, 13):
+        old = folder / "img1" / f"{number:06d}.jpg"
+        old.rename(old.with_name(name.format(number)))
+    (folder / "img1" / "Thumbs.db").write_text("")
+    info = folder / "seqinfo.ini"
+    info.write_text(info.read_text().replace("imExt=.jpg", f"imExt={says}"))
+    sequence = load_sequence(folder)
+    assert [sequence.frame_path(number).name for number in (1, 12)] == [name.format(1), name.format(12)]
+    assert len(list(iterate_frames(sequence))) == 12
+    write_sequence_info(sequence)
+    assert load_sequence(folder) == sequence
+
+
+def test_names_of_frames_that_are_not_there(tmp_path: Path) -> None:
+    folder = write_sequence(tmp_path / "a")
+    for number in (1, 3):
+        (folder / "img1" / f"{number:06d}.jpg").unlink()
+    (folder / "img1" / "00000009.png").write_text("")
+    sequence = load_sequence(folder)
+    assert sequence.frame_path(1).name == "000001.jpg"
+    for path in (folder / "img1").iterdir():
+        path.unlink()
+    assert load_sequence(folder).frame_path(1).name == "000001.jpg"
+    (folder / "img1").rmdir()
+    with pytest.raises(FileNotFoundError, match=r"4 of the 4 frames .* the first is .*000001\.jpg"):
+        require_frames(load_sequence(folder))
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,26 @@ def test_boxes_that_do_not_count_are_left_out(tmp_path: Path, line: str) -> None
     ]
 
 
+@pytest.mark.parametrize("line", ["1,7,1,1,30,60,0.4,1,1", "1,7,1,1,30,60,1,1,-1", "1 7 1 1 30 60 1 -1 -1"])
+def test_boxes_that_say_less_or_more_than_yes_count(tmp_path: Path, line: str) -> None:
+    (crop,) = plan(tmp_path, [line])
+    assert (crop.corners, crop.visibility) == ((0, 0, 30, 60), 1)
+
+
+def test_other_classes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cars = [line.replace(",1,1,1", ",1,3,1") for line in everybody()]
+    sequence = load_sequence(write_sequence(tmp_path / "cars", cars))
+    assert len(plan_crops([sequence], CropRule(classes=(3,)))) == FRAMES * PEOPLE
+    with pytest.raises(ValueError, match="nothing is left for bounding_box_train"):
+        plan_crops([sequence], CropRule())
+    assert "gt.txt has no box of class 1 to consider; its classes: 3 (24 boxes)" in caplog.text
+    words = ["mot-to-reid", str(tmp_path / "cars"), "--out", str(tmp_path / "crops")]
+    assert main(words) == 1
+    assert main([*words, "--classes", "3"]) == 0
+    with pytest.raises(ValueError, match="classes is empty: expected at least one class"):
+        CropRule(classes=())
+
+
 def plan_part(tmp_path: Path, pid: int) -> str:
     """The part an identity is in; it has one crop, so it is no query."""
     crops = plan_crops([load_sequence(tmp_path / "s")], CropRule(stride=2))

@@ -116,6 +116,37 @@ def test_a_sequence_by_detections_or_by_ground_truth(tmp_path: Path) -> None:
         list_crops(folder)
 
 
+def test_ground_truth_in_place_of_detections_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gt = "1,9,1,1,8,9,0.5,1,-1\n1,7,1,1,8,9,1,3,1\n"
+    folder = write_sequence(tmp_path / "MOT-01", noise_frames(3), det=DET, gt=gt)
+    list_crops(folder)
+    list_crops(folder, boxes=folder / "gt" / "gt.txt")
+    assert not caplog.messages
+    (folder / "det" / "det.txt").unlink()
+    assert list_crops(folder).columns["ids"].tolist() == [9]
+    assert caplog.messages == [
+        f"{folder / 'det' / 'det.txt'} does not exist: boxes and ids are those of the ground truth, "
+        f"{folder / 'gt' / 'gt.txt'}; give other boxes with --boxes"
+    ]
+    assert list_crops(folder, classes=(3,)).columns["ids"].tolist() == [7]
+    assert list_crops(folder, classes=(1, 3)).columns["ids"].tolist() == [9, 7]
+    (folder / "gt" / "gt.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"det\.txt does not exist"):
+        list_crops(folder)
+
+
+def test_classes_belong_to_ground_truth(tmp_path: Path) -> None:
+    folder = write_sequence(tmp_path / "MOT-01", noise_frames(3), det=DET)
+    with pytest.raises(
+        ValueError, match=r"classes belong to ground truth, .*det\.txt is none: leave them out"
+    ):
+        list_crops(folder, classes=(3,))
+    with pytest.raises(ValueError, match=r"classes belong to boxes of a ground truth, .* without boxes"):
+        list_crops(folder / "img1", classes=(3,))
+
+
 def test_errors(tmp_path: Path, write_noise: WriteNoise) -> None:
     picture = write_noise("a.jpg")
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):

@@ -1,0 +1,38 @@
+"""Which boxes of MOT Challenge ground truth are considered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reid_gl.data.mot.read import MotBoxes
+
+logger = logging.getLogger(__name__)
+
+
+def select_classes(truth: MotBoxes, classes: Sequence[int], path: Path) -> MotBoxes:
+    """Ground truth to consider, of some classes; a warning says what there is if none is of them.
+
+    Args:
+        truth: all of it.
+        classes: numbers as the file has them.
+        path: of the file, for the warning.
+
+    Returns:
+        Boxes with a flag above 0 and one of the classes.
+    """
+    considered = truth.select(truth.confidences > 0)
+    chosen = considered.select(np.isin(considered.classes, np.asarray(classes)))
+    if len(truth) and not len(chosen):
+        kinds, counts = np.unique(considered.classes, return_counts=True)
+        there = [f"{kind} ({count:,} boxes)" for kind, count in zip(kinds, counts, strict=True)]
+        logger.warning(
+            "%s has no box of class %s to consider; its classes: %s, and %s boxes have a flag of 0 or less. "
+            "Choose others with --classes",
+            *(path, ", ".join(map(str, classes)), ", ".join(there) or "none"),
+            f"{len(truth) - len(considered):,}",
+        )
+    return chosen

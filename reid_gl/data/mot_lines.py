@@ -1,0 +1,49 @@
+"""Lines of numbers of MOT Challenge files, and errors that name the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def read_numbers(path: Path, columns: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The numbers of a file, (M, columns), and the number of each row's line."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    rows: list[list[float]] = []
+    numbers: list[int] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not line.strip():
+            continue
+        rows.append(_parse_line(line, f"{path} line {number}", columns))
+        numbers.append(number)
+        if len(rows[-1]) != len(rows[0]):
+            raise ValueError(
+                f"{path} line {number} has {len(rows[-1])} numbers, line {numbers[0]} has {len(rows[0])}"
+            )
+    width = len(rows[0]) if rows else columns[0]
+    return np.array(rows, dtype=np.float64).reshape(-1, width), np.array(numbers, dtype=np.int64)
+
+
+def _parse_line(line: str, place: str, columns: tuple[int, int]) -> list[float]:
+    """The numbers of one line."""
+    try:
+        words = line.strip().rstrip(",").split(",") if "," in line else line.split()
+        values = [float(word) for word in words]
+    except ValueError:
+        raise ValueError(
+            f"{place}: expected numbers with commas or spaces between them, got {line.strip()!r}"
+        ) from None
+    if len(values) not in columns:
+        raise ValueError(f"{place}: expected {columns[0]} or {columns[1]} numbers, got {len(values)}")
+    return values
+
+
+def check_rows(good: NDArray[np.bool_], lines: NDArray[np.int64], path: Path, rule: str) -> None:
+    """Raise ValueError naming the first line that breaks a rule."""
+    if not good.all():
+        bad = lines[~good]
+        more = f" ({len(bad) - 1:,} more lines like it)" if len(bad) > 1 else ""
+        raise ValueError(f"{path} line {bad[0]}{more}: {rule}")

@@ -1,0 +1,67 @@
+"""Boxes of a video or a sequence: detections, or the ground truth that counts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, read_detections, read_ground_truth
+from reid_gl.data.mot_classes import select_classes
+
+logger = logging.getLogger(__name__)
+
+TRUTH_NAME = "gt.txt"
+
+
+@dataclass(frozen=True)
+class BoxFile:
+    """A file in the form of MOT Challenge.
+
+    Attributes:
+        path: a name that begins with gt is ground truth, any other detections.
+        classes: of ground truth; None means people on foot.
+    """
+
+    path: Path
+    classes: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse classes of detections, which have none."""
+        if self.classes is not None and not self.is_truth:
+            raise ValueError(
+                f"classes belong to ground truth, a file whose name begins with gt, {self.path} is none: "
+                "leave them out, or give gt.txt as boxes"
+            )
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether it holds ground truth."""
+        return self.path.name.startswith(Path(TRUTH_NAME).stem)
+
+    def read(self, num_frames: int | None) -> MotBoxes:
+        """Detections, or the ground truth to consider.
+
+        Args:
+            num_frames: of the video or sequence; None accepts any frame.
+
+        Raises:
+            FileNotFoundError, ValueError: as read_detections and read_ground_truth.
+        """
+        if not self.is_truth:
+            return read_detections(self.path, num_frames=num_frames)
+        found = read_ground_truth(self.path, num_frames=num_frames)
+        return select_classes(found, self.classes or (PEDESTRIAN,), self.path)
+
+
+def own_boxes(sequence: Path) -> Path:
+    """det/det.txt of a sequence's folder; without it gt/gt.txt, with a warning."""
+    detections, truth = sequence / "det" / "det.txt", sequence / "gt" / TRUTH_NAME
+    if detections.is_file() or not truth.is_file():
+        return detections
+    logger.warning(
+        "%s does not exist: boxes and ids are those of the ground truth, %s; give other boxes with --boxes",
+        *(detections, truth),
+    )
+    return truth

@@ -32,7 +32,9 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     defaults = RerankSettings()
-    parser.add_argument("file", help=".npz, .mat, .h5 or .csv with query, gallery, their pids and camids")
+    parser.add_argument(
+        "file", help=".npz, .mat, .h5 or .csv with query, gallery, their pids and camids; or .npz of extract"
+    )
     parser.add_argument("--metric", choices=METRICS, default="cosine", help="default: %(default)s")
     parser.add_argument("--no-cameras", action="store_true", help="matches of the query's own camera count")
     parser.add_argument("--camera-pairs", action="store_true", help="mAP of each pair of cameras as well")
@@ -67,7 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """The table goes to stderr, the JSON object to stdout."""
     query, gallery = load_features(options.file)
-    use_cameras = not options.no_cameras and has_cameras(query, gallery)
+    if gallery is None:
+        _refuse_what_needs_a_gallery(options)
+    use_cameras = not options.no_cameras and has_cameras(query, gallery or query)
     settings: dict[str, Any] = {"metric": options.metric, "use_cameras": use_cameras}
     rerank = RerankSettings(options.k1, options.k2, options.lambda_value)
     ways: dict[str, RerankSettings | GnnRerankSettings | None] = {options.metric: None}
@@ -82,16 +86,37 @@ def run(options: argparse.Namespace) -> int:
         rows[name] = ranking_to_dict(result)
     print(format_scores(rows), file=sys.stderr)
     summary = {"file": options.file, **settings, "rerank": asdict(rerank) if options.rerank else None}
+    if gallery is not None:
+        summary |= _compare_sides(query, gallery, settings, options)
+    print(json.dumps({**summary, "scores": rows}))
+    return 0
+
+
+def _refuse_what_needs_a_gallery(options: argparse.Namespace) -> None:
+    flags = ("camera_pairs", "verification", "single_shot")
+    asked = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(options, flag)]
+    if asked:
+        raise ValueError(
+            f"{', '.join(asked)} compares a query with a gallery, and {options.file} is a list in which "
+            "every image searches all the others: extract from a table with the column split; reid-gl "
+            "calibrate gives accept rates over all pairs of a list"
+        )
+
+
+def _compare_sides(
+    query: Features, gallery: Features, settings: dict[str, Any], options: argparse.Namespace
+) -> dict[str, Any]:
+    """What else was asked for."""
+    found: dict[str, Any] = {}
     if options.camera_pairs:
         pairs = evaluate_camera_pairs(query, gallery, metric=options.metric)
         print(format_camera_pairs(pairs), file=sys.stderr)
-        summary["camera_pairs"] = [_pair_to_dict(pair) for pair in pairs]
+        found["camera_pairs"] = [_pair_to_dict(pair) for pair in pairs]
     if options.verification:
-        summary["verification"] = _verify(query, gallery, settings)
+        found["verification"] = _verify(query, gallery, settings)
     if options.single_shot:
-        summary["single_shot"] = _single_shot(query, gallery, settings)
-    print(json.dumps({**summary, "scores": rows}))
-    return 0
+        found["single_shot"] = _single_shot(query, gallery, settings)
+    return found
 
 
 def _verify(query: Features, gallery: Features, settings: dict[str, Any]) -> dict[str, Any]:

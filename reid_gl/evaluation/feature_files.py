@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
+from reid_gl.evaluation.feature_lists import LIST_NAMES, divide_list
 from reid_gl.records import Features
 
 NAMES = {
@@ -43,18 +44,20 @@ DAMAGES = (
 SUFFIXES = (".npz", ".mat", ".h5", ".hdf5", ".csv")
 
 
-def load_features(path: str | Path) -> tuple[Features, Features]:
+def load_features(path: str | Path) -> tuple[Features, Features | None]:
     """Query and gallery from one file.
 
     .npz, .mat and .h5 files hold the arrays of NAMES: features (Q, D) and (G, D), identities (Q,) and (G,),
     and, or not, cameras. A .csv file has a line of titles and the columns split (query or gallery), pid,
-    camid (or not), and then the D numbers of the feature, one picture a line.
+    camid (or not), and then the D numbers of the feature, one picture a line. A .npz file of `reid-gl
+    extract` holds a list: its splits are query and gallery; without them every picture is a query.
 
     Args:
         path: nothing in it is executed; pickled arrays are refused.
 
     Returns:
-        Query and gallery; cameras are -1 where the file has none.
+        Query and gallery, None if every query searches all the others; cameras are -1 where the file has
+        none.
 
     Raises:
         FileNotFoundError: no such file.
@@ -70,6 +73,10 @@ def load_features(path: str | Path) -> tuple[Features, Features]:
         arrays = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"cannot read {path} as .csv in UTF-8: {error}") from None
+    if "features" in arrays and "query" not in arrays:
+        arrays = divide_list(arrays, path)
+        if "gallery" not in arrays:
+            return _side(arrays, "query", path), None
     return _side(arrays, "query", path), _side(arrays, "gallery", path)
 
 
@@ -103,6 +110,8 @@ def _named(found: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         present = [alias for alias in aliases if alias in found]
         if present:
             arrays[name] = np.asarray(found[present[0]])
+    if "query" not in arrays:
+        arrays |= {name: np.asarray(found[name]) for name in LIST_NAMES if name in found}
     return arrays
 
 
@@ -110,6 +119,11 @@ def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file)
         titles = next(reader, [])
+        if "path" in titles:
+            raise ValueError(
+                f"{path} lists images and holds no features: compute them with `reid-gl extract {path} "
+                "features.npz --weights FILE`, and give features.npz"
+            )
         if titles[:2] != ["split", "pid"]:
             raise ValueError(f"{path} must begin with the titles split,pid[,camid],..., found {titles[:3]}")
         first = 3 if titles[2:3] == ["camid"] else 2

@@ -11,6 +11,7 @@ from PIL import Image
 
 from reid_gl.cli.main import main
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from tests.conftest import WriteNoise
 from tests.inference.exporting.test_open_exported import write_onnx
 from tests.made_up_people import write_people
 from tests.made_up_videos import noise_frames, write_sequence, write_video
@@ -97,6 +98,40 @@ def test_a_sequence_without_detections(
     shown = capsys.readouterr()
     assert "boxes and ids are those of the ground truth" in shown.err
     assert json.loads(shown.out)["rows"] == 2
+
+
+def test_its_file_is_scored_and_calibrated(
+    weights: Path,
+    tmp_path: Path,
+    write_noise: WriteNoise,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for person in range(10):
+        (tmp_path / "people" / str(person + 1)).mkdir(parents=True)
+        for number in range(5):
+            write_noise(f"people/{person + 1}/{number}.png", seed=person, size=(20 + number, 10))
+    table, output = tmp_path / "people" / "dataset.csv", tmp_path / "split.npz"
+    assert main(["make-split", str(tmp_path / "people"), "--out", str(table)]) == 0
+    assert main(["extract", str(table), str(output), "--weights", str(weights)]) == 0
+    capsys.readouterr()
+    assert main(["evaluate-features", str(output), "--verification"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert 0 < shown["scores"]["cosine"]["mAP"] <= 1
+    assert shown["use_cameras"] is False
+    rows = [f"people\\{row // 5 + 1}\\{row % 5}.png,{row // 5 + 1},0" for row in range(50)]
+    (tmp_path / "list.csv").write_text("path,pid,camid\n" + "\n".join(rows))
+    output = tmp_path / "list.npz"
+    assert main(["extract", str(tmp_path / "list.csv"), str(output), "--weights", str(weights)]) == 0
+    assert main(["evaluate-features", str(output), "--verification"]) == 1
+    assert "--verification compares a query with a gallery" in capsys.readouterr().err
+    assert main(["evaluate-features", str(output)]) == 1
+    assert "score without cameras" in capsys.readouterr().err
+    assert main(["evaluate-features", str(output), "--no-cameras"]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["scores"]["cosine"]["mAP"] <= 1
+    assert main(["calibrate", "--features", str(output), "--output", str(tmp_path / "a.png")]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["source"] == f"{output} (pairs of one person within one camera)"
+    assert shown["num_same"] == 10 * 10
 
 
 @pytest.mark.parametrize(

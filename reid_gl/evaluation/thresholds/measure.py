@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,8 @@ from reid_gl.evaluation.thresholds.distance_histograms import distance_histogram
 from reid_gl.evaluation.thresholds.intervals import redraw_thresholds
 from reid_gl.evaluation.thresholds.record import CalibratedCameras, CalibratedPoint, Calibration
 from reid_gl.records import DISTRACTOR_PID, JUNK_PID, Features
+
+logger = logging.getLogger(__name__)
 
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
 MIN_FALSE_ACCEPTS = 10
@@ -40,8 +43,10 @@ def calibrate(
 ) -> Calibration:
     """Measure the cosine distances of one person's and of two people's pictures, and thresholds between them.
 
-    A pair is accepted if its distance is at most the threshold. Pairs with junk, and of one person in one
-    camera, do not count. Thresholds, their true accept rates and the curve are exact, see verify_pairs.
+    A pair is accepted if its distance is at most the threshold. Pairs with junk do not count, nor do those of
+    one person in one camera, unless nobody is seen by two: then they do, the log and `source` say so, and
+    true accept rates are those within a camera, which are higher than between two. Thresholds, their true
+    accept rates and the curve are exact, see verify_pairs.
 
     Intervals: pairs that share a person depend on each other, so people are redrawn, not pairs. Of U people
     U are drawn with replacement; a pair of two people counts as often as both were drawn together, a
@@ -73,6 +78,18 @@ def calibrate(
         raise ValueError(f"num_redraws must be at least 2, got {num_redraws}")
     both = (query, gallery) if gallery is not None else _against_itself(query)
     num_times = 1 if gallery is not None else 2  # each pair is seen from both of its pictures
+    if not _any_seen_by_two_cameras(*both):
+        both = (
+            (_without_cameras(query), _without_cameras(gallery))
+            if gallery
+            else _against_itself(_without_cameras(query))
+        )
+        logger.warning(
+            "nobody in %s is seen by two cameras: pairs of one person in one camera count, which look more "
+            "alike than pairs from two cameras, above all neighbouring frames of one track",
+            source,
+        )
+        source = f"{source} (pairs of one person within one camera)"
     result, points = _points(both, false_accept_rates, num_times, num_redraws, seed)
     missing = [(point.asked_rate, point.reason) for point in points if isinstance(point, OperatingPoint)]
     found = tuple(point for point in points if isinstance(point, CalibratedPoint))
@@ -98,6 +115,23 @@ def calibrate(
         histogram_different=tuple(different),
         roc=_thinned(result),
     )
+
+
+def _any_seen_by_two_cameras(query: Features, gallery: Features) -> bool:
+    """Whether some person's pictures are from two cameras, or from unknown ones."""
+    sides = [
+        check_identities(name, side.pids, side.camids, len(side.embeddings))
+        for name, side in (("query", query), ("gallery", gallery))
+    ]
+    shared = np.intersect1d(sides[0][0], sides[1][0])
+    pids, camids = (np.concatenate(column) for column in zip(*sides, strict=True))
+    chosen = np.isin(pids, shared[shared > DISTRACTOR_PID])
+    places = np.unique(np.stack([pids[chosen], camids[chosen]]), axis=1)
+    return bool((places[1] < 0).any() or len(np.unique(places[0])) < places.shape[1])
+
+
+def _without_cameras(features: Features) -> Features:
+    return replace(features, camids=np.full(len(features.embeddings), -1))
 
 
 def _against_itself(features: Features) -> tuple[Features, Features]:

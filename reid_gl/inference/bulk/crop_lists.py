@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.data.datasets.own.table_files import TABLE_SUFFIXES
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.data.mot.read import MotBoxes, load_sequence
-from reid_gl.inference.box_files import BoxFile, own_boxes
+from reid_gl.inference.bulk.box_files import BoxFile, own_boxes
+from reid_gl.inference.bulk.crop_tables import read_crop_table
 from reid_gl.inference.bulk.video import claimed_frames, count_frames
 from reid_gl.inference.extractor.crops import as_corners
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
-BOX_COLUMNS = ("x1", "y1", "x2", "y2")
-ID_COLUMNS = ("pid", "camid", "frame")
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,10 @@ class CropList:
         name: of the folder, file or sequence.
         paths: (M,) picture of each row; empty if they are frames of a video.
         video: the video; None if there are paths.
-        columns: further columns (M,) by name: "frames" from 1, "ids", "confidences", "pids", "camids".
-        boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0; None if the whole pictures are meant.
+        columns: further columns (M,) by name: "frames" from 1, "ids", "confidences", "pids", "camids",
+            "tracklets", "splits".
+        boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0, NaN where the whole picture is meant; None if
+            it is everywhere.
     """
 
     name: str
@@ -75,8 +76,9 @@ def list_crops(
     """What a folder or file holds; no picture is opened, a video without boxes is decoded to its end.
 
     Args:
-        source: a folder of pictures, searched to the bottom; the folder of a MOT Challenge sequence; a .csv
-            file with the titles path and, or not, x1, y1, x2, y2, pid, camid, frame; or a video.
+        source: a folder of pictures, searched to the bottom; the folder of a MOT Challenge sequence; a table
+            (.csv, .tsv, .parquet) with the titles path and, or not, pid, camid, split, x1, y1, x2, y2,
+            tracklet, frame, as make-split and mot-to-reid write it; or a video.
         boxes: det.txt or gt.txt, of a video or a sequence. A sequence has its own: det/det.txt, else
             gt/gt.txt, which a warning says.
         stride: of a video without boxes, every how many frames one is taken, from the first.
@@ -111,11 +113,13 @@ def list_crops(
         crops = _list_sequence(source, box_file)
     elif source.is_dir():
         crops = _list_folder(source)
-    elif source.suffix.lower() == ".csv":
-        crops = _read_csv(source)
+    elif source.suffix.lower() in TABLE_SUFFIXES:
+        paths, columns, corners = read_crop_table(source)
+        crops = CropList(source.stem, paths, columns=columns, boxes=corners)
     else:
         raise ValueError(
-            f"{source} is neither a folder, a .csv file nor a video ({', '.join(VIDEO_SUFFIXES)})"
+            f"{source} is neither a folder, a table ({', '.join(TABLE_SUFFIXES)}) nor a video "
+            f"({', '.join(VIDEO_SUFFIXES)})"
         )
     if not len(crops):
         raise ValueError(f"{source} holds nothing to compute features of")
@@ -160,60 +164,3 @@ def _with_boxes(crops: CropList, found: MotBoxes) -> CropList:
     columns = {"frames": found.frames, "ids": found.ids, "confidences": found.confidences}
     as_corners(found.boxes + np.array([1.0, 1.0, 0.0, 0.0]), "tlwh")  # as in the file, to refuse shares
     return CropList(crops.name, crops.paths, crops.video, columns, as_corners(found.boxes, "tlwh"))
-
-
-def _read_csv(path: Path) -> CropList:
-    """Rows of a CSV file; its pictures lie beside it, unless their paths are absolute."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        titles = [title.strip() for title in next(reader, [])]
-        _check_titles(path, titles)
-        numbers = [title for title in titles if title != "path"]
-        pictures: list[str] = []
-        rows: list[list[float]] = []
-        for row in reader:
-            if row:
-                values = _parse_row(row, titles, f"{path}, line {reader.line_num}")
-                pictures.append(str(path.parent / values.pop("path")))
-                rows.append([values[title] for title in numbers])
-    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(numbers))
-    place = {title: number for number, title in enumerate(numbers)}
-    columns: dict[str, NDArray[Any]] = {
-        f"{title}s": table[:, place[title]].astype(np.int64) for title in ID_COLUMNS if title in place
-    }
-    boxes = table[:, [place[title] for title in BOX_COLUMNS]] if BOX_COLUMNS[0] in place else None
-    if boxes is not None:
-        boxes = as_corners(boxes, "xyxy")
-    return CropList(path.stem, tuple(pictures), columns=columns, boxes=boxes)
-
-
-def _check_titles(path: Path, titles: list[str]) -> None:
-    known = {"path", *BOX_COLUMNS, *ID_COLUMNS}
-    num_corners = len(set(titles) & set(BOX_COLUMNS))
-    if (
-        "path" not in titles
-        or set(titles) - known
-        or num_corners not in (0, 4)
-        or len(set(titles)) < len(titles)
-    ):
-        raise ValueError(
-            f"{path} must begin with the titles path and, or not, x1,y1,x2,y2, pid, camid, frame; found "
-            f"{','.join(titles)!r}"
-        )
-
-
-def _parse_row(row: list[str], titles: list[str], place: str) -> dict[str, Any]:
-    if len(row) != len(titles):
-        raise ValueError(f"{place}: {len(row)} columns, but {len(titles)} titles")
-    values: dict[str, Any] = {}
-    for title, text in zip(titles, row, strict=True):
-        try:
-            values[title] = (
-                text.strip() if title == "path" else int(text) if title in ID_COLUMNS else float(text)
-            )
-        except ValueError:
-            kind = "a whole number" if title in ID_COLUMNS else "a number"
-            raise ValueError(f"{place}: {title} must be {kind}, got {text!r}") from None
-    if not np.isfinite([values.get(title, 0.0) for title in BOX_COLUMNS]).all():
-        raise ValueError(f"{place}: the box must be finite, got {row}")
-    return values

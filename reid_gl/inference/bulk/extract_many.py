@@ -174,7 +174,7 @@ class _Pictures:
         if key != self._key or self._picture is None:
             self._picture = self._video.read(int(key)) if self._video else read_image(str(key))
             self._key = key
-        if self.crops.boxes is None:
+        if self.crops.boxes is None or np.isnan(self.crops.boxes[row]).all():
             return self._picture
         return cut_boxes(self._picture, self.crops.boxes[row : row + 1])[0]
 

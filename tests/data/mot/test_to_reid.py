@@ -139,6 +139,11 @@ def test_reads_back_as_a_market_data_set_with_the_right_pixels(two_cameras: Path
         progress=lambda done, total: seen.append((done, total)),
     )
     dataset = load_dataset("synthetic", tmp_path / "out")
+    table = load_dataset("table", tmp_path / "out" / "crops.csv")
+    for part in ("train", "query", "gallery"):
+        assert [(s.path, s.pid, s.camid) for s in getattr(table, part)] == [
+            (s.path, s.pid, s.camid) for s in getattr(dataset, part)
+        ]
     assert counts == {
         "train": len(dataset.train),
         "query": len(dataset.query),

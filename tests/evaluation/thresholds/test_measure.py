@@ -296,7 +296,7 @@ def test_other_things_are_no_calibration(values: dict[str, Any]) -> None:
         ({"pids": np.zeros(180, np.int64)}, {}, "no picture of a known person"),
         ({"pids": np.full(180, -1)}, {}, "no picture of a known person"),
         ({"pids": np.ones(180, np.int64)}, {}, "no pair of two identities is left"),
-        ({"camids": np.zeros(180, np.int64)}, {}, "no pair of one identity is left"),
+        ({"pids": np.arange(1, 181)}, {}, "no pair of one identity is left"),
         ({"pids": np.ones(3, np.int64)}, {}, r"query_pids must have shape \(180,\)"),
         ({"embeddings": np.full((180, 8), np.nan, np.float32)}, {}, "features are NaN"),
         ({}, {"false_accept_rates": [1e-7]}, "a is too small to calibrate: it takes 100,000,000 pairs"),
@@ -305,6 +305,32 @@ def test_other_things_are_no_calibration(values: dict[str, Any]) -> None:
 def test_what_cannot_be_calibrated(change: dict[str, Any], settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         calibrate(replace(made_up(0), **change), source="a", **settings)
+
+
+@pytest.mark.parametrize("has_gallery", [True, False])
+@pytest.mark.parametrize("kind", ["one camera", "a camera each"])
+def test_people_whom_one_camera_sees(kind: str, has_gallery: bool, caplog: pytest.LogCaptureFixture) -> None:
+    people = made_up(0)
+    camids = np.zeros_like(people.pids) if kind == "one camera" else people.pids % 7
+    sides = [replace(people, camids=camids)]
+    unknown = [replace(people, camids=np.full_like(camids, -1))]
+    if has_gallery:
+        other = made_up(0, noise=0.5)
+        sides.append(replace(other, camids=camids))
+        unknown.append(replace(other, camids=np.full_like(camids, -1)))
+    expected = calibrate(*unknown, source="a", num_redraws=20)
+    assert not caplog.messages
+    result = calibrate(*sides, source="a", num_redraws=20)
+    assert result == replace(expected, source="a (pairs of one person within one camera)")
+    assert "nobody in a is seen by two cameras" in caplog.text
+
+
+def test_one_person_whom_two_cameras_see_is_enough_for_the_rule(caplog: pytest.LogCaptureFixture) -> None:
+    people = made_up(0)
+    camids = np.where(people.pids == 3, people.camids, 0)
+    result = calibrate(replace(people, camids=camids), source="a", num_redraws=20)
+    assert (result.source, result.num_same) == ("a", 12)  # 3 x 2 x 2 pairs of cameras
+    assert not caplog.messages
 
 
 def test_the_threshold_of_cameras_by_hand() -> None:

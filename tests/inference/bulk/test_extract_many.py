@@ -80,6 +80,14 @@ def test_boxes_are_cut_as_in_a_frame(tmp_path: Path) -> None:
     assert valid.tolist() == [True, True, False, False, True]
 
 
+def test_rows_without_a_box_are_whole_pictures(people: Path, tmp_path: Path) -> None:
+    (people / "list.csv").write_text("path,x1,y1,x2,y2\n03.jpg,,,,\n04.jpg,2,3,12,9\n")
+    features, valid = _joined(_extract(list_crops(people / "list.csv"), tmp_path / "parts"))
+    whole, part = read_image(people / "03.jpg"), read_image(people / "04.jpg")[3:9, 2:12]
+    assert np.array_equal(features, FeatureExtractor(ColourRuntime(), color_order="rgb")([whole, part]))
+    assert valid.all()
+
+
 def test_a_video_gives_the_same_as_its_frames(tmp_path: Path) -> None:
     frames = noise_frames(12)
     crops = list_crops(write_video(tmp_path / "noise.mkv", frames), stride=2)

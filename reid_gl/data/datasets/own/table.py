@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable
@@ -11,33 +10,25 @@ from functools import cache
 from pathlib import Path
 
 from reid_gl.data.datasets.own.folders import require_files
-from reid_gl.data.datasets.own.own_data import (
-    SPLITS,
-    LabelledPicture,
-    assemble,
-    is_missing,
-    is_within,
-    whole_number,
-)
+from reid_gl.data.datasets.own.own_data import LabelledPicture, assemble, is_within, whole_number
+from reid_gl.data.datasets.own.table_cells import check_identity, optional_number, parse_split, with_slashes
 from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS, ROLE_COLUMNS, choose_columns
 from reid_gl.data.datasets.own.table_files import DEFAULT_NAME, find_table, read_rows, read_titles
-from reid_gl.records import JUNK_PID, ReidDataset
+from reid_gl.records import ReidDataset
 
-_SHORTENED = re.compile(r"[+-]?[0-9]([.,][0-9]*)?[eE]\+[0-9]+|[+-]?[0-9]\.[0-9]*[eE][0-9]+")
-TEST_WORDS = ("test", "validation", "val")
 TRUE_WORDS, FALSE_WORDS = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "", "nan", "none")
 _WINDOWS_ROOT = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 def load_table(root: str | Path) -> ReidDataset:
-    """Load a CSV, TSV or Parquet file with the columns path, pid, camid, split, x1, y1, x2, y2, tracklet.
+    r"""Load a CSV, TSV or Parquet file with the columns path, pid, camid, split, x1, y1, x2, y2, tracklet.
 
-    path is relative to the folder of the file and stays inside it; split is train, query or gallery. With the
-    columns is_query and is_gallery, split may be test or validation too, and an image may be both; it is then
-    left out against itself. The rest may be left out: camid, from 0; the box in pixels, of which x2 and y2
-    are not included; and the number of the track. Any text is an identity: whole numbers from -1 are kept if
-    all are such (0 is a distractor unless a query has it, -1 junk, which is left out), and names are numbered
-    from 1 in their order otherwise. No picture is opened.
+    path is relative to the folder of the file and stays inside it, with / or \ between folders; split is
+    train, query or gallery. With the columns is_query and is_gallery, split may be test or validation too,
+    and an image may be both; it is then left out against itself. The rest may be left out: camid, from 0; the
+    box in pixels, of which x2 and y2 are not included; and the number of the track. Any text is an identity:
+    whole numbers from -1 are kept if all are such (0 is a distractor unless a query has it, -1 junk, which is
+    left out), and names are numbered from 1 in their order otherwise. No image is opened.
 
     Args:
         root: the file, or a folder that holds dataset.csv or one other such file.
@@ -78,34 +69,10 @@ def _parse(cells: dict[str, str], place: str, locate: Callable[[str, str], str])
     """One row."""
     path = locate(cells["path"], place)
     identity = cells["pid"]
-    number = whole_number(identity)
-    if is_missing(identity):
-        raise ValueError(f"{place}: pid is missing (got {identity!r}): fill it in or remove the line")
-    if _SHORTENED.fullmatch(identity):
-        raise ValueError(
-            f"{place}: pid {identity!r} is a number that a spreadsheet has shortened, digits are lost: write "
-            "the table again with that column as text"
-        )
-    if number is not None and number < JUNK_PID:
-        raise ValueError(f"{place}: pid must be a name or a whole number from -1, got {identity!r}")
-    camid, tracklet = (_optional_number(cells, title, place) for title in ("camid", "tracklet"))
-    split = _parse_split(cells, place)
+    check_identity(identity, place)
+    camid, tracklet = (optional_number(cells, title, place) for title in ("camid", "tracklet"))
+    split = parse_split(cells["split"], place, has_roles=ROLE_COLUMNS[0] in cells)
     return LabelledPicture(path, identity, split, camid, _parse_box(cells, place), tracklet)
-
-
-def _parse_split(cells: dict[str, str], place: str) -> str:
-    text = cells["split"]
-    if text in SPLITS or (text in TEST_WORDS and ROLE_COLUMNS[0] in cells):
-        return text
-    if text in TEST_WORDS:
-        advice = (
-            "; pictures to test with are either looked for (query) or searched (gallery), in split or in the "
-            "columns is_query and is_gallery"
-        )
-    else:
-        nearest = difflib.get_close_matches(text.lower(), SPLITS, n=1, cutoff=0.5)
-        advice = f"; nearest: {nearest[0]!r}" if nearest else ""
-    raise ValueError(f"{place}: split must be one of {', '.join(SPLITS)}, got {text!r}{advice}")
 
 
 def _roles(cells: dict[str, str], split: str, place: str, table: Path) -> list[str]:
@@ -126,15 +93,6 @@ def _roles(cells: dict[str, str], split: str, place: str, table: Path) -> list[s
             f"{' and '.join(roles) or 'neither'}: correct one of them"
         )
     return roles or [split]
-
-
-def _optional_number(cells: dict[str, str], title: str, place: str) -> int:
-    """A number from 0; -1 if unknown."""
-    text = cells.get(title, "")
-    number = whole_number(text) if text else -1
-    if number is None or number < -1:
-        raise ValueError(f"{place}: {title} must be a whole number from 0, or empty if unknown, got {text!r}")
-    return number
 
 
 def _parse_box(cells: dict[str, str], place: str) -> tuple[int, int, int, int] | None:
@@ -169,11 +127,13 @@ def _make_locator(table: Path) -> Callable[[str, str], str]:
         return folder if inside else ""
 
     def locate(printed: str, place: str) -> str:
-        above, _, name = printed.replace(os.sep, "/").rpartition("/")
-        if name in ("", ".") or "\0" in printed:
+        if "\0" in printed:
             raise ValueError(f"{place}: path must name a picture, got {printed!r}")
         if os.path.isabs(printed) or _WINDOWS_ROOT.match(printed):
             raise ValueError(f"{place}: path {printed!r} is absolute: write it as seen from {root}")
+        above, _, name = with_slashes(printed, root).rpartition("/")
+        if name in ("", "."):
+            raise ValueError(f"{place}: path must name a picture, got {printed!r}")
         folder = enter(above)
         path = os.path.join(folder, name)
         leaves = not folder or name == ".."

@@ -24,28 +24,37 @@ OTHER_NAMES = {
 """What others call these columns: suggested, never guessed."""
 
 
-def choose_columns(titles: Sequence[str], table: Path) -> list[str]:
+def choose_columns(
+    titles: Sequence[str],
+    table: Path,
+    *,
+    required: Sequence[str] = REQUIRED,
+    known: Sequence[str] = COLUMNS,
+) -> list[str]:
     """The columns to read; a log line names the others.
 
     Args:
         titles: of all columns.
         table: the file, for messages.
+        required: columns that must be there.
+        known: columns that are read.
 
     Returns:
-        Titles out of COLUMNS, in this order.
+        Titles out of the known ones, in their order.
 
     Raises:
         ValueError: a column is missing.
     """
-    wanted = [title for title in COLUMNS if title in titles]
-    extra = [title for title in titles if title not in COLUMNS]
+    wanted = [title for title in known if title in titles]
+    extra = [title for title in titles if title not in known]
     groups = (group for group in (BOX_COLUMNS, ROLE_COLUMNS) if set(wanted) & set(group))
     needed = [title for group in groups for title in group]
-    missing = [title for title in (*REQUIRED, *needed) if title not in wanted]
+    missing = [title for title in (*required, *needed) if title not in wanted]
     if missing:
+        others = ", ".join(title for title in known if title not in required)
         raise ValueError(
-            f"line 1 of {table} has no column {', '.join(map(repr, missing))}: expected path, pid, split "
-            f"and, or not, camid, x1, y1, x2, y2, tracklet, is_query, is_gallery, found {', '.join(titles)}; "
+            f"line 1 of {table} has no column {', '.join(map(repr, missing))}: expected "
+            f"{', '.join(required)} and, or not, {others}, found {', '.join(titles)}; "
             f"{_advice(missing[0], titles, extra)}"
         )
     if extra:

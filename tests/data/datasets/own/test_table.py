@@ -172,6 +172,7 @@ def test_tabs_separate_in_tsv_and_names_may_be_odd(tmp_path: Path, make_files: M
         ("/etc/a.jpg,1,0,train", r"path '/etc/a\.jpg' is absolute: write it as seen from"),
         (r"C:\photos\a.jpg,1,0,train", r"path 'C:.*' is absolute"),
         ("../a.jpg,1,0,train", r"path '\.\./a\.jpg' leaves the folder of the table, .*: move the table or"),
+        (r"..\outside\a.jpg,1,0,train", "leaves the folder of the table"),
         ("deep/../../a.jpg,1,0,train", "leaves the folder of the table"),
         ("out/a.jpg,1,0,train", r"line 2 of .*: path 'out/a\.jpg' leaves the folder of the table"),
         ("out.jpg,1,0,train", r"path 'out\.jpg' leaves the folder of the table"),
@@ -254,9 +255,18 @@ def test_pictures_that_do_not_exist(make_table: MakeTable) -> None:
     with pytest.raises(
         FileNotFoundError,
         match=r"1 of the 2 pictures named in .*dataset\.csv \(as paths from .*, with / between folders\) do "
-        r"not exist, the first is .*deep\\e\.jpg",
+        r"not exist, the first is .*deep/f\.jpg",
     ):
-        load_table(make_table("path,pid,split\na.jpg,1,train\ndeep\\e.jpg,1,train\n"))
+        load_table(make_table("path,pid,split\na.jpg,1,train\ndeep\\f.jpg,1,train\n"))
+
+
+@pytest.mark.parametrize("printed", ["deep\\e.jpg", ".\\deep\\e.jpg", "deep/.\\e.jpg"])
+def test_backslashes_between_folders(make_table: MakeTable, tmp_path: Path, printed: str) -> None:
+    (sample,) = load_table(make_table(f"path,pid,split\n{printed},1,train\n")).train
+    assert sample.path == f"{tmp_path}/deep/e.jpg"
+    (tmp_path / printed).touch()  # a file of that very name
+    (sample,) = load_table(tmp_path / "dataset.csv").train
+    assert Path(sample.path) == tmp_path / printed
 
 
 def test_a_link_inside_the_folder_is_fine(make_table: MakeTable, tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Features of a plain list of images, as `reid-gl extract` writes them, divided into query and gallery."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.records import JUNK_PID
+
+logger = logging.getLogger(__name__)
+
+LIST_NAMES = ("features", "pids", "ids", "camids", "splits", "valid")
+"""Arrays of such a file that are read; "features" tells it from others."""
+SIDES = ("query", "gallery")
+
+
+def divide_list(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of query and gallery out of those of a list.
+
+    Args:
+        arrays: "features" (M, D); identities "pids" (M,), or "ids" (M,) of ground truth, from 0, -1 where
+            unknown; and, or not, "camids", "splits" (words) and "valid" (M,), where False has no feature.
+        path: of the file, for messages.
+
+    Returns:
+        Features, identities and cameras by their names, as load_features wants them. A list without splits,
+        or without a gallery, has a query only, which searches itself.
+
+    Raises:
+        ValueError: there are no identities, columns differ in length, or there is no query.
+    """
+    num_rows = len(arrays["features"])
+    columns = {name: np.asarray(column).reshape(-1) for name, column in arrays.items() if name != "features"}
+    for name, column in columns.items():
+        if len(column) != num_rows:
+            raise ValueError(f"{path}: {name} must be {num_rows} numbers or words, got {len(column)}")
+    kept = np.ones(num_rows, dtype=bool)
+    if "valid" in columns:
+        kept = columns["valid"].astype(bool)
+        if not kept.all():
+            logger.info("%s: %d of %d boxes hold nothing and are left out", path, (~kept).sum(), num_rows)
+    values = {"": arrays["features"], "_pids": _identities(columns, path)}
+    if "camids" in columns:
+        values["_camids"] = columns["camids"]
+    if "splits" not in columns:
+        return {f"query{end}": column[kept] for end, column in values.items()}
+    present = set(columns["splits"][kept].tolist())
+    if "query" not in present:
+        raise ValueError(
+            f"{path} has no row of split query, its splits are {', '.join(sorted(present)) or 'none'}: "
+            "extract from a table with query and gallery, or from one without the column split"
+        )
+    rows = {side: kept & (columns["splits"] == side) for side in SIDES if side in present}
+    return {f"{side}{end}": column[chosen] for side, chosen in rows.items() for end, column in values.items()}
+
+
+def _identities(columns: Mapping[str, NDArray[Any]], path: Path) -> NDArray[Any]:
+    """Identities as the protocol counts them; ids of ground truth know no distractors, so 0 is a person."""
+    if "pids" in columns:
+        return columns["pids"]
+    ids = columns.get("ids")
+    if ids is None or not (ids >= 0).any():
+        raise ValueError(
+            f"{path} does not say who is who: extract from a table with the column pid, or from a sequence "
+            "with --boxes gt/gt.txt"
+        )
+    return np.where(ids < 0, JUNK_PID, ids + 1)

@@ -1,0 +1,97 @@
+"""Tables of crops to compute features of: paths, and whatever else is known of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.data.datasets.own.own_data import LabelledPicture, as_samples, whole_number
+from reid_gl.data.datasets.own.table_cells import check_identity, optional_number, parse_split, with_slashes
+from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS, COLUMNS, ROLE_COLUMNS, choose_columns
+from reid_gl.data.datasets.own.table_files import read_rows, read_titles
+from reid_gl.inference.extractor.crops import as_corners
+
+CROP_COLUMNS = (*(title for title in COLUMNS if title not in ROLE_COLUMNS), "frame")
+
+
+def read_crop_table(
+    table: Path,
+) -> tuple[tuple[str, ...], dict[str, NDArray[Any]], NDArray[np.float64] | None]:
+    """Read a table of crops; no picture is opened.
+
+    Args:
+        table: .csv, .tsv or .parquet with the titles path, as seen from the folder of the table or absolute,
+            and, or not, the others of CROP_COLUMNS; further columns are left out, and a log line says so.
+            Identities are numbered as load_table numbers them.
+
+    Returns:
+        Paths (M,); columns (M,) by name in the plural; boxes (M, 4), NaN where there is none, or None if
+        there are none at all.
+
+    Raises:
+        ValueError: a table that cannot be understood; says the line and the column.
+        ImportError: a Parquet file, and pyarrow is not installed.
+    """
+    titles = read_titles(table)
+    wanted = choose_columns(titles, table, required=("path",), known=CROP_COLUMNS)
+    root = os.fspath(table.parent)
+    paths: list[str] = []
+    boxes: list[Sequence[float]] = []
+    values: dict[str, list[Any]] = {title: [] for title in wanted if title not in ("path", *BOX_COLUMNS)}
+    for line, cells in read_rows(table, titles, wanted):
+        place = f"{line} of {table}"
+        if not cells["path"]:
+            raise ValueError(f"{place}: path is empty: expected the file of a picture")
+        paths.append(os.path.join(root, with_slashes(cells["path"], root)))
+        boxes.append(_parse_box(cells, place))
+        for title, column in values.items():
+            column.append(_parse_cell(cells, title, place))
+    columns: dict[str, NDArray[Any]] = {
+        f"{title}s": np.array(column, dtype=np.str_ if title == "split" else np.int64)
+        for title, column in values.items()
+        if title != "pid"
+    }
+    if "pid" in values:
+        pictures = [LabelledPicture(*labelled) for labelled in zip(paths, values["pid"], strict=True)]
+        columns["pids"] = np.array([sample.pid for sample in as_samples(pictures)], dtype=np.int64)
+    corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+    if np.isnan(corners).all():
+        return tuple(paths), columns, None
+    as_corners(corners[~np.isnan(corners).any(axis=1)], "xyxy")  # refuses shares of the image
+    return tuple(paths), columns, corners
+
+
+def _parse_cell(cells: dict[str, str], title: str, place: str) -> int | str:
+    text = cells[title]
+    if title == "pid":
+        check_identity(text, place)
+        return text
+    if title == "split":
+        return parse_split(text, place)
+    if title != "frame":
+        return optional_number(cells, title, place)
+    frame = whole_number(text)
+    if frame is None:
+        raise ValueError(f"{place}: frame must be a whole number, got {text!r}")
+    return frame
+
+
+def _parse_box(cells: dict[str, str], place: str) -> list[float]:
+    texts = [cells.get(title, "") for title in BOX_COLUMNS]
+    if not any(texts):
+        return [np.nan] * 4
+    try:
+        box = [float(text) for text in texts]
+    except ValueError:
+        box = [np.nan]
+    if not np.isfinite(box).all():
+        raise ValueError(
+            f"{place}: x1, y1, x2, y2 must be four numbers of pixels, or empty for the whole picture, got "
+            f"{','.join(texts)}"
+        )
+    return box

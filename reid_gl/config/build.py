@@ -17,6 +17,7 @@ from reid_gl.config.build_losses import build_loss as build_loss
 from reid_gl.config.build_losses import build_losses as build_losses
 from reid_gl.config.defaults import INPUT, MODEL, SOLVER
 from reid_gl.config.keys import take
+from reid_gl.config.load import read_dump
 from reid_gl.data.datasets.registry import load_datasets
 from reid_gl.data.loading.augmentation import Augmentation
 from reid_gl.data.loading.cache_format import CacheForm
@@ -77,7 +78,7 @@ def build_holdout(config: CfgNode, dataset: ReidDataset) -> ReidDataset | None:
 
 def build_holdout_of_run(config_text: str, dataset: ReidDataset) -> ReidDataset | None:
     """build_holdout as the run did whose configuration, as YAML, its checkpoint keeps."""
-    return build_holdout(CfgNode.load_cfg(config_text), dataset)
+    return build_holdout(read_dump(config_text)[0], dataset)
 
 
 def build_preprocessing(config: CfgNode) -> Preprocessing:

@@ -11,10 +11,12 @@ import yaml
 from yacs.config import CfgNode
 
 from reid_gl.config.defaults import default_config
-from reid_gl.config.values import convert, parse_override, read_words
+from reid_gl.config.values import convert, parse_override, read_words, read_yaml
 
 SUFFIXES = (".yml", ".yaml")
 BASE_KEY = "_BASE_"
+MAX_BASES = 20
+"""Files between a configuration and its first ancestor."""
 
 
 class ConfigError(ValueError):
@@ -70,6 +72,8 @@ def find_config(path: str | Path) -> Path:
         raise ConfigError(f"config file {path}: only {' and '.join(SUFFIXES)} are read")
     if path.is_file():
         return path
+    if path.exists():
+        raise ConfigError(f"config file {path} is a folder, pipe or device: name a regular file")
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "configs", package.parent / "configs"):
         if found := sorted(folder.rglob(path.name)):
@@ -82,20 +86,79 @@ def dump_config(config: CfgNode) -> str:
     return str(config.dump())
 
 
+def read_dump(text: str) -> tuple[CfgNode, dict[str, Any]]:
+    """What dump_config wrote, perhaps in another version, with defaults for keys that it did not know.
+
+    Returns:
+        The configuration, and what cannot be part of one today: unknown keys, and values of other types.
+
+    Raises:
+        ConfigError: the text is no YAML of keys and values.
+    """
+    try:
+        values = read_words(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"a kept configuration is no valid YAML: {_in_one_line(error)}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"a kept configuration must hold keys and values, found {type(values).__name__}")
+    config, unknown = default_config(), {}
+    for key, words in _leaves(values):
+        try:
+            _set(config, key, words, "a kept configuration")
+        except ConfigError:
+            unknown[key] = words
+    return config, unknown
+
+
+def describe_changes(old: str, config: CfgNode, *, may_change: Sequence[str] = ()) -> str:
+    """The first keys in which a configuration differs from what dump_config wrote; "" if in none.
+
+    Args:
+        old: YAML; keys that it lacks have their defaults.
+        config: the configuration now.
+        may_change: keys, or sections, that do not count.
+
+    Raises:
+        ConfigError: as read_dump.
+    """
+    kept, unknown = read_dump(old)
+    before, now = (dict(_leaves(one)) for one in (kept, config))
+    changed = {
+        key: f"{key} was {before[key]!r}, is now {now[key]!r}" for key in now if before[key] != now[key]
+    }
+    changed |= {
+        key: f"{key} was {words!r}, which this version does not know" for key, words in unknown.items()
+    }
+    counted = [sentence for key, sentence in changed.items() if not _is_in(key, may_change)]
+    more = f"; {len(counted) - 3} more" if len(counted) > 3 else ""
+    return "; ".join(counted[:3]) + more
+
+
+def _is_in(key: str, places: Sequence[str]) -> bool:
+    """Whether a key is one of some keys, or lies in one of some sections."""
+    return any(key == place or key.startswith(f"{place}.") for place in places)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
 def _inherited(path: Path, above: tuple[Path, ...]) -> Iterator[tuple[dict[str, Any], str]]:
     """(values, file) of the file's ancestors first, then its own."""
     if path.resolve() in above:
         raise ConfigError(f"config file {path} inherits from itself through {BASE_KEY}")
+    if len(above) > MAX_BASES:
+        raise ConfigError(f"config file {above[0]} inherits from more than {MAX_BASES} files ({BASE_KEY})")
     try:
-        values = read_words(path.read_text(encoding="utf-8")) or {}
+        values = read_yaml(path) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config file {path} is no valid YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"config file {path} is no valid YAML: {_in_one_line(error)}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"config file {path} must hold keys and values, found {type(values).__name__}")
     base = values.pop(BASE_KEY, None)
     if base is not None:
         parent = path.parent / str(base)
-        if not parent.is_file():
+        if not parent.exists():
             raise FileNotFoundError(f"{path} inherits from {parent}, which does not exist")
         yield from _inherited(find_config(parent), (*above, path.resolve()))
     yield values, str(path)

@@ -7,7 +7,9 @@ until the key says what it must be, so that a key that takes words takes all of 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,28 +20,87 @@ WORDS_FOR_NUMBERS = {"LOSS.GROUP.ANCHORS_PER_CLASS": ("others",)}
 """What keys that take a number take besides."""
 
 
+MERGE_TAG = "tag:yaml.org,2002:merge"
+MAX_BYTES = 1_000_000
+MAX_DEPTH, MAX_ALIASES, MAX_VALUES = 30, 1_000, 10_000
+"""Far beyond every configuration, and little enough to be read in seconds."""
+
+
 class _WordLoader(yaml.SafeLoader):
-    """Every scalar is text; a key that stands twice is an error."""
+    """Every scalar is text; a key that stands twice is an error, and so are bombs of brackets or aliases."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012 - PyYAML's name and type
+    yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {  # noqa: RUF012 - PyYAML's name and type
+        "<": [(MERGE_TAG, re.compile(r"^<<$"))]
+    }
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} stands twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._aliases = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._aliases += self.check_event(yaml.AliasEvent)
+        self._depth += 1
+        if self._depth > MAX_DEPTH or self._aliases > MAX_ALIASES:
+            raise yaml.YAMLError(f"more than {MAX_DEPTH} levels or {MAX_ALIASES} aliases")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401
+        node = super().compose_mapping_node(anchor)
+        seen: set[object] = set()
+        for key, _ in node.value:  # here, because merging adds keys that other ones hide
+            if isinstance(key, yaml.ScalarNode) and key.tag != MERGE_TAG:
+                if key.value in seen:
+                    raise yaml.YAMLError(f"key {key.value!r} stands twice{key.start_mark}")
+                seen.add(key.value)
+        return node
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > MAX_VALUES:
+            raise yaml.YAMLError(f"more than {MAX_VALUES} keys")
 
 
 def read_words(text: str) -> Any:  # noqa: ANN401 - whatever the file holds
     """YAML with all scalars as text.
 
     Raises:
-        yaml.YAMLError: no valid YAML, tags of Python objects, or a key that stands twice.
+        yaml.YAMLError: no valid YAML, tags of Python objects, a key that stands twice, or more levels or
+            values than a configuration has.
     """
-    return yaml.load(text, Loader=_WordLoader)
+    if len(text) > MAX_BYTES:
+        raise yaml.YAMLError(f"{len(text):,} letters, more than {MAX_BYTES:,}")
+    words = yaml.load(text, Loader=_WordLoader)
+    for number, _ in enumerate(_walk(words, 0)):
+        if number > MAX_VALUES:
+            raise yaml.YAMLError(f"more than {MAX_VALUES:,} values")
+    return words
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401
+    """read_words of a file.
+
+    Raises:
+        yaml.YAMLError: as read_words; also a file that is none, or too large for a configuration.
+        UnicodeDecodeError: no text.
+    """
+    if not path.is_file():
+        raise yaml.YAMLError("it is no regular file")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise yaml.YAMLError(f"{size:,} bytes, a configuration has no more than {MAX_BYTES:,}")
+    return read_words(path.read_text(encoding="utf-8"))
+
+
+def _walk(value: object, depth: int) -> Iterator[object]:
+    """Everything in nested lists and mappings, aliases written out."""
+    if depth > MAX_DEPTH:
+        raise yaml.YAMLError(f"more than {MAX_DEPTH} levels")
+    yield value
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inside:
+        yield from _walk(one, depth + 1)
 
 
 def parse_override(text: str, default: object) -> Any:  # noqa: ANN401

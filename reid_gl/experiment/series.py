@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from yacs.config import CfgNode
 
-from reid_gl.config.load import dump_config
+from reid_gl.config.load import describe_changes, dump_config
 from reid_gl.experiment.train import run_training
 from reid_gl.records import ReidDataset
 from reid_gl.training.run_folder import (
     CONFIG_FILE,
     TRAINING_FILE,
-    describe_changes,
     describe_environment,
     write_text,
 )
 
-MAY_CHANGE = ("NUM_WORKERS:", "DEVICE:")  # of the machine; other pictures are another series
+MAY_CHANGE = ("DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR")  # other images are another series
 RESULT_FILE = "result.json"
+OWN_FILES = ("environment.json", ".environment.json.partial", f".{CONFIG_FILE}.partial")
+"""What a series that was stopped at once has left."""
 
 
 def open_series(folder: Path, config: CfgNode, *, kind: str) -> None:
@@ -34,17 +34,22 @@ def open_series(folder: Path, config: CfgNode, *, kind: str) -> None:
 
     Raises:
         ValueError: the folder holds a series of another configuration.
+        FileExistsError: it holds other files.
     """
     config_file, text = folder / CONFIG_FILE, dump_config(config)
     if config_file.is_file():
         old = config_file.read_text(encoding="utf-8")
-        if changed := describe_changes(old, text, may_change=MAY_CHANGE):
+        if changed := describe_changes(old, config, may_change=MAY_CHANGE):
             raise ValueError(
-                f"{folder} holds a {kind} of another configuration (now {changed}): choose another "
-                "folder with --output"
+                f"{folder} holds a {kind} of another configuration ({changed}): choose another folder with "
+                "--output"
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
+    if foreign := sorted(file.name for file in folder.iterdir() if file.name not in OWN_FILES):
+        raise FileExistsError(
+            f"{folder} holds {', '.join(foreign[:3])}, and no {kind}: choose another folder with --output"
+        )
     write_text(folder / "environment.json", json.dumps(describe_environment(), indent=2) + "\n")
     write_text(config_file, text)
 
@@ -63,7 +68,4 @@ def train_or_go_on(config: CfgNode, place: Path, stop_signal: Callable[[], int])
     Raises:
         What run_training raises.
     """
-    resume = (place / TRAINING_FILE).is_file()
-    if not resume and place.exists():
-        shutil.rmtree(place)  # stopped before its first checkpoint
-    return run_training(config, resume=resume, stop_signal=stop_signal)
+    return run_training(config, resume=(place / TRAINING_FILE).is_file(), stop_signal=stop_signal)

@@ -11,7 +11,7 @@ from torch import nn
 from yacs.config import CfgNode
 
 from reid_gl.config import build
-from reid_gl.config.load import dump_config
+from reid_gl.config.load import describe_changes, dump_config
 from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, check_images, make_label_map
 from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
 from reid_gl.data.loading.transforms import Preprocessing
@@ -23,9 +23,15 @@ from reid_gl.records import ReidDataset, Sample
 from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.fit import FitSettings, TrainingState, fit, make_training_state
 from reid_gl.training.log import RunLog
-from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, open_run_folder
+from reid_gl.training.run_folder import CONFIG_FILE, MODEL_FILE, TRAINING_FILE, find_run, open_run_folder
 
 logger = logging.getLogger(__name__)
+
+MAY_CHANGE = (
+    *("DATA.ROOT", "DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR"),  # of the machine
+    *("TEST", "COMPARE", "MODEL.WEIGHTS"),  # how a network is scored does not change how it learns
+)
+"""Keys in which a run to resume may differ from how it began."""
 
 
 def run_training(
@@ -45,21 +51,22 @@ def run_training(
 
     Raises:
         ValueError, FileNotFoundError, FileExistsError: data, configuration or run folder cannot be used.
+        BlockingIOError: another process trains in the run folder.
         Interrupted: stopped by a signal with everything saved.
         NonFiniteError: training diverged; the last checkpoint is intact.
     """
     settings = build.build_fit_settings(config)  # mistakes come to light before any image is looked at
+    folder = build.build_output_dir(config)
+    if go_on := find_run(folder, resume=resume):
+        _check_same_config(config, folder)
     dataset = build.build_dataset(config)
     _check_data(config, dataset)
     holdout = build.build_holdout(config, dataset)
     train = holdout.train if holdout is not None else dataset.train
     pids = list(make_label_map(train))
     loader, sampler = _make_loader(config, train, settings)
-    state = _make_state(config, settings, len(pids), resume=resume)
+    state = _make_state(config, settings, len(pids), go_on=go_on)
     preprocessing = build.build_preprocessing(config)
-    folder = open_run_folder(build.build_output_dir(config), config_text=dump_config(config), resume=resume)
-    if resume:
-        _restore(state, folder / TRAINING_FILE, pids)
     header = {
         "format": CHECKPOINT_FORMAT,
         "net": state.net.settings.to_dict(),
@@ -67,22 +74,35 @@ def run_training(
         "pids": pids,
         "config": dump_config(config),
     }
-    log = _make_log(folder, settings, sampler, state)
-    try:
-        fit(
-            state,
-            loader,
-            sampler,
-            preprocessing,
-            settings,
-            log=log,
-            save=lambda state, selected: _save(state, selected, header, folder),
-            evaluate=_make_evaluation(config, holdout or dataset, preprocessing),
-            stop_signal=stop_signal,
-        )
-    finally:
-        log.close()
+    with open_run_folder(folder, config_text=dump_config(config), go_on=go_on):
+        if go_on:
+            _restore(state, folder / TRAINING_FILE, pids)
+        log = _make_log(folder, settings, sampler, state)
+        try:
+            fit(
+                state,
+                loader,
+                sampler,
+                preprocessing,
+                settings,
+                log=log,
+                save=lambda state, selected: _save(state, selected, header, folder),
+                evaluate=_make_evaluation(config, holdout or dataset, preprocessing),
+                stop_signal=stop_signal,
+            )
+        finally:
+            log.close()
     return folder / MODEL_FILE, dataset
+
+
+def _check_same_config(config: CfgNode, folder: Path) -> None:
+    old = (folder / CONFIG_FILE).read_text(encoding="utf-8")
+    same_pixels = () if build.build_augmentation(config).crops else ("DATA.CACHE",)  # docs/input.md
+    if changed := describe_changes(old, config, may_change=(*MAY_CHANGE, *same_pixels)):
+        raise ValueError(
+            f"the run in {folder} was started with another configuration ({changed}): resume it with the "
+            "same one, or start a new OUTPUT_DIR"
+        )
 
 
 def _check_data(config: CfgNode, dataset: ReidDataset) -> None:
@@ -115,19 +135,14 @@ def _make_loader(
     return BatchLoader(batches, sampler, **build.build_loading(config, settings.device)), sampler
 
 
-def _make_state(config: CfgNode, settings: FitSettings, num_classes: int, *, resume: bool) -> TrainingState:
-    net = build.build_net(config, num_classes, pretrained=not resume).to(settings.device)
+def _make_state(config: CfgNode, settings: FitSettings, num_classes: int, *, go_on: bool) -> TrainingState:
+    net = build.build_net(config, num_classes, pretrained=not go_on).to(settings.device)
     losses = build.build_losses(config, num_classes, net.num_features).to(settings.device)
     optimizer = build.build_optimizer(config, net, losses)
     return make_training_state(net, losses, optimizer, settings)
 
 
 def _restore(state: TrainingState, path: Path, pids: list[int]) -> None:
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} does not exist: the run was stopped before its first checkpoint; remove its folder and "
-            "start again"
-        )
     checkpoint = read_checkpoint(path)
     if checkpoint["pids"] != pids:
         raise ValueError(

@@ -4,63 +4,136 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import logging
+import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
 
 PACKAGES = ("reid_gl", "torch", "torchvision", "torchreid", "opencv-python", "numpy", "scipy")
 CONFIG_FILE = "config.yml"
 TRAINING_FILE = "training.ckpt"
 MODEL_FILE = "model.ckpt"
 LOG_FILE = "log.jsonl"
-MAY_CHANGE = ("ROOT:", "NUM_WORKERS:", "DEVICE:")
-"""Keys that belong to the machine and not to the experiment: a run may be resumed elsewhere."""
-TEST_SECTION = re.compile(r"^TEST:\n(?: .*\n?)*", flags=re.MULTILINE)
+TENSORBOARD_FOLDER = "tensorboard"
+LOCK_FILE = ".lock"
+OF_AN_UNSAVED_RUN = re.compile(r"config\.yml|environment\.json|log\.jsonl|tensorboard|\.lock|\..*\.partial")
+"""What lies in the folder of a run before its first checkpoint."""
 
 
-def open_run_folder(path: str | Path, *, config_text: str, resume: bool) -> Path:
-    """Make a new run folder, or enter the one to resume; never write over another run.
+def find_run(path: str | Path, *, resume: bool) -> bool:
+    """Whether a training in a folder goes on from a checkpoint, or starts; nothing is made or changed.
+
+    A run that was stopped before its first checkpoint starts from the beginning, with and without `resume`.
 
     Args:
-        path: the folder.
-        config_text: resolved configuration as YAML, kept in the folder.
-        resume: continue the run in the folder; one that was stopped before its first checkpoint starts
-            from the beginning.
-
-    Returns:
-        The folder, with config.yml and environment.json in it.
+        path: the run folder, which may not exist.
+        resume: continue the run in the folder.
 
     Raises:
-        FileExistsError: there is a run already and resume is not set.
+        FileExistsError: the folder holds a run and resume is not set, or it holds other files.
         FileNotFoundError: there is nothing to resume.
-        ValueError: the run to resume had another configuration, TEST apart; names the first keys that differ.
+        NotADirectoryError: the path is no folder.
     """
     folder = Path(path)
-    config_file = folder / CONFIG_FILE
-    if resume:
-        if not config_file.is_file():
+    if not folder.exists():
+        if resume:
             raise FileNotFoundError(f"there is no run to resume in {folder}: leave out --resume to start one")
-        _check_same_config(config_file.read_text(encoding="utf-8"), config_text, folder)
-        return folder
-    if folder.exists() and any(folder.iterdir()):
+        return False
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is no folder: choose another one with OUTPUT_DIR <folder>")
+    names = {file.name for file in folder.iterdir()}
+    if {CONFIG_FILE, TRAINING_FILE} <= names:
+        if resume:
+            return True
         raise FileExistsError(
             f"{folder} holds a run already: continue it with --resume, or choose another folder with "
             "OUTPUT_DIR <folder>"
         )
+    foreign = sorted(name for name in names if not OF_AN_UNSAVED_RUN.fullmatch(name))
+    if foreign:
+        raise FileExistsError(
+            f"{folder} holds {', '.join(foreign[:3])}{' and more' if len(foreign) > 3 else ''}, and no run "
+            "that could go on: remove the folder, or choose another one with OUTPUT_DIR <folder>"
+        )
+    return False
+
+
+@contextmanager
+def open_run_folder(path: str | Path, *, config_text: str, go_on: bool) -> Iterator[Path]:
+    """Make a new run folder, or enter the one to go on with; no other process trains in it meanwhile.
+
+    Args:
+        path: the folder.
+        config_text: resolved configuration as YAML, kept in the folder of a run that starts.
+        go_on: what find_run said.
+
+    Yields:
+        The folder, with config.yml and environment.json in it.
+
+    Raises:
+        BlockingIOError: another process trains in the folder.
+        FileExistsError, FileNotFoundError: as find_run, where the folder has changed since.
+    """
+    folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        if find_run(folder, resume=go_on) != go_on:
+            raise FileNotFoundError(f"the checkpoint in {folder} has gone: start the command again")
+        if not go_on:
+            _start(folder, config_text)
+        yield folder
+
+
+def _start(folder: Path, config_text: str) -> None:
+    if (folder / CONFIG_FILE).is_file():
+        logger.info("the run in %s was stopped before its first checkpoint: it starts again", folder)
+    (folder / LOG_FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder / TENSORBOARD_FOLDER, ignore_errors=True)
     write_text(folder / "environment.json", json.dumps(describe_environment(), indent=2) + "\n")
-    write_text(config_file, config_text)
-    return folder
+    write_text(folder / CONFIG_FILE, config_text)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out; the system opens the lock when this one ends, however it ends."""
+    with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
+        try:
+            if fcntl is not None:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            file.seek(0)
+            process = file.read(20).strip() or "unknown"
+            raise BlockingIOError(
+                f"another process ({process}) trains in {folder}: wait for it, or choose another folder with "
+                "OUTPUT_DIR <folder>"
+            ) from None
+        except OSError as error:  # a file system without locks
+            logger.warning("%s cannot be locked (%s): start no second training in it", folder, error)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
 
 
 def describe_environment() -> dict[str, Any]:
-    """Versions, commit, machine and command of this process."""
+    """Versions, commit, machine and command of this process; not where the program lies on its disk."""
     return {
-        "command": sys.argv,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -74,30 +147,6 @@ def write_text(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
-
-
-def describe_changes(old: str, new: str, *, may_change: tuple[str, ...] = MAY_CHANGE) -> str:
-    """The first keys in which a new configuration differs from an old one; "" if they are the same.
-
-    Args:
-        old: YAML.
-        new: YAML.
-        may_change: beginnings of lines that do not count.
-    """
-    before, after = (
-        [line for line in text.splitlines() if not line.strip().startswith(may_change)] for text in (old, new)
-    )
-    changed = [line.strip() for line in after if line not in before] or ["fewer keys"]
-    return "" if before == after else "; ".join(changed[:3])
-
-
-def _check_same_config(old: str, new: str, folder: Path) -> None:
-    # how a network is scored does not change how it learns, and newer versions know more ways
-    if changed := describe_changes(*(TEST_SECTION.sub("", text) for text in (old, new))):
-        raise ValueError(
-            f"the run in {folder} was started with another configuration (now {changed}): resume it with the "
-            "same one, or start a new OUTPUT_DIR"
-        )
 
 
 def _version(package: str) -> str:

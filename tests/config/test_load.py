@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -214,3 +216,75 @@ def test_optimiser_numbers_out_of_range(words: tuple[str, str]) -> None:
     net = build.build_net(config, 3)
     with pytest.raises(ValueError, match=r"SOLVER.WEIGHT_DECAY must be at least 0 and SOLVER.MOM"):
         build.build_optimizer(config, net, build.build_losses(config, 3, net.num_features))
+
+
+def test_merge_keys(tmp_path: Path) -> None:
+    text = "SOLVER: &s\n  GAMMA: 0.5\n  MOMENTUM: 0.8\nTEST:\n  RERANK: {K1: 3}\n"
+    with pytest.raises(ConfigError, match=r"unknown config key 'TEST.GAMMA'"):
+        load_config(write(tmp_path, text + "  <<: *s\n"))
+    inside = "INPUT:\n  <<: {PAD: 3, FLIP: 0.25}\n  PAD: 4\n"
+    config = load_config(write(tmp_path, inside))
+    assert (config.INPUT.PAD, config.INPUT.FLIP) == (4, 0.25)
+    twice = "TEST:\n  RERANK: &r\n    <<: {K1: 7}\n    K1: 3\nSOLVER: {GAMMA: 0.5}\n"
+    assert load_config(write(tmp_path, twice)).TEST.RERANK.K1 == 3
+
+
+BOMB = "a: &a {}\n" + "".join(
+    f"{name}: &{name} {{{', '.join(f'k{i}: *{before}' for i in range(9))}}}\n"
+    for before, name in zip("abcdefghij", "bcdefghijk", strict=True)
+)
+MERGE_BOMB = "a: &a {" + ", ".join(f"k{i}: 1" for i in range(99)) + "}\n"
+MERGE_BOMB += "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 9)}]}}\n"
+    for before, name in zip("abcdefghij", "bcdefghijk", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOMB, "more than 10,000 values"),
+        ("SEED: &a [*a]\n", "more than 30 levels"),
+        ("SEED: " + "[" * 3000 + "]" * 3000, "more than 30 levels"),
+        ("SEED: " + "{a: " * 3000 + "}" * 3000, "more than 30 levels"),
+        ("a: &a 1\nb: [" + "*a," * 2000 + "]", "1000 aliases"),
+        ("# " + "x" * 1_000_001, "1,000,003 bytes, a configuration has no more than 1,000,000"),
+    ],
+    ids=["aliases", "itself", "brackets", "braces", "many", "large"],
+)
+def test_bombs(text: str, message: str, tmp_path: Path) -> None:
+    path = write(tmp_path, text)
+    start = time.monotonic()
+    with pytest.raises(ConfigError, match=rf"x.yml is no valid YAML: .*{message}"):
+        load_config(path)
+    assert time.monotonic() - start < 5
+
+
+def test_a_bomb_of_merges(tmp_path: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(
+        ConfigError, match=r"more than 10000 keys|unknown config key 'a.k0'"
+    ):  # by PyYAML's age
+        load_config(write(tmp_path, MERGE_BOMB))
+    assert time.monotonic() - start < 5
+
+
+def test_a_config_that_is_no_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yml")
+    with pytest.raises(ConfigError, match=r"pipe.yml is a folder, pipe or device: name a regular file"):
+        load_config(tmp_path / "pipe.yml")
+    with pytest.raises(ConfigError, match=r"pipe.yml is a folder, pipe"):
+        load_config(write(tmp_path, "_BASE_: pipe.yml\n"))
+    with (tmp_path / "sparse.yml").open("wb") as file:
+        file.truncate(30_000_000_000)
+    with pytest.raises(ConfigError, match=r"sparse.yml is no valid YAML: 30,000,000,000 bytes"):
+        load_config(tmp_path / "sparse.yml")
+
+
+def test_a_chain_of_bases(tmp_path: Path) -> None:
+    write(tmp_path, "SEED: 5\n", "0.yml")
+    for number in range(1, 1500):
+        write(tmp_path, f"_BASE_: {number - 1}.yml\n", f"{number}.yml")
+    assert load_config(tmp_path / "20.yml").SEED == 5
+    with pytest.raises(ConfigError, match=r"1499.yml inherits from more than 20 files"):
+        load_config(tmp_path / "1499.yml")

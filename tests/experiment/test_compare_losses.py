@@ -165,7 +165,8 @@ def test_a_folder_of_another_configuration_is_refused(small: list[str], tmp_path
     compare(small, tmp_path / "compared", CE)
     for change in (["SOLVER.BASE_LR", "0.1"], ["DATA.ROOT", "elsewhere"]):
         with pytest.raises(
-            ValueError, match=r"comparison of another configuration .*BASE_LR: 0.1|ROOT: else"
+            ValueError,
+            match=r"another configuration \(SOLVER.BASE_LR was .*, is now 0.1|DATA.ROOT was .*'else",
         ):
             compare([*small, *change], tmp_path / "compared", CE)
 
@@ -187,3 +188,25 @@ def test_mistakes_come_to_light_before_anything_is_trained(
     with pytest.raises(ValueError, match=message):
         compare(small, tmp_path / "compared", *contenders, num_seeds=num_seeds)
     assert not (tmp_path / "compared").exists()
+
+
+def test_a_folder_of_somebody_else_stays_as_it_is(small: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    (folder / "ce" / "seed0").mkdir(parents=True)
+    (folder / "ce" / "seed0" / "thesis.tex").write_text("years of work")
+    with pytest.raises(FileExistsError, match=r"mine holds ce, and no comparison: .*--output"):
+        compare(small, folder, CE)
+    assert [path.name for path in folder.rglob("*") if path.is_file()] == ["thesis.tex"]
+
+
+def test_a_foreign_file_in_a_run_s_folder_is_not_deleted(small: list[str], tmp_path: Path) -> None:
+    from reid_gl.experiment.series import open_series
+
+    folder = tmp_path / "compared"
+    open_series(folder, load_config(None, small), kind="comparison")
+    note = folder / "ce" / "seed0" / "thesis.tex"
+    note.parent.mkdir(parents=True)
+    note.write_text("years of work")
+    with pytest.raises(FileExistsError, match=r"seed0 holds thesis.tex, and no run that could go on"):
+        compare(small, folder, CE)
+    assert note.read_text() == "years of work"

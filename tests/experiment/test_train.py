@@ -256,3 +256,52 @@ def test_several_pictures_of_each_query(words: list[str], tmp_path: Path) -> Non
         run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "all"]), dataset)
     with pytest.raises(ValueError, match="pooled by direction: score them by cosine"):
         run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "max", "TEST.METRIC", "euclidean"]), dataset)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_killed_before_its_first_checkpoint_starts_again(
+    words: list[str], tmp_path: Path, resume: bool
+) -> None:
+    words += ["SOLVER.NUM_EPOCHS", "1"]
+    straight = training_state(train([*words, "OUTPUT_DIR", str(tmp_path / "straight")]))
+    folder = train(words)
+    for name in ("training.ckpt", "model.ckpt"):
+        (folder / name).unlink()
+    assert_same(training_state(train(words, resume=resume)), straight)
+
+
+def test_one_folder_under_its_names_and_after_a_move(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words += ["SOLVER.NUM_EPOCHS", "1"]
+    before = training_state(train([*words, "OUTPUT_DIR", "r"]))
+    for name in ("r", "./r", "../" + tmp_path.name + "/r", str(tmp_path / "r")):
+        assert_same(training_state(train([*words, "OUTPUT_DIR", name], resume=True)), before)
+    (tmp_path / "r").rename(tmp_path / "moved")
+    assert_same(training_state(train([*words, "OUTPUT_DIR", "moved"], resume=True)), before)
+
+
+def test_a_run_begun_before_a_key_existed_resumes(words: list[str]) -> None:
+    words += ["SOLVER.NUM_EPOCHS", "1"]
+    folder = train(words)
+    config = folder / "config.yml"
+    lines = config.read_text().splitlines()
+    config.write_text("\n".join(line for line in lines if "CLIP_NORM" not in line and "GEM_EXP" not in line))
+    assert train(words, resume=True) == folder
+    with pytest.raises(ValueError, match=r"another configuration \(SOLVER.CLIP_NORM was 0.0, is now 2.0\)"):
+        train([*words, "SOLVER.CLIP_NORM", "2"], resume=True)
+
+
+@pytest.mark.parametrize("crops", [False, True])
+def test_the_cache_may_change_where_it_changes_no_pixel(
+    words: list[str], tmp_path: Path, crops: bool
+) -> None:
+    words += ["SOLVER.NUM_EPOCHS", "1", *(["INPUT.PAD", "0", "INPUT.CROP_AREA", "[0.5, 1]"] if crops else [])]
+    folder = train(words)
+    words += ["DATA.CACHE", str(tmp_path / "cache")]
+    if crops:
+        with pytest.raises(ValueError, match=r"another configuration \(DATA.CACHE was ''"):
+            train(words, resume=True)
+    else:
+        assert train(words, resume=True) == folder

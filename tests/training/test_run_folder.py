@@ -1,53 +1,94 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from reid_gl.training.run_folder import open_run_folder
+from reid_gl.training.run_folder import find_run, open_run_folder
+
+
+def start(folder: Path, config_text: str = "SEED: 1\n") -> Path:
+    with open_run_folder(folder, config_text=config_text, go_on=find_run(folder, resume=False)) as opened:
+        return opened
 
 
 def test_a_new_folder_keeps_the_configuration_and_the_versions(tmp_path: Path) -> None:
-    folder = open_run_folder(tmp_path / "a" / "b", config_text="SEED: 1\n", resume=False)
+    folder = start(tmp_path / "a" / "b")
     assert (folder / "config.yml").read_text() == "SEED: 1\n"
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["packages"]["torch"]
     assert environment["command"]
 
 
+def test_the_place_of_the_program_on_the_disk_is_nobody_s_business(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/home/somebody/bin/reid-gl", "train", "SEED", "1"])
+    environment = (start(tmp_path / "run") / "environment.json").read_text()
+    assert json.loads(environment)["command"] == ["reid-gl", "train", "SEED", "1"]
+    assert "somebody" not in environment
+
+
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
-    open_run_folder(tmp_path / "run", config_text="SEED: 1\n", resume=False)
+    folder = start(tmp_path / "run")
+    (folder / "training.ckpt").touch()
     with pytest.raises(FileExistsError, match=r"holds a run already: .*--resume.*OUTPUT_DIR"):
-        open_run_folder(tmp_path / "run", config_text="SEED: 1\n", resume=False)
+        start(folder)
+    assert find_run(folder, resume=True)
 
 
-def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:
-    assert open_run_folder(tmp_path, config_text="", resume=False) == tmp_path
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize(
+    "left", [[], ["config.yml"], ["config.yml", "environment.json", "log.jsonl", ".lock"]]
+)
+def test_a_run_without_a_checkpoint_starts_again(tmp_path: Path, left: list[str], resume: bool) -> None:
+    for name in left:
+        (tmp_path / name).write_text("old")
+    (tmp_path / ".training.ckpt.partial").write_text("half")
+    (tmp_path / "tensorboard").mkdir()
+    (tmp_path / "tensorboard" / "events").write_text("old")
+    assert not find_run(tmp_path, resume=resume)
+    with open_run_folder(tmp_path, config_text="SEED: 2\n", go_on=False):
+        assert (tmp_path / "config.yml").read_text() == "SEED: 2\n"
+        assert not (tmp_path / "log.jsonl").exists()
+        assert not (tmp_path / "tensorboard").exists()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("name", ["model.ckpt", "thesis.tex", "training.ckpt", "result.json"])
+def test_files_that_are_no_beginning_of_a_run_stay(tmp_path: Path, name: str, resume: bool) -> None:
+    (tmp_path / name).write_text("years of work")
+    with pytest.raises(FileExistsError, match=rf"holds {name}, and no run that could go on: .*OUTPUT_DIR"):
+        find_run(tmp_path, resume=resume)
+    assert (tmp_path / name).read_text() == "years of work"
 
 
 def test_resuming_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no run to resume"):
-        open_run_folder(tmp_path / "run", config_text="", resume=True)
+        find_run(tmp_path / "run", resume=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match=r"file is no folder: .*OUTPUT_DIR"):
+        find_run(tmp_path / "file", resume=True)
 
 
-def test_resuming_under_another_configuration(tmp_path: Path) -> None:
-    open_run_folder(tmp_path / "run", config_text="A:\n  B: 1\nSEED: 1\n", resume=False)
-    with pytest.raises(ValueError, match=r"another configuration .now SEED: 2."):
-        open_run_folder(tmp_path / "run", config_text="A:\n  B: 1\nSEED: 2\n", resume=True)
-
-
-@pytest.mark.parametrize("line", ["NUM_WORKERS: 4", "ROOT: elsewhere", "DEVICE: cpu"])
-def test_another_machine_may_resume(tmp_path: Path, line: str) -> None:
-    key = line.partition(":")[0]
-    open_run_folder(tmp_path / "run", config_text=f"A:\n  {key}: 1\nSEED: 1\n", resume=False)
-    assert open_run_folder(tmp_path / "run", config_text=f"A:\n  {line}\nSEED: 1\n", resume=True)
-
-
-@pytest.mark.parametrize("test", ["TEST:\n  BETA: 0.1\n  RERANK:\n    K1: 3\n", "TEST:\n  NEW: [1]\n", ""])
-def test_another_way_to_score_is_the_same_training(tmp_path: Path, test: str) -> None:
-    old = "SEED: 1\nTEST:\n  BETA: 0.0\nZ: 1\n"
-    open_run_folder(tmp_path / "run", config_text=old, resume=False)
-    assert open_run_folder(tmp_path / "run", config_text=f"SEED: 1\n{test}Z: 1\n", resume=True)
-    with pytest.raises(ValueError, match=r"another configuration .now Z: 2."):
-        open_run_folder(tmp_path / "run", config_text=f"SEED: 1\n{test}Z: 2\n", resume=True)
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
+    folder, ready = tmp_path / "run", tmp_path / "ready"
+    code = (
+        "import sys, pathlib\n"
+        "from reid_gl.training.run_folder import open_run_folder\n"
+        f"with open_run_folder({str(folder)!r}, config_text='', go_on=False):\n"
+        f"    pathlib.Path({str(ready)!r}).touch()\n"
+        "    sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as other:
+        while not ready.exists():
+            assert other.poll() is None
+            time.sleep(0.05)
+        with pytest.raises(BlockingIOError, match=rf"another process \({other.pid}\) trains in .*run: wait"):
+            start(folder)
+        other.kill()
+    assert start(folder) == folder  # a lock does not outlive its process

@@ -15,8 +15,8 @@ from yacs.config import CfgNode
 
 from reid_gl.config import build
 from reid_gl.data.loading.loaders import make_label_map
-from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extract import extract_features
+from reid_gl.inference.extractor.embedder import stored_preprocessing
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.losses.pair_weights import pair_weights
 from reid_gl.losses.pairs import pair_masks, pair_similarity
@@ -85,7 +85,7 @@ def trained_batch(config: CfgNode) -> tuple[Tensor, Tensor]:
     features = extract_features(
         loaded.net.to(build.build_device(config)),
         [train[index] for index in chosen],
-        preprocessing=Preprocessing.from_dict(loaded.checkpoint["preprocessing"]),
+        preprocessing=stored_preprocessing(loaded.checkpoint),
         **{key: settings[key] for key in ("feature", "batch_size", "num_workers", "precision")},
     )
     return torch.from_numpy(features.embeddings), torch.tensor([labels[index] for index in chosen])

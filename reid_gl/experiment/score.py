@@ -26,6 +26,7 @@ from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.inference.evaluate import extract_sides
+from reid_gl.inference.extractor.embedder import stored_preprocessing
 from reid_gl.models import ReidNet, load_net
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import scores_to_dict
@@ -62,7 +63,7 @@ class Candidate:
     @property
     def preprocessing(self) -> Preprocessing:
         """What the network was trained with."""
-        return Preprocessing.from_dict(self.checkpoint["preprocessing"])
+        return stored_preprocessing(self.checkpoint)
 
     def describe(self) -> dict[str, Any]:
         """What results say of where they come from."""

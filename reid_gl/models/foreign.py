@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from reid_gl.models.backbones import import_torchreid_models
 from reid_gl.models.reid_net import NetSettings, ReidNet
-from reid_gl.models.state_dicts import Tensors, read_state_dict
+from reid_gl.models.state_dicts import read_state_dict
+from reid_gl.models.state_names import Tensors
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def load_foreign(path: Path, architecture: str) -> ForeignNet:
     the pooling without parameters: stride 1 and average are taken, as their published settings have.
 
     Args:
-        path: file of torch.save: a state dict, or a checkpoint with one under "state_dict" or "model".
+        path: file of torch.save: a state dict, or a checkpoint with one in one of CONTAINERS.
         architecture: one of torchreid's networks; for the two baselines one of RESNETS.
 
     Raises:

@@ -9,22 +9,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from reid_gl.models.state_names import Tensors, find_state_dict, strip_prefixes
+from reid_gl.models.weight_files import check_weight_file
 from reid_gl.models.weights import BROKEN_FILE, CHECKPOINT_FORMAT
-
-Tensors = dict[str, Tensor]
 
 
 def read_state_dict(path: Path) -> Tensors:
-    """The tensors of a checkpoint, without wrappings and DataParallel's prefix.
+    """The tensors of a checkpoint, out of its containers and without the prefixes of wrappers.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: no torch file, a checkpoint of ours, or one that holds Python objects.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"weights {path} do not exist")
+    check_weight_file(path)
     try:
         with torch.serialization.safe_globals(_numpy_numbers()):
             found = torch.load(path, map_location="cpu", weights_only=True)
@@ -41,14 +39,7 @@ def read_state_dict(path: Path) -> Tensors:
         raise ValueError(
             f"{path} is a checkpoint of reid_gl and knows its network: leave the architecture out"
         )
-    for key in ("state_dict", "model"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    named = found.items() if isinstance(found, dict) else ()
-    tensors = {str(name).removeprefix("module."): value for name, value in named if isinstance(value, Tensor)}
-    if not tensors:
-        raise ValueError(f"{path} holds no state dict: expected names and tensors")
-    return tensors
+    return strip_prefixes(find_state_dict(found, str(path)))
 
 
 def _numpy_numbers() -> list[Any]:

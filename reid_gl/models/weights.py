@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pickle
 import struct
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.error import URLError
 
 import torch
@@ -15,7 +15,9 @@ from torch import nn
 
 from reid_gl.models.backbones import is_known_backbone
 from reid_gl.models.reid_net import NetSettings, ReidNet
+from reid_gl.models.state_names import check_tensors, find_state_dict, fit_names, shown_names
 from reid_gl.models.timm_backbones import PACKAGED_BACKBONE, is_timm, packaged_tensors, timm_tensors
+from reid_gl.models.weight_files import check_weight_file
 
 CHECKPOINT_FORMAT = "reid_gl/1"
 NOT_PLAIN = "it is no torch file, or holds Python objects, which are never loaded"
@@ -25,6 +27,20 @@ BROKEN_FILE = (RuntimeError, EOFError, ValueError, OSError, LookupError, Asserti
 
 class NoCheckpointError(ValueError):
     """A file that is no checkpoint of this project."""
+
+
+class CheckpointParts(dict[str, Any]):
+    """The dictionary of a checkpoint; asking for a part that it lacks is a ValueError in one sentence."""
+
+    def __init__(self, parts: dict[str, Any], path: Path) -> None:
+        super().__init__(parts)
+        self._path = path
+
+    def __missing__(self, name: str) -> Any:  # noqa: ANN401
+        raise ValueError(
+            f"{self._path} lacks the part {name!r} of a checkpoint, it has {shown_names(self)}: take a file "
+            "that training wrote"
+        )
 
 
 @dataclass(frozen=True)
@@ -52,8 +68,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         NoCheckpointError: truncated, or not one of our checkpoints.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"checkpoint {path} does not exist")
+    check_weight_file(path, kind="checkpoint")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -68,7 +83,13 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise NoCheckpointError(
             f"{path} is not a reid_gl checkpoint: expected format {CHECKPOINT_FORMAT!r}, found {found!r}"
         )
-    return dict(checkpoint)
+    parts = CheckpointParts(checkpoint, path)
+    for name in ("net", "model", "preprocessing"):
+        if not isinstance(parts[name], dict):
+            raise ValueError(
+                f"{path} is damaged: its part {name!r} is {type(parts[name]).__name__}, expected a dictionary"
+            )
+    return parts
 
 
 def load_net(path: str | Path, *, backbone: nn.Module | None = None) -> LoadedNet:
@@ -83,7 +104,7 @@ def load_net(path: str | Path, *, backbone: nn.Module | None = None) -> LoadedNe
             backbone is one of the caller's own and not given.
     """
     checkpoint = read_checkpoint(path)
-    settings = NetSettings(**checkpoint["net"])
+    settings = _read_settings(checkpoint["net"], checkpoint["model"], str(path))
     if backbone is None and not is_known_backbone(settings.backbone):
         raise ValueError(
             f"{path} has the unknown backbone {settings.backbone!r}; if it is a network of your own, its "
@@ -102,6 +123,7 @@ def load_tensors(net: nn.Module, tensors: dict[str, Any], *, source: str) -> Non
         ValueError: names or shapes differ, with the first differences.
     """
     own = net.state_dict()
+    check_tensors(tensors, source)
     problems = [f"missing {name}" for name in own.keys() - tensors.keys()]
     problems += [f"unexpected {name}" for name in tensors.keys() - own.keys()]
     problems += [
@@ -142,12 +164,14 @@ def load_backbone_weights(net: ReidNet, source: str) -> int:
     else:
         tensors = _file_tensors(source)
     own = net.backbone.state_dict()
+    tensors = fit_names(tensors, own, ("backbone", "base"))
     missing = [name for name in own if name not in tensors and not name.endswith("num_batches_tracked")]
     wrong = [name for name in own if name in tensors and tensors[name].shape != own[name].shape]
     if missing or wrong:
         raise ValueError(
             f"{source} does not fill {net.settings.backbone}: {len(missing)} tensors are missing "
-            f"({', '.join(missing[:3])}), {len(wrong)} have another shape ({', '.join(wrong[:3])})"
+            f"({', '.join(missing[:3])}), {len(wrong)} have another shape ({', '.join(wrong[:3])}); it has "
+            f"{shown_names(tensors)}"
         )
     fitting = {name: tensors[name] for name in own if name in tensors}
     net.backbone.load_state_dict(fitting, strict=False)
@@ -176,21 +200,44 @@ def _torchvision_tensors(backbone: str, ways_out: str) -> dict[str, Any]:
 
 
 def _file_tensors(path: str) -> dict[str, Any]:
-    if not Path(path).is_file():
-        raise FileNotFoundError(
-            f"MODEL.PRETRAINED {path} does not exist: give a file, imagenet, or none to train from scratch"
-        )
     try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        check_weight_file(Path(path), kind="MODEL.PRETRAINED")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}: give a file, imagenet, or none to train from scratch") from None
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(f"{path} is no file of plain tensors: {NOT_PLAIN}") from None
     except BROKEN_FILE as error:
         raise ValueError(f"{path} is no file of plain tensors ({_first_line(error)})") from None
-    if not isinstance(tensors, dict):
-        raise ValueError(f"{path} holds a {type(tensors).__name__}, expected a state dict: names and tensors")
-    for key in ("model", "state_dict"):
-        tensors = tensors.get(key, tensors)
-    return {name.removeprefix("module.").removeprefix("backbone."): value for name, value in tensors.items()}
+    return find_state_dict(found, path)
+
+
+def _read_settings(stored: dict[str, Any], tensors: dict[str, Any], source: str) -> NetSettings:
+    """The settings of a checkpoint, if they are of the right kinds and not larger than its tensors."""
+    kinds = get_type_hints(NetSettings)
+    needed = {field.name for field in fields(NetSettings) if field.default is MISSING}
+    odd = [str(name) for name in stored if name not in kinds] + [
+        name for name in needed if name not in stored
+    ]
+    if odd:
+        raise ValueError(
+            f"{source} does not describe its network: the settings {', '.join(sorted(odd))} are unknown or "
+            "missing; it is damaged, or of another version of reid_gl"
+        )
+    for name, value in stored.items():
+        accepted = (int, float) if kinds[name] is float else kinds[name]
+        if not isinstance(value, accepted) or isinstance(value, bool):
+            raise ValueError(f"{source}: the network's {name} must be {kinds[name].__name__}, got {value!r}")
+    check_tensors(tensors, source)
+    largest = max((tensor.numel() for tensor in tensors.values()), default=0)
+    for name in ("num_classes", "embedding_dim"):
+        if stored.get(name, 0) > largest:
+            raise ValueError(
+                f"{source} is damaged: its network has {name} {stored[name]}, but no tensor has more than "
+                f"{largest} numbers"
+            )
+    return NetSettings(**stored)
 
 
 def _first_line(error: BaseException) -> str:

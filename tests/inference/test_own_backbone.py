@@ -78,8 +78,9 @@ def test_another_network_than_it_was_trained_with(weights: Path) -> None:
 
 
 def test_where_there_is_no_place_for_a_backbone(net: ReidNet, weights: Path) -> None:
-    for path in (weights, weights.with_suffix(".onnx")):
-        path.touch()
+    exported = weights.with_suffix(".onnx")
+    exported.write_bytes(b"onnx")
+    for path in (weights, exported):
         with pytest.raises(ValueError, match="backbone is for a reid_gl checkpoint of a network of your own"):
             FeatureExtractor(path, backbone=Mine(), architecture="resnet50")
     with pytest.raises(ValueError, match="backbone is for a checkpoint, but a runtime was given"):

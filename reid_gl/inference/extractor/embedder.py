@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extract import feature_of
 from reid_gl.inference.strategies.views import AveragedViews
 from reid_gl.models import load_net
+from reid_gl.records import TEST_FEATURES
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,50 @@ class LoadedEmbedder:
     @property
     def config(self) -> dict[str, Any]:
         """The experiment."""
-        return dict(yaml.safe_load(self.checkpoint["config"]))
+        return read_stored_config(self.checkpoint)
+
+
+def stored_preprocessing(checkpoint: Mapping[str, Any]) -> Preprocessing:
+    """What images the network of a checkpoint takes.
+
+    Raises:
+        ValueError: a part is missing, unknown or of another type.
+    """
+    try:
+        return Preprocessing.from_dict(checkpoint["preprocessing"])
+    except (TypeError, KeyError) as error:
+        parts = ", ".join(field.name for field in fields(Preprocessing))
+        raise ValueError(f"the checkpoint's preprocessing is damaged ({error!r}): expected {parts}") from None
 
 
 def compared_feature(checkpoint: Mapping[str, Any]) -> str:
     """The feature that the experiment of a checkpoint compares: TEST.FEATURE of its configuration."""
-    return str(yaml.safe_load(str(checkpoint["config"]))["TEST"]["FEATURE"])
+    section = read_stored_config(checkpoint).get("TEST")
+    feature = section.get("FEATURE") if isinstance(section, dict) else None
+    if feature not in TEST_FEATURES:
+        raise ValueError(
+            f"the checkpoint's configuration has TEST.FEATURE {feature!r}: expected one of "
+            f"{', '.join(TEST_FEATURES)}"
+        )
+    return str(feature)
+
+
+def read_stored_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The experiment that a checkpoint carries.
+
+    Raises:
+        ValueError: it is no YAML of sections.
+    """
+    stored = checkpoint["config"]
+    try:
+        config = yaml.safe_load(stored) if isinstance(stored, str) else None
+    except (yaml.YAMLError, RecursionError):
+        config = None
+    if not isinstance(config, dict):
+        raise ValueError(
+            f"the configuration in the checkpoint is no YAML of sections, got {str(stored)[:80]!r}"
+        )
+    return config
 
 
 def load_embedder(
@@ -70,7 +109,7 @@ def load_embedder(
     """
     loaded = load_net(weights)
     feature = compared_feature(loaded.checkpoint)
-    preprocessing = Preprocessing.from_dict(loaded.checkpoint["preprocessing"])
+    preprocessing = stored_preprocessing(loaded.checkpoint)
     if square_size is not None and preprocessing.shorter_side:
         raise ValueError(
             f"{weights} takes the centre of a picture, but squares that are resized inside the network hold "

@@ -12,10 +12,11 @@ from torch import nn
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting.exported_network import EXAMPLE
 from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES, load_exported
-from reid_gl.inference.extractor.embedder import compared_feature
+from reid_gl.inference.extractor.embedder import compared_feature, stored_preprocessing
 from reid_gl.inference.extractor.runtime import Runtime, TorchRuntime
 from reid_gl.models import load_net
 from reid_gl.models.foreign import load_foreign
+from reid_gl.models.weight_files import check_weight_file
 from reid_gl.models.weights import NoCheckpointError
 
 
@@ -116,8 +117,7 @@ def load_runtime(
         FileNotFoundError: no such file.
         ValueError: the file cannot be used, or lacks what only the caller can say.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"weights {path} do not exist")
+    check_weight_file(path, is_exported=path.suffix.lower() in EXPORTED_SUFFIXES)
     if backbone is not None and (architecture is not None or path.suffix.lower() in EXPORTED_SUFFIXES):
         raise ValueError(
             f"backbone is for a reid_gl checkpoint of a network of your own: leave it out, or architecture, "
@@ -151,7 +151,7 @@ def load_runtime(
         raise ValueError(
             f"{error}; of a foreign network, give the architecture, such as 'osnet_x1_0'"
         ) from None
-    preprocessing = Preprocessing.from_dict(loaded.checkpoint["preprocessing"])
+    preprocessing = stored_preprocessing(loaded.checkpoint)
     feature = compared_feature(loaded.checkpoint)
     return TorchRuntime(
         loaded.net, preprocessing, feature=feature, device=device, precision=precision, flip=flip

@@ -1,0 +1,111 @@
+"""What a file of weights is by its first bytes and its table of contents, before anything in it is read."""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+from pathlib import Path
+
+FIRST_BYTES = 512
+NAMED = (
+    (
+        b"version https://git-lfs.github.com",
+        "a Git LFS pointer, not the file it stands for: run git lfs pull",
+    ),
+    (b"\x1f\x8b", "a gzip archive: unpack it with gunzip"),
+    (b"BZh", "a bzip2 archive: unpack it"),
+    (b"\xfd7zXZ\0", "an xz archive: unpack it"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),
+    (b"Rar!", "a RAR archive: unpack it"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and MATLAB write them: give a file of torch.save"),
+    (b"\x93NUMPY", "a NumPy array: give a file of torch.save"),
+)
+PAGES = (b"<!doctype html", b"<html", b"<head", b"<script")
+SAFETENSORS = (
+    "a safetensors file: write it anew as a torch file, torch.save(safetensors.torch.load_file(old), new)"
+)
+
+
+def check_weight_file(path: Path, *, kind: str = "weights", is_exported: bool = False) -> None:
+    """Refuse what cannot hold weights, and say what it is instead; reads a few bytes.
+
+    Args:
+        path: the file.
+        kind: what messages call it.
+        is_exported: an ONNX, OpenVINO or TorchScript file is expected in place of one of torch.save.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no regular file, an empty one, one of another kind, or one that declares more than it
+            holds.
+    """
+    size = check_regular(path, kind=kind)
+    if size == 0:
+        raise ValueError(f"{path} is empty: copy or download it again")
+    with path.open("rb") as file:
+        start = file.read(FIRST_BYTES)
+    found = _kind_by_name(start)
+    if found is None and not is_exported:
+        found = (
+            _what_a_zip_is(path, size) if start.startswith(b"PK\x03\x04") else _kind_by_layout(start, size)
+        )
+    if found is not None:
+        raise ValueError(f"{path} is no file of weights but {found}")
+
+
+def check_regular(path: Path, *, kind: str = "weights") -> int:
+    """Bytes of a regular file; a pipe would wait for ever, and a device has no end.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: something else of that name.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        verb = "do" if kind.endswith("s") else "does"
+        raise FileNotFoundError(f"{kind} {path} {verb} not exist") from None
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
+        raise ValueError(f"{kind} {path}: expected a file, this is {what}")
+    return status.st_size
+
+
+def _kind_by_name(start: bytes) -> str | None:
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith(PAGES):
+        return "a web page (HTML), as a failed download or a link to a page gives: download the file itself"
+    for beginning, meaning in NAMED:
+        if start.startswith(beginning):
+            return meaning
+    return None
+
+
+def _kind_by_layout(start: bytes, size: int) -> str | None:
+    if start[257:262] == b"ustar":
+        return "a tar archive: unpack it"
+    if len(start) > 8 and start[8:9] == b"{":
+        (header,) = struct.unpack("<Q", start[:8])
+        if header <= size - 8:
+            return SAFETENSORS
+        return f"a damaged safetensors file: it has {size} bytes and says that its header alone has {header}"
+    return None
+
+
+def _what_a_zip_is(path: Path, size: int) -> str | None:
+    """None for an archive of torch.save, whose parts are stored as they are, or for a truncated one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, struct.error):
+        return None
+    names = [part.filename for part in parts]
+    if not any(name.endswith("/data.pkl") for name in names):
+        kind = "an archive of NumPy arrays" if names and names[0].endswith(".npy") else "a zip archive"
+        return f"{kind}: unpack it, and give a file of torch.save"
+    if any("/code/" in name for name in names):
+        return "a TorchScript program: FeatureExtractor takes it under a name that ends in .torchscript"
+    if sum(part.file_size for part in parts) > size:
+        return f"an archive that declares more than its {size} bytes, which torch.save never writes"
+    return None

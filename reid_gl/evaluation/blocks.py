@@ -9,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reid_gl.evaluation.copies import find_copies
 from reid_gl.similarity import METRICS, unit_rows
 
 Floats = NDArray[np.floating]
+Ints = NDArray[np.int64]
 BLOCK_CELLS = 16_000_000
 """Distances held at once: 64 MB of float32."""
 LARGEST = np.float64(1e17)
@@ -22,6 +24,9 @@ FEW_ROWS = 64
 
 def distance_blocks(query: Floats, gallery: Floats, *, metric: str) -> Iterator[Floats]:
     """Distances of all queries, a block of rows after the other.
+
+    Gallery rows that are exact copies are at the same distance from a query, to the last bit; matrix products
+    alone round by the place of a row.
 
     Args:
         query: (Q, D).
@@ -39,7 +44,16 @@ def distance_blocks(query: Floats, gallery: Floats, *, metric: str) -> Iterator[
         raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
     check_features(query, gallery)
     sides = [torch.from_numpy(np.require(side, np.float32, ("C", "W"))) for side in (query, gallery)]
-    return _cosine_blocks(*sides) if metric == "cosine" else _euclidean_blocks(*sides)
+    blocks = _cosine_blocks(*sides) if metric == "cosine" else _euclidean_blocks(*sides)
+    return _with_ties(blocks, *find_copies(sides[1].numpy()))
+
+
+def _with_ties(blocks: Iterator[Floats], copies: Ints, originals: Ints) -> Iterator[Floats]:
+    """The same blocks, in which copies have the distances of their originals."""
+    for block in blocks:
+        if len(copies):
+            block[:, copies] = block[:, originals]
+        yield block
 
 
 def check_features(query: Floats, gallery: Floats) -> None:

@@ -116,6 +116,6 @@ def _two_pictures(people: Path, folder: Path) -> list[tuple[int, str, Path]]:
     found = []
     for camera, split in ((0, "query"), (1, "gallery")):
         path = folder / f"{split}.jpg"
-        path.write_bytes(next((people / "query").iterdir()).read_bytes())
+        path.write_bytes(next((people / "query").iterdir()).read_bytes() + split.encode())  # two images
         found.append((camera, split, path))
     return found

@@ -1,0 +1,34 @@
+"""Rows of features that are exact copies, found without comparing every pair."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+NUM_PROBES = 16
+"""Columns looked at in every row; only rows that agree in all of them are compared whole."""
+
+
+def find_copies(rows: NDArray[np.float32]) -> tuple[Ints, Ints]:
+    """Rows that equal an earlier one, number by number; -0 equals 0.
+
+    Args:
+        rows: (M, D), D at least 1.
+
+    Returns:
+        Places of the copies, rising, and of the first row that each equals.
+    """
+    columns = np.unique(np.linspace(0, rows.shape[1] - 1, NUM_PROBES).round().astype(np.int64))
+    probes = (rows[:, columns] + np.float32(0)).view(np.uint32).astype(np.uint64)
+    weights = np.random.default_rng(0).integers(1, 1 << 63, len(columns), dtype=np.uint64) | np.uint64(1)
+    keys = (probes * weights).sum(axis=1, dtype=np.uint64)  # modulo 2^64: equal where the probes are
+    _, groups, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    first: dict[bytes, int] = {}
+    copies, originals = [], []
+    for place in np.flatnonzero(counts[groups.reshape(-1)] > 1).tolist():
+        original = first.setdefault((rows[place] + np.float32(0)).tobytes(), place)
+        if original != place:
+            copies.append(place)
+            originals.append(original)
+    return np.array(copies, dtype=np.int64), np.array(originals, dtype=np.int64)

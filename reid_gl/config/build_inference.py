@@ -26,7 +26,7 @@ def build_evaluation(config: CfgNode) -> dict[str, Any]:
         ValueError: a value out of range, or switches that do not go together, or with the preset.
     """
     test = _filled_in(config.TEST)
-    _check_ranges(test)
+    _check_choices(test)
     inference = InferenceSettings(**take(TEST, test, InferenceSettings))
     check_comparison(inference, feature=test.FEATURE, metric=test.METRIC)
     rerank = RerankSettings(**take(RERANK, test.RERANK, RerankSettings))
@@ -39,7 +39,7 @@ def build_evaluation(config: CfgNode) -> dict[str, Any]:
     }
 
 
-def _check_ranges(test: CfgNode) -> None:
+def _check_choices(test: CfgNode) -> None:
     """Everything that would otherwise come to light after hours of training."""
     choices = {
         "FEATURE": TEST_FEATURES,
@@ -51,12 +51,6 @@ def _check_ranges(test: CfgNode) -> None:
     for key, known in choices.items():
         if test[key] not in known:
             raise ValueError(f"TEST.{key} must be one of {', '.join(known)}, got {test[key]!r}")
-    if test.BATCH_SIZE < 1:
-        raise ValueError(f"TEST.BATCH_SIZE must be at least 1, got {test.BATCH_SIZE}")
-    if test.RERANK.MAX_MEMORY_GB < 0:
-        raise ValueError(
-            f"TEST.RERANK.MAX_MEMORY_GB must be at least 0 (no limit), got {test.RERANK.MAX_MEMORY_GB}"
-        )
 
 
 def build_extra_queries(config: CfgNode) -> dict[str, Any]:
@@ -66,7 +60,7 @@ def build_extra_queries(config: CfgNode) -> dict[str, Any]:
         ValueError: as build_evaluation.
         FileNotFoundError: the data set has no such pictures.
     """
-    _check_ranges(config.TEST)
+    _check_choices(config.TEST)
     pooling = config.TEST.MULTI_QUERY
     if pooling == "none":
         return {}

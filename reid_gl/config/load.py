@@ -11,6 +11,7 @@ import yaml
 from yacs.config import CfgNode
 
 from reid_gl.config.defaults import default_config
+from reid_gl.config.ranges import check_ranges
 from reid_gl.config.values import convert, parse_override, read_words, read_yaml
 
 SUFFIXES = (".yml", ".yaml")
@@ -35,8 +36,8 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
         A frozen configuration.
 
     Raises:
-        ConfigError: unknown key (with the nearest valid one), wrong type, odd number of overrides, a
-            file that is not YAML, or inheritance in a circle.
+        ConfigError: unknown key (with the nearest valid one), wrong type, a number out of range, odd number
+            of overrides, a file that is not YAML, or inheritance in a circle.
         FileNotFoundError: no such file.
     """
     config = default_config()
@@ -56,6 +57,10 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
         _set(config, key, parse_override(text, defaults.get(key)), "the command line")
     if not config.OUTPUT_DIR:
         config.OUTPUT_DIR = f"runs/{name}"
+    try:
+        check_ranges(dict(_leaves(config)))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     config.freeze()
     return config
 

@@ -55,7 +55,7 @@ def run_training(
         Interrupted: stopped by a signal with everything saved.
         NonFiniteError: training diverged; the last checkpoint is intact.
     """
-    settings = build.build_fit_settings(config)  # mistakes come to light before any image is looked at
+    settings = _check_settings(config)
     folder = build.build_output_dir(config)
     if go_on := find_run(folder, resume=resume):
         _check_same_config(config, folder)
@@ -93,6 +93,17 @@ def run_training(
         finally:
             log.close()
     return folder / MODEL_FILE, dataset
+
+
+def _check_settings(config: CfgNode) -> FitSettings:
+    """How training goes; every mistake in the configuration comes to light before an image is looked at."""
+    build.build_batch_shape(config)
+    build.build_preprocessing(config)
+    build.build_augmentation(config)
+    build.build_losses(config, 2, 2)
+    build.build_evaluation(config)
+    build.build_extra_queries(config)
+    return build.build_fit_settings(config)
 
 
 def _check_same_config(config: CfgNode, folder: Path) -> None:

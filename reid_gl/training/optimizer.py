@@ -45,9 +45,9 @@ def make_optimizer(
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"unknown optimiser {name!r}: expected one of {', '.join(OPTIMIZERS)}")
-    if lr <= 0 or backbone_lr_factor <= 0:
+    if not (lr > 0 and backbone_lr_factor > 0):
         raise ValueError(f"rates must be positive, got {lr} and backbone factor {backbone_lr_factor}")
-    if weight_decay < 0 or not 0 <= momentum < 1:
+    if not weight_decay >= 0 or not 0 <= momentum < 1:
         raise ValueError(
             "SOLVER.WEIGHT_DECAY must be at least 0 and SOLVER.MOMENTUM lie in [0, 1), got "
             f"{weight_decay} and {momentum}"

@@ -35,7 +35,7 @@ class Schedule:
             raise ValueError(f"unknown schedule {self.kind!r}: expected one of {', '.join(SCHEDULES)}")
         if self.num_epochs < 1:
             raise ValueError(f"training needs at least one epoch, got {self.num_epochs}")
-        if not 0 < self.warmup_factor <= 1 or self.warmup_epochs < 0:
+        if not 0 < self.warmup_factor <= 1 or not self.warmup_epochs >= 0:
             raise ValueError(
                 f"warm-up needs a factor in (0, 1] and no negative length, got {self.warmup_factor} and "
                 f"{self.warmup_epochs}"

@@ -38,7 +38,7 @@ class StepSettings:
             raise ValueError(
                 f"SOLVER.MICRO_BATCH must be at least 0 (the whole batch), got {self.micro_batch}"
             )
-        if self.clip_norm < 0:  # it would turn the gradient round
+        if not self.clip_norm >= 0:  # it would turn the gradient round
             raise ValueError(f"SOLVER.CLIP_NORM must be at least 0 (no limit), got {self.clip_norm}")
 
 

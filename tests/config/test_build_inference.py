@@ -74,7 +74,7 @@ def test_what_contradicts_a_preset(words: list[str], message: str) -> None:
 def test_other_mistakes() -> None:
     with pytest.raises(ValueError, match="changes nothing under cosine"):
         build_with("TEST.BETA", "0.1", "TEST.FEATURE", "before_neck")
-    with pytest.raises(ValueError, match="num_crops must be 1 or 5"):
+    with pytest.raises(ValueError, match=r"TEST.NUM_CROPS must be 1 or 5, got 10"):
         build_with("TEST.NUM_CROPS", "10")
 
 
@@ -96,7 +96,7 @@ def test_settings_and_keys_are_two_ways_to_say_the_same(rerank: RerankSettings |
         ("TEST.MULTI_QUERY", "sum", "TEST.MULTI_QUERY must be one of none, average, max"),
         ("TEST.CAMERA_FILTER", "maybe", "TEST.CAMERA_FILTER must be one of auto, on, off"),
         ("TEST.BATCH_SIZE", "0", "TEST.BATCH_SIZE must be at least 1, got 0"),
-        ("TEST.RERANK.MAX_MEMORY_GB", "-1", "MAX_MEMORY_GB must be at least 0 .no limit., got -1.0"),
+        ("TEST.RERANK.MAX_MEMORY_GB", "-1", "MAX_MEMORY_GB must be at least 0, 0 for no limit, got -1.0"),
     ],
 )
 def test_what_a_test_would_refuse_is_refused_before(key: str, value: str, message: str) -> None:

@@ -189,5 +189,5 @@ def test_mistakes() -> None:
         build.build_losses(load_config(None, ["LOSS.NAMES", "[group, group]"]), 6, 5)
     with pytest.raises(ValueError, match="unknown feature 'neck'"):
         build_one("triplet", "LOSS.TRIPLET.FEATURE", "neck")
-    with pytest.raises(ValueError, match="the rate factor of center must be positive"):
+    with pytest.raises(ValueError, match=r"LOSS.CENTER.LR_FACTOR must be greater than 0, got 0.0"):
         build_one("center", "LOSS.CENTER.LR_FACTOR", "0.0")

@@ -194,28 +194,20 @@ def test_the_result_is_frozen_and_the_defaults_are_fresh() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("SOLVER.CLIP_NORM", "-1", "SOLVER.CLIP_NORM must be at least 0"),
+        ("SOLVER.CLIP_NORM", "-1", "SOLVER.CLIP_NORM must be at least 0, 0 for no limit, got -1.0"),
         ("SOLVER.MICRO_BATCH", "-1", "SOLVER.MICRO_BATCH must be at least 0"),
         ("SOLVER.CHECKPOINT_EVERY", "0", "SOLVER.CHECKPOINT_EVERY must be at least 1, got 0"),
-        ("SOLVER.EVALUATE_EVERY", "-1", "SOLVER.EVALUATE_EVERY must be at least 0, got -1"),
+        ("SOLVER.EVALUATE_EVERY", "-1", "SOLVER.EVALUATE_EVERY must be at least 0, 0 for never, got -1"),
         ("SOLVER.FREEZE_EPOCHS", "-1", "SOLVER.FREEZE_EPOCHS must be at least 0, got -1"),
         ("SOLVER.EMA_DECAY", "1", r"SOLVER.EMA_DECAY must lie in \[0, 1\), 0 for no averaging, got 1.0"),
-        ("SOLVER.GAMMA", "-0.1", r"SOLVER.GAMMA in \(0, 1\], .* got -0.1"),
-        ("SOLVER.MILESTONES", "[0]", r"SOLVER.MILESTONES from 1, got .*\[0\]"),
-        ("SOLVER.FINAL_FACTOR", "2", r"SOLVER.FINAL_FACTOR in \[0, 1\]"),
+        ("SOLVER.GAMMA", "-0.1", r"SOLVER.GAMMA must lie in \(0, 1\], got -0.1"),
+        ("SOLVER.MILESTONES", "[0]", r"SOLVER.MILESTONES must be at least 1, got \[0\]"),
+        ("SOLVER.FINAL_FACTOR", "2", r"SOLVER.FINAL_FACTOR must lie in \[0, 1\], got 2.0"),
     ],
 )
 def test_numbers_out_of_range(key: str, value: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        build.build_fit_settings(load_config(None, ["MODEL.DEVICE", "cpu", key, value]))
-
-
-@pytest.mark.parametrize("words", [("SOLVER.WEIGHT_DECAY", "-1"), ("SOLVER.MOMENTUM", "1")])
-def test_optimiser_numbers_out_of_range(words: tuple[str, str]) -> None:
-    config = load_config(None, ["MODEL.BACKBONE", "resnet18", "MODEL.PRETRAINED", "none", *words])
-    net = build.build_net(config, 3)
-    with pytest.raises(ValueError, match=r"SOLVER.WEIGHT_DECAY must be at least 0 and SOLVER.MOM"):
-        build.build_optimizer(config, net, build.build_losses(config, 3, net.num_features))
+    with pytest.raises(ConfigError, match=message):
+        load_config(None, [key, value])
 
 
 def test_merge_keys(tmp_path: Path) -> None:

@@ -179,7 +179,11 @@ def test_a_folder_of_another_configuration_is_refused(small: list[str], tmp_path
         ([CE, CE], 1, "something is given twice: ce ce"),
         ([CE, parse_losses("tripplet")], 1, "unknown loss 'tripplet'; the nearest one is 'triplet'"),
         (vary_setting("LOSS.GROUP.STEPS", ["1"], None), 1, "the nearest one is 'LOSS.GROUP.NUM_STEPS'"),
-        (vary_setting("LOSS.GROUP.NUM_STEPS", ["0"], None), 1, "at least one step, got 0"),
+        (
+            vary_setting("LOSS.GROUP.NUM_STEPS", ["0"], None),
+            1,
+            "LOSS.GROUP.NUM_STEPS must be at least 1, got 0",
+        ),
     ],
 )
 def test_mistakes_come_to_light_before_anything_is_trained(

@@ -305,3 +305,48 @@ def test_the_cache_may_change_where_it_changes_no_pixel(
             train(words, resume=True)
     else:
         assert train(words, resume=True) == folder
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["TEST.METRIC", "manhattan"], "TEST.METRIC must be one of"),
+        (["TEST.FEATURE", "neck"], "TEST.FEATURE must be one of"),
+        (["TEST.PRECISION", "int8"], "TEST.PRECISION must be one of"),
+        (["TEST.PRESET", "dogs"], "unknown preset 'dogs'"),
+        (["TEST.MULTI_QUERY", "sum"], "TEST.MULTI_QUERY must be one of"),
+        (["TEST.MULTI_QUERY", "max"], "gt_bbox"),
+        (["INPUT.KERNEL", "lanczos"], "unknown kernel 'lanczos'"),
+        (["INPUT.CROP_AREA", "[0.5, 1]"], r"pad must be 0 \(INPUT.PAD 0\)"),
+        (["SOLVER.SCHEDULE", "linear"], "unknown schedule 'linear'"),
+        (["LOSS.NAMES", "[tripplet]", "LOSS.WEIGHTS", "[1]"], "unknown loss 'tripplet'"),
+        (
+            ["LOSS.TRIPLET.FEATURE", "neck", "LOSS.NAMES", "[triplet]", "LOSS.WEIGHTS", "[1]"],
+            "unknown feature",
+        ),
+    ],
+)
+def test_what_would_come_to_light_later_comes_to_light_first(
+    words: list[str], message: str, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reid_gl.experiment import train as module
+    from tests.experiment.conftest import SMALL
+
+    monkeypatch.setattr(module.build, "build_dataset", lambda _: pytest.fail("images were looked at"))
+    words = [*SMALL, "DATA.ROOT", str(people), "OUTPUT_DIR", str(tmp_path / "run"), *words]
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        train(words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_set_named_twice_is_refused(words: list[str], people: Path, tmp_path: Path) -> None:
+    for names in ("market1501,market1501", f"market1501,market1501={people}/../{people.name}"):
+        with pytest.raises(ValueError, match=r"sets 1 and 2 of DATA.NAMES, share training images such as"):
+            train([*words, "DATA.NAMES", names])
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_cache_is_none(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    train([*words, "SOLVER.NUM_EPOCHS", "1", "DATA.CACHE", ""])
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -79,7 +79,10 @@ def test_a_state_from_before_losses_had_groups_is_taken(net: ReidNet) -> None:
     [
         ({"name": "lion"}, "unknown optimiser 'lion'"),
         ({"lr": 0.0}, "rates must be positive"),
+        ({"lr": float("nan")}, "rates must be positive"),
         ({"backbone_lr_factor": -1.0}, "rates must be positive"),
+        ({"weight_decay": -1.0}, "SOLVER.WEIGHT_DECAY must be at least 0 and SOLVER.MOM.* got -1.0 and"),
+        ({"momentum": 1.0}, "SOLVER.WEIGHT_DECAY must be at least 0 and SOLVER.MOM.* and 1.0"),
     ],
 )
 def test_bad_settings(net: ReidNet, settings: dict[str, object], message: str) -> None:

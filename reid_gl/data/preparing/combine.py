@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,8 +22,10 @@ def combine_training_sets(datasets: Sequence[ReidDataset]) -> tuple[Sample, ...]
         All training samples, with the place of their set as their source.
 
     Raises:
-        ValueError: a set without training samples.
+        ValueError: a set without training samples, or one image in two sets.
     """
+    if len(datasets) > 1:
+        _check_shared_images(datasets)
     combined: list[Sample] = []
     highest_pid, highest_camid = 0, -1
     for source, dataset in enumerate(datasets):
@@ -41,3 +44,17 @@ def combine_training_sets(datasets: Sequence[ReidDataset]) -> tuple[Sample, ...]
         highest_pid = max(sample.pid for sample in combined)
         highest_camid = max(sample.camid for sample in combined)
     return tuple(combined)
+
+
+def _check_shared_images(datasets: Sequence[ReidDataset]) -> None:
+    """A set that is given twice, or in two splits, would make two identities of everybody in it."""
+    owners: dict[object, int] = {}
+    for place, dataset in enumerate(datasets):
+        for sample in dataset.train:
+            owner = owners.setdefault((os.path.abspath(sample.path), sample.box), place)
+            if owner != place:
+                raise ValueError(
+                    f"{datasets[owner].name} and {dataset.name}, sets {owner + 1} and {place + 1} of "
+                    f"DATA.NAMES, share training images such as {sample.path}: leave one of them out, or every person in "
+                    "both would be two identities"
+                )

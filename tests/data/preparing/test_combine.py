@@ -34,3 +34,21 @@ def test_one_set_stays_as_it_is() -> None:
 def test_a_set_to_test_on_only() -> None:
     with pytest.raises(ValueError, match="b has no training set: it can be tested on only"):
         combine_training_sets([_dataset("a", (1, 0)), _dataset("b")])
+
+
+@pytest.mark.parametrize("folder", ["a", "./a", "b/../a"])
+def test_the_same_images_twice(folder: str) -> None:
+    first, other = _dataset("a", (1, 0), (2, 0)), _dataset("b", (1, 0))
+    again = ReidDataset((Sample(f"{folder}/1.jpg", 2, 0),), (), (), "a:2")
+    with pytest.raises(
+        ValueError, match=r"a and a:2, sets 1 and 3 of DATA.NAMES, share .* such as .*a/1.jpg"
+    ):
+        combine_training_sets([first, other, again])
+
+
+def test_two_boxes_of_one_frame_are_two_images() -> None:
+    one, two = (
+        ReidDataset((Sample("frame.jpg", 1, 0, box=(0.0, 0.0, x, 9.0)),), (), (), name)
+        for x, name in ((3.0, "a"), (4.0, "b"))
+    )
+    assert len(combine_training_sets([one, two])) == 2

@@ -21,14 +21,27 @@ class DeepOcSortEmbedder:
 
     Args:
         extractor: built with color_order="bgr".
+        grid_off: as the tracker has it. False, the default of its class, describes a box by several parts:
+            it gets the whole box as its only part.
     """
 
-    def __init__(self, extractor: FeatureExtractor) -> None:
+    def __init__(self, extractor: FeatureExtractor, *, grid_off: bool = True) -> None:
         self._features = NonZeroFeatures(extractor)
+        self._grid_off = grid_off
 
     def compute_embedding(self, img: Image8, bbox: ArrayLike, tag: str) -> Floats:
-        """Features (N, D) of N boxes (x1, y1, x2, y2) in their order; tag, "video:frame", is not needed."""
-        return self._features.of_boxes(img, bbox)
+        """Features of boxes.
+
+        Args:
+            img: (H, W, 3) uint8 BGR.
+            bbox: (N, 4) x1, y1, x2, y2.
+            tag: "video:frame", which is not needed.
+
+        Returns:
+            (N, D) in the order of the boxes; (N, 1, D) unless grid_off.
+        """
+        features = self._features.of_boxes(img, bbox)
+        return features if self._grid_off else features[:, None]
 
     def dump_cache(self) -> None:
         """Do nothing; the tracker calls this at the end of a video."""

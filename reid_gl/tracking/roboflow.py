@@ -28,7 +28,7 @@ AnyDetections = TypeVar("AnyDetections", bound=Detections)
 class RoboflowExtractor:
     """Stands where Roboflow's trackers expect a feature extractor or re-identification encoder.
 
-    No row is zero: the trackers compare by cosine.
+    It has the methods of all of them, and that of `reid`'s ReIDModel. No row is zero: they compare by cosine.
 
     Args:
         extractor: built with color_order="bgr".
@@ -57,6 +57,10 @@ class RoboflowExtractor:
             )
         frame, detections = (second, first) if hasattr(first, "xyxy") else (first, second)
         return self._features.of_boxes(frame, detections.xyxy)  # type: ignore[arg-type]
+
+    def extract_embeddings(self, detections: Detections, frame: Image8) -> Floats:
+        """As `reid` has it, but rows have length one, and no detections give (0, D)."""
+        return self.extract_features(detections, frame)
 
     def with_embeddings(self, detections: AnyDetections, frame: Image8) -> AnyDetections:
         """The same detections with their features (N, D) as data["embedding"], filtered with the rest."""

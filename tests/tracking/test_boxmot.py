@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.tracking import BoxmotFeatures
@@ -72,6 +74,30 @@ def test_version_17_may_give_crops() -> None:
     assert np.array_equal(reid(crops)[2], extractor.embed_black())
     assert np.array_equal(reid(crops[0]), reid(crops)[:1])
     assert reid([]).shape == (0, 24)
+
+
+def test_pipelines_of_version_25_encode_frames_of_tensors() -> None:
+    requirements = object()
+    model = BoxmotFeatures(make_extractor(), requirements=requirements)
+    frames = [noise_frame(seed) for seed in range(3)]
+    boxes = [BOXES, BOXES[:1], BOXES[:0]]
+    encoded = model.encode(
+        [
+            SimpleNamespace(image=torch.from_numpy(frame[..., ::-1].transpose(2, 0, 1).copy()))
+            for frame in frames
+        ],
+        [SimpleNamespace(geometry=SimpleNamespace(values=torch.from_numpy(some))) for some in boxes],
+    )
+    assert isinstance(encoded, list)
+    for rows, frame, some in zip(encoded, frames, boxes, strict=True):
+        assert (rows.dtype, rows.shape) == (torch.float32, (len(some), model.embedding_dim))
+        assert np.array_equal(rows.numpy(), model.get_features(some, frame))
+    assert model.requirements is requirements
+    assert BoxmotFeatures(make_extractor()).requirements is None
+    black = SimpleNamespace(image=torch.zeros(3, 9, 9, dtype=torch.uint8))
+    oriented = SimpleNamespace(geometry=SimpleNamespace(values=torch.ones(2, 5)))
+    with pytest.raises(ValueError, match="oriented boxes have no"):
+        model.encode([black], [oriented])
 
 
 @pytest.mark.parametrize("columns", [5, 7])

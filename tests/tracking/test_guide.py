@@ -39,7 +39,7 @@ def test_every_adapter_is_shown() -> None:
 def test_the_snippet_runs(name: str) -> None:
     names: dict[str, Any] = {"extractor": make_extractor(), "frame": noise_frame(), "boxes": np.array(BOXES)}
     names["detections"] = [([10, 20, 20, 50], 0.9, "person"), ([60, 10, 30, 80], 0.9, "person")]
-    names["tracker"] = type("Tracker", (), {})()
+    names["tracker"] = type("Tracker", (), {"grid_off": False})()
     exec(SNIPPETS[name], names)
     if name in ("deep-sort-realtime", "motpy"):
         assert len(names["tracks"]) == 2

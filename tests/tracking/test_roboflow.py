@@ -21,6 +21,14 @@ def test_both_orders_of_the_arguments_are_understood(channels: int) -> None:
     assert np.array_equal(model.extract_features(detections, frame), features)
 
 
+def test_it_stands_where_reid_has_its_model() -> None:
+    model, frame = RoboflowExtractor(make_extractor()), noise_frame()
+    embeddings = model.extract_embeddings(MadeUpDetections(BOXES), frame)
+    assert np.array_equal(embeddings, model.extract_features(frame, MadeUpDetections(BOXES)))
+    assert (embeddings.dtype, embeddings.shape) == (np.float32, (3, 24))
+    assert model.extract_embeddings(MadeUpDetections(np.empty((0, 4))), frame).shape == (0, 24)
+
+
 def test_embeddings_are_filtered_with_their_detections() -> None:
     model, frame = RoboflowExtractor(make_extractor()), noise_frame()
     detections = MadeUpDetections(BOXES, {"name": np.array(["a", "b", "c"])})

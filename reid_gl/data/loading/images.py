@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from reid_gl.data.bit_depth import to_8_bits
-from reid_gl.data.regular_file import read_regular_file
+from reid_gl.data.loading.bit_depth import to_8_bits
+from reid_gl.data.loading.regular_file import read_regular_file
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Names of files that are taken for images, in lower case."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
+from reid_gl.data.mot.classes import select_classes
 from reid_gl.data.mot.read import (
     PEDESTRIAN,
     MotBoxes,
@@ -20,7 +21,6 @@ from reid_gl.data.mot.read import (
     load_sequence,
     read_ground_truth,
 )
-from reid_gl.data.mot_classes import select_classes
 
 logger = logging.getLogger(__name__)
 

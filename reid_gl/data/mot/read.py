@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_gl.data.loading.images import Image8, read_image
-from reid_gl.data.mot_frames import USUAL_DIGITS, find_frame_names
-from reid_gl.data.mot_lines import check_rows, read_numbers
+from reid_gl.data.mot.frames import USUAL_DIGITS, find_frame_names
+from reid_gl.data.mot.lines import check_rows, read_numbers
 
 PEDESTRIAN = 1
 """Class of people on foot in MOT16, MOT17 and MOT20."""

@@ -55,6 +55,6 @@ def _check_shared_images(datasets: Sequence[ReidDataset]) -> None:
             if owner != place:
                 raise ValueError(
                     f"{datasets[owner].name} and {dataset.name}, sets {owner + 1} and {place + 1} of "
-                    f"DATA.NAMES, share training images such as {sample.path}: leave one of them out, or every person in "
-                    "both would be two identities"
+                    f"DATA.NAMES, share training images such as {sample.path}: leave one of them "
+                    "out, or every person in both would be two identities"
                 )

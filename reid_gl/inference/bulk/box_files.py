@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reid_gl.data.mot.classes import select_classes
 from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, read_detections, read_ground_truth
-from reid_gl.data.mot_classes import select_classes
 
 logger = logging.getLogger(__name__)
 

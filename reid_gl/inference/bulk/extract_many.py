@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from reid_gl.data.loading.images import Image8, UnreadableImageError, read_image
 from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.row_digests import digest_rows
 from reid_gl.inference.bulk.video import VideoEndsError, VideoReader
 from reid_gl.inference.extractor.crops import cut_boxes
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from reid_gl.inference.row_digests import digest_rows
 
 logger = logging.getLogger(__name__)
 

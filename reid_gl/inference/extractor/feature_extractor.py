@@ -14,8 +14,8 @@ from PIL import Image
 from torch import nn
 
 from reid_gl.data.loading.images import Image8, read_image
+from reid_gl.data.loading.pil_images import decode_pil_image
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.data.pil_images import decode_pil_image
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.crops import as_corners, check_picture, cut_boxes, resize_crops
 from reid_gl.inference.extractor.load_runtime import GivenPreprocessing, load_runtime

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reid_gl.data.loading.images import UnreadableImageError
+from reid_gl.data.mot.classes import select_classes
 from reid_gl.data.mot.read import (
     MotBoxes,
     iterate_frames,
@@ -22,7 +23,6 @@ from reid_gl.data.mot.write import (
     write_results,
     write_sequence_info,
 )
-from reid_gl.data.mot_classes import select_classes
 from tests.data.made_up_sequence import HEIGHT, WIDTH, write_sequence
 from tests.reference.slow_mot import slow_read
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from reid_gl.data.loading.images import MAX_PIXELS, UnreadableImageError, read_image
-from reid_gl.data.pil_images import decode_pil_image
+from reid_gl.data.loading.pil_images import decode_pil_image
 
 ORIENTATION = 0x0112
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reid_gl.data.loading.images import MAX_FILE_BYTES, UnreadableImageError, check_image, read_image
-from reid_gl.data.regular_file import read_regular_file
+from reid_gl.data.loading.regular_file import read_regular_file
 
 
 def test_all_bytes_of_a_file_or_of_a_link_to_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from reid_gl.data.bit_depth import to_8_bits
+from reid_gl.data.loading.bit_depth import to_8_bits
 from reid_gl.data.loading.images import (
     EXPECTED_DEPTH,
     MAX_FILE_BYTES,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
@@ -50,6 +51,7 @@ class ExportedRuntime:
         self.embedding_dim = 0
         black = np.zeros((2, preprocessing.height, preprocessing.width, 3), np.uint8)
         self.embedding_dim = self(black).shape[1]
+        self(black[:1])  # what a file gives for one image may have another shape
 
     def __call__(self, images: Image8) -> Floats:
         """Pictures (N, height, width, 3) uint8 RGB to features (N, D)."""
@@ -72,12 +74,23 @@ class ExportedRuntime:
             raise ValueError(
                 f"{self._name} does not take pictures of shape {normalized.shape}: {error}"
             ) from error
-        if features.ndim != 2 or len(features) != size or self.embedding_dim not in (0, features.shape[1]):
+        rows = _as_rows(features, size)
+        if rows is None or self.embedding_dim not in (0, rows.shape[1]):
             raise ValueError(
                 f"{self._name} gives {features.shape} for {size} pictures: expected one feature each, "
                 f"({size}, D)"
             )
-        return np.asarray(features[: size - missing], dtype=np.float32)
+        return np.asarray(rows[: size - missing], dtype=np.float32)
+
+
+def _as_rows(features: NDArray[Any], size: int) -> NDArray[Any] | None:
+    """Features (N, D) of (N, D), of a map of one place (N, D, 1, 1), or of (D,) for one image; else None."""
+    shape = features.shape
+    if size == 1 and len(shape) == 1:
+        return features[None]
+    if len(shape) < 2 or shape[0] != size or any(axis != 1 for axis in shape[2:]):
+        return None
+    return features.reshape(shape[:2])
 
 
 def load_exported(

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting import open_openvino as exported_openvino
-from reid_gl.inference.exporting.open_exported import load_exported
+from reid_gl.inference.exporting.exported_network import ExportedNet
+from reid_gl.inference.exporting.open_exported import ExportedRuntime, load_exported
 from reid_gl.inference.exporting.open_openvino import openvino_core
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
@@ -44,18 +45,27 @@ class _MeanColour(nn.Module):
 
 
 def write_onnx(
-    path: Path, shape: tuple[str | int, ...] = ("n", 3, 8, 4), *, keep: int = 0, kind: int = TensorProto.FLOAT
+    path: Path,
+    shape: tuple[str | int, ...] = ("n", 3, 8, 4),
+    *,
+    keep: int = 0,
+    squeeze: bool = False,
+    axes: tuple[int, ...] = (2, 3),
+    kind: int = TensorProto.FLOAT,
 ) -> Path:
-    """ReduceMean over the last two axes; keep=1 gives (N, 3, 1, 1)."""
+    """ReduceMean over the last two axes; keep=1 gives (N, 3, 1, 1), and squeeze takes all axes of 1 away."""
     nodes = [
-        helper.make_node("ReduceMean", ["images", "axes"], ["features"], keepdims=keep),
+        helper.make_node(
+            "ReduceMean", ["images", "axes"], ["mean" if squeeze else "features"], keepdims=keep
+        ),
+        *([helper.make_node("Squeeze", ["mean"], ["features"])] if squeeze else []),
     ]
     graph = helper.make_graph(
         nodes,
         "mean",
         [helper.make_tensor_value_info("images", kind, shape)],
         [helper.make_tensor_value_info("features", kind, None)],
-        [helper.make_tensor("axes", TensorProto.INT64, [2], [2, 3])],
+        [helper.make_tensor("axes", TensorProto.INT64, [len(axes)], axes)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.save(model, str(path))
@@ -266,9 +276,30 @@ def test_networks_for_other_pictures(tmp_path: Path, shape: tuple[str | int, ...
 
 
 def test_maps_are_no_features(tmp_path: Path) -> None:
-    path = write_onnx(tmp_path / "net.onnx", keep=1)
-    with pytest.raises(ValueError, match=r"gives \(2, 3, 1, 1\) for 2 pictures: expected one feature each"):
+    path = write_onnx(tmp_path / "net.onnx", keep=1, axes=(3,))
+    with pytest.raises(ValueError, match=r"gives \(2, 3, 8, 1\) for 2 pictures: expected one feature each"):
         load_exported(path, SMALL, device="cpu", precision="auto")
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("batch", ["n", 1, 2])
+@pytest.mark.parametrize(("keep", "squeeze"), [(1, False), (1, True), (0, True)])
+def test_maps_of_one_place_and_squeezed_batches(
+    tmp_path: Path, keep: int, squeeze: bool, batch: str | int, count: int
+) -> None:
+    path = write_onnx(tmp_path / "net.onnx", (batch, 3, 8, 4), keep=keep, squeeze=squeeze)
+    net = load_exported(path, SMALL, device="cpu", precision="auto")
+    assert net.embedding_dim == 3
+    np.testing.assert_allclose(net(pictures(count)), by_hand(pictures(count)), atol=1e-6)
+
+
+def test_a_network_that_is_wrong_for_one_image_only_is_noticed_when_opened() -> None:
+    def run(normalized: NDArray[np.float32]) -> NDArray[np.float32]:
+        return normalized.mean(axis=(2, 3))[:, : len(normalized) + 1]
+
+    net = ExportedNet(run, (None, 3, 8, 4), "", "cpu")
+    with pytest.raises(ValueError, match=r"mean gives \(1, 2\) for 1 pictures: expected one feature each"):
+        ExportedRuntime(net, SMALL, "mean")
 
 
 @pytest.mark.parametrize(

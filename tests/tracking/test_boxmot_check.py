@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reid_gl.inference.extractor.feature_extractor import feature_extractor as extractor_module
+from reid_gl.inference.extractor import feature_extractor as extractor_module
 from tests.tracking.coloured_people import BLUE, RED, make_extractor
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "boxmot_check.py"

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reid_gl.inference.export_boxmot import write_boxmot_metadata
 from reid_gl.inference.exporting.export_formats import write_onnx, write_openvino, write_torchscript
 from reid_gl.inference.exporting.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
 from reid_gl.inference.exporting.export_settings import ExportSettings, check_name, default_name
@@ -61,6 +62,8 @@ def export_weights(
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         partial = Path(folder) / out.name
         _write(partial, net, normalized, description, settings)
+        if settings.profile == "boxmot" and settings.format != "onnx":
+            write_boxmot_metadata(partial, reference.preprocessing, folder=out.absolute().parent.name)
         parity = measure_parity(partial, reference, crops[:NUM_COMPARED], settings.precision)
         num_bytes = sum(file.stat().st_size for file in Path(folder).iterdir())
         check_parity(parity, settings.precision, str(out))

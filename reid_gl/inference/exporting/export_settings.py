@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.inference.export_boxmot import FOLDER_ENDING
 from reid_gl.inference.extractor.embedder import LoadedEmbedder
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = {"onnx": ".onnx", "openvino": ".xml", "torchscript": ".torchscript"}
 PRECISIONS = ("float32", "fp16", "int8")
@@ -21,7 +25,7 @@ BOXMOT_NAMES = (
     "osnet_ibn_x1_0",
     "osnet_ain_x1_0",
 )
-"""Backbones that both BoxMOT and this project know; BoxMOT tells them by the file's name."""
+"""Backbones that both BoxMOT and this project know; before version 25, it tells them by the file's name."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class ExportSettings:
     Attributes:
         format: "onnx", "openvino" or "torchscript".
         precision: "float32", "fp16" or, for OpenVINO, "int8".
-        profile: "default" takes pictures as the network does; "boxmot" too, under a name that BoxMOT knows;
+        profile: "default" takes pictures as the network does; "boxmot" too, with what BoxMOT looks for;
             "ultralytics" takes square pictures in [0, 1] and does the rest inside.
         flip: average the features of a picture and its mirror image; takes twice the time.
         square_size: side of the pictures of the profile "ultralytics".
@@ -69,13 +73,15 @@ def default_name(weights: Path, reference: LoadedEmbedder, settings: ExportSetti
         words.append(settings.precision)
     stem = "_".join(words)
     if settings.format == "openvino" and settings.profile != "default":
-        folder = weights.with_name(f"{stem}_openvino_model")  # trackers know OpenVINO by the folder's name
+        folder = weights.with_name(f"{stem}{FOLDER_ENDING}")  # trackers know OpenVINO by the folder's name
         return folder / f"{stem}{suffix}"
     return weights.with_name(f"{stem}{suffix}")
 
 
 def check_name(out: Path, reference: LoadedEmbedder, settings: ExportSettings) -> None:
     """Refuse a file name, or a network, that the format or the tracker of the profile cannot work with.
+
+    A warning says what only BoxMOT from version 25 on can work with.
 
     Raises:
         ValueError: it would not be read, or be fed other pictures than the network takes.
@@ -85,13 +91,21 @@ def check_name(out: Path, reference: LoadedEmbedder, settings: ExportSettings) -
         raise ValueError(f"a file of format {settings.format} ends in {suffix}, got {out}")
     if settings.profile != "boxmot":
         return
-    if not any(name in out.name for name in BOXMOT_NAMES):
+    taken = reference.preprocessing
+    fed = Preprocessing()
+    if replace(taken, height=fed.height, width=fed.width) != fed:
         raise ValueError(
-            f"BoxMOT takes {out.name} for no network it knows: give --out a name with one of "
-            f"{', '.join(BOXMOT_NAMES)} in it, such as resnet50_market1501{suffix}"
+            f"BoxMOT feeds pictures of {replace(fed, height=taken.height, width=taken.width)}, this network "
+            f"takes {taken}: hand BoxMOT its features instead, or use the profile default"
         )
-    if reference.preprocessing != Preprocessing():
-        raise ValueError(
-            f"BoxMOT feeds pictures of {Preprocessing()}, this network takes {reference.preprocessing}: hand "
-            "BoxMOT its features instead, or use the profile default"
+    if not any(name in out.name for name in BOXMOT_NAMES):
+        logger.warning(
+            "BoxMOT before version 25 takes %s for no network it knows: for these, give --out a name with "
+            "one of %s in it, such as resnet50_market1501%s",
+            *(out.name, ", ".join(BOXMOT_NAMES), suffix),
+        )
+    if taken != fed:
+        logger.warning(
+            "BoxMOT before version 25 feeds %d x %d pixels, this network takes %d x %d: use version 25",
+            *(fed.height, fed.width, taken.height, taken.width),
         )

@@ -132,6 +132,25 @@ def test_the_batch_of_onnx_is_free_by_name(exported: Export) -> None:
     assert [size.dim_value for size in image.type.tensor_type.shape.dim][1:] == [3, 64, 32]
 
 
+@pytest.mark.parametrize("form", ["onnx", "torchscript", "openvino"])
+def test_the_size_stands_where_boxmot_reads_it(tmp_path: Path, form: str) -> None:
+    weights = write_checkpoint(tmp_path / "net.ckpt", preprocessing=Preprocessing(64, 32).to_dict())
+    result = export_weights(weights, ExportSettings(form, profile="boxmot"))
+    path = Path(result["file"])
+    beside = {file.name for file in path.parent.iterdir()} - {"net.ckpt", path.name, f"{path.name}.json"}
+    if form == "onnx":  # its graph says the size
+        assert beside == set()
+        return
+    metadata = json.loads(path.with_name(f"{path.name}.metadata.json").read_text())
+    assert metadata["model_kwargs"]["img_size"] == metadata["img_size"] == [64, 32]
+    if form == "openvino":
+        assert path.parent.name == "resnet18_market1501_openvino_model"
+        assert json.loads((path.parent / "manifest.json").read_text()) == metadata
+        assert beside == {f"{path.stem}.bin", f"{path.name}.metadata.json", "manifest.json"}
+    else:
+        assert beside == {f"{path.name}.metadata.json"}
+
+
 @pytest.mark.parametrize(("flip", "profile"), [(False, "default"), (True, "default"), (False, "ultralytics")])
 def test_thresholds_go_with_the_features_they_were_found_for(flip: bool, profile: str) -> None:
     reference = made_up_embedder(calibration={"made": "up"})

@@ -37,20 +37,33 @@ def test_names(settings: ExportSettings, backbone: str, expected: str) -> None:
     [
         ("net.pt", made_up_embedder(), r"format onnx ends in .onnx, got net.pt"),
         (
-            "net.onnx",
-            made_up_embedder(),
-            r"no network it knows: .* resnet50_market1501.onnx",
+            "resnet50_a.onnx",
+            made_up_embedder(Preprocessing(128, 64, kernel="cubic")),
+            r"BoxMOT feeds pictures of .*height=128, width=64, kernel='linear'.* takes .*kernel='cubic'",
         ),
         (
             "resnet50_a.onnx",
-            made_up_embedder(Preprocessing(128, 64)),
-            r"BoxMOT feeds pictures of .*height=256",
+            made_up_embedder(Preprocessing(mean=(0.5, 0.5, 0.5))),
+            r"BoxMOT feeds pictures of .* hand BoxMOT its features instead",
         ),
     ],
 )
 def test_what_boxmot_would_misread(out: str, reference: LoadedEmbedder, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_name(Path(out), reference, ExportSettings("onnx", profile="boxmot"))
+
+
+def test_what_boxmot_reads_from_version_25_on(caplog: pytest.LogCaptureFixture) -> None:
+    settings = ExportSettings("onnx", profile="boxmot")
+    check_name(Path("resnet50_a.onnx"), made_up_embedder(), settings)
+    assert not caplog.messages
+    check_name(Path("net.onnx"), made_up_embedder(Preprocessing(128, 64)), settings)
+    name, size = caplog.messages
+    assert name.startswith("BoxMOT before version 25 takes net.onnx for no network it knows")
+    assert name.endswith("such as resnet50_market1501.onnx")
+    assert size == (
+        "BoxMOT before version 25 feeds 256 x 128 pixels, this network takes 128 x 64: use version 25"
+    )
 
 
 @pytest.mark.parametrize(

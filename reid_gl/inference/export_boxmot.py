@@ -1,0 +1,34 @@
+"""What BoxMOT reads beside an exported network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from reid_gl.data.loading.transforms import Preprocessing
+
+FOLDER_ENDING = "_openvino_model"
+"""BoxMOT takes a folder with such a name for an OpenVINO network."""
+MANIFEST = "manifest.json"
+
+
+def write_boxmot_metadata(path: Path, preprocessing: Preprocessing, *, folder: str) -> None:
+    """Write the size of the input where BoxMOT 25 looks for it: it reads that of ONNX files alone.
+
+    Args:
+        path: the network, TorchScript or OpenVINO; a file <name>.metadata.json appears beside it.
+        preprocessing: of the network.
+        folder: name of the folder that the files will lie in; if BoxMOT takes it for the network, it looks
+            for a manifest in it.
+    """
+    size = [preprocessing.height, preprocessing.width]
+    metadata = {
+        "schema_version": 1,
+        "model_kwargs_schema_version": 1,
+        "model_kwargs": {"img_size": size},
+        "img_size": size,
+    }
+    text = json.dumps(metadata, indent=2) + "\n"
+    path.with_name(f"{path.name}.metadata.json").write_text(text, encoding="utf-8")
+    if folder.endswith(FOLDER_ENDING):
+        path.with_name(MANIFEST).write_text(text, encoding="utf-8")

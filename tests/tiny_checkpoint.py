@@ -13,6 +13,7 @@ from torch import nn
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extractor.embedder import LoadedEmbedder
+from reid_gl.inference.strategies.apply import Strategies
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.training.checkpoint import save_checkpoint
 
@@ -58,4 +59,4 @@ def made_up_embedder(
 ) -> LoadedEmbedder:
     """What is known of a checkpoint, without the network."""
     checkpoint = {"net": {"backbone": backbone}, "config": "{DATA: {NAMES: market1501}}", **other}
-    return LoadedEmbedder(nn.Identity(), preprocessing or Preprocessing(), "after_neck", 2048, checkpoint)
+    return LoadedEmbedder(nn.Identity(), preprocessing or Preprocessing(), Strategies(), 2048, checkpoint)

@@ -61,7 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="at a picture that cannot be read: stop, or skip it and list it in OUTPUT.rejects.csv; default: "
         "%(default)s",
     )
-    parser.add_argument("--flip", action="store_true", help="average with the mirror image")
+    parser.add_argument(
+        "--flip",
+        action="store_true",
+        default=None,
+        help="average with the mirror image",
+    )
     foreign = parser.add_argument_group("pictures that a network takes, where its file does not say")
     foreign.add_argument("--input-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
     foreign.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"))

@@ -16,7 +16,7 @@ from reid_gl.cli.experiment import (
     read_config,
 )
 from reid_gl.experiment.ablate import run_ablation
-from reid_gl.experiment.score import run_tests
+from reid_gl.experiment.score import keep_strategies, run_tests
 from reid_gl.report.ablation import format_ablation
 
 logger = logging.getLogger(__name__)
@@ -30,14 +30,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="score every combination of mixing, slope, beta, flip and re-ranking",
     )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="keep the feature and the strategies of TEST in the checkpoint: extraction and exports use them",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Score MODEL.WEIGHTS on every test set of DATA."""
     config = read_config(options)
     prepare_torch(config.SEED)
+    if options.ablate and options.keep:
+        raise ValueError("--ablate scores many settings, --keep keeps one: leave one of them out")
     if not options.ablate:
         scores = run_tests(config)
+        if options.keep:
+            keep_strategies(config)
         if len(scores) > 1:
             print_all_scores(scores)
         else:

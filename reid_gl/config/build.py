@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 
 from reid_gl.config.build_inference import build_evaluation as build_evaluation
 from reid_gl.config.build_inference import build_extra_queries as build_extra_queries
+from reid_gl.config.build_inference import build_strategies as build_strategies
 from reid_gl.config.build_losses import build_loss as build_loss
 from reid_gl.config.build_losses import build_losses as build_losses
 from reid_gl.config.defaults import INPUT, MODEL, SOLVER

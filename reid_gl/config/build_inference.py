@@ -14,6 +14,7 @@ from reid_gl.evaluation.multi_query import POOLINGS
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.protocol import CAMERA_FILTERS
 from reid_gl.inference.evaluate import evaluate
+from reid_gl.inference.strategies.apply import Strategies
 from reid_gl.inference.strategies.settings import PRESETS, InferenceSettings, check_comparison
 from reid_gl.records import TEST_FEATURES
 from reid_gl.similarity import METRICS
@@ -65,6 +66,16 @@ def build_extra_queries(config: CfgNode) -> dict[str, Any]:
     if pooling == "none":
         return {}
     return {"extra_queries": load_multi_query(config.DATA.ROOT), "query_pooling": pooling}
+
+
+def build_strategies(config: CfgNode) -> Strategies:
+    """The feature and the test-time strategies, as checkpoints keep them.
+
+    Raises:
+        ValueError: as build_evaluation.
+    """
+    evaluation = build_evaluation(config)
+    return Strategies(evaluation["feature"], evaluation["inference"])
 
 
 def inference_overrides(

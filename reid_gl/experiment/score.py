@@ -16,6 +16,7 @@ from reid_gl.config.build import (
     build_device,
     build_evaluation,
     build_extra_queries,
+    build_strategies,
     build_test_sets,
     build_weights_path,
 )
@@ -26,10 +27,13 @@ from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.inference.evaluate import extract_sides
-from reid_gl.inference.extractor.embedder import stored_preprocessing
-from reid_gl.models import ReidNet, load_net
+from reid_gl.inference.extractor.embedder import stored_preprocessing, stored_strategies
+from reid_gl.inference.extractor.stored_thresholds import KEY as CALIBRATION
+from reid_gl.inference.strategies.apply import KEY as STRATEGIES
+from reid_gl.models import ReidNet, load_net, read_checkpoint
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import scores_to_dict
+from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
@@ -145,6 +149,23 @@ def run_tests(config: CfgNode) -> dict[str, dict[str, Any]]:
     for dataset in datasets:  # before the first of them takes its time
         check_images([*dataset.query, *dataset.gallery])
     return {dataset.name: run_test(config, dataset) for dataset in datasets}
+
+
+def keep_strategies(config: CfgNode) -> None:
+    """Store the feature and the test-time strategies of TEST in MODEL.WEIGHTS, in place of those it has.
+
+    FeatureExtractor, extraction and exports use what is stored. Thresholds hold for the features they were
+    measured on, so other strategies remove those that the checkpoint has.
+
+    Raises:
+        ValueError, OSError: no checkpoint of ours, or it cannot be written.
+    """
+    weights = build_weights_path(config)
+    checkpoint, strategies = read_checkpoint(weights), build_strategies(config)
+    if stored_strategies(checkpoint) != strategies and checkpoint.pop(CALIBRATION, None) is not None:
+        logger.warning("%s had thresholds of other features, which are removed: run calibrate again", weights)
+    save_checkpoint({**checkpoint, STRATEGIES: strategies.to_dict()}, weights)
+    logger.info("%s keeps %s", weights, strategies)
 
 
 def load_candidate(config: CfgNode, dataset: ReidDataset | None = None) -> Candidate:

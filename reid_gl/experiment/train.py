@@ -17,6 +17,8 @@ from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.scores.protocol import check_protocol
 from reid_gl.inference.evaluate import evaluate
+from reid_gl.inference.strategies.apply import KEY
+from reid_gl.inference.strategies.pooling_statistics import refusal
 from reid_gl.models import read_checkpoint
 from reid_gl.models.weights import CHECKPOINT_FORMAT
 from reid_gl.records import ReidDataset, Sample
@@ -67,10 +69,14 @@ def run_training(
     loader, sampler = _make_loader(config, train, settings)
     state = _make_state(config, settings, len(pids), go_on=go_on)
     preprocessing = build.build_preprocessing(config)
+    strategies = build.build_strategies(config)
+    if reason := refusal(state.net, strategies.feature, strategies.settings):
+        raise ValueError(f"{reason} (the test after this training would fail)")
     header = {
         "format": CHECKPOINT_FORMAT,
         "net": state.net.settings.to_dict(),
         "preprocessing": preprocessing.to_dict(),
+        KEY: strategies.to_dict(),
         "pids": pids,
         "config": dump_config(config),
     }

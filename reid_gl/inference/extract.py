@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, consecutive_keys
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_precision
-from reid_gl.inference.strategies.pooling_statistics import SwitchedPooling, refusal
-from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings, beta_normalize
-from reid_gl.inference.strategies.views import AveragedViews, enlarged
-from reid_gl.models import ReidNet
-from reid_gl.records import TEST_FEATURES, Features, Sample
-from reid_gl.similarity import unit_rows
+from reid_gl.inference.strategies.apply import Strategies, apply_strategies, input_preprocessing
+from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
+from reid_gl.records import Features, Sample
 
 
 def extract_features(
@@ -57,25 +53,11 @@ def extract_features(
         ValueError: no samples, unknown feature, a switch that cannot act on it or in that network, or
             features that are not finite (names the pictures).
     """
-    if feature not in TEST_FEATURES:
-        raise ValueError(f"unknown feature {feature!r}: expected one of {', '.join(TEST_FEATURES)}")
-    if reason := refusal(net, feature, inference):
-        raise ValueError(reason)
-    model = net
-    if isinstance(net, ReidNet) and inference.changes_pooling:
-        model = SwitchedPooling(net, inference)
-    if inference.num_crops > 1 or inference.flip:
-        model = AveragedViews(model, preprocessing, num_crops=inference.num_crops, flip=inference.flip)
-
-    def finish(output: Any) -> Tensor:  # noqa: ANN401 - whatever a network of somebody else's gives
-        embeddings = feature_of(output, feature)
-        return beta_normalize(embeddings, inference.beta) if inference.beta else embeddings
-
+    model = apply_strategies(net, Strategies(feature, inference), preprocessing)
     return run_network(
         model,
         samples,
-        finish,
-        preprocessing=enlarged(preprocessing) if inference.num_crops > 1 else preprocessing,
+        preprocessing=input_preprocessing(preprocessing, inference),
         batch_size=batch_size,
         num_workers=num_workers,
         precision=precision,
@@ -86,7 +68,6 @@ def extract_features(
 def run_network(
     net: nn.Module,
     samples: Sequence[Sample],
-    finish: Callable[[Any], Tensor],
     *,
     preprocessing: Preprocessing,
     batch_size: int = 64,
@@ -94,7 +75,7 @@ def run_network(
     precision: str = "float32",
     show_progress: bool = False,
 ) -> Features:
-    """The loop of extract_features: what `finish` makes of the network's outputs, (N, any), row by row."""
+    """The loop of extract_features, for a network that gives a tensor (N, D)."""
     if not samples:
         raise ValueError("there are no images to extract features from")
     batches = ImageBatches(samples, [0] * len(samples), preprocessing=preprocessing)
@@ -114,7 +95,7 @@ def run_network(
         ):
             for batch in loader:
                 images = preprocessing.normalize(batch.images.to(device))
-                rows = finish(net(images.contiguous(memory_format=torch.channels_last))).float().cpu().numpy()
+                rows = net(images.contiguous(memory_format=torch.channels_last)).float().cpu().numpy()
                 if not done:  # filled in place: joining the batches at the end would take twice the memory
                     embeddings = np.empty((len(samples), rows.shape[1]), dtype=np.float32)
                 embeddings[done : done + len(rows)] = rows
@@ -124,26 +105,6 @@ def run_network(
         for module, was_training in modes:
             module.training = was_training
     return _as_features(embeddings, samples)
-
-
-def concatenate(before_neck: Tensor, after_neck: Tensor) -> Tensor:
-    """Both embeddings (M, D), each of length one, side by side (M, 2D)."""
-    return torch.cat([unit_rows(before_neck.float()), unit_rows(after_neck.float())], dim=1)
-
-
-def feature_of(output: Any, feature: str) -> Tensor:  # noqa: ANN401
-    """The feature (N, D) float32 of that name in what a network gave."""
-    if isinstance(output, Tensor):
-        if feature == "concatenated":
-            raise ValueError("the network gives one tensor: there is nothing to concatenate with it")
-        embeddings = output
-    elif feature == "concatenated":
-        embeddings = concatenate(output.before_neck, output.after_neck)
-    else:
-        embeddings = getattr(output, feature)
-    if embeddings.ndim != 2:
-        raise ValueError(f"the network must give one feature (N, D) per image, got {tuple(embeddings.shape)}")
-    return embeddings.float()
 
 
 def _as_features(embeddings: NDArray[np.float32], samples: Sequence[Sample]) -> Features:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.extract import concatenate, run_network
+from reid_gl.inference.extract import run_network
+from reid_gl.inference.strategies.feature import concatenate
 from reid_gl.inference.strategies.pooling_statistics import (
     PoolingStatistics,
     combine_statistics,
@@ -110,7 +111,7 @@ def extract_statistics(
         preprocessing = enlarged(preprocessing)
     if flip:
         model = BothSides(model)
-    rows = run_network(model, samples, _flatten, preprocessing=preprocessing, **settings)
+    rows = run_network(_Flat(model), samples, preprocessing=preprocessing, **settings)
     return FeatureStatistics(net, feature, rows, num_sides=1 + flip, num_crops=num_crops)
 
 
@@ -134,8 +135,16 @@ def _project(net: ReidNet, pooled: Tensor) -> Tensor:
     return embeddings
 
 
-def _flatten(output: Tensor) -> Tensor:
-    return output.flatten(1)
+class _Flat(nn.Module):
+    """All numbers of an image in one row (N, any)."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows: Tensor = self.net(images).flatten(1)
+        return rows
 
 
 def _mean(parts: Sequence[Tensor]) -> Tensor:

@@ -18,7 +18,7 @@ from reid_gl.inference.exporting.export_formats import write_onnx, write_openvin
 from reid_gl.inference.exporting.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
 from reid_gl.inference.exporting.export_settings import ExportSettings, check_name, default_name
 from reid_gl.inference.exporting.exported_network import EXPORT_FORMAT, sidecar_of
-from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder
+from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder, stored_strategies
 from reid_gl.records import Sample
 
 
@@ -110,10 +110,11 @@ def _describe(weights: Path, reference: LoadedEmbedder, settings: ExportSettings
         "normalized": True,
         "precision": settings.precision,
         "profile": settings.profile,
-        "flip": settings.flip,
+        "flip": reference.strategies.settings.flip or settings.flip,
         "source": weights.name,
     }
-    same_features = settings.profile != "ultralytics" and not settings.flip
+    stored_flip = stored_strategies(reference.checkpoint).settings.flip
+    same_features = settings.profile != "ultralytics" and (stored_flip or not settings.flip)
     if same_features and "calibration" in reference.checkpoint:
         description["calibration"] = reference.checkpoint["calibration"]
     return description

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ import yaml
 from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.extract import feature_of
-from reid_gl.inference.strategies.views import AveragedViews
+from reid_gl.inference.strategies.apply import KEY, Strategies, apply_strategies, input_preprocessing
 from reid_gl.models import load_net
 from reid_gl.records import TEST_FEATURES
 
@@ -27,16 +26,21 @@ class LoadedEmbedder:
         net: from pictures (N, 3, height, width), prepared as `preprocessing` says, to (N, D) of length one;
             on the CPU, in evaluation mode.
         preprocessing: of the pictures.
-        feature: "before_neck", "after_neck" or "concatenated".
+        strategies: the feature and how it is made.
         embedding_dim: D.
         checkpoint: what else the file holds.
     """
 
     net: nn.Module
     preprocessing: Preprocessing
-    feature: str
+    strategies: Strategies
     embedding_dim: int
     checkpoint: dict[str, Any]
+
+    @property
+    def feature(self) -> str:
+        """The feature that is compared."""
+        return self.strategies.feature
 
     @property
     def backbone(self) -> str:
@@ -62,8 +66,16 @@ def stored_preprocessing(checkpoint: Mapping[str, Any]) -> Preprocessing:
         raise ValueError(f"the checkpoint's preprocessing is damaged ({error!r}): expected {parts}") from None
 
 
-def compared_feature(checkpoint: Mapping[str, Any]) -> str:
-    """The feature that the experiment of a checkpoint compares: TEST.FEATURE of its configuration."""
+def stored_strategies(checkpoint: Mapping[str, Any]) -> Strategies:
+    """The feature and the test-time strategies of the experiment that wrote a checkpoint.
+
+    Checkpoints before version 0.2 keep the feature only, in their configuration.
+
+    Raises:
+        ValueError: the entry is damaged.
+    """
+    if KEY in checkpoint:
+        return Strategies.from_dict(checkpoint[KEY])
     section = read_stored_config(checkpoint).get("TEST")
     feature = section.get("FEATURE") if isinstance(section, dict) else None
     if feature not in TEST_FEATURES:
@@ -71,7 +83,7 @@ def compared_feature(checkpoint: Mapping[str, Any]) -> str:
             f"the checkpoint's configuration has TEST.FEATURE {feature!r}: expected one of "
             f"{', '.join(TEST_FEATURES)}"
         )
-    return str(feature)
+    return Strategies(str(feature))
 
 
 def read_stored_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +111,7 @@ def load_embedder(
 
     Args:
         weights: the checkpoint.
-        flip: average the features of a picture and its mirror image.
+        flip: average with the mirror image, whether or not the checkpoint's experiment does.
         square_size: take square RGB pictures in [0, 1] of that side; resize and normalisation move into the
             network. None takes them as the checkpoint does.
         half: the backbone's weights and maps in float16; pooling and neck stay in float32.
@@ -108,7 +120,8 @@ def load_embedder(
         FileNotFoundError, ValueError: no checkpoint of ours.
     """
     loaded = load_net(weights)
-    feature = compared_feature(loaded.checkpoint)
+    stored = stored_strategies(loaded.checkpoint)
+    strategies = replace(stored, settings=replace(stored.settings, flip=stored.settings.flip or flip))
     preprocessing = stored_preprocessing(loaded.checkpoint)
     if square_size is not None and preprocessing.shorter_side:
         raise ValueError(
@@ -118,26 +131,31 @@ def load_embedder(
     # nobody looks at the classifier's scores, and files need not carry it
     loaded.net.classifier = nn.Identity()  # type: ignore[assignment]
     if half:
+        if strategies.settings.slope:
+            raise ValueError(
+                f"{weights} compares features under TEST.SLOPE, which acts on float32 maps: export "
+                "it as float32, or as fp16 to OpenVINO"
+            )
         loaded.net.backbone = _HalfBackbone(loaded.net.backbone)
-    net: nn.Module = AveragedViews(loaded.net, preprocessing, flip=True) if flip else loaded.net
-    net = _Embedder(net, feature)
+    net: nn.Module = _UnitLength(apply_strategies(loaded.net, strategies, preprocessing))
+    preprocessing = input_preprocessing(preprocessing, strategies.settings)
     if square_size is not None:
         net = _SquareInput(net, preprocessing)
         preprocessing = Preprocessing(square_size, square_size, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     net.requires_grad_(False).eval()
     embedding_dim = net(torch.zeros(1, 3, preprocessing.height, preprocessing.width)).shape[1]
-    return LoadedEmbedder(net, preprocessing, feature, embedding_dim, loaded.checkpoint)
+    return LoadedEmbedder(net, preprocessing, strategies, embedding_dim, loaded.checkpoint)
 
 
-class _Embedder(nn.Module):
-    """One feature of a network, of length one."""
+class _UnitLength(nn.Module):
+    """Features of length one."""
 
-    def __init__(self, net: nn.Module, feature: str) -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.net, self.feature = net, feature
+        self.net = net
 
     def forward(self, images: Tensor) -> Tensor:
-        features = feature_of(self.net(images), self.feature)
+        features: Tensor = self.net(images)
         lengths: Tensor = features.norm(dim=1, keepdim=True)
         return features / lengths.clamp_min(1e-12)
 

@@ -45,6 +45,10 @@ class FrameFeatures(NamedTuple):
 class FeatureExtractor:
     """Features of people, ready for a tracker. Several threads may share one.
 
+    A checkpoint of ours keeps the feature and the test-time strategies (TEST.FEATURE, MIXING, SLOPE, BETA,
+    FLIP, NUM_CROPS or a PRESET) of its experiment, and they act here as they do in `reid-gl test`. Re-ranking
+    does not: it needs a gallery.
+
     Args:
         weights: a checkpoint of ours; a state dict of torchreid, reid-strong-baseline or fast-reid, with
             `architecture`; an ONNX (.onnx), OpenVINO (.xml) or TorchScript (.torchscript) file; or a runtime.
@@ -55,7 +59,8 @@ class FeatureExtractor:
         color_order: of arrays, "bgr" as OpenCV reads them, or "rgb"; None takes them as BGR and says so once.
             Files, PIL pictures and tensors are RGB by nature.
         normalize: give rows of length one.
-        flip: average the features of a picture and its mirror image; takes twice the time.
+        flip: average the features of an image and its mirror image, which takes twice the time; None does
+            what the checkpoint's experiment does, and False for other files.
         architecture: network of a foreign state dict, such as "osnet_x1_0" or "resnet50".
         backbone: the network of your own that a checkpoint of ours was trained with, any module that gives a
             feature map, see ReidNet; a copy of it is used.
@@ -88,7 +93,7 @@ class FeatureExtractor:
         batch_size: int = 64,
         color_order: str | None = None,
         normalize: bool = True,
-        flip: bool = False,
+        flip: bool | None = None,
         architecture: str | None = None,
         backbone: nn.Module | None = None,
         input_size: tuple[int, int] | None = None,

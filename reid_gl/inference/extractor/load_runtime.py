@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -12,8 +12,9 @@ from torch import nn
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting.exported_network import EXAMPLE
 from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES, load_exported
-from reid_gl.inference.extractor.embedder import compared_feature, stored_preprocessing
+from reid_gl.inference.extractor.embedder import stored_preprocessing, stored_strategies
 from reid_gl.inference.extractor.runtime import Runtime, TorchRuntime
+from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import load_net
 from reid_gl.models.foreign import load_foreign
 from reid_gl.models.weight_files import check_weight_file
@@ -106,7 +107,7 @@ def load_runtime(
     *,
     device: str,
     precision: str,
-    flip: bool,
+    flip: bool | None,
     architecture: str | None,
     backbone: nn.Module | None,
     given: GivenPreprocessing,
@@ -139,7 +140,12 @@ def load_runtime(
         if not given.is_empty():
             preprocessing = given.build(str(path), kernel=foreign.kernel)
         return TorchRuntime(
-            foreign.net, preprocessing, feature=foreign.feature, device=device, precision=precision, flip=flip
+            foreign.net,
+            preprocessing,
+            feature=foreign.feature,
+            device=device,
+            precision=precision,
+            inference=InferenceSettings(flip=bool(flip)),
         )
     if not given.is_empty() or given.kernel:
         raise ValueError(
@@ -152,7 +158,13 @@ def load_runtime(
             f"{error}; of a foreign network, give the architecture, such as 'osnet_x1_0'"
         ) from None
     preprocessing = stored_preprocessing(loaded.checkpoint)
-    feature = compared_feature(loaded.checkpoint)
+    stored = stored_strategies(loaded.checkpoint)
+    inference = stored.settings if flip is None else replace(stored.settings, flip=flip)
     return TorchRuntime(
-        loaded.net, preprocessing, feature=feature, device=device, precision=precision, flip=flip
+        loaded.net,
+        preprocessing,
+        feature=stored.feature,
+        device=device,
+        precision=precision,
+        inference=inference,
     )

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
-from reid_gl.inference.extract import feature_of
-from reid_gl.inference.strategies.views import AveragedViews
+from reid_gl.inference.strategies.apply import Strategies, apply_strategies, input_preprocessing
+from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
 from reid_gl.models import ReidNet
 from reid_gl.models.fusion import fuse_convolutions
 
@@ -48,7 +48,7 @@ class TorchRuntime:
         feature: "before_neck", "after_neck" or "concatenated", where the network gives both.
         device: see reid_gl.device.
         precision: number format of the layers, see reid_gl.device.
-        flip: average the features of a picture and its mirror image.
+        inference: pooling, views and normalisation at test time.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class TorchRuntime:
         feature: str = "after_neck",
         device: str = "auto",
         precision: str = "auto",
-        flip: bool = False,
+        inference: InferenceSettings = PLAIN,
     ) -> None:
         self._device = choose_device(device)
         self._dtype = choose_precision(precision, self._device)
@@ -69,8 +69,8 @@ class TorchRuntime:
         for module in net.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(self._dtype)  # once, where autocast would do it at every call
-        self._net = AveragedViews(net, preprocessing, flip=True) if flip else net
-        self._feature = feature
+        self._net = apply_strategies(net, Strategies(feature, inference), preprocessing)
+        preprocessing = input_preprocessing(preprocessing, inference)
         self.preprocessing, self.device = preprocessing, str(self._device)
         self.embedding_dim = self(
             np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
@@ -86,5 +86,5 @@ class TorchRuntime:
         """Normalised images (N, 3, H, W) to features (N, D) float32 on the device."""
         is_short = self._dtype != torch.float32
         with torch.autocast(self._device.type, dtype=self._dtype, enabled=is_short):
-            output = self._net(normalized.contiguous(memory_format=torch.channels_last))
-        return feature_of(output, self._feature)
+            features: Tensor = self._net(normalized.contiguous(memory_format=torch.channels_last))
+        return features.float()

@@ -1,4 +1,4 @@
-"""Thresholds from labelled features, over all pairs of pictures, with intervals from redrawn people."""
+"""Measure thresholds on labelled features, over all pairs of images, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from reid_gl.records import DISTRACTOR_PID, JUNK_PID, Features
 
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
 MIN_FALSE_ACCEPTS = 10
-"""A rate is calibrated if so many pairs of two people are within it; which fewer ones they are is chance."""
+"""Minimum number of false accepts per rate; with fewer, the threshold is noise."""
 MIN_PEOPLE_OF_CAMERAS = 10
-"""Two cameras are calibrated by themselves if so many people are seen by both,"""
+"""Two cameras get thresholds of their own if at least this many people appear in both,"""
 MIN_SAME_OF_CAMERAS = 50
-"""and so many pairs of pictures, one from each, show one of them."""
+"""and if at least this many genuine pairs have one image from each camera."""
 NUM_BINS = 400
 NUM_ROC_POINTS = 200
 FIRST_SHARE = 2.0
-"""Share of pairs of two people held to redraw people, in units of the largest rate; more where needed."""
+"""Share of impostor pairs kept for the bootstrap, in units of the largest rate; doubled while too small."""
 
 
 def calibrate(
@@ -38,47 +38,49 @@ def calibrate(
     num_redraws: int = 400,
     seed: int = 0,
 ) -> Calibration:
-    """Measure the cosine distances of one person's and of two people's pictures, and thresholds between them.
+    """Measure the cosine distances of genuine and impostor pairs, and thresholds between them.
 
-    A pair is accepted if its distance is at most the threshold. Pairs with junk, and of one person in one
-    camera, do not count. Thresholds, their true accept rates and the curve are exact, see verify_pairs.
+    A genuine pair shows one person, an impostor pair two. A pair is accepted if its distance is at most the
+    threshold. Pairs with junk, and pairs of one person in one camera, do not count. Thresholds, their true
+    accept rates and the ROC curve are exact, see verify_pairs.
 
-    Intervals: pairs that share a person depend on each other, so people are redrawn, not pairs. Of U people
-    U are drawn with replacement; a pair of two people counts as often as both were drawn together, a
-    person's pairs with his own copies do not count; the 2.5 and 97.5 percentiles of the thresholds that the
-    draws give are the interval.
+    Intervals: pairs that share a person are not independent, so the bootstrap resamples people, not pairs.
+    It draws U of the U people with replacement. An impostor pair counts as often as both its people were
+    drawn together; pairs of a person with a copy of the same person do not count. The interval runs from the
+    2.5 to the 97.5 percentile of the resulting thresholds.
 
-    Memory: that of verify_pairs, and 12 bytes for each of twice the largest rate's share of pairs.
+    Memory: that of verify_pairs, plus 12 bytes per pair kept for the bootstrap: twice the largest rate times
+    the number of pairs.
 
     Args:
-        query: features with identities and cameras, -1 where unknown.
-        gallery: what they are compared with; None compares every picture of `query` with every other one,
-            distractors (identity 0) left out, as nobody knows which of them are one person.
-        source: what the pictures are, kept with the result.
+        query: features with identities and cameras, camera -1 where unknown.
+        gallery: features to compare with; None compares every image of `query` with every other one, without
+            distractors (identity 0), because two distractors may show the same person.
+        source: describes the images; stored in the result.
         false_accept_rates: each in (0, 1).
-        num_redraws: at least 2.
-        seed: of the redraws.
+        num_redraws: number of bootstrap samples, at least 2.
+        seed: seed of the bootstrap samples.
 
     Returns:
-        The calibration; rates that fewer than MIN_FALSE_ACCEPTS pairs are within are among its `missing`.
+        The calibration; its `missing` lists the rates with fewer than MIN_FALSE_ACCEPTS false accepts.
 
     Raises:
-        ValueError: as verify_pairs, or pairs too few for any of the rates.
+        ValueError: as verify_pairs, or there are too few pairs for every one of the rates.
 
     Source:
         Bolle, Ratha and Pankanti, "Error analysis of pattern recognition systems: the subsets bootstrap",
-        CVIU 2004, for drawing people; here both people of a pair are drawn.
+        CVIU 2004, resamples people; here both people of a pair are resampled.
     """
     if num_redraws < 2:
         raise ValueError(f"num_redraws must be at least 2, got {num_redraws}")
     both = (query, gallery) if gallery is not None else _against_itself(query)
-    num_times = 1 if gallery is not None else 2  # each pair is seen from both of its pictures
+    num_times = 1 if gallery is not None else 2  # against itself, each pair is counted from both images
     result, points = _points(both, false_accept_rates, num_times, num_redraws, seed)
     missing = [(point.asked_rate, point.reason) for point in points if isinstance(point, OperatingPoint)]
     found = tuple(point for point in points if isinstance(point, CalibratedPoint))
     if not found:
         raise ValueError(
-            f"{source} is too small to calibrate: {missing[0][1]}; add pictures of more people, or ask for "
+            f"{source} is too small to calibrate: {missing[0][1]}; add images of more people, or ask for "
             "larger rates"
         )
     histograms, means = distance_histograms(*both, num_bins=NUM_BINS)
@@ -101,11 +103,14 @@ def calibrate(
 
 
 def _against_itself(features: Features) -> tuple[Features, Features]:
-    """Without distractors; a camera of its own for each picture without one, so that none finds itself."""
+    """Drop distractors and pair features with themselves.
+
+    An image of unknown camera gets a camera of its own, so that it is not compared with itself.
+    """
     pids, camids = check_identities("query", features.pids, features.camids, len(features.embeddings))
     kept = pids != DISTRACTOR_PID
     if not (pids[kept] != JUNK_PID).any():
-        raise ValueError("no picture of a known person is left: expected identities from 1 on")
+        raise ValueError("no image of a known person is left: expected identities from 1 on")
     own = np.where(camids < 0, camids.max() + 1 + np.arange(len(camids)), camids)
     alone = Features(features.embeddings[kept], pids[kept], own[kept])
     return alone, alone
@@ -114,7 +119,7 @@ def _against_itself(features: Features) -> tuple[Features, Features]:
 def _points(
     sides: tuple[Features, Features], rates: Sequence[float], num_times: int, num_redraws: int, seed: int
 ) -> tuple[VerificationResult, list[CalibratedPoint | OperatingPoint]]:
-    """The curve, and each rate with its interval, or with the reason why it has none."""
+    """The verification curve, and each rate with its interval or with the reason why it has none."""
     share = min(FIRST_SHARE * max(rates, default=0), 0.5)
     result = verify_pairs(*sides, false_positive_rates=(*rates, *[share] * (share > 0)))
     *asked, last = result.points
@@ -123,7 +128,7 @@ def _points(
     usable = [point.asked_rate for point in checked if not point.reason]
     if not usable:
         return result, [*checked]
-    # where the nearest pairs are all equally near, or hardly any are left, all pairs are held
+    # if the smallest distances are all equal, or hardly any pair is left, keep all pairs
     limit = last.threshold if np.isfinite(last.threshold) else np.inf
     redraw = partial(redraw_thresholds, *sides, usable, num_redraws=num_redraws, seed=seed)
     while (thresholds := redraw(limit=limit)) is None:
@@ -131,7 +136,7 @@ def _points(
         limit = np.inf
         if share < 1:
             limit = verify_pairs(*sides, false_positive_rates=(share,)).points[0].threshold
-    # the nearest draw, not a mean of two: a draw in which nothing can be accepted is -inf
+    # "nearest" takes one sample instead of a mean of two: a sample that can accept nothing has -inf
     low, high = np.quantile(thresholds, (0.025, 0.975), axis=0, method="nearest")
     intervals = dict(zip(usable, zip(low, high, strict=True), strict=True))
     return result, [
@@ -140,7 +145,7 @@ def _points(
 
 
 def _refuse(point: OperatingPoint, num_different: int) -> OperatingPoint:
-    """The same with a reason if the rate cannot be calibrated."""
+    """Return the point unchanged, or with a reason if its rate cannot be calibrated."""
     if point.asked_rate * num_different < MIN_FALSE_ACCEPTS:
         needed = int(np.ceil(MIN_FALSE_ACCEPTS / point.asked_rate))
         reason = f"it takes {needed:,} pairs of two people, there are {num_different:,}"
@@ -158,7 +163,7 @@ def _calibrated(point: OperatingPoint, low: float, high: float) -> CalibratedPoi
 def _camera_pairs(
     sides: tuple[Features, Features], rates: Sequence[float], num_times: int, num_redraws: int, seed: int
 ) -> tuple[CalibratedCameras, ...]:
-    """Two cameras in both orders, or in one where every picture is compared with every other one."""
+    """Calibrate each pair of cameras: in both orders, or in one if the features are compared with themselves."""
     pairs = []
     for first, second in product(*(_cameras(side) for side in sides)):
         if first == second or (num_times == 2 and first > second):
@@ -175,7 +180,7 @@ def _camera_pairs(
 
 
 def _cameras(side: Features) -> list[int]:
-    """Cameras that are known and see enough people."""
+    """Known cameras with at least MIN_PEOPLE_OF_CAMERAS people."""
     numbers: list[int] = np.unique(side.camids[side.camids >= 0]).tolist()
     return [
         camid for camid in numbers if len(np.unique(side.pids[side.camids == camid])) >= MIN_PEOPLE_OF_CAMERAS
@@ -188,7 +193,7 @@ def _of_camera(side: Features, camid: int) -> Features:
 
 
 def _is_enough(query: Features, gallery: Features) -> bool:
-    """Whether two cameras share people, and pairs of one person, enough to be calibrated."""
+    """Whether two cameras share enough people, and enough genuine pairs, to be calibrated."""
     people, counts = np.unique(query.pids[query.pids > DISTRACTOR_PID], return_counts=True)
     others = np.array([np.count_nonzero(gallery.pids == pid) for pid in people], dtype=np.int64)
     shared = np.count_nonzero(others)
@@ -196,7 +201,7 @@ def _is_enough(query: Features, gallery: Features) -> bool:
 
 
 def _thinned(result: VerificationResult) -> tuple[tuple[float, float, float], ...]:
-    """Some points of the curve, without its start, where nothing is accepted."""
+    """At most NUM_ROC_POINTS points of the ROC curve, without its first point, which accepts nothing."""
     count = len(result.thresholds)
     places = np.unique(np.linspace(1, count - 1, min(NUM_ROC_POINTS, count - 1)).round().astype(int))
     columns = (result.thresholds, result.false_positive_rate, result.true_positive_rate)

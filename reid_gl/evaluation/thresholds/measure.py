@@ -163,7 +163,7 @@ def _calibrated(point: OperatingPoint, low: float, high: float) -> CalibratedPoi
 def _camera_pairs(
     sides: tuple[Features, Features], rates: Sequence[float], num_times: int, num_redraws: int, seed: int
 ) -> tuple[CalibratedCameras, ...]:
-    """Calibrate each pair of cameras: in both orders, or in one if the features are compared with themselves."""
+    """Calibrate each pair of cameras: in both orders, or in one if query and gallery are the same."""
     pairs = []
     for first, second in product(*(_cameras(side) for side in sides)):
         if first == second or (num_times == 2 and first > second):

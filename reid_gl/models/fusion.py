@@ -1,4 +1,4 @@
-"""Batch normalisations folded into the convolutions before them: the same function in fewer steps."""
+"""Fold batch normalisations into the preceding convolutions: the same function in fewer operations."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ logger = logging.getLogger(__name__)
 
 
 class _Tracer(fx.Tracer):
-    """Follows a network down to its layers, ours included."""
+    """Traces a network down to its layers; our own convolutions count as layers too."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
 
 
 def fuse_convolutions(net: nn.Module) -> int:
-    """Fold every batch normalisation that follows a convolution, and nothing else does, into it; in place.
+    """Fold each batch normalisation into the convolution before it, in place, if nothing else uses either.
 
     Args:
-        net: in evaluation mode; stored statistics become weights, so it can no longer be trained.
+        net: in evaluation mode. Its running statistics become weights, so it can no longer be trained.
 
     Returns:
-        Number of folded normalisations; 0, and a line in the log, for a network that cannot be followed.
+        Number of folded normalisations; 0, with a log message, if the network cannot be traced.
     """
     parameters = inspect.signature(net.forward).parameters.values()
     switches = {each.name: each.default for each in parameters if each.default is not each.empty}
     try:
         graph = _Tracer().trace(net, concrete_args=switches)
     except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError) as error:
-        logger.info("the network's steps cannot be followed (%s): nothing is folded", error)
+        logger.info("the network cannot be traced (%s): nothing is folded", error)
         return 0
     calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
     count = 0
@@ -46,7 +46,7 @@ def fuse_convolutions(net: nn.Module) -> int:
         if not isinstance(convolution, nn.Conv2d) or not isinstance(normalization, nn.BatchNorm2d):
             continue
         if calls[before.target] > 1 or calls[node.target] > 1:
-            continue  # used elsewhere too, with another partner
+            continue  # also used elsewhere, with a different partner
         net.set_submodule(names[0], fuse_conv_bn_eval(convolution, normalization))
         net.set_submodule(names[1], nn.Identity())
         count += 1

@@ -1,4 +1,4 @@
-"""One optimiser step on one batch of P x K pictures."""
+"""One optimiser step on one batch of P x K images."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from reid_gl.records import ReidOutput
 
 
 class NonFiniteError(ArithmeticError):
-    """A loss term or the gradient is NaN or infinite; nothing was changed by the step."""
+    """A loss term or the gradient is NaN or infinite; the step changed nothing."""
 
 
 @dataclass(frozen=True)
 class StepSettings:
-    """How a step computes.
+    """Settings of a step.
 
     Attributes:
-        dtype: number format of the backbone's layers; the losses are always float32.
-        micro_batch: pictures in the backbone at once; 0 for the whole batch.
-        clip_norm: largest length of the gradient; 0 for no limit.
+        dtype: precision of the backbone's layers; the losses always use float32.
+        micro_batch: images that the backbone processes at once; 0 for the whole batch.
+        clip_norm: maximum norm of the gradient; 0 for no limit.
     """
 
     dtype: torch.dtype = torch.float32
@@ -38,7 +38,7 @@ class StepSettings:
             raise ValueError(
                 f"SOLVER.MICRO_BATCH must be at least 0 (the whole batch), got {self.micro_batch}"
             )
-        if self.clip_norm < 0:  # it would turn the gradient round
+        if self.clip_norm < 0:  # a negative limit would reverse the gradient
             raise ValueError(f"SOLVER.CLIP_NORM must be at least 0 (no limit), got {self.clip_norm}")
 
 
@@ -55,26 +55,26 @@ def train_step(
 ) -> dict[str, float]:
     """Forward, backward, clip and update.
 
-    With a micro-batch the backbone sees the pictures in parts, twice: first without a graph, then, once
-    the losses of the *whole* batch have given every pooled feature its gradient, again with one. Losses
-    and neck are the same as without parts; the backbone's batch normalisation uses each part's own
-    statistics, and counts them once.
+    With micro-batches the backbone processes the images in parts, twice. The first pass builds no graph. The
+    losses of the *whole* batch then give the gradient with respect to every pooled feature. The second pass
+    builds a graph and propagates these gradients. Losses and neck give the same results as without parts. The
+    backbone's batch normalisation uses the statistics of each part, and updates its running statistics once.
 
     Args:
         net: in training mode, on the device of the images.
-        losses: summed on the network's output.
-        optimizer: over the parameters of both.
+        losses: weighted sum of losses on the network's output.
+        optimizer: optimiser of the parameters of both.
         images: (N, 3, H, W) float32, normalised.
         labels: (N,) int64.
-        settings: number format, parts and clipping.
-        scaler: enabled for float16 only.
-        generator: CPU random state of the losses.
+        settings: precision, micro-batches and gradient clipping.
+        scaler: loss scaler, enabled for float16 only.
+        generator: CPU generator for the random numbers of the losses.
 
     Returns:
-        Every term before weighting, "total", and "gradient_norm" before clipping.
+        Every loss term before weighting, "total", and "gradient_norm" before clipping.
 
     Raises:
-        NonFiniteError: names the loss term, or the gradient, that is not finite.
+        NonFiniteError: names the loss term that is not finite, or the gradient.
 
     Source:
         Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup",
@@ -144,7 +144,7 @@ def _backward_in_parts(
 
 @contextlib.contextmanager
 def _statistics_not_counted(backbone: nn.Module) -> Iterator[None]:
-    """Batch normalisation works from its batch and leaves its running statistics alone."""
+    """Let batch normalisation use the batch statistics without updating its running statistics."""
     norms = [layer for layer in backbone.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     momenta = [layer.momentum for layer in norms]
     for layer in norms:
@@ -166,8 +166,8 @@ def _clip(
     scaler.unscale_(optimizer)
     parameters = [p for p in (*net.parameters(), *losses.parameters()) if p.grad is not None]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, clip_norm or float("inf"), foreach=True))
-    if not _is_finite(norm) and not scaler.is_enabled():  # the scaler skips such a step and lowers its scale
-        raise NonFiniteError(f"the gradient's length is {norm}")
+    if not _is_finite(norm) and not scaler.is_enabled():  # a scaler skips such a step and lowers its scale
+        raise NonFiniteError(f"the gradient's norm is {norm}")
     return norm
 
 

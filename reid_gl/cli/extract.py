@@ -14,9 +14,9 @@ from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument(
-        "source", help="folder of pictures, .csv (path[,x1,y1,x2,y2][,pid][,camid][,frame]), video, sequence"
+        "source", help="folder of images, .csv (path[,x1,y1,x2,y2][,pid][,camid][,frame]), video, sequence"
     )
     parser.add_argument(
         "output", type=Path, help=".npz, .parquet, .npy for deep_sort, or a folder for BoxMOT's cache"
@@ -24,24 +24,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict"
     )
-    parser.add_argument("--architecture", metavar="NAME", help="of a foreign state dict, such as osnet_x1_0")
-    parser.add_argument("--boxes", metavar="FILE", help="det.txt or gt.txt of a video or sequence")
     parser.add_argument(
-        "--stride", type=int, default=1, metavar="N", help="every Nth frame of a video without boxes"
+        "--architecture", metavar="NAME", help="architecture of a foreign state dict, such as osnet_x1_0"
+    )
+    parser.add_argument("--boxes", metavar="FILE", help="det.txt or gt.txt for a video or sequence")
+    parser.add_argument(
+        "--stride", type=int, default=1, metavar="N", help="use every Nth frame of a video without boxes"
     )
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)}; default: %(default)s")
     parser.add_argument("--precision", default="auto", help="float32, bfloat16, float16, int8; default: auto")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: %(default)s")
-    parser.add_argument("--flip", action="store_true", help="average with the mirror image")
-    foreign = parser.add_argument_group("pictures that a network takes, where its file does not say")
+    parser.add_argument("--flip", action="store_true", help="average with the features of the mirrored image")
+    foreign = parser.add_argument_group("input of the network, if its file does not describe it")
     foreign.add_argument("--input-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
     foreign.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"))
     foreign.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"))
-    foreign.add_argument("--pixel-range", type=float, metavar="WHITE", help="1 or 255")
+    foreign.add_argument("--pixel-range", type=float, metavar="WHITE", help="value of white: 1 or 255")
 
 
 def run(options: argparse.Namespace) -> int:
-    """The bar goes to stderr, a JSON object with what was written to stdout."""
+    """Extract; the progress bar goes to stderr, a JSON object about the output to stdout."""
     choose_format(options.output)
     weights = Path(options.weights)
     if not weights.is_file():

@@ -124,7 +124,7 @@ def make_proxy_anchor_loss(
     Args:
         num_classes: C, number of training identities.
         num_features: D, size of an embedding.
-        margin: as a cosine.
+        margin: margin on the cosine.
         alpha: inverse temperature, positive.
 
     Source:
@@ -173,7 +173,7 @@ def make_cosface_loss(
     Args:
         num_classes: C, number of training identities.
         num_features: D, size of an embedding.
-        margin: as a cosine.
+        margin: margin on the cosine.
         scale: inverse temperature, positive.
 
     Source:

@@ -38,7 +38,7 @@ def make_optimizer(
         lr: base rate; each group stores its own as "base_lr".
         weight_decay: L2 penalty; decoupled for "adamw".
         momentum: for "sgd".
-        backbone_lr_factor: the backbone's rate as a share of lr.
+        backbone_lr_factor: the backbone's rate divided by the base rate.
 
     Raises:
         ValueError: the name is unknown, or a number is out of range.

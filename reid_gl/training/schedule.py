@@ -15,7 +15,7 @@ class Schedule:
     Attributes:
         kind: "multistep", "cosine" or "constant".
         num_epochs: length of training; the cosine ends there.
-        warmup_epochs: length of the linear warm-up; 0 for none.
+        warmup_epochs: epochs of linear warm-up; 0 for none.
         warmup_factor: share of the rate at the start of the warm-up, in (0, 1].
         milestones: epochs after which the rate is multiplied by gamma, for "multistep".
         gamma: factor at each milestone.

@@ -1,1 +1,1 @@
-"""Command line: arguments, logging and exit codes, nothing else."""
+"""Command line: arguments, logging and exit codes only."""

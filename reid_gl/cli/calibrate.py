@@ -1,4 +1,4 @@
-"""`reid-gl calibrate`: thresholds for decisions about two pictures."""
+"""`reid-gl calibrate`: distance thresholds for deciding whether two images show the same person."""
 
 from __future__ import annotations
 
@@ -21,36 +21,39 @@ PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument(
-        "weights", nargs="?", metavar="WEIGHTS", help="checkpoint or exported file; the thresholds go there"
+        "weights",
+        nargs="?",
+        metavar="WEIGHTS",
+        help="checkpoint or exported file; the thresholds are stored in it",
     )
     add_config_arguments(parser)
     parser.add_argument(
         "--features",
         metavar="FILE",
-        help="calibrate these instead: .npz, .mat, .h5 or .csv as evaluate-features takes them",
+        help="calibrate these features instead: .npz, .mat, .h5 or .csv as for evaluate-features",
     )
     parser.add_argument(
         "--on",
         choices=("held-out", "test"),
         default="held-out",
-        help="training identities that the checkpoint's run held out, or the test set of DATA; default: "
+        help="training identities held out by the checkpoint's run, or the test set of DATA; default: "
         "%(default)s",
     )
     parser.add_argument(
-        "--output", default="calibration.png", metavar="FILE", help="picture, .png, .pdf or .svg"
+        "--output", default="calibration.png", metavar="FILE", help="figure, .png, .pdf or .svg"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """The table goes to stderr, the JSON object to stdout."""
+    """Calibrate; the table goes to stderr, the JSON object to stdout."""
     weights, overrides = options.weights, options.overrides
-    if weights is not None and KEY.fullmatch(weights):  # the first of the overrides
+    if weights is not None and KEY.fullmatch(weights):  # not a file, but the first of the overrides
         weights, overrides = None, [weights, *overrides]
-    picture = Path(options.output)
-    if picture.suffix.lower() not in PICTURE_SUFFIXES:
-        raise ValueError(f"cannot draw {picture}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
+    figure = Path(options.output)
+    if figure.suffix.lower() not in PICTURE_SUFFIXES:
+        raise ValueError(f"cannot draw {figure}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
     path = None if weights is None else Path(weights)
     if path is not None and not path.is_file():
         raise FileNotFoundError(f"weights {path} do not exist")
@@ -58,16 +61,14 @@ def run(options: argparse.Namespace) -> int:
     if options.features:
         calibration = calibrate(*load_features(options.features), source=options.features)
     elif path is None:
-        raise ValueError(
-            "nothing to calibrate: give a file of weights, or --features with a file of features"
-        )
+        raise ValueError("nothing to calibrate: give a weights file, or --features with a features file")
     else:
         prepare_torch(config.SEED)
         calibration = calibrate_weights(config, path, on=options.on)
-    result = report_calibration(calibration, path, picture)
+    result = report_calibration(calibration, path, figure)
     print(format_calibration(calibration), file=sys.stderr)
-    logger.info("picture: %s", picture)
+    logger.info("figure: %s", figure)
     if result["file"]:
-        logger.info("kept in %s", result["file"])
+        logger.info("thresholds stored in %s", result["file"])
     print(json.dumps(result))
     return 0

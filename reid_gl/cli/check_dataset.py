@@ -1,4 +1,4 @@
-"""`reid-gl check-dataset`: what a data set holds and what is wrong with it, before training."""
+"""`reid-gl check-dataset`: show what a data set contains and find its errors before training."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.add_argument("name", metavar="NAME", help="of the data set, as in DATA.NAMES")
-    parser.add_argument("root", metavar="ROOT", help="its folder or the one around it")
-    parser.add_argument("--pattern", default="", metavar="REGEX", help="of the data set `pattern`")
-    parser.add_argument("--html", metavar="FILE", help="write a contact sheet")
+    """Add the arguments of the command."""
+    parser.add_argument("name", metavar="NAME", help="name of the data set, as in DATA.NAMES")
+    parser.add_argument("root", metavar="ROOT", help="its folder, or the parent folder")
+    parser.add_argument(
+        "--pattern", default="", metavar="REGEX", help="regular expression for the data set `pattern`"
+    )
+    parser.add_argument("--html", metavar="FILE", help="write a contact sheet to this file")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Table and faults go to stderr, a JSON object to stdout; the exit code is 1 if there are errors."""
+    """Check; table and faults go to stderr, the JSON object to stdout; exit code 1 if there are errors."""
     with tqdm(unit="image", desc="reading", disable=None) as bar:
 
         def show(done: int, total: int) -> None:
@@ -39,6 +41,6 @@ def run(options: argparse.Namespace) -> int:
     for sentence in summary["errors"]:
         logger.error("%s", sentence)
     if summary["sound"]:
-        logger.info("%s: nothing stands in the way of training and scoring", summary["name"])
+        logger.info("%s: ready for training and scoring", summary["name"])
     print(json.dumps(summary))
     return 0 if summary["sound"] else 1

@@ -1,4 +1,4 @@
-"""`reid-gl color-histogram`: how far colour alone goes on a data set."""
+"""`reid-gl color-histogram`: score colour histograms as a baseline on a data set."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from reid_gl.experiment.color_histogram import run_color_histogram
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     add_config_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score the baseline on DATA."""
+    """Score the baseline on the data set in DATA."""
     print_scores(run_color_histogram(read_config(options)))
     return 0

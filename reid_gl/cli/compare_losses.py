@@ -1,4 +1,4 @@
-"""`reid-gl compare-losses`: train losses under one budget over several seeds."""
+"""`reid-gl compare-losses`: train several losses with the same budget over several seeds."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     add_config_arguments(parser)
     parser.add_argument(
         "--losses",
         nargs="+",
         default=[],
         metavar="LOSS",
-        help="names as in LOSS.NAMES, or ce, ms, rll; joined by +, with weights: ce ce+group ce+0.4*rll",
+        help="names as in LOSS.NAMES, or ce, ms, rll; join with +, also with weights: ce ce+group ce+0.4*rll",
     )
     parser.add_argument(
         "--vary",
         nargs="+",
         default=[],
         metavar="KEY VALUE",
-        help="compare the values of one key instead: --vary LOSS.GROUP.TEMPERATURE 10 40 70",
+        help="compare values of one key instead: --vary LOSS.GROUP.TEMPERATURE 10 40 70",
     )
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each; default: %(default)s")
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="number of runs per contender; default: %(default)s"
+    )
     parser.add_argument("--output", metavar="FOLDER", help="default: runs/compare_<name of the config file>")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare; the table goes to stderr, the JSON object to stdout."""
+    """Compare the losses; the table goes to stderr, the JSON object to stdout."""
     contenders, overrides = read_contenders(options.losses, options.vary)
     overrides = [*options.overrides, *overrides]
     prepare_torch(0)
@@ -56,19 +58,19 @@ def run(options: argparse.Namespace) -> int:
                 stop_signal=stop_signal,
             )
     except Interrupted as stop:
-        logger.warning("stopped by signal %d; the same command goes on", stop.signal_number)
+        logger.warning("stopped by signal %d; run the same command again to resume", stop.signal_number)
         return 128 + stop.signal_number
     print(format_comparison(summary["results"]), file=sys.stderr)
-    logger.info("picture: %s", folder / "comparison.png")
+    logger.info("figure: %s", folder / "comparison.png")
     print(json.dumps(summary))
     return 0
 
 
 def read_contenders(losses: Sequence[str], vary: Sequence[str]) -> tuple[list[Contender], list[str]]:
-    """What --losses and --vary ask for, and the overrides that argparse took for words of theirs.
+    """Read --losses and --vary, and return the overrides that argparse took for values of these options.
 
     Raises:
-        ValueError: losses that cannot be read, or a key without values.
+        ValueError: a loss cannot be read, or a key has no values.
     """
     losses, overrides = split_overrides(losses)
     contenders = [parse_losses(text) for text in losses]
@@ -77,6 +79,6 @@ def read_contenders(losses: Sequence[str], vary: Sequence[str]) -> tuple[list[Co
     key, (values, more) = vary[0], split_overrides(vary[1:])
     if not values or len(contenders) > 1:
         raise ValueError(
-            "--vary needs a KEY and at least one VALUE, and no more than one of --losses beside it"
+            "--vary needs a KEY and at least one VALUE, and can be combined with at most one loss in --losses"
         )
     return vary_setting(key, values, contenders[0] if contenders else None), [*overrides, *more]

@@ -1,4 +1,4 @@
-"""`reid-gl convert-dataset`: any data set as a table or in the layout of Market-1501."""
+"""`reid-gl convert-dataset`: write any data set as a table or in the layout of Market-1501."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ from reid_gl.data.preparing.write_dataset import write_csv, write_market_layout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.add_argument("name", metavar="NAME", help="of the data set, as DATA.NAMES has it")
+    """Add the arguments of the command."""
+    parser.add_argument("name", metavar="NAME", help="name of the data set, as in DATA.NAMES")
     parser.add_argument("root", metavar="ROOT", help="its folder")
-    parser.add_argument("--to", required=True, choices=("market", "csv"), help="folders, or a table")
     parser.add_argument(
-        "--out", required=True, metavar="PATH", help="folder, or .csv in a folder around all pictures"
+        "--to", required=True, choices=("market", "csv"), help="market: folders; csv: a table"
     )
-    parser.add_argument("--pattern", default="", metavar="REGEX", help="of the data set called pattern")
+    parser.add_argument(
+        "--out", required=True, metavar="PATH", help="folder, or .csv in a folder that contains all images"
+    )
+    parser.add_argument(
+        "--pattern", default="", metavar="REGEX", help="regular expression for the data set `pattern`"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read, write and print the counts."""
+    """Read and write the data set, and print the counts."""
     dataset = load_dataset(options.name, options.root, pattern=options.pattern)
     if options.to == "csv":
         write_csv(dataset, options.out)

@@ -18,14 +18,14 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     add_config_arguments(parser)
     parser.add_argument(
         "--train",
         nargs="+",
         required=True,
         metavar="NAMES",
-        help="a training each: data sets as in DATA.NAMES, several together joined by commas",
+        help="one training run each: data sets as in DATA.NAMES; join several with commas",
     )
     parser.add_argument("--test", nargs="+", required=True, metavar="NAME", help="data sets to test on")
     parser.add_argument(
@@ -51,9 +51,9 @@ def run(options: argparse.Namespace) -> int:
                 stop_signal=stop_signal,
             )
     except Interrupted as stop:
-        logger.warning("stopped by signal %d; the same command goes on", stop.signal_number)
+        logger.warning("stopped by signal %d; run the same command again to resume", stop.signal_number)
         return 128 + stop.signal_number
     print(format_matrix(summary["rows"]), file=sys.stderr)
-    logger.info("picture: %s", folder / PICTURE_FILE)
+    logger.info("figure: %s", folder / PICTURE_FILE)
     print(json.dumps(summary))
     return 0

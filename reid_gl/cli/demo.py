@@ -1,4 +1,4 @@
-"""`reid-gl demo`: the main job on made-up people, with a table at the end."""
+"""`reid-gl demo`: render synthetic people, train and test on them, and print a table."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
-    parser.add_argument("--seed", type=int, default=0, help="of the people and of the training; default: 0")
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the people and of the training run; default: 0"
+    )
     parser.add_argument("--out", default="runs/demo", metavar="FOLDER", help="default: %(default)s")
     parser.add_argument(
-        "--data", metavar="FOLDER", help="default: data/synthetic, data/synthetic_<seed> after 0"
+        "--data", metavar="FOLDER", help="default: data/synthetic for seed 0, else data/synthetic_<seed>"
     )
-    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="on top of configs/synthetic.yml")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY VALUE", help="overrides of configs/synthetic.yml"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demo and print its table and summary."""
+    """Run the demo; print its table and its summary."""
     prepare_torch(options.seed)
     folder = Path(options.out)
     data = Path(options.data or ("data/synthetic" if options.seed == 0 else f"data/synthetic_{options.seed}"))
@@ -52,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
                 progress=show,
             )
     except Interrupted as stop:
-        logger.warning("stopped by signal %d; run the demo again to go on", stop.signal_number)
+        logger.warning("stopped by signal %d; run the demo again to resume", stop.signal_number)
         return 128 + stop.signal_number
     rows = {
         "colour histogram": summary["colour_histogram"],

@@ -1,4 +1,4 @@
-"""`reid-gl evaluate-features`: score features that any program made."""
+"""`reid-gl evaluate-features`: score features from any program."""
 
 from __future__ import annotations
 
@@ -30,29 +30,31 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     defaults = RerankSettings()
     parser.add_argument(
         "file", help=".npz, .mat, .h5 or .csv with query, gallery, their pids and camids; or .npz of extract"
     )
     parser.add_argument("--metric", choices=METRICS, default="cosine", help="default: %(default)s")
-    parser.add_argument("--no-cameras", action="store_true", help="matches of the query's own camera count")
-    parser.add_argument("--camera-pairs", action="store_true", help="mAP of each pair of cameras as well")
+    parser.add_argument("--no-cameras", action="store_true", help="count matches from the query's own camera")
+    parser.add_argument(
+        "--camera-pairs", action="store_true", help="also compute mAP for each pair of cameras"
+    )
     parser.add_argument(
         "--verification",
         action="store_true",
-        help="true positive rates at fixed false positive rates as well",
+        help="also compute true positive rates at fixed false positive rates",
     )
     parser.add_argument(
         "--single-shot",
         action="store_true",
-        help="CUHK03's old protocol, one gallery picture a person, as well",
+        help="also score CUHK03's old protocol, with one gallery image per person",
     )
-    parser.add_argument("--rerank", action="store_true", help="score k-reciprocal re-ranking as well")
+    parser.add_argument("--rerank", action="store_true", help="also score k-reciprocal re-ranking")
     parser.add_argument(
         "--gnn-rerank",
         action="store_true",
-        help="score GNN re-ranking, an approximation, under cosine as well",
+        help="also score GNN re-ranking, an approximation that uses cosine similarity",
     )
     parser.add_argument("--k1", type=int, default=defaults.k1, help="default: %(default)s")
     parser.add_argument("--k2", type=int, default=defaults.k2, help="default: %(default)s")
@@ -63,11 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="lambda_value",
         help="default: %(default)s",
     )
-    parser.add_argument("--max-memory-gb", type=float, metavar="GB", help="of re-ranking; default: no limit")
+    parser.add_argument(
+        "--max-memory-gb", type=float, metavar="GB", help="memory limit for re-ranking; default: none"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """The table goes to stderr, the JSON object to stdout."""
+    """Score; the table goes to stderr, the JSON object to stdout."""
     query, gallery = load_features(options.file)
     if gallery is None:
         _refuse_what_needs_a_gallery(options)
@@ -137,7 +141,7 @@ def _single_shot(query: Features, gallery: Features, settings: dict[str, Any]) -
     result = evaluate_single_shot(np.concatenate([*blocks]), query.pids, gallery.pids, *cameras)
     scores = {f"rank{k}": float(result.cmc[k - 1]) for k in RANKS}
     expected = {f"rank{k}": float(result.expected_cmc[k - 1]) for k in RANKS}
-    rows = {"one picture a person": scores, "its expectation": expected}
+    rows = {"one image per person": scores, "its expectation": expected}
     print(format_scores(rows), file=sys.stderr)
     return {"sampled": scores, "expected": expected}
 
@@ -148,8 +152,8 @@ def _pair_to_dict(pair: CameraPair) -> dict[str, Any]:
 
 
 def has_cameras(query: Features, gallery: Features) -> bool:
-    """Whether the camera rule applies; says so if it does not."""
+    """Whether all cameras are known, so that the camera rule applies; log a warning if not."""
     known = all((side.camids >= 0).all() for side in (query, gallery))
     if not known:
-        logger.warning("not every picture has a camera: matches of the query's own camera count")
+        logger.warning("not every image has a camera: matches from the query's own camera count")
     return bool(known)

@@ -1,4 +1,4 @@
-"""What the commands that read an experiment file have in common."""
+"""Functions shared by the commands that read an experiment file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+|SEED|OUTPUT_DIR")
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--config-file` and trailing overrides."""
+    """Add `--config-file` and trailing overrides."""
     parser.add_argument("--config-file", metavar="FILE", help="experiment file, .yml or .yaml")
     parser.add_argument(
         "overrides",
@@ -32,35 +32,35 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(options: argparse.Namespace) -> CfgNode:
-    """The configuration that the arguments describe."""
+    """Load the configuration that the arguments describe."""
     return load_config(options.config_file, options.overrides)
 
 
 def split_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Words of an option that takes several, and the KEY VALUE pairs after them, which argparse adds."""
+    """Split an option's values from the KEY VALUE pairs after them, which argparse assigns to the option."""
     first = next((place for place, word in enumerate(words) if KEY.fullmatch(word)), len(words))
     return list(words[:first]), list(words[first:])
 
 
 def prepare_torch(seed: int) -> None:
-    """Process-wide settings, which no other part of the package touches."""
+    """Apply process-wide settings; no other part of the package changes them."""
     torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = True
 
 
 def log_little_of_scoring() -> None:
-    """Only warnings of what scores features: a search would write the same line a hundred times."""
+    """Log only warnings from evaluation: a search would write the same line a hundred times."""
     logging.getLogger("reid_gl.evaluation").setLevel(logging.WARNING)
 
 
 def print_scores(scores: dict[str, Any]) -> None:
-    """The table to stderr, the JSON object to stdout."""
+    """Print the table to stderr and the JSON object to stdout."""
     print(format_scores({_describe(scores): scores}), file=sys.stderr)
     print(json.dumps(scores))
 
 
 def print_all_scores(scores: dict[str, dict[str, Any]]) -> None:
-    """The same of several test sets: one table, one JSON object by their names."""
+    """Print several test sets: one table to stderr, one JSON object by name to stdout."""
     print(format_scores({_describe(row): row for row in scores.values()}), file=sys.stderr)
     print(json.dumps(scores))
 

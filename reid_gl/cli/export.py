@@ -16,26 +16,32 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument("weights", metavar="WEIGHTS", help="checkpoint, such as runs/market/model.ckpt")
     parser.add_argument("--format", required=True, choices=tuple(SUFFIXES))
     parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="int8 is for OpenVINO")
-    parser.add_argument("--profile", default="default", choices=PROFILES, help="tracker that reads the file")
-    parser.add_argument("--out", metavar="FILE", help="by default beside the checkpoint")
-    parser.add_argument("--flip", action="store_true", help="average with the mirror image")
     parser.add_argument(
-        "--square-size", type=int, default=224, metavar="S", help="input of --profile ultralytics, pixels"
+        "--profile", default="default", choices=PROFILES, help="layout that a tracker expects"
+    )
+    parser.add_argument("--out", metavar="FILE", help="default: beside the checkpoint")
+    parser.add_argument("--flip", action="store_true", help="average with the features of the mirrored image")
+    parser.add_argument(
+        "--square-size",
+        type=int,
+        default=224,
+        metavar="S",
+        help="input size for --profile ultralytics, in pixels",
     )
     parser.add_argument(
         "--calibration-images",
         metavar="FOLDER",
-        help="crops of people, 300 or so, for int8; by default the training set of the experiment file",
+        help="about 300 crops of people, for int8; default: the training set of the experiment file",
     )
     add_config_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export; the JSON object goes to stdout. With an experiment file or DATA keys, mAP is compared too."""
+    """Export; the JSON object goes to stdout. With an experiment file or DATA keys, also compare mAP."""
     settings = ExportSettings(
         format=options.format,
         precision=options.precision,
@@ -45,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     )
     config = read_config(options) if options.config_file or options.overrides else None
     prepare_torch(0)
-    with redirect_stdout(sys.stderr):  # of nncf's progress bars
+    with redirect_stdout(sys.stderr):  # nncf prints its progress bars to stdout
         result = run_export(
             options.weights,
             settings,
@@ -54,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
             config=config,
         )
     cosine = min(one["min_cosine"] for one in result["parity"])
-    logger.info("%s: features have a cosine of at least %.6f to the network's", result["file"], cosine)
+    logger.info("%s: cosine to the network's features is at least %.6f", result["file"], cosine)
     if "mAP" in result:
         scores = result["mAP"]
         logger.info("mAP %.4f in torch, %.4f exported", scores["torch"], scores["exported"])

@@ -1,4 +1,4 @@
-"""`reid-gl extract-cuhk03`: the pictures inside cuhk-03.mat as files."""
+"""`reid-gl extract-cuhk03`: write the images inside cuhk-03.mat as files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from reid_gl.data.datasets import extract_cuhk03_images
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument("--mat", required=True, metavar="FILE", help="cuhk-03.mat")
     parser.add_argument("--out", metavar="FOLDER", help="default: cuhk03_images beside the file")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the pictures once and print where they are."""
+    """Write the images once and print their folder."""
     print(extract_cuhk03_images(options.mat, options.out))
     return 0

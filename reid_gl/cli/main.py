@@ -12,39 +12,39 @@ COMMANDS = {
     "train": "train a network and test it",
     "test": "score a checkpoint",
     "tune-inference": "choose re-ranking, pooling and the like on held-out training identities",
-    "calibrate": "choose and keep the thresholds of a network, on labelled pictures or features",
-    "evaluate-features": "score and re-rank features of any program",
-    "compare-losses": "train losses under one budget over several seeds",
+    "calibrate": "measure and store a network's thresholds, on labelled images or features",
+    "evaluate-features": "score and re-rank features from any program",
+    "compare-losses": "train losses with the same budget over several seeds",
     "cross-domain": "train on each of several data sets and test on all of them",
     "make-synthetic": "render the synthetic pedestrians",
     "export": "write a checkpoint as ONNX, OpenVINO or TorchScript",
-    "extract": "features of a folder, a CSV file of crops, a video or a sequence",
-    "check-dataset": "count and show what a data set holds, and find what is wrong with it",
+    "extract": "extract features of a folder, a CSV file of crops, a video or a sequence",
+    "check-dataset": "count and show what a data set contains, and find its errors",
     "make-split": "divide a labelled folder into train, query and gallery",
     "convert-dataset": "write any data set as a table or in the layout of Market-1501",
-    "mot-to-reid": "cut people out of MOT Challenge sequences",
+    "mot-to-reid": "crop people from MOT Challenge sequences",
     "color-histogram": "score colour histograms, the baseline to beat",
-    "extract-cuhk03": "write the pictures of CUHK03's .mat file",
+    "extract-cuhk03": "write the images of CUHK03's .mat file",
     "pair-weights": "draw how losses weight the pairs of a batch",
-    "demo": "render, train, test and compare, start to end",
+    "demo": "render, train, test and compare, from start to end",
 }
-RENAMED = {"test": "score"}  # command: module, where the module's name would be one that pytest collects
+RENAMED = {"test": "score"}  # command to module, if pytest would collect a module of the command's name
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one sub-command.
+    """Run one subcommand.
 
     Args:
         arguments: words after the program's name; None takes them from sys.argv.
 
     Returns:
-        Exit code: 0, 1 for a mistake of the user's, 128 + n after signal n.
+        Exit code: 0, 1 for a user's mistake, 128 + n after signal n.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in COMMANDS:
         return _print_usage(words)
-    # each command imports what it needs: `reid-gl --help` must not wait for torch
+    # each command imports only what it needs, so that `reid-gl --help` need not wait for torch
     command = importlib.import_module(f"reid_gl.cli.{RENAMED.get(words[0], words[0].replace('-', '_'))}")
     parser = argparse.ArgumentParser(prog=f"reid-gl {words[0]}", description=COMMANDS[words[0]])
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
@@ -74,7 +74,7 @@ def _print_usage(words: list[str]) -> int:
 
 
 def _set_up_logging() -> None:
-    """Messages to stderr, above the progress bar instead of through it."""
+    """Log to stderr, above a progress bar instead of through it."""
     from reid_gl.cli.progress import BarFriendlyHandler
 
     handler = BarFriendlyHandler()

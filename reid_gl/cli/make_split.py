@@ -1,4 +1,4 @@
-"""`reid-gl make-split`: from a labelled folder to a table with training set, query and gallery."""
+"""`reid-gl make-split`: turn a labelled folder into a table with training set, query and gallery."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from reid_gl.data.preparing.write_dataset import write_csv
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     parser.add_argument(
-        "folder", metavar="FOLDER", help="holds a folder of pictures for each identity; any, with --pattern"
+        "folder",
+        metavar="FOLDER",
+        help="contains one folder of images per identity; with --pattern, any folder",
     )
     parser.add_argument(
-        "--out", required=True, metavar="FILE", help=".csv in FOLDER or around it; must not exist yet"
+        "--out", required=True, metavar="FILE", help=".csv in FOLDER or a parent folder; must not exist yet"
     )
     parser.add_argument(
         "--pattern",
@@ -35,20 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=TRAIN_SHARE,
         metavar="SHARE",
-        help="of the identities; default: %(default)s",
+        help="share of training identities; default: %(default)s",
     )
     parser.add_argument(
         "--queries-per-camera",
         type=int,
         default=QUERIES_PER_CAMERA,
         metavar="N",
-        help="of each test identity, at most; default: %(default)s",
+        help="maximum queries per test identity and camera; default: %(default)s",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the draw of identities; default: 0")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random split; default: 0")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw, write and print the counts."""
+    """Split, write the table and print the counts."""
     dataset = make_split(
         read_labelled_folder(options.folder, pattern=options.pattern),
         train_share=options.train_share,

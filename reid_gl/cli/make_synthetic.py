@@ -1,4 +1,4 @@
-"""`reid-gl make-synthetic`: render the synthetic pedestrians, as pictures or walking past cameras."""
+"""`reid-gl make-synthetic`: render synthetic pedestrians, as crops or as sequences past cameras."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ FOLDER, SEQUENCES_FOLDER = "data/synthetic", "data/synthetic_sequences"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     size, filmed = SyntheticSize(), SequenceSize()
     parser.add_argument(
         "--out", metavar="FOLDER", help=f"default: {FOLDER}, with --sequences {SEQUENCES_FOLDER}"
     )
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes; default: 0")
-    pictures = parser.add_argument_group("pictures in the layout of Market-1501")
-    pictures.add_argument("--train-identities", type=int, default=size.num_train_identities, metavar="N")
-    pictures.add_argument("--test-identities", type=int, default=size.num_test_identities, metavar="N")
-    pictures.add_argument("--queries", type=int, default=size.num_queries, metavar="N")
-    pictures.add_argument("--distractors", type=int, default=size.num_distractors, metavar="N")
-    pictures.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--seed", type=int, default=0, help="a seed always gives the same bytes; default: 0")
+    images = parser.add_argument_group("images in the layout of Market-1501")
+    images.add_argument("--train-identities", type=int, default=size.num_train_identities, metavar="N")
+    images.add_argument("--test-identities", type=int, default=size.num_test_identities, metavar="N")
+    images.add_argument("--queries", type=int, default=size.num_queries, metavar="N")
+    images.add_argument("--distractors", type=int, default=size.num_distractors, metavar="N")
+    images.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     sequences = parser.add_argument_group("sequences in the layout of MOT Challenge")
     sequences.add_argument(
-        "--sequences", action="store_true", help="render other people who walk past several cameras"
+        "--sequences",
+        action="store_true",
+        help="render sequences instead: other people who walk past several cameras",
     )
     sequences.add_argument("--cameras", type=int, default=filmed.num_cameras, metavar="N")
     sequences.add_argument(
-        "--frames", type=int, default=filmed.num_frames, metavar="N", help="of each camera"
+        "--frames", type=int, default=filmed.num_frames, metavar="N", help="frames per camera"
     )
     sequences.add_argument("--people", type=int, default=filmed.num_people, metavar="N")
     sequences.add_argument("--frame-rate", type=float, default=filmed.frame_rate, metavar="N")
@@ -45,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Render, or use what has been rendered before, and print the counts."""
+    """Render, or reuse what was rendered before, and print the counts."""
     unit = "frame" if options.sequences else "image"
     with tqdm(unit=unit, desc="rendering", disable=None) as bar:
 
@@ -53,12 +55,12 @@ def run(options: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        summary = (_film if options.sequences else _picture)(options, show)
+        summary = (_film if options.sequences else _render)(options, show)
     print(json.dumps(summary))
     return 0
 
 
-def _picture(options: argparse.Namespace, progress: Callable[[int, int], None]) -> dict[str, object]:
+def _render(options: argparse.Namespace, progress: Callable[[int, int], None]) -> dict[str, object]:
     folder = options.out or FOLDER
     size = SyntheticSize(
         num_train_identities=options.train_identities,

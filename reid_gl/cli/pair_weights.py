@@ -1,4 +1,4 @@
-"""`reid-gl pair-weights`: what weights losses give to the pairs of one batch."""
+"""`reid-gl pair-weights`: draw the weights that losses give to the pairs of one batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reid_gl.experiment.pair_weights import run_pair_weights
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     add_config_arguments(parser)
     parser.add_argument(
         "--losses",
@@ -21,12 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="names as in LOSS.NAMES, or ms, rll: multi_similarity triplet",
     )
     parser.add_argument(
-        "--output", default="pair_weights.png", metavar="FILE", help="picture, .png, .pdf or .svg"
+        "--output", default="pair_weights.png", metavar="FILE", help="figure, .png, .pdf or .svg"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw the weights on a batch of MODEL.WEIGHTS, or on a made-up one; the numbers go to stdout."""
+    """Draw the weights on a batch of MODEL.WEIGHTS, or on a synthetic one; the numbers go to stdout."""
     names, overrides = split_overrides(options.losses)
     config = load_config(options.config_file, [*options.overrides, *overrides])
     prepare_torch(config.SEED)

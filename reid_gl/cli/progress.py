@@ -1,4 +1,4 @@
-"""Log lines and progress bars on one terminal."""
+"""Log messages and progress bars on the same terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 
 class BarFriendlyHandler(logging.Handler):
-    """Writes to stderr without breaking a progress bar that is being drawn there."""
+    """Log handler that writes to stderr without breaking an active progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""

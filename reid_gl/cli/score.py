@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     add_config_arguments(parser)
     parser.add_argument(
         "--ablate",
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score MODEL.WEIGHTS on every test set of DATA."""
+    """Score MODEL.WEIGHTS on every test set in DATA."""
     config = read_config(options)
     prepare_torch(config.SEED)
     if options.ablate and options.keep:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that a loop can read, instead of a blow in mid-step."""
+"""Turn SIGINT and SIGTERM into a flag that a loop polls, instead of interrupting a step."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ logger = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def noted_signals() -> Iterator[Callable[[], int]]:
-    """Note SIGINT and SIGTERM while the block runs; the second one acts as it would without.
+    """Record SIGINT and SIGTERM while the block runs; a second signal acts as usual.
 
     Yields:
-        A function that gives the number of the signal noted, or 0.
+        A function that returns the number of the recorded signal, or 0.
     """
     noted: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def note(number: int, frame: FrameType | None) -> None:
         noted.append(number)
-        logger.warning("signal %d: finishing the step and saving; once more to stop at once", number)
+        logger.warning("signal %d: finishing the step and saving; send it again to stop immediately", number)
         for other, handler in before.items():
             signal.signal(other, handler)
 

@@ -15,14 +15,14 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     add_config_arguments(parser)
-    parser.add_argument("--resume", action="store_true", help="continue the run in OUTPUT_DIR")
+    parser.add_argument("--resume", action="store_true", help="resume the run in OUTPUT_DIR")
     parser.add_argument("--no-test", action="store_true", help="do not score the test set at the end")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train and test; exit code 130 or 143 after a signal, with everything saved."""
+    """Train and test; after a signal, save everything and return exit code 130 or 143."""
     config = read_config(options)
     prepare_torch(config.SEED)
     try:

@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     add_config_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tune; scores and the command that tests with the settings go to stderr, the JSON object to stdout."""
+    """Tune; scores and the resulting test command go to stderr, the JSON object to stdout."""
     config = read_config(options)
     prepare_torch(config.SEED)
     log_little_of_scoring()
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         words += [key, str(value)]
     command = shlex.join(words)
     print(format_scores({name: result[name] for name in ("before", "after")}), file=sys.stderr)
-    logger.info("of %d held-out identities; settings: %s", result["identities"], result["file"])
+    logger.info("scores on %d held-out identities; settings: %s", result["identities"], result["file"])
     logger.info("test with them: %s", command)
     print(json.dumps({**result, "command": command}))
     return 0

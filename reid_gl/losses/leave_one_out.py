@@ -1,4 +1,4 @@
-"""Leave-one-out Group Loss: every image of the batch is predicted once, from the labels of all others."""
+"""Leave-one-out Group Loss: predicts every image of the batch once, from the labels of all others."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ def leave_one_out_cross_entropy(
     temperature: float,
     positives: str = "sum",
 ) -> Tensor:
-    """Minus the logarithm of the belief in the true class, with all other images as anchors.
+    """Negative log of the belief in the true class, with all other images as anchors.
 
-    The anchors' beliefs never move, so the support of a row is the same in every step, and T steps of the
-    replicator dynamics have a closed form: belief ~ prior * support^T. Only the classes of the batch have
-    support; beliefs in all others vanish in the first step, so their logits are not even read.
+    Anchors have fixed beliefs, so the support of a row is the same in every step. T steps of the replicator
+    dynamics therefore have a closed form: belief ~ prior * support^T. Only the classes of the batch have
+    support. The beliefs in all other classes become 0 in the first step, so their logits are not read.
 
     Args:
         weights: (N, N) non-negative similarities, float32 or better; the diagonal is not used.
-        logits: (N, C); softmax of logits / temperature is the prior.
+        logits: (N, C); softmax(logits / temperature) is the prior.
         labels: (N,) int64 in [0, C).
         num_steps: T, at least 1.
         temperature: positive.
-        positives: support of the true class; "sum" of its weights, or their number times their "geometric"
-            mean.
+        positives: how to compute the support of the true class: the "sum" of its weights, or their number
+            times their "geometric" mean.
 
     Returns:
-        (M,) nats, of the M rows whose class has another image in the batch. For the others the formula says
-        infinity, whatever the embeddings are, so they are left out.
+        (M,) nats, for the M rows with another image of their class in the batch. The other rows are left
+        out: their loss would be infinite for any embeddings.
 
     Raises:
         ValueError: a label outside [0, C).
     """
     check_labels_in_range(labels, logits.shape[1])
     classes, columns = labels.unique(return_inverse=True)  # (B,), (N,)
-    # the smallest weights of a sharp kernel are small; float64 keeps their sums, and N is small
+    # a sharp kernel has very small weights; float64 keeps their sums exact, and is cheap for N x N
     exact = torch.float32 if logits.device.type == "mps" else torch.float64
     members = F.one_hot(columns, len(classes)).to(exact)  # (N, B)
     others = 1.0 - torch.eye(len(labels), dtype=exact, device=labels.device)

@@ -1,6 +1,6 @@
-"""Losses of pytorch-metric-learning (MIT), called as this package calls its own.
+"""Losses of pytorch-metric-learning (MIT), with the call interface of this package's losses.
 
-The library is imported when the first of these losses is made, as loading it takes a second.
+The library is imported when the first of these losses is built, because importing it takes a second.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from reid_gl.losses.peer_loss import PeerLoss
 
 
 def make_triplet_loss(*, margin: float = 0.3, normalize: bool = False) -> PeerLoss:
-    """[margin + d_ap - d_an]+ of each anchor's farthest positive and nearest negative, mean over anchors.
+    """Batch-hard triplet loss: mean of [margin + d_ap - d_an]+ over anchors.
+
+    d_ap is the distance to the anchor's farthest positive, d_an that to its nearest negative.
 
     An anchor without a positive or without a negative does not count.
 
     Args:
         margin: in units of the Euclidean distance.
-        normalize: compare unit vectors instead of the embeddings as they are.
+        normalize: compare unit vectors instead of the raw embeddings.
 
     Source:
         Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", arXiv 1703.07737,
@@ -30,10 +32,10 @@ def make_triplet_loss(*, margin: float = 0.3, normalize: bool = False) -> PeerLo
 
 
 def make_soft_triplet_loss(*, normalize: bool = False) -> PeerLoss:
-    """log(1 + exp(d_ap - d_an)), else as make_triplet_loss.
+    """Soft-margin triplet loss: log(1 + exp(d_ap - d_an)), otherwise as make_triplet_loss.
 
     Args:
-        normalize: compare unit vectors instead of the embeddings as they are.
+        normalize: compare unit vectors instead of the raw embeddings.
 
     Source:
         Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", arXiv 1703.07737,
@@ -43,12 +45,12 @@ def make_soft_triplet_loss(*, normalize: bool = False) -> PeerLoss:
 
 
 def make_circle_loss(*, margin: float = 0.25, scale: float = 128.0) -> PeerLoss:
-    """Circle loss on pairs: each similarity is weighted by how far it is from its optimum.
+    """Circle loss on pairs: weights each similarity by its distance from its optimum.
 
-    The mean is over the anchors whose loss is not zero.
+    The mean is over anchors with a nonzero loss.
 
     Args:
-        margin: relaxation, a cosine; the defaults are the paper's for people.
+        margin: relaxation, as a cosine; the defaults are the paper's for person re-identification.
         scale: inverse temperature, positive.
 
     Source:
@@ -61,7 +63,7 @@ def make_circle_loss(*, margin: float = 0.25, scale: float = 128.0) -> PeerLoss:
 
 
 def make_contrastive_loss(*, positive_similarity: float = 1.0, negative_similarity: float = 0.5) -> PeerLoss:
-    """Mean shortfall of the positives plus mean excess of the negatives; pairs at 0 do not count.
+    """Mean shortfall of the positives plus mean excess of the negatives, over pairs with a nonzero loss.
 
     Args:
         positive_similarity: cosine below which a positive pair counts.
@@ -81,11 +83,11 @@ def make_contrastive_loss(*, positive_similarity: float = 1.0, negative_similari
 def make_lifted_structure_loss(*, margin: float = 0.0) -> PeerLoss:
     """Mean of [log sum_P exp(-S) + log sum_N exp(S + margin)]+ over anchors.
 
-    The threshold of the paper's two sums cancels, so only a difference between them is a setting. For an
-    anchor without positives, or without negatives, the missing logarithm is 0.
+    The threshold in the paper's two sums cancels, so the only setting is the difference between the two. For
+    an anchor without positives, or without negatives, the missing logarithm is 0.
 
     Args:
-        margin: added to the negatives' cosines; 0 as in the paper.
+        margin: added to the cosines of negatives; 0 as in the paper.
 
     Source:
         Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", arXiv 1703.07737,
@@ -99,7 +101,7 @@ def make_lifted_structure_loss(*, margin: float = 0.0) -> PeerLoss:
 
 
 def make_supervised_contrastive_loss(*, temperature: float = 0.1) -> PeerLoss:
-    """Cross-entropy of each anchor's cosines with its positives as the truth, mean over its positives.
+    """Supervised contrastive loss: mean over each anchor's positives of the cross-entropy of its cosines.
 
     An anchor without positives does not count; without a negative in the batch the loss is 0.
 
@@ -117,12 +119,12 @@ def make_supervised_contrastive_loss(*, temperature: float = 0.1) -> PeerLoss:
 def make_proxy_anchor_loss(
     num_classes: int, num_features: int, *, margin: float = 0.1, alpha: float = 32.0
 ) -> PeerLoss:
-    """Each identity's learned proxy pulls its pictures and pushes the others, the hardest ones most.
+    """Proxy anchor loss: each identity's learned proxy pulls its images and pushes others, hardest most.
 
     Args:
-        num_classes: C, training identities.
-        num_features: D.
-        margin: a cosine.
+        num_classes: C, number of training identities.
+        num_features: D, size of an embedding.
+        margin: margin on the cosine.
         alpha: inverse temperature, positive.
 
     Source:
@@ -137,14 +139,14 @@ def make_proxy_anchor_loss(
 def make_arcface_loss(
     num_classes: int, num_features: int, *, margin_degrees: float = 28.6, scale: float = 64.0
 ) -> PeerLoss:
-    """Cross-entropy on scaled cosines to class vectors; the true class is margin_degrees farther away.
+    """Cross-entropy on scaled cosines to class vectors; margin_degrees is added to the true class's angle.
 
-    Cosines are kept a rounding error inside (-1, 1): at the ends the angle has no derivative, and an
-    embedding in line with a class vector gets no gradient from that class.
+    Cosines are kept a rounding error inside (-1, 1), because the angle has no derivative at the ends. An
+    embedding that is parallel to a class vector gets no gradient from that class.
 
     Args:
-        num_classes: C, training identities.
-        num_features: D.
+        num_classes: C, number of training identities.
+        num_features: D, size of an embedding.
         margin_degrees: added to the angle of the true class.
         scale: inverse temperature, positive.
 
@@ -166,12 +168,12 @@ def make_arcface_loss(
 def make_cosface_loss(
     num_classes: int, num_features: int, *, margin: float = 0.35, scale: float = 64.0
 ) -> PeerLoss:
-    """Cross-entropy on scaled cosines to class vectors, the true class's reduced by the margin.
+    """Cross-entropy on scaled cosines to class vectors; the true class's cosine is reduced by the margin.
 
     Args:
-        num_classes: C, training identities.
-        num_features: D.
-        margin: a cosine.
+        num_classes: C, number of training identities.
+        num_features: D, size of an embedding.
+        margin: margin on the cosine.
         scale: inverse temperature, positive.
 
     Source:
@@ -201,18 +203,18 @@ def _make_batch_hard(normalize: bool, **settings: Any) -> PeerLoss:  # noqa: ANN
 
 
 def _accurate_distances(query: Tensor, reference: Tensor) -> Tensor:
-    """Without |a|^2 + |b|^2 - 2ab, which torch takes from 26 rows on and which loses small distances."""
+    """Distances without |a|^2 + |b|^2 - 2ab, which loses small ones; torch uses it from 26 rows on."""
     return torch.cdist(query, reference, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _bounded_cosines(query: Tensor, reference: Tensor) -> Tensor:
-    """Cosines of unit rows, a rounding error inside (-1, 1), where acos has no derivative."""
+    """Cosines of unit rows, clamped a rounding error inside (-1, 1): acos has no derivative at the ends."""
     largest = 1.0 - 2.0 * torch.finfo(query.dtype).eps
     return (query @ reference.T).clamp(-largest, largest)
 
 
 def _start_small(weight: Tensor) -> None:
-    """Only the direction counts, so the length says how fast it turns at a given learning rate."""
+    """Initialise class vectors at N(0, 0.01): their length sets how fast they turn at a learning rate."""
     torch.nn.init.normal_(weight, std=0.01)
 
 

@@ -1,16 +1,17 @@
 """Refined beliefs in the true classes, in memory that does not grow with the number of steps.
 
-With C classes the beliefs of a batch are an N x C matrix, and the plain computation keeps several of them
-for each step. Here one is kept, that before the first step; the classes are walked in blocks, and the later
-beliefs of a block are computed again when they are needed. Three facts make that cheap. X are the beliefs, W
-the similarities:
+The beliefs of a batch over C classes are an N x C matrix. The plain computation keeps several such matrices
+per step. This one keeps a single matrix, the beliefs before the first step. It goes through the classes in
+blocks and recomputes the later beliefs of a block when it needs them. Three facts make that cheap; X are the
+beliefs, W the similarities:
 
-- Anchors have one-hot beliefs, so they reach only the classes of the batch; in all other classes only the
-  M rows that are no anchors take part. The classes of the batch are a block of their own.
-- What a step divides a row by is the row sum of W * (X X^T), so a pass over the blocks has only an M x M
-  matrix to collect.
-- Walking back, the sum of a row's gradients that its normalisation takes away is the column sum of W times
-  the gradient of W, which the same kind of pass collects; for the last step X X^T is enough.
+- Anchors have one-hot beliefs, so they only affect the classes of the batch. In all other classes only the M
+  free rows, those that are not anchors, take part. The classes of the batch form a separate block.
+- The normaliser of a row in a step is its row sum of W * (X X^T). So a pass over the blocks only has to
+  accumulate an M x M matrix.
+- Backward, normalisation subtracts the sum of a row's gradients over all classes. This sum equals the column
+  sum of W times the gradient with respect to W, which a pass over the blocks accumulates in the same way.
+  For the last step X X^T, saved by the forward pass, is enough.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from torch.autograd.function import once_differentiable
 from reid_gl.losses.pairs import check_labels_in_range
 from reid_gl.losses.replicator_steps import ReplicatorSteps
 
-BLOCK_NUMBERS = {"cpu": 2**18, "cuda": 2**24}  # what a core's cache holds; what keeps a GPU busy
+BLOCK_NUMBERS = {"cpu": 2**18, "cuda": 2**24}  # fits the cache of a core; enough work for a GPU
 
 
 def refined_cross_entropy(
@@ -40,21 +41,21 @@ def refined_cross_entropy(
     temperature: float,
     block_numbers: int | None = None,
 ) -> Tensor:
-    """Minus the logarithm of the refined belief in the true class, of every row that is no anchor.
+    """Negative log of the refined belief in the true class, for every row that is not an anchor.
 
-    The same values and first derivatives as by `replicator_dynamics`.
+    Values and first derivatives equal those of `replicator_dynamics`.
 
     Args:
         similarities: (N, N), not negative, float32 or better.
-        logits: (N, C); softmax of logits / temperature is the belief before the first step.
+        logits: (N, C); the belief before the first step is softmax(logits / temperature).
         labels: (N,) int64 in [0, C).
         anchors: (N,) bool.
-        num_steps: replicator updates, at least 1.
+        num_steps: number of replicator updates, at least 1.
         temperature: positive.
-        block_numbers: largest size of a block; None for one that suits the device.
+        block_numbers: maximum number of elements in a block; None for a size that suits the device.
 
     Returns:
-        (M,) nats, for the M rows that are no anchors, in their order.
+        (M,) nats, for the M rows that are not anchors, in their order.
 
     Raises:
         ValueError: a label outside [0, C).
@@ -64,7 +65,7 @@ def refined_cross_entropy(
     check_labels_in_range(labels, logits.shape[1])
     present = tuple(classes.tolist())
     dtype = similarities.dtype
-    # what is small is computed in float64: the loss of well-known pictures is a difference of large numbers
+    # small matrices use float64: the loss of confidently classified images is a difference of large numbers
     exact = torch.float32 if logits.device.type == "mps" else torch.float64
     truth = F.one_hot(columns, len(classes)).to(exact)  # (N, B)
     rows = similarities.to(exact)[free]  # (M, N)
@@ -80,14 +81,14 @@ def refined_cross_entropy(
 
 @dataclass(frozen=True)
 class _Places:
-    """Which of the logits matter how.
+    """Index tensors for the free rows and the classes of the batch.
 
     Attributes:
-        free: (M,) rows that are no anchors.
-        classes: (B,) classes of the batch, rising.
-        columns: (M, 1) place of each row's class among those.
-        present: the same classes, on the host.
-        width: classes in a block.
+        free: (M,) indices of the rows that are not anchors.
+        classes: (B,) classes of the batch, ascending.
+        columns: (M, 1) position of each free row's class in `classes`.
+        present: `classes` on the host, to avoid a device synchronisation per block.
+        width: number of classes in a block.
     """
 
     free: Tensor
@@ -98,7 +99,11 @@ class _Places:
 
 
 class _Refinement(torch.autograd.Function):
-    """Blocks are in the number format of the result, everything else in that of the similarities."""
+    """Forward and backward pass in blocks of classes.
+
+    Blocks use `dtype`, the type of the result. The M x M matrices and the classes of the batch use the type
+    of `weights`, which is float64 where the device has it.
+    """
 
     @staticmethod
     def forward(
@@ -111,10 +116,24 @@ class _Refinement(torch.autograd.Function):
         num_steps: int,
         dtype: torch.dtype,
     ) -> Tensor:
-        """Similarities (M, M), support by anchors (M, B) and logits (N, C) to losses (M,)."""
+        """Compute losses (M,).
+
+        Saved for backward: `weights`, the first beliefs in the classes of the batch (M, B) and in all classes
+        by blocks (M, width), and `products` (M, M), the X X^T of the other classes before the last step.
+
+        Args:
+            ctx: autograd context.
+            weights: (M, M) similarities of the free rows.
+            from_anchors: (M, B) support by anchors.
+            logits: (N, C).
+            places: indices of free rows and classes.
+            temperature: divides the logits.
+            num_steps: number of replicator updates.
+            dtype: type of the blocks and of the result.
+        """
         gains, batch, blocks = _first_beliefs(logits, places, temperature, dtype, weights.dtype)
         steps, last, others = ReplicatorSteps(), batch, list(blocks)
-        low = steps  # in the blocks' number format
+        low = steps  # the same steps in the type of the blocks
         for step in range(num_steps):
             products = torch.zeros_like(weights)
             for place, other in enumerate(others):
@@ -131,37 +150,46 @@ class _Refinement(torch.autograd.Function):
         ctx.save_for_backward(weights, batch, products, *blocks)
         ctx.places, ctx.steps, ctx.temperature = places, steps, temperature
         ctx.shape, ctx.logits_dtype, ctx.dtype = logits.shape, logits.dtype, dtype
-        return (-gains.squeeze(1)).clamp_min(0.0).to(dtype)  # rounding only: no belief exceeds 1
+        return (-gains.squeeze(1)).clamp_min(0.0).to(dtype)  # below 0 only by rounding: beliefs are at most 1
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        """Gradient (M,) of the losses to those of similarities, support by anchors, and logits."""
+        """Gradients with respect to weights (M, M), from_anchors (M, B) and logits (N, C)."""
         with torch.autocast(gradient.device.type, enabled=False):
             by_weights, by_anchors, by_logits = _walk_back(ctx, gradient)
         return by_weights, by_anchors, by_logits, None, None, None, None
 
 
 def _walk_back(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
+    """Backward pass, from the last step to the first; `flow` and `quotient` as in ReplicatorSteps.
+
+    `states` and `ratios` belong to the classes of the batch; `blocks` and `flows` to all other classes.
+
+    Returns:
+        Gradients with respect to weights (M, M), from_anchors (M, B) and logits (N, C).
+    """
     weights, batch, products, *blocks = ctx.saved_tensors
     places, steps, narrow = ctx.places, ctx.steps, ctx.steps.to(ctx.dtype)
-    factors = gradient[:, None].to(weights.dtype) / ctx.temperature  # all that follows is linear in it
+    # carries 1 / temperature through all that follows, which is linear in it; taken out again at the end
+    factors = gradient[:, None].to(weights.dtype) / ctx.temperature
     last = len(steps.shares) - 1
     states, ratios = steps.forth(batch, steps.anchored)
+    # last step: loss = log(normaliser) - log(belief) - log(support), the latter two in the true class
     hits = torch.zeros_like(batch).scatter_(1, places.columns, factors)
     pulls = hits / ratios[last]
     push = factors * steps.anchored[last] - steps.shares[last].T @ pulls
     flow = steps.last_flow(states[last], push, factors) - hits
     quotient, products = factors * states[last] - pulls, factors * products
     by_weights, by_anchors = torch.zeros_like(weights), torch.zeros_like(batch)
-    flows: list[Tensor] = []  # of the other classes, block by block
+    flows: list[Tensor] = []  # flow of the other classes, one tensor per block
     total, low_factors = -factors, factors.to(ctx.dtype)
     for step in reversed(range(last + 1)):
         if step < last:
             quotient, flow = steps.back(step, flow, states, ratios, total)
             _back_in_blocks(narrow, step, blocks, flows, total.to(ctx.dtype), low_factors, products.zero_())
         by_step = (quotient @ states[step].T + products) / steps.divisors[step]
-        total = (weights * by_step).sum(dim=0)[:, None]
+        total = (weights * by_step).sum(dim=0)[:, None]  # row sums of the flow before this step, all classes
         by_weights += by_step
         by_anchors += quotient / steps.divisors[step]
     by_logits = low_factors.new_zeros(ctx.shape)
@@ -183,16 +211,17 @@ def _back_in_blocks(
     factors: Tensor,
     products: Tensor,
 ) -> None:
-    """One step back in all classes that are not in the batch.
+    """Backward through one step in all classes outside the batch.
 
     Args:
-        steps: the steps.
-        step: which one.
+        steps: coefficients of the steps.
+        step: index of the step.
         blocks: (M, width) beliefs before the first step.
-        flows: of each block after the step, replaced by those before it; empty for the last step but one.
-        total: (M, 1), what normalisation takes away from the flows.
-        factors: (M, 1) gradient of each row's loss.
-        products: (M, M), quotients times beliefs are added to it.
+        flows: flow of each block after the step, replaced with the flow before it. Empty on the first call,
+            for the last step but one: the call computes the flows itself.
+        total: (M, 1) row sums of the flow over all classes; normalisation subtracts X * total.
+        factors: (M, 1) gradient with respect to each row's loss.
+        products: (M, M), quotient @ X^T of every block is added in place.
     """
     last = len(steps.shares) - 1
     for place, beliefs in enumerate(blocks):
@@ -206,16 +235,16 @@ def _back_in_blocks(
 def _first_beliefs(
     logits: Tensor, places: _Places, temperature: float, dtype: torch.dtype, exact: torch.dtype
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Before any step.
+    """Beliefs before the first step.
 
     Returns:
-        Logarithm of the belief in the true class (M, 1), beliefs in the classes of the batch (M, B), and in
-        all classes by blocks (M, width), 0 in those of the batch.
+        Log of the belief in the true class (M, 1); beliefs in the classes of the batch (M, B); beliefs in
+        all classes by blocks (M, width), with 0 in the classes of the batch.
     """
     top = logits.amax(dim=1, keepdim=True).index_select(0, places.free)
 
     def tempered(part: Tensor, dtype: torch.dtype) -> Tensor:
-        # subtracted first: whatever the size of the logits, the largest becomes exactly 0
+        # subtract the maximum first: then the largest value is exactly 0, however large the logits are
         return part.index_select(0, places.free).to(dtype).sub_(top.to(dtype)).div_(temperature)
 
     batch = tempered(logits.index_select(1, places.classes), exact)

@@ -1,7 +1,7 @@
-"""Replicator dynamics, written plainly: its memory grows with steps times classes.
+"""Replicator dynamics, the plain version: memory grows with the number of steps times classes.
 
-Group Loss computes the same beliefs in bounded memory (`refinement`); this is what that is checked against,
-and what to use where the beliefs themselves are wanted.
+Group Loss computes the same beliefs in bounded memory (`refinement`). This version is the reference that
+`refinement` is tested against, and the one to use when the beliefs themselves are needed.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SMALLEST_SUPPORT = 1e-20
-"""Added to every support: a row that nobody supports keeps its belief, and no logarithm is infinite."""
+"""Added to every support: a row without support keeps its belief, and no logarithm is infinite."""
 
 
 def replicator_dynamics(
     similarities: Tensor, log_beliefs: Tensor, truth: Tensor, anchors: Tensor, num_steps: int
 ) -> Tensor:
-    """Move every row's belief towards the classes that similar rows believe in.
+    """Refine the class beliefs of each row with the beliefs of similar rows.
 
-    Each step multiplies the beliefs by their support, the similarity-weighted sum of all rows' beliefs,
-    and normalises the rows. One-hot rows are fixed points, so anchors never move.
+    Each step multiplies beliefs by their support, which is the similarity-weighted sum of the beliefs of all
+    rows, and normalises each row. One-hot rows are fixed points, so anchors never change.
 
     Args:
         similarities: (N, N), not negative.
-        log_beliefs: (N, C) logarithms of rows that sum to 1.
-        truth: (N, C) one-hot rows, used where anchors is true.
+        log_beliefs: (N, C) log-probabilities; the probabilities of each row sum to 1.
+        truth: (N, C) one-hot rows, used in place of the beliefs where anchors is true.
         anchors: (N,) bool.
         num_steps: number of updates.
 
     Returns:
-        (N, C) logarithms of the refined beliefs; rows of anchors are not meant to be read.
+        (N, C) log of the refined beliefs; the rows of anchors have no meaning.
 
     Source:
         Elezi et al., "The Group Loss for Deep Metric Learning", ECCV 2020, section 3.2.

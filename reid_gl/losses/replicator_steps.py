@@ -1,4 +1,12 @@
-"""The steps of the replicator dynamics for a block of classes, and the chain rule back through them."""
+"""Steps of the replicator dynamics for a block of classes, forward and backward.
+
+With X_t the beliefs after t steps, W the similarities of the M free rows and s_t the normaliser of each row,
+
+    X_{t+1} = X_t * R_t,    R_t = shares_t @ X_t + offsets_t,    shares_t = W / s_t.
+
+The offsets are the support of the anchors in the classes of the batch (`anchored`), and SMALLEST_SUPPORT in
+all other classes (`floors`), both divided by s_t.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +17,19 @@ from reid_gl.losses.replicator import SMALLEST_SUPPORT
 
 
 class ReplicatorSteps:
-    """The steps, for a block of classes.
+    """Coefficients of every step so far, and the steps themselves for any block of classes.
 
-    A flow is a gradient by the logarithms of the beliefs before a step, (M, any), normalisation not
-    considered; a quotient is one by the logarithms of a step's supports, divided by the step's ratios.
+    The backward pass uses two quantities, both (M, any number of classes):
+
+    - `flow`: gradient with respect to log X_t, before normalisation.
+    - `quotient`: gradient with respect to the log of a step's support, divided by the step's ratios R_t; that
+      is, the gradient with respect to R_t.
 
     Attributes:
-        shares: for each step (M, M), similarities divided by what the step divides the row by.
-        anchored: for each step (M, B), the same for the support of anchors, plus the floor.
-        floors: for each step (M, 1), the same for the smallest support.
-        divisors: for each step (M, 1).
+        shares: (M, M) per step, similarities divided by the row's normaliser.
+        anchored: (M, B) per step, support of the anchors plus SMALLEST_SUPPORT, divided likewise.
+        floors: (M, 1) per step, SMALLEST_SUPPORT divided likewise.
+        divisors: (M, 1) per step, the normaliser s_t.
     """
 
     def __init__(self) -> None:
@@ -28,7 +39,7 @@ class ReplicatorSteps:
         self.divisors: list[Tensor] = []
 
     def append(self, weights: Tensor, from_anchors: Tensor, support: Tensor) -> None:
-        """Add a step: similarities (M, M), support by anchors (M, B), mean support of the beliefs (M, 1)."""
+        """Add a step: similarities (M, M), anchors' support (M, B), mean support under the beliefs (M, 1)."""
         divisor = support + SMALLEST_SUPPORT
         self.divisors.append(divisor)
         self.shares.append(weights / divisor)
@@ -36,14 +47,14 @@ class ReplicatorSteps:
         self.floors.append(SMALLEST_SUPPORT / divisor)
 
     def to(self, dtype: torch.dtype) -> ReplicatorSteps:
-        """The same in another number format."""
+        """A copy in another floating-point type."""
         other = ReplicatorSteps()
         for name, tensors in vars(self).items():
             setattr(other, name, [tensor.to(dtype) for tensor in tensors])
         return other
 
     def forth(self, beliefs: Tensor, offsets: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """(M, any) beliefs after 0, 1, ... steps, one step per offset, and what each step multiplies by."""
+        """Beliefs after 0, 1, ... steps and the ratios R_t of each step, all (M, any); a step per offset."""
         states, ratios = [beliefs], []
         for share, offset in zip(self.shares, offsets, strict=False):
             ratios.append(torch.addmm(offset, share, states[-1]))
@@ -51,12 +62,16 @@ class ReplicatorSteps:
         return states, ratios
 
     def last_flow(self, states: Tensor, push: Tensor | None, factors: Tensor) -> Tensor:
-        """Flow before the last step, but for the true classes' own part.
+        """Flow before the last step, without the part of the true class's own belief.
+
+        Gradient of the log-normalisers, sum_i factors_i log s_i, with respect to log X: it equals
+        X * ((G + G^T) @ X + push) with G = factors * shares. In the classes of the batch the caller also puts
+        the support of the true class into `push`.
 
         Args:
-            states: (M, any) beliefs before it.
-            push: (M, any), what does not depend on them; None in classes that are not in the batch.
-            factors: (M, 1) gradient of each row's loss.
+            states: (M, any) beliefs before the last step.
+            push: (M, any) part that does not depend on `states`; None for classes outside the batch.
+            factors: (M, 1) gradient with respect to each row's loss.
         """
         pulled = factors * self.shares[-1]
         push = factors * self.floors[-1] if push is None else push
@@ -65,17 +80,18 @@ class ReplicatorSteps:
     def back(
         self, step: int, flow: Tensor, states: list[Tensor], ratios: list[Tensor], total: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """One step back.
+        """Backward through one step.
 
         Args:
-            step: which one.
-            flow: after it.
-            states: of forth, at least as far.
-            ratios: of forth, at least as far.
-            total: (M, 1), what normalisation takes away from the flow.
+            step: index of the step.
+            flow: (M, any) flow after the step.
+            states: beliefs from `forth`, at least up to `step` + 1.
+            ratios: ratios from `forth`, at least up to `step`.
+            total: (M, 1) row sums of the flow over all classes: the gradient of normalisation is
+                flow - X * total.
 
         Returns:
-            The step's quotient, and the flow before it.
+            The quotient of this step, and the flow before it.
         """
         flow = torch.addcmul(flow, states[step + 1], total, value=-1.0)
         quotient = flow / ratios[step]

@@ -1,7 +1,7 @@
-"""Feature maps: every ResNet and ResNeXt of torchvision, the OSNets of torchreid, timm's networks by name.
+"""Backbones: ResNets and ResNeXts of torchvision, OSNets of torchreid, networks of timm by name.
 
-The only file that imports torchvision.models or torchreid. torchreid is loaded when one of its networks
-is asked for, never before; so is timm.
+Only this file imports torchvision.models or torchreid. torchreid and timm are imported when one of their
+networks is requested, not before.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TORCHREID_LAYOUTS = ("torchreid.reid.models", "torchreid.models")
 
 
 def backbone_names() -> tuple[str, ...]:
-    """Every name make_backbone knows, but for timm's."""
+    """Every name that make_backbone knows, except those of timm."""
     families = ("resnet*", "resnext*", "wide_resnet*")
     resnets = torchvision.models.list_models(module=torchvision.models, include=families)
     return (*resnets, *OSNETS)
@@ -50,19 +50,19 @@ def is_known_backbone(name: str) -> bool:
 
 
 def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
-    """Build a network from images (N, 3, H, W) to a feature map (N, D, H', W'), random weights.
+    """Build a network from images (N, 3, H, W) to a feature map (N, D, H', W'), with random weights.
 
     Args:
-        name: one of backbone_names(), or "timm:" and a name of timm's.
-        last_stride: stride of the last residual stage, 1 or 2; torchvision's networks are made with 2.
-            OSNet ends at one sixteenth of the image whatever is asked, as last_stride 1 does elsewhere.
+        name: one of backbone_names(), or "timm:" followed by a name of timm.
+        last_stride: stride of the last residual stage, 1 or 2; torchvision's default is 2. OSNet always
+            ends at 1/16 of the image size, which corresponds to last_stride 1 elsewhere.
 
     Returns:
         The network and D.
 
     Raises:
-        ValueError: unknown name, no feature map, or a stride that the network cannot have.
-        ImportError: an OSNet without torchreid installed, or one of timm's networks without timm.
+        ValueError: the name is unknown, the network gives no feature map, or it does not support the stride.
+        ImportError: torchreid is not installed for an OSNet, or timm for one of its networks.
     """
     if last_stride not in (1, 2):
         raise ValueError(f"last stride must be 1 or 2, got {last_stride}")
@@ -70,7 +70,7 @@ def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
         return make_timm_backbone(name, last_stride=last_stride)
     if name in OSNETS:
         if last_stride == 2:
-            raise ValueError(f"{name} has no strided last stage: set MODEL.LAST_STRIDE 1")
+            raise ValueError(f"{name} does not support last stride 2: set MODEL.LAST_STRIDE 1")
         return _OsnetMap.make(name)
     if name not in backbone_names():
         near = difflib.get_close_matches(name, backbone_names(), n=1)
@@ -85,7 +85,7 @@ def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
 
 
 class _ResNetMap(nn.Module):
-    """The layers of a torchvision ResNet up to the last feature map, under torchvision's names."""
+    """The layers of a torchvision ResNet up to the last feature map; torchvision's names are kept."""
 
     def __init__(self, resnet: torchvision.models.ResNet) -> None:
         super().__init__()
@@ -101,12 +101,12 @@ class _ResNetMap(nn.Module):
 
 
 def feature_map_width(backbone: nn.Module) -> int:
-    """D of the map (N, D, H, W) that a network of the caller's gives for one image of 256 x 128.
+    """D of the feature map (N, D, H, W) that a custom network gives for one image of 256 x 128.
 
     The image is where the network is and in its number format; modes are as before, also after an error.
 
     Raises:
-        ValueError: it gives something else.
+        ValueError: the network gives something else.
     """
     tensors = [*backbone.parameters(), *backbone.buffers()]
     like = next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
@@ -119,30 +119,31 @@ def feature_map_width(backbone: nn.Module) -> int:
             module.training = was_training
     if not isinstance(maps, Tensor) or maps.ndim != 4:
         found = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
-        raise ValueError(f"the backbone must give a feature map (N, D, H, W), got {found} for one image")
+        raise ValueError(f"the backbone must return a feature map (N, D, H, W), got {found} for one image")
     return maps.shape[1]
 
 
 def ends_in_residual_sum(backbone: nn.Module) -> bool:
-    """Whether the last ReLU of the network follows the sum of a residual block, as in torchvision's."""
+    """Whether the network's last ReLU follows the sum of a residual block, as in torchvision's ResNets."""
     return isinstance(backbone, _ResNetMap)
 
 
 def residual_sum(backbone: nn.Module, images: Tensor) -> Tensor:
-    """The last feature map as it is before the last ReLU.
+    """The last feature map before the last ReLU.
 
-    One module is all the ReLUs of a block: what it is given last is the sum. For that time it must not write
-    over its input; afterwards it is as it was.
+    One module serves as every ReLU of a block, so its last input is the sum. During the forward pass that
+    module must not work in place; afterwards its setting is restored.
 
     Args:
-        backbone: one for which ends_in_residual_sum is true; run uncompiled, else nothing could be recorded.
+        backbone: a network for which ends_in_residual_sum is true. It runs uncompiled, because the hook
+            records nothing in a compiled one.
         images: (N, 3, H, W).
 
     Returns:
-        (N, D, H', W'); its ReLU is what the network gives.
+        (N, D, H', W'); its ReLU is the output of the network.
 
     Raises:
-        ValueError: a network that ends otherwise.
+        ValueError: the network does not end in a residual sum.
     """
     if not isinstance(backbone, _ResNetMap):
         raise ValueError("the network does not end in a residual sum: expected one of torchvision's ResNets")
@@ -171,7 +172,7 @@ def _remove_last_stride(resnet: torchvision.models.ResNet) -> None:
 
 
 class _OsnetMap(nn.Module):
-    """The convolutions of a torchreid OSNet, under torchreid's names."""
+    """The convolutions of a torchreid OSNet; torchreid's names are kept."""
 
     def __init__(self, osnet: nn.Module) -> None:
         super().__init__()
@@ -192,7 +193,7 @@ class _OsnetMap(nn.Module):
 
 
 def import_torchreid_models() -> ModuleType:
-    """The models module of whichever torchreid is installed; says which layout was found.
+    """Import the models module of the installed torchreid, in either layout; log which one was found.
 
     Raises:
         ImportError: neither layout can be imported.
@@ -201,7 +202,7 @@ def import_torchreid_models() -> ModuleType:
     for layout in TORCHREID_LAYOUTS:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of parts that are not used here: evaluation, TensorBoard
+                warnings.simplefilter("ignore")  # from unused parts: evaluation, TensorBoard
                 module = importlib.import_module(layout)
         except ImportError as error:
             errors.append(f"{layout}: {error}")

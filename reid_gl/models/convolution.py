@@ -1,10 +1,10 @@
-"""A convolution that is faster on small maps under bfloat16 on the CPU, and right on the narrowest ones.
+"""A convolution for bfloat16 on the CPU: faster on small maps, and correct on maps one column wide.
 
-For the small maps at a network's end oneDNN's bfloat16 weight gradient takes two to seven times as long as
-the forward pass; written as one matrix product over unfolded pictures it takes about as long
-(docs/benchmarks). Where a stride leaves a map one place wide, as it does at the end of a network for
-pictures 32 pixels wide, oneDNN 3.13 with AMX reads past the map and returns noise or NaN; those are computed
-in float32. Nothing else changes: same parameters, same names, same numbers to rounding.
+For the small maps at the end of a network, oneDNN's bfloat16 weight gradient takes two to seven times as long
+as the forward pass. Written as one matrix product over unfolded images, it takes about as long as the forward
+pass (docs/benchmarks). If a stride reduces a map to one column, as at the end of a network for images 32
+pixels wide, oneDNN 3.13 with AMX reads past the map and returns noise or NaN. Such maps are computed in
+float32. Nothing else changes: parameters and their names stay, and values agree up to rounding.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from torch.autograd.function import once_differentiable
 from torch.nn.grad import conv2d_input
 
 MAX_PLACES = 32
-"""Largest output map, height times width, at which the product wins on a CPU with AMX."""
+"""Largest output map (height times width) for which the matrix product is faster on a CPU with AMX."""
 
 
 class SmallMapConv2d(nn.Conv2d):
-    """nn.Conv2d that trains faster on small maps, under bfloat16 autocast on the CPU; elsewhere the same."""
+    """nn.Conv2d that trains faster on small maps under bfloat16 autocast on the CPU; otherwise the same."""
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         output: Tensor
@@ -39,7 +39,7 @@ class SmallMapConv2d(nn.Conv2d):
         return output
 
     def _is_wrong(self, maps: Tensor) -> bool:
-        """Whether bfloat16 would give noise: one place wide after a stride of more than one."""
+        """Whether bfloat16 would return noise: the output is one column wide after a stride above 1."""
         out_width = (maps.shape[3] + 2 * int(self.padding[1]) - self.kernel_size[1]) // self.stride[1] + 1
         return (
             maps.device.type == "cpu"
@@ -61,7 +61,7 @@ class SmallMapConv2d(nn.Conv2d):
 
 
 def use_small_map_convolutions(net: nn.Module) -> None:
-    """Replace every plain convolution inside a network; parameters and their names stay."""
+    """Replace every plain convolution inside a network; parameters and their names do not change."""
     for parent in list(net.modules()):
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Conv2d and _is_plain(layer):
@@ -74,7 +74,7 @@ def _is_plain(layer: nn.Conv2d) -> bool:
 
 
 def _replacement(layer: nn.Conv2d) -> SmallMapConv2d:
-    with torch.device("meta"):  # its weight is the old layer's: nothing is allocated or drawn
+    with torch.device("meta"):  # no memory or random numbers for a weight that is replaced below
         new = SmallMapConv2d(
             layer.in_channels,
             layer.out_channels,
@@ -88,6 +88,11 @@ def _replacement(layer: nn.Conv2d) -> SmallMapConv2d:
 
 
 class _SmallMapConvolution(torch.autograd.Function):
+    """2D convolution; forward and input gradient are torch's, the weight gradient is one matrix product.
+
+    Saved for backward: the maps (N, C, H, W) and the weight (O, C, k, k), both in the autocast type.
+    """
+
     @staticmethod
     def forward(ctx: Any, maps: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:  # noqa: ANN401
         ctx.save_for_backward(maps, weight)
@@ -105,7 +110,18 @@ class _SmallMapConvolution(torch.autograd.Function):
 
 
 def _weight_gradient(maps: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int) -> Tensor:
-    """Gradient (O, C, k, k) from maps (N, C, H, W) and the output's gradient (N, O, h, w)."""
+    """Gradient with respect to the weight (O, C, k, k), as one matrix product over unfolded maps.
+
+    W[o, c, i, j] gets the sum of gradient[n, o, y, x] * maps[n, c, y * stride + i, x * stride + j] over all
+    n, y and x, on padded maps.
+
+    Args:
+        maps: (N, C, H, W) input of the convolution.
+        weight: (O, C, k, k); only its shape is used.
+        gradient: (N, O, h, w) gradient with respect to the output.
+        stride: stride in both directions.
+        padding: padding in both directions.
+    """
     out_channels, channels, size, _ = weight.shape
     height, width = gradient.shape[2:]
     padded = F.pad(maps.permute(0, 2, 3, 1), (0, 0, padding, padding, padding, padding))  # (N, H', W', C)

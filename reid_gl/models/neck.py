@@ -1,4 +1,4 @@
-"""What stands between the pooled feature and the classifier."""
+"""The neck between the pooled feature and the classifier."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ def make_neck(name: str, num_features: int) -> nn.Module:
     """Build a neck from (N, D) to (N, D).
 
     Args:
-        name: "bnneck", a batch normalisation whose bias stays 0 so that the classifier's hyperspheres
-            and the cosine share their origin; or "none".
+        name: "bnneck", a batch normalisation with its bias fixed at 0, so that the classifier and the cosine
+            distance share their origin; or "none".
         num_features: D.
 
     Raises:
-        ValueError: unknown name.
+        ValueError: the name is unknown.
 
     Source:
         Luo et al., "Bag of Tricks and a Strong Baseline for Deep Person Re-identification",

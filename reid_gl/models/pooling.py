@@ -1,4 +1,4 @@
-"""From a feature map (N, D, H, W) to one feature per picture (N, D), in float32."""
+"""Pooling: from a feature map (N, D, H, W) to one feature per image (N, D), in float32."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ POOLINGS = ("average", "max", "mixed", "gem")
 
 
 class AveragePooling(nn.Module):
-    """Mean over all places."""
+    """Mean over all positions."""
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (N, D, H, W) to (N, D) float32."""
@@ -17,7 +17,7 @@ class AveragePooling(nn.Module):
 
 
 class MaxPooling(nn.Module):
-    """Largest value over all places."""
+    """Maximum over all positions."""
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (N, D, H, W) to (N, D) float32."""
@@ -43,9 +43,9 @@ class MixedPooling(nn.Module):
 
 
 class GeMPooling(nn.Module):
-    """Generalised mean with a learned exponent: 1 is the average, large values near the maximum.
+    """Generalised mean with a learned exponent: 1 gives the average, large exponents approach the maximum.
 
-    Values below eps count as eps, so the result and its gradient are finite for any map.
+    Values below eps are replaced by eps, so the result and its gradient are finite for any map.
 
     Source: Radenovic et al., "Fine-tuning CNN Image Retrieval with No Human Annotation", TPAMI 2019.
     """
@@ -60,21 +60,23 @@ class GeMPooling(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Map (N, D, H, W) to (N, D) float32."""
         maps = maps.float().clamp_min(self.eps)
-        largest = maps.detach().amax(dim=(2, 3), keepdim=True)  # divided out, else powers under- or overflow
+        largest = maps.detach().amax(
+            dim=(2, 3), keepdim=True
+        )  # divide first, so powers cannot over- or underflow
         powers = (maps / largest).pow(self.exponent)
         return largest[:, :, 0, 0] * powers.mean(dim=(2, 3)).pow(1 / self.exponent)
 
 
 def make_pooling(name: str, *, mixed_weight: float = 0.5, gem_exponent: float = 3.0) -> nn.Module:
-    """Build a pooling layer by its name.
+    """Build a pooling layer by name.
 
     Args:
         name: one of POOLINGS.
-        mixed_weight: share of max pooling, for "mixed".
+        mixed_weight: weight of max pooling, for "mixed".
         gem_exponent: initial exponent, for "gem".
 
     Raises:
-        ValueError: unknown name, or a setting out of range.
+        ValueError: the name is unknown, or a setting is out of range.
     """
     if name == "average":
         return AveragePooling()

@@ -1,4 +1,4 @@
-"""The network: backbone, pooling, neck, classifier."""
+"""The re-identification network: backbone, pooling, neck, classifier."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from reid_gl.records import ReidOutput
 
 @dataclass(frozen=True)
 class NetSettings:
-    """Everything needed to build the network again; checkpoints carry it.
+    """Everything needed to rebuild the network; checkpoints store it.
 
     Attributes:
-        backbone: name of the feature extractor; of a network of your own, any name.
-        num_classes: C, training identities.
+        backbone: name of the feature extractor; any name for a custom network.
+        num_classes: C, number of training identities.
         last_stride: 1 or 2.
         pooling: "average", "max", "mixed" or "gem".
-        mixed_weight: share of max pooling, for "mixed".
-        gem_exponent: first exponent, for "gem".
+        mixed_weight: weight of max pooling, for "mixed".
+        gem_exponent: initial exponent, for "gem".
         neck: "bnneck" or "none".
-        embedding_dim: D, by a linear layer after the pooling; 0 for the backbone's own number and no layer.
+        embedding_dim: D, reached by a linear layer after the pooling; 0 keeps the backbone's size, without
+            a layer.
     """
 
     backbone: str
@@ -39,25 +40,25 @@ class NetSettings:
     embedding_dim: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as checkpoints keep them."""
+        """Plain values for checkpoints."""
         return asdict(self)
 
 
 class ReidNet(nn.Module):
-    """Images to embeddings and identity scores.
+    """Network from images to embeddings and identity logits.
 
-    The backbone may run under autocast; pooling, neck and classifier always compute in float32.
+    The backbone may run under autocast; pooling, neck and classifier always use float32.
 
     Args:
         settings: what to build.
-        backbone: a network of your own from images (N, 3, H, W) to a feature map (N, D, H', W'); None builds
-            the one that settings names. A checkpoint keeps its weights but not its code, so `load_net` must
-            be given it again.
+        backbone: a custom network from images (N, 3, H, W) to a feature map (N, D, H', W'); None builds the
+            one that settings names. A checkpoint stores its weights but not its code, so `load_net` needs
+            the network again.
 
     Attributes:
-        settings: what it was built from.
-        num_pooled: numbers that the pooling gives.
-        num_features: D.
+        settings: what the network was built from.
+        num_pooled: size of the pooled feature.
+        num_features: D, size of the embedding.
     """
 
     def __init__(self, settings: NetSettings, backbone: nn.Module | None = None) -> None:
@@ -84,17 +85,17 @@ class ReidNet(nn.Module):
         nn.init.normal_(self.classifier.weight, std=0.001)
 
     def forward(self, images: Tensor) -> ReidOutput:
-        """Normalised images (N, 3, H, W) to both embeddings (N, D) and logits (N, C)."""
+        """Map normalised images (N, 3, H, W) to both embeddings (N, D) and logits (N, C)."""
         return self.head(self.pooled(images))
 
     def pooled(self, images: Tensor) -> Tensor:
-        """The expensive half: images (N, 3, H, W) to pooled features (N, num_pooled) float32."""
+        """Backbone and pooling, the expensive part: images (N, 3, H, W) to (N, num_pooled) float32."""
         maps = self.backbone(images)  # (N, num_pooled, H', W')
         pooled: Tensor = self.pooling(maps)
         return pooled
 
     def head(self, pooled: Tensor) -> ReidOutput:
-        """The cheap half: pooled features (N, num_pooled) to the output, in float32."""
+        """Projection, neck and classifier, the cheap part: (N, num_pooled) to the output, in float32."""
         with torch.autocast(pooled.device.type, enabled=False):
             before_neck = self.projection(pooled)
             after_neck = self.neck(before_neck)

@@ -1,1 +1,1 @@
-"""Results for people and for programs."""
+"""Results as tables, figures and HTML pages for people, and as JSON for programs."""

@@ -1,4 +1,4 @@
-"""What each of several switches contributes, from the scores of their combinations."""
+"""Ablation: the contribution of each of several switches, from the scores of their combinations."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ Combination = tuple[str, ...]
 
 
 def summarize_ablation(results: Mapping[Combination, Mapping[str, float]]) -> dict[str, Any]:
-    """Rows, and the gain of each switch.
+    """Summarise the scores of every combination, and the gain of each switch.
 
     Args:
-        results: names of the switches that are on, in one order everywhere, to rank1 and mAP in [0, 1]; () is
-            there. Combinations that cannot be had are missing.
+        results: combination to rank1 and mAP in [0, 1]. A combination is a tuple of the names of the switches
+            that are on, always in the same order; () must be present, impossible combinations are absent.
 
     Returns:
-        "rows": for each combination "on", its scores and its "gain" of mAP over (). "switches": for each the
-        gain of mAP "alone" (None if it cannot be on alone), and "mean", "least" and "most" over all
-        combinations of the others.
+        "rows": per combination, the switches that are "on", its scores, and its "gain" of mAP over ().
+        "switches": per switch, the gain of mAP when it is on "alone" (None if it cannot be), and the "mean",
+        "least" and "most" gain over all combinations of the other switches.
     """
     plain = results[()]["mAP"]
     rows = [{"on": list(on), **scores, "gain": scores["mAP"] - plain} for on, scores in results.items()]
     switches = {}
-    longest_first = sorted(results, key=len, reverse=True)  # it names the switches in their order
+    longest_first = sorted(results, key=len, reverse=True)  # its names come in the order of the switches
     for name in dict.fromkeys(name for on in longest_first for name in on):
         gains = {}
         for on in results:
@@ -41,10 +41,10 @@ def summarize_ablation(results: Mapping[Combination, Mapping[str, float]]) -> di
 
 
 def format_ablation(summary: Mapping[str, Any]) -> str:
-    """Two tables in percent: the combinations, then the switches.
+    """Format two tables in percent: the combinations, then the switches.
 
     Args:
-        summary: as summarize_ablation gives it.
+        summary: the result of summarize_ablation.
     """
     names = list(summary["switches"])
     lines = ["  ".join([*names, "rank-1", "  mAP", " gain", "  (%)"]).rstrip()]

@@ -1,4 +1,4 @@
-"""Scores of several trainings side by side: mean and standard deviation over seeds, as table and picture."""
+"""Compare the scores of training runs: mean and standard deviation over seeds, as table and figure."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 SCORES = {"rank1": ("rank-1", "#0072B2"), "mAP": ("mAP", "#D55E00"), "NMI": ("NMI", "#009E73")}
-"""Title and colour; the colours are told apart with every colour vision. NMI is of image retrieval only."""
+"""Title and colour; the colours suit all kinds of colour vision. Only image retrieval reports NMI."""
 NOTHING: dict[str, Any] = {"values": [], "mean": None, "std": None}
 
 
 def summarize_runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One contender's runs in numbers.
+    """Summarise the runs of one contender.
 
     Args:
-        runs: for each seed rank1, mAP and perhaps NMI in [0, 1] and seconds, or an error.
+        runs: one per seed, with rank1, mAP and optionally NMI in [0, 1] and seconds, or with an error.
 
     Returns:
-        For rank1 and mAP, and NMI if there is any, the values, their mean and sample standard deviation (None
-        for fewer than two values); mean seconds of the runs that were not resumed; errors.
+        For rank1, mAP and, if present, NMI: the values, their mean and their sample standard deviation (None
+        for fewer than two values). Also the mean seconds of runs that were not resumed, and the errors.
     """
     good = [run for run in runs if "error" not in run]
     summary: dict[str, Any] = {}
@@ -42,10 +42,10 @@ def summarize_runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def format_comparison(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """A Markdown table in percent, one contender per line.
+    """Format a Markdown table in percent, one contender per line.
 
     Args:
-        results: name to what summarize_runs gives.
+        results: name to the result of summarize_runs.
     """
     scores = _shown(results)
     titles = " | ".join(f"{title} (%)" for title, _ in scores.values())
@@ -61,7 +61,7 @@ def format_comparison(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _shown(results: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
-    """The scores that there are."""
+    """The scores that at least one contender has."""
     known = {score for result in results.values() for score in result}
     return {score: style for score, style in SCORES.items() if score in known}
 
@@ -76,16 +76,16 @@ def _mean_and_std(score: Mapping[str, Any]) -> str:
 def draw_comparison(
     results: Mapping[str, Mapping[str, Any]], *, title: str, values: Sequence[str] | None = None
 ) -> Figure:
-    """Mean and standard deviation of each score, and every run as a small point.
+    """Draw mean and standard deviation of each score, with every run as a small point.
 
     Args:
-        results: name to what summarize_runs gives.
-        title: above the picture.
-        values: what to write on the axis where the contenders are values of one setting: then they are
-            joined by lines; None for contenders that have no order, drawn as rows.
+        results: name to the result of summarize_runs.
+        title: title of the figure.
+        values: axis labels if the contenders are values of one setting, which are then joined by lines; None
+            for contenders without an order, which are drawn as rows.
 
     Returns:
-        A figure known to no global state; `figure.savefig(path)` writes it.
+        A figure outside pyplot's global state; `figure.savefig(path)` writes it.
     """
     if values is None:
         figure = Figure(figsize=(8.0, 1.4 + 0.34 * len(results)), dpi=120, layout="constrained")
@@ -127,7 +127,7 @@ def _draw_lines(panel: Axes, results: Mapping[str, Mapping[str, Any]], values: S
 
 
 def _percent(results: Mapping[str, Mapping[str, Any]], score: str) -> tuple[list[float], list[float]]:
-    """Means and standard deviations; NaN, which is not drawn, where every run diverged."""
+    """Means and standard deviations in percent; NaN, which is not drawn, if every run diverged."""
     chosen = [result.get(score, NOTHING) for result in results.values()]
     means = [float("nan") if one["mean"] is None else 100 * one["mean"] for one in chosen]
     return means, [100 * (one["std"] or 0.0) for one in chosen]

@@ -1,4 +1,4 @@
-"""Pictures in rows on one HTML page that needs no other file, no script and no network."""
+"""Contact sheet: rows of images on one HTML page, without other files, scripts or network access."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ pre {{ overflow-x: auto; }}
 
 @dataclass(frozen=True)
 class SheetPicture:
-    """A picture and what stands below it.
+    """An image and its caption.
 
     Attributes:
-        thumbnail: JPEG file, of encode_thumbnail; b"" where there is none to show.
-        caption: one line.
+        thumbnail: JPEG file from encode_thumbnail; b"" shows a placeholder.
+        caption: one line below the image.
     """
 
     thumbnail: bytes
@@ -52,7 +52,7 @@ class SheetPicture:
 
 @dataclass(frozen=True)
 class SheetRow:
-    """Pictures side by side under a heading."""
+    """Images side by side under a heading."""
 
     title: str
     pictures: tuple[SheetPicture, ...]
@@ -60,12 +60,12 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class SheetSection:
-    """A chapter of the page.
+    """A section of the page.
 
     Attributes:
-        title: its heading.
-        lines: text above the rows, one paragraph each.
-        rows: pictures.
+        title: heading of the section.
+        lines: text above the rows, one paragraph per line.
+        rows: rows of images.
     """
 
     title: str
@@ -74,13 +74,13 @@ class SheetSection:
 
 
 def encode_thumbnail(image: NDArray[np.uint8]) -> bytes:
-    """A small JPEG of a picture, which is never enlarged.
+    """Encode an image as a small JPEG file; small images are never enlarged.
 
     Args:
         image: (H, W, 3) uint8 RGB.
 
     Returns:
-        The file; its longer side has at most 112 pixels.
+        The JPEG file; its longer side has at most 112 pixels.
     """
     height, width = image.shape[:2]
     scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
@@ -92,15 +92,15 @@ def encode_thumbnail(image: NDArray[np.uint8]) -> bytes:
 
 
 def format_contact_sheet(title: str, table: str, sections: Sequence[SheetSection]) -> str:
-    """The page.
+    """Format the page.
 
     Args:
-        title: its heading.
-        table: text with aligned columns that stands first.
-        sections: what follows.
+        title: heading of the page.
+        table: preformatted text with aligned columns, shown first.
+        sections: sections below the table.
 
     Returns:
-        HTML; whatever the arguments hold is text there, never markup.
+        HTML; all text in the arguments is escaped, so it never acts as markup.
     """
     parts = [HEAD.format(title=_text(title)), f"<h1>{_text(title)}</h1>\n<pre>{_text(table)}</pre>\n"]
     for section in sections:
@@ -125,5 +125,5 @@ def _format_picture(picture: SheetPicture) -> str:
 
 
 def _text(text: str) -> str:
-    """Text as HTML; bytes of file names that are no UTF-8 become visible instead of failing."""
+    """Escape text for HTML; bytes of file names that are not UTF-8 become visible escapes, not errors."""
     return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))

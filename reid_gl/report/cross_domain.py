@@ -1,4 +1,4 @@
-"""Scores of every network on every test set, as table and picture."""
+"""Scores of every network on every test set, as table and figure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Rows = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 def format_matrix(rows: Rows) -> str:
-    """A Markdown table of rank-1 / mAP in percent.
+    """Format a Markdown table of rank-1 / mAP in percent.
 
     Args:
-        rows: training sets to test sets to scores, each with rank1 and mAP in [0, 1].
+        rows: training set to test set to scores, each with rank1 and mAP in [0, 1].
     """
     columns = list(next(iter(rows.values())))
     lines = [f"| trained on | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
@@ -26,13 +26,13 @@ def format_matrix(rows: Rows) -> str:
 
 
 def draw_matrix(rows: Rows) -> Figure:
-    """Mean AP as a field of squares: rows trained on, columns tested on.
+    """Draw mean AP as a heat map: rows are training sets, columns are test sets.
 
     Args:
-        rows: as format_matrix takes them.
+        rows: as in format_matrix.
 
     Returns:
-        A figure known to no global state; `figure.savefig(path)` writes it.
+        A figure outside pyplot's global state; `figure.savefig(path)` writes it.
     """
     columns = list(next(iter(rows.values())))
     values = 100 * np.array([[row[column]["mAP"] for column in columns] for row in rows.values()])

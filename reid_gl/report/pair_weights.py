@@ -1,4 +1,4 @@
-"""A picture of the weights that losses give to the pairs of one batch."""
+"""Figure of the weights that losses give to the pairs of one batch."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from torch import Tensor
 
 from reid_gl.losses.pairs import pair_masks
 
-# blue and vermilion of Okabe and Ito, told apart with every kind of colour vision; negatives lie below
+# blue and vermilion of Okabe and Ito, which suit all kinds of colour vision; negatives are drawn first
 STYLES = {"negatives": ("#0072B2", "o", 9.0), "positives": ("#D55E00", "^", 16.0)}
 LINEAR_DECADES = 2
-"""Weights that span no more than this are drawn on a linear scale."""
+"""Weights that span at most this many decades are drawn on a linear scale."""
 MAX_DECADES = 4
-"""How far below the largest weight a logarithmic scale reaches before it becomes linear down to 0."""
+"""A logarithmic scale reaches this many decades below the largest weight; below, it is linear down to 0."""
 LINEAR_SHARE = 0.5
-"""Height of that linear part, in decades."""
+"""Height of the linear part, in decades."""
 MAX_IDENTITY_TICKS = 16
 
 
 @dataclass(frozen=True)
 class WeightScale:
-    """What both panels of a loss share.
+    """The scale that both panels of a loss share.
 
     Attributes:
-        largest: where the scale ends; it begins at 0.
-        threshold: power of ten below which a logarithmic scale is linear; None if all of it is.
+        largest: end of the scale; it starts at 0.
+        threshold: power of ten below which a logarithmic scale is linear; None for an entirely linear scale.
     """
 
     largest: float
@@ -43,22 +43,22 @@ class WeightScale:
 
 
 def draw_pair_weights(weights: Mapping[str, Tensor], similarity: Tensor, labels: Tensor) -> Figure:
-    """One row per loss: weight against similarity, and the weights over the batch sorted by identity.
+    """Draw one row per loss: weight against similarity, and the weight matrix sorted by identity.
 
-    Both panels of a row have one scale: linear, or logarithmic where the weights span decades. Rows have
-    scales of their own, as losses differ by factors that a learning rate or the loss's share makes up for.
-    A picture with itself is no pair: it has no point, and its cell is blank.
+    Both panels of a row share one scale: linear, or logarithmic if the weights span decades. Each row has its
+    own scale, because losses differ by factors that a learning rate or the weight of the loss compensates.
+    An image with itself is not a pair: it has no point, and its cell is blank.
 
     Args:
-        weights: name of a loss to its (N, N) weights, at least 0; a row is an anchor.
+        weights: name of a loss to its (N, N) weights, at least 0; rows are anchors.
         similarity: (N, N) cosines of the same batch.
         labels: (N,) int64.
 
     Returns:
-        A figure known to no global state; `figure.savefig(path)` writes it.
+        A figure outside pyplot's global state; `figure.savefig(path)` writes it.
 
     Raises:
-        ValueError: no loss, shapes disagree, or weights that are negative or not finite.
+        ValueError: there is no loss, the shapes disagree, or weights are negative or not finite.
     """
     _check(weights, similarity, labels)
     labels = labels.cpu()
@@ -72,12 +72,12 @@ def draw_pair_weights(weights: Mapping[str, Tensor], similarity: Tensor, labels:
         image = _draw_batch(right, values, labels, scale)
         bar = figure.colorbar(image, ax=right, label="weight", pad=0.02)
         _set_ticks(bar.ax.yaxis, scale)
-    panels[-1, 0].set_xlabel("cosine similarity of anchor and picture")
-    panels[-1, 1].set_xlabel("picture, by identity")
+    panels[-1, 0].set_xlabel("cosine similarity of anchor and image")
+    panels[-1, 1].set_xlabel("image, by identity")
     figure.align_ylabels(panels[:, 0])
     figure.suptitle(
-        f"Pair weights N·|∂L/∂S| in a batch of {len(labels)} pictures of {len(labels.unique())} identities"
-        "\neach row has a scale of its own"
+        f"Pair weights N·|∂L/∂S| in a batch of {len(labels)} images of {len(labels.unique())} identities"
+        "\neach row has its own scale"
     )
     return figure
 
@@ -85,7 +85,7 @@ def draw_pair_weights(weights: Mapping[str, Tensor], similarity: Tensor, labels:
 def _draw_points(
     panel: Axes, weights: Tensor, similarity: Tensor, labels: Tensor, scale: WeightScale
 ) -> None:
-    """One point per pair, anchor by anchor; the legend counts the pairs that have a weight."""
+    """Draw one point per pair, anchor by anchor; the legend counts the pairs with a nonzero weight."""
     positive, negative = pair_masks(labels)
     opacity = min(0.8, max(0.15, 20.0 / len(labels)))
     for (kind, (color, marker, size)), mask in zip(STYLES.items(), (negative, positive), strict=True):
@@ -114,7 +114,7 @@ def _draw_points(
 
 
 def _add_legend(panel: Axes) -> None:
-    """Between title and panel, where it hides no point."""
+    """Add the legend between title and panel, where it covers no point."""
     legend = panel.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
@@ -126,14 +126,14 @@ def _add_legend(panel: Axes) -> None:
         handletextpad=0.1,
         reverse=True,
     )
-    legend.set_in_layout(False)  # the title's distance makes room for it; it must not narrow the panel
+    legend.set_in_layout(False)  # the title's padding leaves room for it; it must not narrow the panel
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1.0)
 
 
 def _draw_batch(panel: Axes, weights: Tensor, labels: Tensor, scale: WeightScale) -> ScalarMappable:
-    """A cell per pair, rows are anchors; lines between identities frame the positives on the diagonal."""
+    """Draw one cell per pair, rows are anchors; lines between identities frame the positives."""
     order = torch.argsort(labels, stable=True)
     cells = weights[order[:, None], order[None, :]].numpy()
     cells = np.ma.masked_array(cells, mask=np.eye(len(labels), dtype=bool))
@@ -161,12 +161,12 @@ def _draw_batch(panel: Axes, weights: Tensor, labels: Tensor, scale: WeightScale
 
 
 def _choose_scale(weights: NDArray[np.float64]) -> WeightScale:
-    """From 0 to the largest weight, logarithmic if the weights span decades."""
+    """Choose a scale from 0 to the largest weight, logarithmic if the weights span decades."""
     present = weights[weights > 0]
     if not len(present):
         return WeightScale(1.0)
     largest = float(present.max())
-    # the lowest twentieth may be rounding; no quotient, which may overflow
+    # skip the lowest 5 %, which may be rounding errors; subtract logarithms, as a quotient may overflow
     decades = math.log10(largest) - math.log10(float(np.quantile(present, 0.05)))
     if decades <= LINEAR_DECADES:
         return WeightScale(largest)
@@ -174,7 +174,7 @@ def _choose_scale(weights: NDArray[np.float64]) -> WeightScale:
 
 
 def _set_ticks(axis: Axis, scale: WeightScale) -> None:
-    """On a logarithmic scale 0 and the whole powers of ten; else what matplotlib chooses."""
+    """Set ticks at 0 and at powers of ten on a logarithmic scale; keep matplotlib's on a linear one."""
     if scale.threshold is None:
         return
     powers = range(round(math.log10(scale.threshold)), math.floor(math.log10(scale.largest)) + 1)
@@ -185,7 +185,7 @@ def _set_ticks(axis: Axis, scale: WeightScale) -> None:
 
 def _check(weights: Mapping[str, Tensor], similarity: Tensor, labels: Tensor) -> None:
     if not weights:
-        raise ValueError("there are no weights to draw: give those of at least one loss")
+        raise ValueError("there are no weights to draw: give the weights of at least one loss")
     size = (len(labels), len(labels))
     for name, tensor in {**weights, "similarity": similarity}.items():
         if tensor.shape != size:

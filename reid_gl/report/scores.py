@@ -1,4 +1,4 @@
-"""Scores as one JSON object and as a table for people."""
+"""Scores as one JSON object and as a table."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ COLUMNS = {
     "AMI": "AMI",
     "F1": "F1",
 }
-"""Scores and their titles in tables."""
+"""Scores and their column titles."""
 OF_REID = (*(f"rank{k}" for k in RANKS), "mAP_trapezoid", "mINP")
-"""Scores that image retrieval does not report; rank-k is its Recall@K."""
+"""Scores that image retrieval does not report; its Recall@K is the same as rank-k."""
 
 
 def scores_to_dict(result: RankingResult, preflight: Preflight, **settings: object) -> dict[str, Any]:
-    """Everything needed to compare a result: scores in [0, 1], protocol, counts and settings.
+    """Collect everything needed to compare a result: scores in [0, 1], protocol, counts and settings.
 
     Args:
         result: the scores.
-        preflight: the protocol they were made under.
-        settings: what else to record, such as feature, distance and dtype.
+        preflight: the protocol used to compute them.
+        settings: further settings to record, such as feature, distance and dtype.
     """
     return {
         **ranking_to_dict(result),
@@ -56,7 +56,7 @@ def scores_to_dict(result: RankingResult, preflight: Preflight, **settings: obje
 
 
 def ranking_to_dict(result: RankingResult) -> dict[str, Any]:
-    """CMC at RANKS, mAP by both rules with its bootstrap interval, and mINP, in [0, 1]."""
+    """CMC at RANKS, mAP by both rules, its bootstrap interval, and mINP, all in [0, 1]."""
     ranks = {f"rank{k}": result.rank(k) for k in RANKS}
     return {
         **ranks,
@@ -68,7 +68,7 @@ def ranking_to_dict(result: RankingResult) -> dict[str, Any]:
 
 
 def format_camera_pairs(pairs: Sequence[CameraPair]) -> str:
-    """Mean AP in percent: a row for each camera of queries, a column for each of the gallery; - for none."""
+    """Format mean AP in percent: rows are query cameras, columns gallery cameras; "-" if there are none."""
     columns = sorted({pair.gallery_camid for pair in pairs})
     cells = {(pair.query_camid, pair.gallery_camid): pair.result for pair in pairs}
     lines = ["mAP (%), queries down, gallery across", "      " + "".join(f"{camid:>7}" for camid in columns)]
@@ -80,10 +80,10 @@ def format_camera_pairs(pairs: Sequence[CameraPair]) -> str:
 
 
 def format_scores(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """A table in percent, one named result per line.
+    """Format a table in percent, one named result per line.
 
     Args:
-        rows: name to what scores_to_dict gives; keys that are missing leave a blank.
+        rows: name to the result of scores_to_dict; missing keys leave a blank cell.
     """
     shown = {key: title for key, title in COLUMNS.items() if any(key in row for row in rows.values())}
     recalls = sorted({int(key[7:]) for row in rows.values() for key in row if key.startswith("recall@")})

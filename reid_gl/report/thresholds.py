@@ -1,4 +1,4 @@
-"""A calibration as a table and as a picture."""
+"""A calibration as table and figure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from reid_gl.evaluation.thresholds.distance_histograms import LARGEST_DISTANCE
 from reid_gl.evaluation.thresholds.record import CalibratedPoint, Calibration
 
-# blue and vermilion of Okabe and Ito, told apart with every kind of colour vision
+# blue and vermilion of Okabe and Ito, which suit all kinds of colour vision
 SAME, DIFFERENT = "#D55E00", "#0072B2"
 MARGIN_BINS = 3
 
 
 def format_calibration(calibration: Calibration) -> str:
-    """A line for each rate, then for each pair of cameras and rate; shares in percent."""
+    """Format a line per rate, then per pair of cameras and rate; shares in percent."""
     lines = [
         f"cosine distance on {calibration.source}: {calibration.num_identities} people, "
         f"{calibration.num_same:,} pairs of one, {calibration.num_different:,} of two",
@@ -37,10 +37,10 @@ def format_calibration(calibration: Calibration) -> str:
 
 
 def draw_calibration(calibration: Calibration) -> Figure:
-    """Left the distances of one person's and of two people's pairs with the thresholds, right the ROC.
+    """Draw the distances of genuine and impostor pairs with the thresholds (left) and the ROC curve (right).
 
     Returns:
-        A figure known to no global state; `figure.savefig(path)` writes it.
+        A figure outside pyplot's global state; `figure.savefig(path)` writes it.
     """
     figure = Figure(figsize=(12.0, 4.8), dpi=120, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1.0))
@@ -54,7 +54,7 @@ def draw_calibration(calibration: Calibration) -> Figure:
 
 
 def _draw_distances(panel: Axes, calibration: Calibration) -> None:
-    """Both histograms in shares of their own pairs; a line and the interval for each threshold."""
+    """Draw both histograms, as shares of their own pairs, and a line and an interval per threshold."""
     counts = (calibration.histogram_same, calibration.histogram_different)
     edges = np.linspace(0, LARGEST_DISTANCE, len(counts[0]) + 1)
     highest = 0.0
@@ -66,7 +66,7 @@ def _draw_distances(panel: Axes, calibration: Calibration) -> None:
     for place, point in enumerate(calibration.points):
         panel.axvspan(*point.interval, color="0.4", alpha=0.25, linewidth=0)
         panel.axvline(point.threshold, color="0.15", linewidth=1.2, linestyle="--")
-        height = highest * (1.32 - 0.1 * place)  # above the histograms, one below the other
+        height = highest * (1.32 - 0.1 * place)  # above the histograms, one label below the other
         panel.annotate(
             f" FAR {point.false_accept_rate:g}: {point.threshold:.3f}",
             (point.threshold, height),
@@ -81,7 +81,7 @@ def _draw_distances(panel: Axes, calibration: Calibration) -> None:
     panel.set_ylim(0, 1.4 * highest)
     panel.set_xlabel("cosine distance (dashed: thresholds; grey: their 95 % intervals)")
     panel.set_ylabel("share of pairs in a bin (%)")
-    panel.legend(loc="center right", frameon=False)  # where the pairs of two people run out
+    panel.legend(loc="center right", frameon=False)  # few pairs of two people have such distances
     panel.set_title(
         f"mean cosine: one person {calibration.mean_cosine_same:.2f}, "
         f"two people {calibration.mean_cosine_different:.2f}"
@@ -91,7 +91,7 @@ def _draw_distances(panel: Axes, calibration: Calibration) -> None:
 
 
 def _draw_roc(panel: Axes, calibration: Calibration) -> None:
-    """Accepted pairs of one person against accepted pairs of two, the latter on a logarithmic axis."""
+    """Draw true accepts against false accepts, the latter on a logarithmic axis."""
     _, false_accepts, true_accepts = np.array(calibration.roc).T
     panel.plot(false_accepts, 100 * true_accepts, color="0.15")
     for point in calibration.points:
@@ -110,7 +110,7 @@ def _draw_roc(panel: Axes, calibration: Calibration) -> None:
     panel.grid(alpha=0.3)
     panel.set_xlabel("false accept rate (pairs of two people accepted)")
     panel.set_ylabel("pairs of one person accepted (%)")
-    # above the panel, where it hides nothing of the curve
+    # above the panel, where it covers nothing of the curve
     panel.legend(
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),

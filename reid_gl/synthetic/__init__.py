@@ -1,1 +1,1 @@
-"""People rendered as six bad cameras would see them, written in Market-1501 layout."""
+"""Synthetic data: rendered people as six low-quality cameras would see them, in Market-1501 layout."""

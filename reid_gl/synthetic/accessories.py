@@ -1,4 +1,4 @@
-"""What people carry on their heads and shoulders: face, hair, hats and bags."""
+"""Body parts of head and luggage: face, hair, hats and bags."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HAT_OVAL = ((0.0, 0.3), (0.12, 0.66), (0.4, 0.95), (0.75, 1.04), (1.0, 1.02))
 
 @lru_cache(maxsize=256)
 def head_tile(skin: str, hair: str, hair_length: str) -> FloatImage:
-    """(HEAD_ROWS, HEAD_COLUMNS, 3) face and hair; the middle column is the nose."""
+    """Texture (HEAD_ROWS, HEAD_COLUMNS, 3) of face and hair; the nose is in the middle column."""
     tile = np.tile(as_float(SKIN[skin]), (HEAD_ROWS, HEAD_COLUMNS, 1))
     dark = tuple(0.45 * float(value) for value in SKIN[skin])
     middle = HEAD_COLUMNS // 2
@@ -55,7 +55,7 @@ def head_tile(skin: str, hair: str, hair_length: str) -> FloatImage:
 def _oval(
     shape: tuple[tuple[float, float], ...], lateral: float, sagittal: float
 ) -> list[tuple[float, float, float]]:
-    """The outline of a shape scaled to half axes in statures."""
+    """Scale an outline to the given half axes, in statures."""
     return [(share, width * lateral, width * sagittal) for share, width in shape]
 
 
@@ -79,7 +79,7 @@ def head_parts(person: Person, joints: dict[str, Point], view: View) -> list[Par
 
 
 def _long_hair(person: Person, joints: dict[str, Point], view: View) -> list[Part]:
-    """Hair that falls behind the neck to the shoulder blades."""
+    """Hair that falls behind the neck down to the shoulder blades."""
     if person.hair_length == "short":
         return []
     x, y, z = joints["head"]
@@ -91,7 +91,7 @@ def _long_hair(person: Person, joints: dict[str, Point], view: View) -> list[Par
 
 
 def _hood(person: Person, joints: dict[str, Point], view: View) -> Part:
-    """The hood of a hoodie, lying on the shoulders."""
+    """The hood of a hoodie, which rests on the shoulders."""
     cloth = plain_tile(CLOTH[person.upper.colour])
     ends = ((-0.05, joints["neck"][1] - 0.022, -0.035), (0.05, joints["neck"][1] - 0.022, -0.035))
     part = limb(view, ends, (0.036, 0.036), cloth)
@@ -99,7 +99,7 @@ def _hood(person: Person, joints: dict[str, Point], view: View) -> Part:
 
 
 def hat_parts(person: Person, joints: dict[str, Point], view: View) -> list[Part]:
-    """Crown and brim of the hat, if any."""
+    """Crown and brim of the hat; empty without a hat."""
     if person.hat == "none":
         return []
     x, y, z = joints["head"]
@@ -119,7 +119,7 @@ def hat_parts(person: Person, joints: dict[str, Point], view: View) -> list[Part
 
 @lru_cache(maxsize=16)
 def _pack_tile(colour: str) -> FloatImage:
-    """Cloth of a bag with a darker pocket and a light zip."""
+    """Texture of a bag with a darker pocket and a light zip."""
     tile = np.tile(as_float(CLOTH[colour]), (64, 64, 1))
     cv2.rectangle(tile, (14, 34), (50, 58), tuple(0.72 * float(v) for v in CLOTH[colour]), -1)
     cv2.line(tile, (14, 34), (50, 34), (170.0, 170.0, 170.0), 2)
@@ -127,7 +127,7 @@ def _pack_tile(colour: str) -> FloatImage:
 
 
 def bag_parts(person: Person, joints: dict[str, Point], view: View) -> list[Part]:
-    """The bag, if any, with its straps."""
+    """The bag with its straps; empty without a bag."""
     if person.bag == "backpack":
         return _backpack(person, view)
     if person.bag == "shoulder_bag":
@@ -138,7 +138,7 @@ def bag_parts(person: Person, joints: dict[str, Point], view: View) -> list[Part
 
 
 def _backpack(person: Person, view: View) -> list[Part]:
-    """On the back; from the front only the straps."""
+    """A backpack; from the front only its straps are visible."""
     behind = -0.105
     top, bottom = (0.0, 0.815, behind), (0.0, 0.57, behind)
     outline = [
@@ -163,7 +163,7 @@ def _backpack(person: Person, view: View) -> list[Part]:
 
 
 def _shoulder_bag(person: Person, joints: dict[str, Point], view: View) -> list[Part]:
-    """At one hip, hanging from the other shoulder."""
+    """A bag at one hip, with a strap over the opposite shoulder."""
     side = person.bag_side
     hip = joints["pelvis"][1]
     x = side * (shoulder_half_width(person) + 0.045)
@@ -186,7 +186,7 @@ def _shoulder_bag(person: Person, joints: dict[str, Point], view: View) -> list[
 
 
 def _handbag(person: Person, joints: dict[str, Point], view: View) -> list[Part]:
-    """Held in one hand."""
+    """A bag held in one hand."""
     x, y, z = joints["left_hand" if person.bag_side > 0 else "right_hand"]
     outline = [(0.0, 0.022, 0.05), (0.08, 0.03, 0.07), (0.92, 0.036, 0.088), (1.0, 0.03, 0.08)]
     bag = upright(view, (x, y - 0.045, z), (x, y - 0.165, z), outline, _pack_tile(person.bag_colour))

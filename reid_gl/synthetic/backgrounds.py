@@ -1,4 +1,4 @@
-"""The places the six cameras look at, drawn once each and cropped at random afterwards."""
+"""Background scenes of the six cameras, each drawn once and then cropped at random."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SCENE_WIDTH = 1200
 GROUND = 250
 """Row of a scene where the ground begins."""
 FADING = 0.5
-"""By how much a scene is greyer than it was drawn: clothes, not places, are colourful."""
+"""How far a scene is faded towards grey, in [0, 1]: clothes are colourful, backgrounds are not."""
 
 
 def _mottle(rng: np.random.Generator, height: int, width: int, cell: int, strength: float) -> FloatImage:
-    """(height, width, 1) gain around 1 with spots of about cell pixels."""
+    """Gain (height, width, 1) around 1, with random spots of about `cell` pixels."""
     coarse = rng.normal(0, 1, (max(2, height // cell), max(2, width // cell))).astype(np.float32)
     gain: FloatImage = (
         1 + strength * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
@@ -28,14 +28,14 @@ def _mottle(rng: np.random.Generator, height: int, width: int, cell: int, streng
 
 
 def _two_halves(above: tuple[int, int, int], below: tuple[int, int, int]) -> ByteImage:
-    """A wall over a floor."""
+    """A scene with a wall above and a floor below, each in one colour."""
     scene = np.empty((SCENE_HEIGHT, SCENE_WIDTH, 3), np.uint8)
     scene[:GROUND], scene[GROUND:] = above, below
     return scene
 
 
 def _floor_lines(scene: ByteImage, colour: tuple[int, int, int], spacing: int) -> None:
-    """Joints of a paved floor, running towards the horizon."""
+    """Draw the joints of a paved floor, converging towards the horizon."""
     for row in (GROUND + 12, GROUND + 34, GROUND + 66, GROUND + 108):
         cv2.line(scene, (0, row), (SCENE_WIDTH, row), colour, 2, cv2.LINE_AA)
     for column in range(-SCENE_WIDTH, 2 * SCENE_WIDTH, spacing):
@@ -59,7 +59,7 @@ def _pavement(rng: np.random.Generator) -> ByteImage:
 
 
 def _grass(rng: np.random.Generator) -> ByteImage:
-    """A lawn, a path and trees."""
+    """A lawn with a path and trees."""
     scene = _two_halves((92, 128, 96), (70, 138, 104))
     scene[GROUND + 60 :] = (140, 158, 166)
     for _ in range(60):
@@ -101,7 +101,7 @@ def _shops(rng: np.random.Generator) -> ByteImage:
 
 
 def _road(rng: np.random.Generator) -> ByteImage:
-    """Asphalt with lane marks and parked cars."""
+    """Asphalt with lane markings and parked cars."""
     scene = _two_halves((150, 152, 150), (98, 98, 100))
     for column in range(0, SCENE_WIDTH, 200):
         colour = tuple(
@@ -118,7 +118,7 @@ def _road(rng: np.random.Generator) -> ByteImage:
 
 
 def _corridor(rng: np.random.Generator) -> ByteImage:
-    """Indoors: doors, posters and a shining floor."""
+    """A corridor with doors, posters and a shiny floor."""
     scene = _two_halves((166, 186, 190), (120, 138, 142))
     for column in range(30, SCENE_WIDTH, 190):
         cv2.rectangle(scene, (column, 50), (column + 84, GROUND), (62, 92, 122), -1)
@@ -143,7 +143,7 @@ SCENES: dict[str, Callable[[np.random.Generator], ByteImage]] = {
 
 @lru_cache(maxsize=8)
 def scene_image(name: str) -> ByteImage:
-    """The whole place, (SCENE_HEIGHT, SCENE_WIDTH, 3) uint8; the same for every seed."""
+    """The whole scene, (SCENE_HEIGHT, SCENE_WIDTH, 3) uint8; it is the same for every seed."""
     rng = np.random.default_rng((3, sorted(SCENES).index(name)))
     scene = SCENES[name](rng)
     gain = _mottle(rng, SCENE_HEIGHT, SCENE_WIDTH, 60, 0.10) * _mottle(
@@ -156,13 +156,13 @@ def scene_image(name: str) -> ByteImage:
 
 
 def crop_background(name: str, height: int, width: int, rng: np.random.Generator) -> FloatImage:
-    """What stands behind a person somewhere in the scene.
+    """Crop a random background for a person.
 
     Args:
-        name: of the scene.
-        height: rows wanted.
-        width: columns wanted.
-        rng: where, and how near.
+        name: name of the scene.
+        height: number of rows.
+        width: number of columns.
+        rng: draws position, zoom and light.
 
     Returns:
         (height, width, 3) float32 in [0, 255].

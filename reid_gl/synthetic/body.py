@@ -1,4 +1,4 @@
-"""The moving body: joints of a walking person in three dimensions, and how a camera projects them."""
+"""The moving body: 3D joints of a walking person and their projection by a camera."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 from reid_gl.synthetic.people import Person
 
 Point: TypeAlias = tuple[float, float, float]
-"""(towards the person's left, up, forward) in statures, the ground at 0."""
+"""(towards the person's left, up, forward) in statures; the ground is at 0."""
 
 ANKLE_HEIGHT = 0.045
 SHOULDER_HEIGHT = 0.815
@@ -19,11 +19,11 @@ FOREARM = 0.145
 
 @dataclass(frozen=True)
 class Pose:
-    """What changes from picture to picture.
+    """What changes from image to image.
 
     Attributes:
         yaw: radians; 0 faces the camera, pi/2 walks to the right of the image, pi shows the back.
-        phase: radians of the walking cycle.
+        phase: phase of the walking cycle, radians.
         stride: 0 stands still, 1 walks fast.
     """
 
@@ -34,14 +34,14 @@ class Pose:
 
 @dataclass(frozen=True)
 class View:
-    """Where the projected person stands in the picture.
+    """Position of the projected person in the image.
 
     Attributes:
-        yaw: the person's, radians.
-        pitch: by how much the camera looks down, radians.
+        yaw: yaw of the person, radians.
+        pitch: downward tilt of the camera, radians.
         scale: pixels per stature.
         foot_x: column of the middle of the body, pixels.
-        foot_y: row of the ground under it, pixels.
+        foot_y: row of the ground under the body, pixels.
     """
 
     yaw: float
@@ -51,7 +51,7 @@ class View:
     foot_y: float
 
     def project(self, point: Point) -> tuple[float, float, float]:
-        """Column and row in pixels, and nearness to the camera in statures."""
+        """Column and row in pixels, and nearness to the camera in statures (larger is nearer)."""
         left, up, forward = point
         sine, cosine = math.sin(self.yaw), math.cos(self.yaw)
         across = left * cosine + forward * sine
@@ -60,17 +60,17 @@ class View:
         return self.foot_x + self.scale * across, self.foot_y + self.scale * down, nearness
 
     def half_width(self, lateral: float, sagittal: float) -> float:
-        """Half the width in pixels of an upright elliptic cylinder with these half axes in statures."""
+        """Projected half width, in pixels, of an upright elliptic cylinder with half axes in statures."""
         return self.scale * math.hypot(lateral * math.cos(self.yaw), sagittal * math.sin(self.yaw))
 
 
 def shoulder_half_width(person: Person) -> float:
-    """From the middle to the centre of the shoulder joint, in statures."""
+    """Distance from the middle of the body to the centre of the shoulder joint, in statures."""
     return 0.088 * (0.55 + 0.45 * person.build) * math.sqrt(person.shoulder_to_hip / 1.32)
 
 
 def hip_half_width(person: Person) -> float:
-    """From the middle to the outside of the hip, in statures."""
+    """Distance from the middle of the body to the outside of the hip, in statures."""
     return 0.092 * (0.4 + 0.6 * person.build) * math.sqrt(1.32 / person.shoulder_to_hip)
 
 
@@ -92,7 +92,7 @@ def _leg(person: Person, pose: Pose, side: int) -> dict[str, Point]:
 
 
 def _arm(person: Person, pose: Pose, side: int) -> dict[str, Point]:
-    """Joints of one arm, which swings against the leg of its side."""
+    """Joints of one arm, which swings opposite to the leg on the same side."""
     swing = -0.42 * pose.stride * math.sin(pose.phase + (0.0 if side > 0 else math.pi)) + 0.02
     if person.bag == "handbag" and side == person.bag_side:
         swing *= 0.3
@@ -107,11 +107,11 @@ def _arm(person: Person, pose: Pose, side: int) -> dict[str, Point]:
 
 
 def make_skeleton(person: Person, pose: Pose) -> dict[str, Point]:
-    """The joints of a walking person whose lower foot touches the ground.
+    """Compute the joints of a walking person, with the lower foot on the ground.
 
     Args:
-        person: proportions, and what hand holds a bag.
-        pose: phase and stride; the yaw does not matter.
+        person: proportions, and the hand that holds a bag.
+        pose: phase and stride; the yaw is not used.
 
     Returns:
         "pelvis", "chest", "neck", "head", and per side "left_hip" and so on, in statures.

@@ -1,4 +1,4 @@
-"""Six bad cameras: what each does to light, colour, sharpness and the detector's box."""
+"""Six low-quality cameras: their effect on light, colour, sharpness and the detector's box."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ WIDTH = 64
 
 @dataclass(frozen=True)
 class Camera:
-    """What stays with one camera from picture to picture.
+    """Properties of a camera that do not change from image to image.
 
     Attributes:
         scene: name of the background, see backgrounds.SCENES.
-        pitch: by how much it looks down, radians.
+        pitch: downward tilt, radians.
         headings: directions in which people walk past, radians of yaw.
         light: direction of the light, radians to the right of the camera.
         exposure: gain of the sensor.
         balance: gains of blue, green and red.
-        saturation: 0 sees grey, 1 all colour.
+        saturation: 0 is greyscale, 1 is full colour.
         gamma: exponent applied to the light; above 1 darkens.
         haze: share of the light that is fog or glare.
-        resolution: pixels along the person relative to the saved picture.
-        defocus: standard deviation of the blur, pixels of the saved picture.
-        noise: standard deviation of the sensor's noise, in [0, 255].
-        jitter: standard deviation of the detector's box, share of its size.
-        occlusion: share of pictures with something in front of the person.
+        resolution: resolution of the sensor relative to the saved image.
+        defocus: standard deviation of the blur, in pixels of the saved image.
+        noise: standard deviation of the sensor noise, on the scale [0, 255].
+        jitter: standard deviation of the detector's box, relative to its size.
+        occlusion: share of images with an object in front of the person.
         quality: lowest and highest JPEG quality.
     """
 

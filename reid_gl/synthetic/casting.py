@@ -1,4 +1,4 @@
-"""Choosing the people of a set: they share one wardrobe, and no two look alike."""
+"""Draw the people of a set: they share one wardrobe, but no two look alike."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ LOOK_WEIGHTS = {
     "skin": 0.5,
     "leg_share": 0.5,
 }
-"""How much each attribute helps to tell two people apart."""
+"""Weight of each attribute in the distance between two people."""
 MIN_DISTANCE = 6.5
 MAX_TRIES = 2000
 
 
 def look(person: Person) -> tuple[str, ...]:
-    """What can be seen of a person, in the order of LOOK_WEIGHTS."""
+    """Visible attributes of a person, in the order of LOOK_WEIGHTS."""
     shown = {field.name: getattr(person, field.name) for field in fields(person)}
     for part in ("upper", "lower"):
         garment: Garment = shown.pop(part)
@@ -49,13 +49,13 @@ def look(person: Person) -> tuple[str, ...]:
 
 
 def person_distance(one: Person, other: Person) -> float:
-    """How differently two people look: the weights of what differs, 0 if nothing does."""
+    """Distance between the looks of two people: the sum of the weights of all attributes that differ."""
     pairs = zip(look(one), look(other), LOOK_WEIGHTS.values(), strict=True)
     return sum(weight for here, there, weight in pairs if here != there)
 
 
 def deal(rng: np.random.Generator, items: list[Garment], num_cards: int) -> list[Garment]:
-    """Deal shuffled copies of the items, so that all are used about equally often."""
+    """Draw num_cards items from shuffled copies of the list, so that all are used about equally often."""
     cards: list[Garment] = []
     while len(cards) < num_cards:
         cards.extend(items[int(index)] for index in rng.permutation(len(items)))
@@ -63,20 +63,20 @@ def deal(rng: np.random.Generator, items: list[Garment], num_cards: int) -> list
 
 
 def draw_people(rng: np.random.Generator, num_people: int) -> list[Person]:
-    """Draw people who share a wardrobe but of whom no two look alike.
+    """Draw people who share a wardrobe, but no two of whom look alike.
 
-    Every garment of the wardrobe is worn by at least two people as soon as there are four, and every two
-    people differ by at least MIN_DISTANCE.
+    With at least four people, every garment of the wardrobe is worn by at least two of them. Any two people
+    differ by at least MIN_DISTANCE.
 
     Args:
-        rng: source of all choices.
-        num_people: how many.
+        rng: source of all random choices.
+        num_people: number of people.
 
     Returns:
-        The people; a longer list does not start with a shorter one.
+        The people. The people of a smaller set are not the first people of a larger one.
 
     Raises:
-        ValueError: if the attributes cannot tell that many people apart.
+        ValueError: the attributes cannot distinguish that many people.
     """
     uppers = list(dict.fromkeys(draw_upper(rng) for _ in range(max(1, min(64, num_people // 3)))))
     lowers = list(dict.fromkeys(draw_lower(rng) for _ in range(max(1, min(36, num_people // 3)))))
@@ -92,7 +92,7 @@ def draw_people(rng: np.random.Generator, num_people: int) -> list[Person]:
 def draw_distinct(
     rng: np.random.Generator, upper: Garment, lower: Garment, taken: NDArray[np.str_]
 ) -> Person:
-    """A wearer of two given garments unlike all whose looks, (N, attributes), are taken."""
+    """Draw a wearer of two given garments who differs from all given looks (N, attributes)."""
     weights = np.array(list(LOOK_WEIGHTS.values()))
     for _ in range(MAX_TRIES):
         person = draw_person(rng, upper, lower)
@@ -100,6 +100,6 @@ def draw_distinct(
         if distances.min(initial=np.inf) >= MIN_DISTANCE:
             return person
     raise ValueError(
-        f"cannot draw a person unlike the {len(taken)} drawn so far in {MAX_TRIES} tries: "
+        f"cannot draw a person who differs from the {len(taken)} drawn so far in {MAX_TRIES} tries: "
         "ask for fewer identities"
     )

@@ -1,4 +1,4 @@
-"""A person detector as bad as real ones: it misses, shifts boxes and sees people where there are none."""
+"""A simulated person detector with realistic errors: misses, shifted boxes and false alarms."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import numpy as np
 from reid_gl.synthetic.film import Seen
 
 HIT_RATE = 0.93
-"""Of people in full view."""
+"""Probability of detecting a fully visible person."""
 LEAST_VISIBLE = 0.2
-"""Share of a body that must be seen."""
+"""Smallest visible share of a body that can be detected."""
 SHIFT = 0.03
-"""Standard deviation of each side of a box, share of its size."""
+"""Standard deviation of each side of a box, relative to the box size."""
 FALSE_ALARMS = 0.12
-"""A frame, on average."""
+"""Mean number of false alarms per frame."""
 BODY_ASPECT = 0.4
 
 Detection = tuple[tuple[float, float, float, float], float]
-"""Left, top, width, height in pixels from 0, and the confidence in [0, 1]."""
+"""Left, top, width and height in pixels, from 0; and the confidence in [0, 1]."""
 
 
 def detect(seen: list[Seen], width: int, height: int, rng: np.random.Generator) -> list[Detection]:
-    """Boxes a detector would give for one frame.
+    """Simulate the detections of one frame.
 
     Args:
-        seen: who is there, and how much is seen of them.
-        width: of the frame, pixels.
-        height: of the frame, pixels.
-        rng: luck.
+        seen: the people in the frame, with their visibility.
+        width: width of the frame, pixels.
+        height: height of the frame, pixels.
+        rng: source of all random choices.
 
     Returns:
-        Boxes inside the frame, in no order that says who is who.
+        Boxes inside the frame, shuffled so that their order does not reveal the person.
     """
     found = [detection for person in seen for detection in _detect_one(person, width, height, rng)]
     for _ in range(int(rng.poisson(FALSE_ALARMS))):
@@ -41,7 +41,7 @@ def detect(seen: list[Seen], width: int, height: int, rng: np.random.Generator) 
 
 
 def _detect_one(person: Seen, width: int, height: int, rng: np.random.Generator) -> list[Detection]:
-    """One box or none; the less is seen, the likelier none."""
+    """Detect one person: one box or none; the lower the visibility, the likelier a miss."""
     luck, shifts, doubt = rng.random(), rng.normal(0, SHIFT, 4), float(rng.normal(0, 0.08))
     excess = (person.visibility - LEAST_VISIBLE) / (1 - LEAST_VISIBLE)
     if excess <= 0 or luck > HIT_RATE * min(1.0, 0.4 + 1.2 * excess):

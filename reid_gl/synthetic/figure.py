@@ -1,4 +1,4 @@
-"""From a skeleton to the parts that are drawn: skin, clothes and shoes."""
+"""Build the drawable parts of a figure from its skeleton: skin, clothes and shoes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from reid_gl.synthetic.raster import Part
 from reid_gl.synthetic.shapes import limb, plain_tile, upright
 
 FAR_LIMB = -0.035
-"""Limbs farther from the camera than this are drawn behind the legs."""
+"""Limbs with less nearness to the camera than this are drawn behind the legs."""
 SLEEVE_END = {"sleeveless": 0.0, "tshirt": 0.72}
 HEM_BELOW_HIP = {"coat": 0.13, "jacket": 0.035, "hoodie": 0.03, "tshirt": 0.02, "long_sleeve": 0.015}
 
 
 def _between(start: Point, end: Point, share: float) -> Point:
-    """The point a share of the way from start to end."""
+    """The point at a given share of the way from start to end."""
     x, y, z = (a + share * (b - a) for a, b in zip(start, end, strict=True))
     return x, y, z
 
@@ -117,7 +117,7 @@ def hip_parts(person: Person, joints: dict[str, Point], view: View) -> list[Part
 
 
 def figure_parts(person: Person, pose: Pose, view: View) -> list[Part]:
-    """All parts of a person in the order in which they are drawn, the farthest first."""
+    """All parts of a person in drawing order, farthest first."""
     joints = make_skeleton(person, pose)
     parts = torso_parts(person, joints, view) + hip_parts(person, joints, view)
     for side in ("left", "right"):

@@ -1,4 +1,4 @@
-"""One frame of a sequence: people and obstacles from far to near, what is left to see of each, the sensor."""
+"""One frame of a sequence: draw people and obstacles from far to near, measure visibility, then expose."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from reid_gl.synthetic.stage import Obstacle, Stage, draw_obstacle
 
 NOBODY = -1
 SLACK = 128
-"""By how many pixels the noise is larger than a frame."""
+"""The noise image is larger than a frame by this many pixels per side."""
 DRIFT = 0.18
-"""Of the exposure, share."""
+"""Amplitude of the exposure's drift, as a share of the exposure."""
 Labels = NDArray[np.int16]
-"""Whose pixel it is, NOBODY's or that of a person's index."""
+"""Owner of each pixel: the index of a person, or NOBODY."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody in a frame.
+    """A person in a frame.
 
     Attributes:
-        index: of the person in the cast.
-        person: looks.
+        index: index of the person in the cast.
+        person: looks of the person.
         pose: direction and phase of walking.
-        across: statures right of the picture's middle.
-        depth: statures from the camera.
+        across: position, in statures to the right of the middle of the image.
+        depth: distance from the camera, in statures.
     """
 
     index: int
@@ -49,12 +49,12 @@ class Actor:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a frame shows of somebody.
+    """What a frame shows of a person.
 
     Attributes:
-        index: of the person in the cast.
-        box: left, top, width, height of the whole body in pixels from 0; may leave the frame.
-        visibility: share of the body's pixels that are in the frame and in front.
+        index: index of the person in the cast.
+        box: left, top, width and height of the whole body in pixels, from 0; may extend beyond the frame.
+        visibility: share of the body's pixels that are inside the frame and not occluded.
     """
 
     index: int
@@ -64,13 +64,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Weather:
-    """What a camera's sensor makes of the light during one sequence.
+    """How a camera's sensor responds to the light during one sequence.
 
     Attributes:
         colours: (3, 3) float32 map from the scene's colours to the sensor's.
-        tones: (256,) uint8 table.
-        period: of the exposure's drift, frames.
-        grain: (H + SLACK, W + SLACK, 3) float32 noise of the sensor, of which every frame takes another part.
+        tones: (256,) uint8 tone curve.
+        period: period of the exposure's drift, in frames.
+        grain: (H + SLACK, W + SLACK, 3) float32 sensor noise; each frame uses another crop of it.
     """
 
     colours: FloatImage
@@ -80,7 +80,7 @@ class Weather:
 
 
 def draw_weather(camera: Camera, width: int, height: int, rng: np.random.Generator) -> Weather:
-    """The weather of one sequence with frames of this many pixels."""
+    """Draw the weather of one sequence with frames of width x height pixels."""
     noise = rng.standard_normal((height + SLACK, width + SLACK, 3), dtype=np.float32)
     return Weather(
         colours=colour_matrix(camera, rng),
@@ -91,14 +91,14 @@ def draw_weather(camera: Camera, width: int, height: int, rng: np.random.Generat
 
 
 def paint_scene(stage: Stage, actors: list[Actor]) -> tuple[FloatImage, list[Seen]]:
-    """Draw everybody into the place.
+    """Draw all people into the scene.
 
     Args:
-        stage: the place.
-        actors: who is there, in any order.
+        stage: the scene.
+        actors: the people in the frame, in any order.
 
     Returns:
-        (height, width, 3) float32 in [0, 255], and what is seen of those whose box touches the frame.
+        (height, width, 3) float32 in [0, 255], and the people with a box that touches the frame.
     """
     canvas = stage.background.copy()
     labels: Labels = np.full(canvas.shape[:2], NOBODY, np.int16)
@@ -123,14 +123,14 @@ def paint_scene(stage: Stage, actors: list[Actor]) -> tuple[FloatImage, list[See
 def expose_frame(
     canvas: FloatImage, stage: Stage, weather: Weather, frame: int, rng: np.random.Generator
 ) -> ByteImage:
-    """Take the picture: exposure, colours, blur, noise and tones.
+    """Expose the frame: exposure, colours, blur, noise and tones.
 
     Args:
         canvas: (H, W, 3) float32 in [0, 255].
-        stage: whose camera takes it.
-        weather: of the sequence.
-        frame: number, for the drift of the exposure.
-        rng: which part of the grain.
+        stage: the scene and its camera.
+        weather: weather of the sequence.
+        frame: frame number, for the drift of the exposure.
+        rng: chooses the crop of the noise.
 
     Returns:
         (H, W, 3) uint8 BGR.
@@ -146,7 +146,7 @@ def expose_frame(
 def _draw_actor(
     canvas: FloatImage, labels: Labels, stage: Stage, actor: Actor
 ) -> tuple[tuple[float, float, float, float], int]:
-    """Paint somebody and claim the pixels; returns box and number of pixels of the whole body."""
+    """Paint a person and claim the pixels; return the box and the number of pixels of the whole body."""
     column, row = stage.project(actor.across, actor.depth)
     view = View(actor.pose.yaw, stage.camera.pitch, stage.scale(actor.depth), column, row)
     draw_shadow(canvas, view, stage.camera)
@@ -166,7 +166,7 @@ def _draw_actor(
 
 
 def _silhouette(parts: list[Part]) -> tuple[ByteImage, int, int]:
-    """The body's pixels, also outside the frame, and the column and row of the first of them."""
+    """Mask of the body's pixels, including those outside the frame, and its left column and top row."""
     outlines = [np.array(outline(part)) for part in parts]
     corners = np.concatenate(outlines)
     left, top = (int(value) for value in np.floor(corners.min(axis=0)) - 1)
@@ -178,7 +178,7 @@ def _silhouette(parts: list[Part]) -> tuple[ByteImage, int, int]:
 
 
 def _claim(labels: Labels, mask: ByteImage, left: int, top: int, index: int) -> None:
-    """Write a person's index where the silhouette lies in the frame, in place."""
+    """Write a person's index to the pixels of the silhouette inside the frame, in place."""
     rows = slice(max(0, top), max(0, top + mask.shape[0]))
     columns = slice(max(0, left), max(0, left + mask.shape[1]))
     area = labels[rows, columns]
@@ -187,6 +187,6 @@ def _claim(labels: Labels, mask: ByteImage, left: int, top: int, index: int) -> 
 
 
 def _touches(box: tuple[float, float, float, float], stage: Stage) -> bool:
-    """Whether a part of the box lies in the frame."""
+    """Whether any part of the box lies inside the frame."""
     left, top, width, height = box
     return left < stage.width and left + width > 0 and top < stage.height and top + height > 0

@@ -1,4 +1,4 @@
-"""Clothes: what a garment is, and its cloth as a texture wrapped around the body."""
+"""Clothes: garments, and their cloth as textures wrapped around the body."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from reid_gl.synthetic.palette import CLOTH, FloatImage, as_float
 TILE_HEIGHT = 176
 TILE_WIDTH = 192
 TILE_PER_STATURE = 320.0
-"""Texture pixels along a length of one stature."""
+"""Texture pixels per stature of length."""
 TILE_PER_RADIAN = TILE_WIDTH / (2 * math.pi)
 """Texture columns per radian around the torso; column TILE_WIDTH / 2 is the front."""
 
 SIDE_SEAMS = (TILE_WIDTH // 2 - 28, TILE_WIDTH // 2 + 28)
-"""Texture columns to the right and left of a leg."""
+"""Texture columns of the right and left side of a leg."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Garment:
     """One piece of clothing of the shared wardrobe.
 
     Attributes:
-        cut: what it is, such as "tshirt" or "skirt".
+        cut: kind of garment, such as "tshirt" or "skirt".
         colour: main colour, a name in palette.CLOTH.
-        second: colour of the pattern.
+        second: colour of the pattern, a name in palette.CLOTH.
         texture: kind of pattern.
         period: texture pixels from one stripe, check or blob to the next.
-        variant: shape of the logo, arrangement of the print.
+        variant: selects the shape of the logo or the arrangement of the print.
     """
 
     cut: str
@@ -44,18 +44,18 @@ class Garment:
 
 
 def _bands(length: int, period: int, share: float) -> FloatImage:
-    """1 inside the stripes along one axis, 0 between them, with soft borders."""
+    """Mask of stripes along one axis: 1 inside a stripe, 0 between stripes, with soft borders."""
     position = (np.arange(length, dtype=np.float32) % period) / period
     return np.clip((share / 2 - np.abs(position - 0.5)) * period / 2 + 0.5, 0, 1).astype(np.float32)
 
 
 def _whole(period: int) -> int:
-    """The nearest period that divides the tile's width, so that no seam shows."""
+    """The nearest period that divides the width of the tile, so that no seam is visible."""
     return TILE_WIDTH // max(1, round(TILE_WIDTH / period))
 
 
 def _print_mask(period: int, variant: int) -> FloatImage:
-    """Blobs scattered over the cloth."""
+    """Mask of blobs scattered over the cloth."""
     rng = np.random.default_rng((7, period, variant))
     mask = np.zeros((TILE_HEIGHT, TILE_WIDTH), np.uint8)
     for row in range(period // 2, TILE_HEIGHT, period):
@@ -71,7 +71,7 @@ def _print_mask(period: int, variant: int) -> FloatImage:
 
 
 def _logo_mask(variant: int) -> FloatImage:
-    """An emblem on the chest: disc, bar, triangle or ring."""
+    """Mask of an emblem on the chest: disc, bar, triangle or ring."""
     mask = np.zeros((TILE_HEIGHT, TILE_WIDTH), np.uint8)
     x, y, size = TILE_WIDTH // 2, 36, 17
     if variant == 0:
@@ -87,7 +87,7 @@ def _logo_mask(variant: int) -> FloatImage:
 
 
 def _pattern(garment: Garment, part: str) -> FloatImage:
-    """(TILE_HEIGHT, TILE_WIDTH) share of the second colour."""
+    """Share of the second colour, (TILE_HEIGHT, TILE_WIDTH) in [0, 1]."""
     across = _bands(TILE_HEIGHT, garment.period, 0.45)[:, None]
     down = _bands(TILE_WIDTH, _whole(garment.period), 0.45)[None, :]
     mask = np.zeros((TILE_HEIGHT, TILE_WIDTH), np.float32)
@@ -110,7 +110,7 @@ def _pattern(garment: Garment, part: str) -> FloatImage:
 
 
 def _folds(garment: Garment) -> FloatImage:
-    """Soft light and dark creases, (TILE_HEIGHT, TILE_WIDTH, 1) around 1."""
+    """Gain (TILE_HEIGHT, TILE_WIDTH, 1) around 1, with soft light and dark creases."""
     rng = np.random.default_rng((11, garment.variant, garment.period))
     coarse = rng.normal(0, 1, (9, 12)).astype(np.float32)
     creases = cv2.resize(coarse, (TILE_WIDTH, TILE_HEIGHT), interpolation=cv2.INTER_CUBIC)
@@ -120,14 +120,14 @@ def _folds(garment: Garment) -> FloatImage:
 
 @lru_cache(maxsize=512)
 def cloth_tile(garment: Garment, part: str) -> FloatImage:
-    """The cloth as it would lie flat.
+    """Draw the texture of a garment, laid flat.
 
     Args:
         garment: what to draw.
         part: "torso" (with logo and opening) or "limb".
 
     Returns:
-        (TILE_HEIGHT, TILE_WIDTH, 3) float32 BGR in [0, 255], a period around the body wide.
+        (TILE_HEIGHT, TILE_WIDTH, 3) float32 BGR in [0, 255]; the width goes once around the body.
     """
     mask = _pattern(garment, part)[..., None]
     tile = as_float(CLOTH[garment.colour]) * (1 - mask) + as_float(CLOTH[garment.second]) * mask

@@ -1,4 +1,4 @@
-"""What stands between the camera and the person."""
+"""Objects between the camera and the person."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CARTONS: tuple[Colour, ...] = ((92, 134, 172), (70, 80, 90), (120, 120, 116), (6
 
 
 def _draw_pole(canvas: FloatImage, rng: np.random.Generator) -> None:
-    """A lamp post, never over the middle of the person."""
+    """Draw a lamp post, never over the middle of the person."""
     height, width = canvas.shape[:2]
     side = float(rng.choice(np.array([-1.0, 1.0])))
     column = round(width * (0.5 + side * rng.uniform(0.12, 0.4)))
@@ -22,7 +22,7 @@ def _draw_pole(canvas: FloatImage, rng: np.random.Generator) -> None:
 
 
 def _draw_box(canvas: FloatImage, rng: np.random.Generator) -> None:
-    """A bin, a box or a low wall in front of the legs."""
+    """Draw a bin, a box or a low wall in front of the legs."""
     height, width = canvas.shape[:2]
     top = round(height * rng.uniform(0.66, 0.85))
     left = round(width * rng.uniform(-0.4, 0.5))
@@ -33,7 +33,7 @@ def _draw_box(canvas: FloatImage, rng: np.random.Generator) -> None:
 
 
 def _draw_bicycle(canvas: FloatImage, rng: np.random.Generator) -> None:
-    """A parked bicycle: two wheels and a frame, thin enough to see through."""
+    """Draw a parked bicycle: two wheels and a frame, thin enough to see through."""
     height, width = canvas.shape[:2]
     x, y = round(width * rng.uniform(-0.1, 0.6)), round(height * rng.uniform(0.82, 0.92))
     radius, colour = round(height * 0.11), METALS[int(rng.integers(len(METALS)))]
@@ -57,5 +57,5 @@ OCCLUDERS = (_draw_pole, _draw_box, _draw_bicycle)
 
 
 def draw_occluder(canvas: FloatImage, rng: np.random.Generator) -> None:
-    """Paint one random thing in front of the person, in place."""
+    """Draw one random object in front of the person, in place."""
     OCCLUDERS[int(rng.integers(len(OCCLUDERS)))](canvas, rng)

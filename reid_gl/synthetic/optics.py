@@ -1,4 +1,4 @@
-"""Taking the picture: sensor, light, blur, noise and tone curve of a camera."""
+"""Exposure of an image: sensor, light, blur, noise and tone curve of a camera."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reid_gl.synthetic.palette import ByteImage, FloatImage
 
 
 def colour_matrix(camera: Camera, rng: np.random.Generator) -> FloatImage:
-    """(3, 3) map from the scene's colours to the sensor's, with the weather of the moment."""
+    """Draw a (3, 3) map from the scene's colours to the sensor's; it varies randomly, like the weather."""
     gains = np.asarray(camera.balance) * camera.exposure * math.exp(rng.normal(0, 0.1))
     gains = gains * np.exp(rng.normal(0, 0.03, 3))
     grey = np.array([0.114, 0.587, 0.299])
@@ -22,7 +22,7 @@ def colour_matrix(camera: Camera, rng: np.random.Generator) -> FloatImage:
 
 
 def tone_curve(camera: Camera, rng: np.random.Generator) -> ByteImage:
-    """(256,) table with gamma and haze."""
+    """Draw a (256,) uint8 table that applies gamma and haze."""
     gamma = camera.gamma * math.exp(rng.normal(0, 0.08))
     haze = camera.haze * rng.uniform(0.3, 1.7)
     light = np.linspace(0, 1, 256)
@@ -31,7 +31,7 @@ def tone_curve(camera: Camera, rng: np.random.Generator) -> ByteImage:
 
 
 def _slope_of_light(rng: np.random.Generator, height: int, width: int) -> FloatImage:
-    """(height, width, 1) gain: one side of the picture lies in the shade."""
+    """Draw a gain (height, width, 1) that darkens one side of the image."""
     slope = rng.normal(0, 0.12, 2)
     rows = np.linspace(-1, 1, height) * slope[0]
     columns = np.linspace(-1, 1, width) * slope[1]
@@ -40,7 +40,7 @@ def _slope_of_light(rng: np.random.Generator, height: int, width: int) -> FloatI
 
 
 def _blur(image: FloatImage, camera: Camera, scale: float, rng: np.random.Generator) -> FloatImage:
-    """Defocus, and a slight smear along the direction of walking."""
+    """Apply defocus, and slight motion blur along the direction of walking."""
     sigma = camera.defocus * scale * rng.uniform(0.6, 1.5)
     across = sigma + abs(rng.normal(0, 0.35))
     blurred = cv2.GaussianBlur(image, (5, 5), sigmaX=max(across, 0.1), sigmaY=max(sigma, 0.1))
@@ -48,12 +48,12 @@ def _blur(image: FloatImage, camera: Camera, scale: float, rng: np.random.Genera
 
 
 def expose(canvas: FloatImage, camera: Camera, rng: np.random.Generator) -> ByteImage:
-    """Take the picture.
+    """Simulate how a camera captures the scene.
 
     Args:
         canvas: (H, W, 3) float32 scene in [0, 255], any size.
-        camera: what takes it.
-        rng: the weather and the noise.
+        camera: the camera.
+        rng: draws weather and noise.
 
     Returns:
         (HEIGHT, WIDTH, 3) uint8 BGR.

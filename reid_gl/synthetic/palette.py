@@ -1,4 +1,4 @@
-"""The colours people share, as sRGB bytes in OpenCV's blue, green, red order."""
+"""Colours of clothes, skin and hair, as sRGB bytes in OpenCV's order: blue, green, red."""
 
 from __future__ import annotations
 

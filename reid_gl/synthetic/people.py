@@ -1,4 +1,4 @@
-"""Who is rendered: every person is a combination of attributes that many others share."""
+"""Synthetic people: each is a combination of attributes that many others share."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Person:
-    """Everything that stays with one identity from camera to camera.
+    """Attributes that stay with an identity in all cameras.
 
     Attributes:
-        upper: garment of the torso and arms.
-        lower: garment of the hips and legs.
+        upper: garment of torso and arms.
+        lower: garment of hips and legs.
         skin: name in palette.SKIN.
         hair: name in palette.HAIR.
         hair_length: one of HAIR_LENGTHS.
         hat: one of HATS.
         bag: one of BAGS.
-        bag_colour: name in palette.CLOTH, also of the hat.
-        bag_side: 1 if carried on the left, -1 on the right.
+        bag_colour: colour of bag and hat, a name in palette.CLOTH.
+        bag_side: 1 carries the bag on the left, -1 on the right.
         shoes: name in palette.CLOTH.
         build: width of the body relative to the average.
         leg_share: height of the hips divided by the stature.
-        shoulder_to_hip: width of the shoulders divided by that of the hips.
+        shoulder_to_hip: width of the shoulders divided by the width of the hips.
     """
 
     upper: Garment
@@ -66,12 +66,12 @@ class Person:
 
 
 def pick(rng: np.random.Generator, choices: tuple[T, ...]) -> T:
-    """One of the choices, all equally likely."""
+    """Draw one of the choices, all equally likely."""
     return choices[int(rng.integers(len(choices)))]
 
 
 def draw_upper(rng: np.random.Generator) -> Garment:
-    """A random garment for torso and arms."""
+    """Draw a random garment for torso and arms."""
     colour, second = rng.permutation(np.array(UPPER_COLOURS))[:2]
     return Garment(
         cut=pick(rng, UPPER_CUTS),
@@ -84,7 +84,7 @@ def draw_upper(rng: np.random.Generator) -> Garment:
 
 
 def draw_lower(rng: np.random.Generator) -> Garment:
-    """A random garment for hips and legs."""
+    """Draw a random garment for hips and legs."""
     colour, second = rng.permutation(np.array(LOWER_COLOURS))[:2]
     return Garment(
         cut=pick(rng, LOWER_CUTS),
@@ -97,7 +97,7 @@ def draw_lower(rng: np.random.Generator) -> Garment:
 
 
 def draw_person(rng: np.random.Generator, upper: Garment, lower: Garment) -> Person:
-    """A random wearer of two given garments."""
+    """Draw a random wearer of two given garments."""
     return Person(
         upper=upper,
         lower=lower,

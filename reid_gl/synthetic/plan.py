@@ -1,4 +1,4 @@
-"""What is rendered: who appears where, how often and under what file name. Nothing is drawn here."""
+"""Plan of a synthetic set: who appears in which camera, how often and under what file name."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FALSE_DETECTION_SHARE = 0.25
 
 @dataclass(frozen=True)
 class SyntheticSize:
-    """How large a set is.
+    """Size of a set.
 
     Attributes:
-        num_train_identities: people to learn from.
-        num_test_identities: people to look for.
-        num_queries: query images, shared evenly by the test identities.
-        num_distractors: gallery images of other people and of nobody.
+        num_train_identities: number of people in the training set.
+        num_test_identities: number of people in the test set.
+        num_queries: query images, spread evenly over the test identities.
+        num_distractors: gallery images of other people and false detections.
         num_junk: gallery images that show a test identity badly and do not count.
-        cameras_per_identity: cameras that see one person, at least 2 and at most 6.
-        images_per_camera: training or gallery images of one person from one camera.
+        cameras_per_identity: number of cameras that see each person, at least 2 and at most 6.
+        images_per_camera: training or gallery images per person and camera.
     """
 
     num_train_identities: int = 200
@@ -41,7 +41,7 @@ class SyntheticSize:
     images_per_camera: int = 3
 
     def __post_init__(self) -> None:
-        """Refuse sizes of which no protocol can be made."""
+        """Refuse sizes that allow no evaluation protocol."""
         limits = {
             "num_train_identities": (1, 9999),
             "num_test_identities": (1, 9999),
@@ -57,23 +57,23 @@ class SyntheticSize:
 
     @property
     def num_people(self) -> int:
-        """Identities and distractors."""
+        """Number of identities and distractor people."""
         num_strangers = math.ceil(self.num_distractors / IMAGES_PER_DISTRACTOR)
         return self.num_train_identities + self.num_test_identities + num_strangers
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture to take.
+    """One image to render.
 
     Attributes:
         folder: TRAIN, QUERY or GALLERY.
-        pid: as printed in the file name.
-        person: index into the list of people; -1 shows nobody.
-        stream: who or what seeds the random numbers; differs between people and kinds of pictures.
+        pid: identity as printed in the file name.
+        person: index into the list of people; -1 shows no person.
+        stream: seeds the random numbers; differs between people and between kinds of images.
         camid: index into CAMERAS.
-        number: of the picture, within stream and camera, from 1.
-        bad_box: whether the detector went wrong.
+        number: number of the image within stream and camera, from 1.
+        bad_box: whether the detector's box is wrong.
     """
 
     folder: str
@@ -86,31 +86,31 @@ class Shot:
 
     @property
     def filename(self) -> str:
-        """As Market-1501 names it: identity, camera and sequence, frame, box."""
+        """File name as in Market-1501: identity, camera and sequence, frame, box."""
         name = "-1" if self.pid < 0 else f"{self.pid:04d}"
         frame = 1000 * (self.stream % 900) + 7 * self.number
         return f"{name}_c{self.camid + 1}s{1 + self.number % 2}_{frame:06d}_{self.number:02d}.jpg"
 
 
 def generator(seed: int, stream: int, camid: int, number: int) -> np.random.Generator:
-    """The random numbers of one picture, or of one person's walk past one camera if the number is 0."""
+    """Random numbers of one image, or, with number 0, of one person's walk past one camera."""
     return np.random.default_rng(np.random.SeedSequence((seed, 1 + stream, 1 + camid, 1 + number)))
 
 
 def draw_cast(seed: int, size: SyntheticSize) -> list[Person]:
-    """Training identities, then test identities, then distractors."""
+    """Draw all people: training identities, then test identities, then distractors."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, 0, 0, 0)))
     return draw_people(rng, size.num_people)
 
 
 def _cameras_of(seed: int, stream: int, count: int) -> list[int]:
-    """Which cameras see somebody."""
+    """Cameras that see the person of a stream."""
     order = generator(seed, stream, 0, -1).permutation(len(CAMERAS))
     return [int(camid) for camid in order[:count]]
 
 
 def _train_shots(seed: int, size: SyntheticSize) -> list[Shot]:
-    """Every training identity from several cameras."""
+    """Images of every training identity from several cameras."""
     return [
         Shot(TRAIN, 1 + person, person, person, camid, number)
         for person in range(size.num_train_identities)
@@ -120,7 +120,7 @@ def _train_shots(seed: int, size: SyntheticSize) -> list[Shot]:
 
 
 def _test_shots(seed: int, size: SyntheticSize) -> list[Shot]:
-    """Queries and their matches; a query is one more picture from a camera that is also in the gallery."""
+    """Queries and their matches; a query is one more image from a camera that is also in the gallery."""
     shots: list[Shot] = []
     for index in range(size.num_test_identities):
         person = size.num_train_identities + index
@@ -136,7 +136,7 @@ def _test_shots(seed: int, size: SyntheticSize) -> list[Shot]:
 
 
 def _distractor_shots(size: SyntheticSize) -> list[Shot]:
-    """People who are no query, and detections of nobody."""
+    """Images of people who match no query, and false detections."""
     first = size.num_train_identities + size.num_test_identities
     shots = []
     for index in range(size.num_distractors):
@@ -150,7 +150,7 @@ def _distractor_shots(size: SyntheticSize) -> list[Shot]:
 
 
 def _junk_shots(size: SyntheticSize) -> list[Shot]:
-    """Test identities so badly framed that the protocol ignores them."""
+    """Images of test identities framed so badly that the protocol ignores them."""
     shots = []
     for index in range(size.num_junk):
         person = size.num_train_identities + index % size.num_test_identities
@@ -160,12 +160,12 @@ def _junk_shots(size: SyntheticSize) -> list[Shot]:
 
 
 def plan_shots(seed: int, size: SyntheticSize) -> list[Shot]:
-    """Every picture of the set; pictures of one person follow one another."""
+    """Plan every image of the set; images of one person follow each other."""
     return _train_shots(seed, size) + _test_shots(seed, size) + _distractor_shots(size) + _junk_shots(size)
 
 
 def draw_pose(seed: int, shot: Shot, rng: np.random.Generator) -> Pose:
-    """Walking past one camera, somebody keeps heading and pace, more or less."""
+    """Draw a pose; on a walk past one camera a person roughly keeps direction and pace."""
     walk = generator(seed, shot.stream, shot.camid, 0)
     headings = CAMERAS[shot.camid].headings
     yaw = headings[(int(walk.integers(len(headings))) + shot.number // 3) % len(headings)]
@@ -174,7 +174,7 @@ def draw_pose(seed: int, shot: Shot, rng: np.random.Generator) -> Pose:
 
 
 def draw_bad_framing(rng: np.random.Generator) -> Framing:
-    """A box around a part of somebody, or around somebody and much else."""
+    """Draw a wrong box: around a part of a person, or around a person and much background."""
     if rng.random() < 0.5:
         return Framing(
             float(rng.uniform(1.7, 2.6)), float(rng.uniform(0.1, 0.9)), float(rng.uniform(1.0, 2.4))

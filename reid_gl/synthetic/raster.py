@@ -1,4 +1,4 @@
-"""Drawing one body part: a textured, shaded, tapering cylinder with a smooth outline."""
+"""Draw one body part: a textured, shaded, tapering cylinder with a smooth outline."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ SUBPIXELS = 2**SUBPIXEL_BITS
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of the figure, from one point of the picture to another.
+    """A part of the figure, from one point of the image to another.
 
     Attributes:
         start: (column, row) pixels.
         end: (column, row) pixels.
-        profile: (share of the way, half width in pixels) pairs from start to end; shares may leave [0, 1].
+        profile: (share of the way, half width in pixels) pairs from start to end; shares may lie outside
+            [0, 1].
         tile: (rows, columns, 3) texture, wrapped around the part; its middle column is the front.
-        depth: nearness to the camera; parts are drawn in rising order.
+        depth: nearness to the camera; parts are drawn in ascending order.
         first_row: texture row at the start.
-        rows: texture rows from start to end.
+        rows: number of texture rows from start to end.
         per_radian: texture columns per radian.
-        yaw: turn of the texture, radians.
-        shade: 1 for full light.
+        yaw: rotation of the texture, radians.
+        shade: gain of the light; 1 is full light.
     """
 
     start: tuple[float, float]
@@ -64,7 +65,7 @@ def rounded(length: float, first: float, last: float) -> tuple[tuple[float, floa
 
 
 def _axes(part: Part) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The vector from start to end, and the unit vector to its image-right side."""
+    """The vector from start to end, and the unit vector perpendicular to it, towards the image's right."""
     along = (part.end[0] - part.start[0], part.end[1] - part.start[1])
     length = math.hypot(*along)
     if length < 1e-3:
@@ -73,7 +74,7 @@ def _axes(part: Part) -> tuple[tuple[float, float], tuple[float, float]]:
 
 
 def outline(part: Part) -> list[tuple[float, float]]:
-    """Corners of the part, (column, row) pixels, down one side and up the other."""
+    """Corners of the part as (column, row) pixels, down one side and up the other."""
     (x, y), (along, across) = part.start, _axes(part)
     sides: list[list[tuple[float, float]]] = [[], []]
     for share, half_width in part.profile:
@@ -84,7 +85,7 @@ def outline(part: Part) -> list[tuple[float, float]]:
 
 
 def _frame(corners: list[tuple[float, float]]) -> tuple[int, int, int, int]:
-    """First column, first row, and the columns and rows after the last ones that the corners touch."""
+    """Bounding box of the corners: first column and row, and end column and row (exclusive)."""
     columns, rows = zip(*corners, strict=True)
     return (
         max(0, int(min(columns)) - 1),
@@ -96,20 +97,20 @@ def _frame(corners: list[tuple[float, float]]) -> tuple[int, int, int, int]:
 
 @lru_cache(maxsize=128)
 def _columns(width: int) -> tuple[FloatImage, FloatImage]:
-    """(width,) angles on a cylinder at the columns of its picture, and even steps from 0 to 1."""
+    """Angles (width,) on a cylinder at its projected columns, and (width,) even steps from 0 to 1."""
     angle = np.arcsin(np.linspace(-0.98, 0.98, width, dtype=np.float32))
     return angle, np.linspace(0, 1, width, dtype=np.float32)
 
 
 @lru_cache(maxsize=1024)
 def _shading(width: int, light: float) -> FloatImage:
-    """(width, 3) share of light on a cylinder lit from one side, the same for the three colours."""
+    """Light (width, 3) on a cylinder lit from one side, the same for all three colours."""
     shading: FloatImage = 0.66 + 0.4 * np.maximum(np.cos(_columns(width)[0] - light), 0)
     return np.repeat(shading[:, None], 3, axis=1)
 
 
 def _sprite(part: Part, light: float, width: int, height: int) -> FloatImage:
-    """(height, width, 3) texture of the visible half, shaded."""
+    """Shaded texture (height, width, 3) of the visible half of a part."""
     shading = part.shade * _shading(width, light)
     tile_height, tile_width = part.tile.shape[:2]
     if tile_width == 1:
@@ -125,7 +126,7 @@ def _sprite(part: Part, light: float, width: int, height: int) -> FloatImage:
 
 
 def draw_part(canvas: FloatImage, part: Part, light: float) -> None:
-    """Paint one part over what is on the canvas, in place.
+    """Draw one part over the canvas, in place.
 
     Args:
         canvas: (H, W, 3) float32 in [0, 255].
@@ -149,7 +150,7 @@ def draw_part(canvas: FloatImage, part: Part, light: float) -> None:
 
 
 def _warp_sprite(part: Part, light: float, corner: tuple[int, int], size: tuple[int, int]) -> FloatImage:
-    """The part's texture as seen in the (columns, rows) region whose top left is the corner."""
+    """Warp the part's texture into a region of size (columns, rows) with the given top left corner."""
     along, across = _axes(part)
     radius = max(width for _, width in part.profile)
     first, last = part.profile[0][0], part.profile[-1][0]

@@ -1,4 +1,4 @@
-"""One picture: background, passers-by, the person, what stands in front, and the camera."""
+"""Render one image: background, passers-by, the person, occluders, and the camera."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ CROWD_SHARE = 0.04
 
 @dataclass(frozen=True)
 class Framing:
-    """Where the detector put its box.
+    """Position of the person in the detector's box.
 
     Attributes:
-        height: stature as a share of the box's height.
-        left: middle of the body, share of the box's width.
-        foot: ground, share of the box's height.
+        height: stature as a share of the box height.
+        left: middle of the body as a share of the box width.
+        foot: ground as a share of the box height.
     """
 
     height: float = 0.9
@@ -43,12 +43,12 @@ class Framing:
 
 @lru_cache(maxsize=1)
 def bystanders() -> tuple[Person, ...]:
-    """People who walk through the pictures of others; the same for every seed."""
+    """People who pass through the images of others; they are the same for every seed."""
     return tuple(draw_people(np.random.default_rng(17), NUM_BYSTANDERS))
 
 
 def draw_framing(camera: Camera, rng: np.random.Generator) -> Framing:
-    """A box as loose or tight as this camera's detector draws them."""
+    """Draw a box with the accuracy of this camera's detector."""
     jitter = rng.normal(0, camera.jitter, 3)
     stature = float(np.clip(0.9 + jitter[0], 0.76, 1.08))
     foot = 0.5 + stature * 0.515 + float(jitter[1])
@@ -56,7 +56,7 @@ def draw_framing(camera: Camera, rng: np.random.Generator) -> Framing:
 
 
 def draw_figure(canvas: FloatImage, person: Person, pose: Pose, framing: Framing, camera: Camera) -> None:
-    """Paint a person with a shadow onto the canvas, in place."""
+    """Draw a person with a shadow onto the canvas, in place."""
     height, width = canvas.shape[:2]
     view = View(
         pose.yaw, camera.pitch, framing.height * height / 1.01, framing.left * width, framing.foot * height
@@ -67,7 +67,7 @@ def draw_figure(canvas: FloatImage, person: Person, pose: Pose, framing: Framing
 
 
 def draw_shadow(canvas: FloatImage, view: View, camera: Camera) -> None:
-    """A soft dark patch on the ground, away from the light."""
+    """Draw a soft dark patch on the ground, away from the light, in place."""
     height, width = canvas.shape[:2]
     top = max(0, int(view.foot_y - 0.1 * view.scale))
     if top >= height:
@@ -79,7 +79,7 @@ def draw_shadow(canvas: FloatImage, view: View, camera: Camera) -> None:
 
 
 def _draw_bystander(canvas: FloatImage, camera: Camera, rng: np.random.Generator, *, in_front: bool) -> None:
-    """Somebody else at the edge of the box, farther away or nearer than the person."""
+    """Draw another person at the edge of the box, farther away or nearer than the main person."""
     people = bystanders()
     person = people[int(rng.integers(len(people)))]
     side = float(rng.choice(np.array([-1.0, 1.0])))
@@ -101,14 +101,14 @@ def render_person(
     pose: Pose,
     framing: Framing | None = None,
 ) -> ByteImage:
-    """One picture of one person.
+    """Render one image of one person.
 
     Args:
-        person: who; None for a false detection that shows the place only.
-        camera: through which camera.
-        rng: everything that changes from picture to picture.
+        person: the person; None for a false detection that shows only the background.
+        camera: the camera.
+        rng: draws everything that changes from image to image.
         pose: direction and phase of walking.
-        framing: the detector's box; None draws one as good as this camera's detector.
+        framing: the detector's box; None draws one with the accuracy of this camera's detector.
 
     Returns:
         (HEIGHT, WIDTH, 3) uint8 BGR.

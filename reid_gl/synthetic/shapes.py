@@ -1,4 +1,4 @@
-"""The two shapes bodies are made of: round-ended limbs and upright elliptic cylinders."""
+"""The two shapes of body parts: round-ended limbs and upright elliptic cylinders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def plain_tile(colour: Colour) -> FloatImage:
 
 
 def limb(view: View, ends: tuple[Point, Point], radii: tuple[float, float], tile: FloatImage) -> Part:
-    """A round-ended part between two joints.
+    """Build a round-ended part between two joints.
 
     Args:
         view: projection.
@@ -46,7 +46,7 @@ def limb(view: View, ends: tuple[Point, Point], radii: tuple[float, float], tile
 def upright(
     view: View, top: Point, bottom: Point, outline: list[tuple[float, float, float]], tile: FloatImage
 ) -> Part:
-    """An elliptic cylinder; outline lists (share of the way, lateral, sagittal half axis) in statures."""
+    """Build an elliptic cylinder from (share of the way, lateral, sagittal half axis in statures) triples."""
     x0, y0, _ = view.project(top)
     x1, y1, _ = view.project(bottom)
     return Part(

@@ -1,4 +1,4 @@
-"""The place a camera of a sequence looks at: ground plane, things to walk behind, light."""
+"""The scene of a sequence's camera: ground plane, obstacles to walk behind, and light."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from reid_gl.synthetic.cameras import Camera
 from reid_gl.synthetic.palette import Colour, FloatImage
 
 HORIZON = 0.14
-"""Row of the horizon, share of the picture's height."""
+"""Row of the horizon, as a share of the image height."""
 WALL = 0.5
-"""Row where the ground begins."""
+"""Row where the ground begins, as a share of the image height."""
 FOCAL = 1.25
-"""Focal length, share of the picture's height."""
+"""Focal length, as a share of the image height."""
 CAMERA_HEIGHT = 1.62
-"""Of the lens above the ground, statures."""
+"""Height of the lens above the ground, in statures."""
 NEAREST, FARTHEST = 2.55, 4.1
-"""Distances at which people walk, statures."""
+"""Distances at which people walk, in statures."""
 MAX_ASPECT = 4.0
 SHADE = 0.25
-"""Standard deviation of the light from place to place, natural logarithm."""
+"""Standard deviation of the log of the light over the scene."""
 PAINTS: tuple[Colour, ...] = ((70, 82, 88), (96, 110, 120), (64, 84, 70), (84, 78, 104))
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Something upright that people walk in front of or behind.
+    """An upright object that people walk in front of or behind.
 
     Attributes:
-        across: of its middle, statures right of the picture's middle.
-        depth: distance from the camera, statures.
-        width: statures.
-        height: statures.
+        across: position of its middle, in statures to the right of the middle of the image.
+        depth: distance from the camera, in statures.
+        width: in statures.
+        height: in statures.
         paint: colour.
     """
 
@@ -52,12 +52,12 @@ class Stage:
     """What stays the same in all frames of one camera.
 
     Attributes:
-        camera: its light and sensor.
-        width: of the frames, pixels.
-        height: of the frames, pixels.
-        obstacles: the farthest first.
+        camera: the camera, with its light and sensor.
+        width: width of the frames, pixels.
+        height: height of the frames, pixels.
+        obstacles: farthest first.
         background: (height, width, 3) float32 in [0, 255], without the obstacles.
-        light: (height, width, 1) float32 gain: parts of the place lie in the shade.
+        light: (height, width, 1) float32 gain; it darkens parts of the scene.
     """
 
     camera: Camera
@@ -68,22 +68,22 @@ class Stage:
     light: FloatImage
 
     def scale(self, depth: float) -> float:
-        """Pixels per stature at a distance in statures."""
+        """Pixels per stature at a distance given in statures."""
         return FOCAL * self.height / depth
 
     def project(self, across: float, depth: float) -> tuple[float, float]:
-        """Column and row in pixels of a point on the ground."""
+        """Column and row, in pixels, of a point on the ground."""
         scale = self.scale(depth)
         return self.width / 2 + across * scale, HORIZON * self.height + CAMERA_HEIGHT * scale
 
 
 def half_view(aspect: float, depth: float) -> float:
-    """Half the width of what is seen at a distance, both in statures; aspect is width / height."""
+    """Half the visible width at a distance, both in statures; aspect is width / height."""
     return aspect * depth / (2 * FOCAL)
 
 
 def build_stage(camera: Camera, width: int, height: int, rng: np.random.Generator) -> Stage:
-    """Choose where the camera stands and what stands in its way."""
+    """Draw the position of the camera, the obstacles and the light."""
     obstacles = tuple(sorted(_draw_obstacles(width / height, rng), key=lambda thing: -thing.depth))
     return Stage(
         camera=camera,
@@ -96,7 +96,7 @@ def build_stage(camera: Camera, width: int, height: int, rng: np.random.Generato
 
 
 def draw_obstacle(canvas: FloatImage, stage: Stage, obstacle: Obstacle) -> tuple[int, int, int, int]:
-    """Paint an obstacle, in place; returns its first column and row, and those after its last."""
+    """Draw an obstacle, in place; return its first column and row, and its end column and row (exclusive)."""
     scale = stage.scale(obstacle.depth)
     column, foot = stage.project(obstacle.across, obstacle.depth)
     left, right = column - obstacle.width * scale / 2, column + obstacle.width * scale / 2
@@ -111,7 +111,7 @@ def draw_obstacle(canvas: FloatImage, stage: Stage, obstacle: Obstacle) -> tuple
 
 
 def _draw_obstacles(aspect: float, rng: np.random.Generator) -> list[Obstacle]:
-    """A pillar on one side of the middle and a kiosk on the other."""
+    """Draw a pillar on one side of the middle and a kiosk on the other."""
     side = float(rng.choice(np.array([-1.0, 1.0])))
     paints = [PAINTS[int(index)] for index in rng.permutation(len(PAINTS))[:2]]
     pillar = Obstacle(
@@ -132,7 +132,7 @@ def _draw_obstacles(aspect: float, rng: np.random.Generator) -> list[Obstacle]:
 
 
 def _crop_scene(name: str, width: int, height: int, rng: np.random.Generator) -> FloatImage:
-    """The place, so that its ground begins where the ground plane says."""
+    """Crop the background so that its ground begins where the ground plane does."""
     scene = scene_image(name)
     rows = (SCENE_HEIGHT - GROUND) / (1 - WALL)
     columns = math.floor(rows * width / height)
@@ -143,7 +143,7 @@ def _crop_scene(name: str, width: int, height: int, rng: np.random.Generator) ->
 
 
 def _draw_light(width: int, height: int, rng: np.random.Generator) -> FloatImage:
-    """(height, width, 1) gain around 1 that changes slowly from place to place."""
+    """Draw a gain (height, width, 1) around 1 that varies smoothly over the image."""
     coarse = rng.normal(0, SHADE, (3, 6)).astype(np.float32)
     field = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.exp(field)[..., None], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Who walks where and when: people meet in front of cameras, cross or turn back, leave and come again."""
+"""Plan who walks where and when: people meet in front of cameras, cross, turn back, leave and return."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from reid_gl.synthetic.body import Pose
 from reid_gl.synthetic.stage import FARTHEST, NEAREST, half_view
 
 CYCLE = 0.85
-"""Statures walked in two steps."""
+"""Distance of two steps, in statures."""
 OUTSIDE = 0.32
-"""How far outside the picture a visit begins and ends, statures."""
+"""Visits begin and end this far outside the image, in statures."""
 SPEEDS = (0.75, 1.15)
-"""Statures a second."""
+"""Range of walking speeds, in statures per second."""
 TURN_SHARE = 0.35
-"""Share of walks that turn back in the middle."""
+"""Share of walks that turn back half-way."""
 PAUSE_SHARE = 0.35
 LONGEST_PAUSE = 1.5
 RETURN_SHARE = 0.4
-"""How likely somebody who left a camera's view comes to the next meeting in it, if there is time."""
+"""Probability that a person who was last in a camera's view is preferred for the next meeting there."""
 RETURN_SECONDS = (0.7, 3.0)
-"""Between leaving a camera's view and coming back into it."""
+"""Time between leaving a camera's view and returning to it."""
 TRAVEL_SECONDS = 1.5
-"""At least, from the view of a camera to that of its neighbour."""
+"""Minimum time from the view of one camera to that of its neighbour."""
 PACE_SECONDS = (1.6, 4.0)
-"""Between two meetings in front of one camera."""
+"""Time between two meetings in front of one camera."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One walk through the view of one camera.
+    """One walk through the view of one camera, along straight lines between K points.
 
     Attributes:
-        person: index.
-        camera: index.
-        times: (K,) rising frame numbers, from 0, of the points in between which the person walks straight.
-        across: (K,) statures right of the picture's middle.
-        depths: (K,) statures from the camera.
+        person: index of the person.
+        camera: index of the camera.
+        times: (K,) ascending frame numbers, from 0, at which the person reaches each point.
+        across: (K,) positions, in statures to the right of the middle of the image.
+        depths: (K,) distances from the camera, in statures.
     """
 
     person: int
@@ -50,13 +50,13 @@ class Visit:
     depths: tuple[float, ...]
 
     def position(self, frame: float) -> tuple[float, float]:
-        """Across and depth at a time."""
+        """Across and depth at a frame."""
         return float(np.interp(frame, self.times, self.across)), float(
             np.interp(frame, self.times, self.depths)
         )
 
     def pose(self, frame: float, frame_rate: float) -> Pose:
-        """Direction and phase of walking at a time; somebody who waits faces the camera."""
+        """Direction and phase of walking at a frame; a person who waits faces the camera."""
         before, after = self.position(frame - 0.5), self.position(frame + 0.5)
         right, away = after[0] - before[0], after[1] - before[1]
         speed = math.hypot(right, away) * frame_rate
@@ -70,7 +70,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Somebody who could come: from which side, how fast, at which distance."""
+    """A person who could come: from which side, how fast and at what distance."""
 
     person: int
     side: float
@@ -87,17 +87,19 @@ def plan_visits(
     frame_rate: float,
     aspect: float,
 ) -> list[Visit]:
-    """Let people meet in front of the cameras for as long as the sequence lasts.
+    """Plan meetings in front of the cameras for the length of the sequence.
 
-    Two or three people at a time come to a camera, some from the left and some from the right, and reach one
-    spot at about one time; there some wait, and some turn back. Nobody is seen by two cameras at a time.
+    Two or three people come to a camera together, some from the left and some from the right. They reach the
+    same spot at about the same time. There some of them wait, and some turn back. No person is in two cameras
+    at the same time.
 
     Args:
-        rng: source of all choices.
-        num_people: how many.
-        num_cameras: side by side; walking from one to the next takes at least TRAVEL_SECONDS.
-        num_frames: of the sequence.
-        frame_rate: frames a second.
+        rng: source of all random choices.
+        num_people: number of people.
+        num_cameras: number of cameras, side by side; walking from one to the next takes at least
+            TRAVEL_SECONDS.
+        num_frames: length of the sequence.
+        frame_rate: frames per second.
         aspect: width / height of the frames.
 
     Returns:
@@ -114,7 +116,7 @@ def plan_visits(
 
 
 def free_from(visits: list[Visit], person: int, camera: int, frame_rate: float, pause: float) -> float:
-    """First frame at which somebody may come into a camera's view; pause is in seconds."""
+    """First frame at which a person may enter a camera's view; pause is in seconds."""
     free = -math.inf
     for visit in visits:
         if visit.person == person:
@@ -124,7 +126,7 @@ def free_from(visits: list[Visit], person: int, camera: int, frame_rate: float, 
 
 
 def _by_likelihood(rng: np.random.Generator, visits: list[Visit], num_people: int, camera: int) -> list[int]:
-    """Everybody, first those who were there last, then those who were there least."""
+    """All people: first those whom this camera saw last, then those whom it saw least often."""
     keys = []
     for person in range(num_people):
         own = [visit.camera for visit in visits if visit.person == person]
@@ -142,7 +144,7 @@ def _meet(
     frame_rate: float,
     aspect: float,
 ) -> list[Visit]:
-    """Up to three visits that reach one spot at one time; fewer if most people are elsewhere."""
+    """Plan up to three visits that reach one spot at about one time; fewer if most people are elsewhere."""
     wanted = int(rng.integers(2, 4))
     order = _by_likelihood(rng, visits, num_people, camera)
     spot = half_view(aspect, NEAREST) * float(rng.uniform(-0.4, 0.4))
@@ -176,7 +178,7 @@ def _plan_walk(
     frame_rate: float,
     aspect: float,
 ) -> Visit:
-    """From one side to the spot, perhaps a pause, then on to the other side or back."""
+    """Plan a walk from one side to the spot, perhaps with a pause, then on to the other side or back."""
     first, change = candidate.depths
     last = float(np.clip(first + change, NEAREST, FARTHEST))
     side = candidate.side

@@ -1,4 +1,4 @@
-"""Write a synthetic set in Market-1501 layout: same seed, same bytes, however many workers."""
+"""Write a synthetic set in Market-1501 layout; a seed gives the same bytes with any number of workers."""
 
 from __future__ import annotations
 
@@ -46,23 +46,23 @@ def write_synthetic(
     num_workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, int]:
-    """Render a whole set beside `out` and rename it at the end, or find that it is there already.
+    """Render a complete set into a temporary folder and rename it to `out`; reuse `out` if it is that set.
 
     Args:
-        out: folder to make; `bounding_box_train`, `query` and `bounding_box_test` come to lie in it.
-        seed: 0 or more; another seed means other people.
-        size: how many people and pictures.
-        num_workers: processes that render; 1 is the calling process, more need a script that guards its
-            code by `if __name__ == "__main__":`.
-        progress: called with (pictures done, pictures in all).
+        out: folder to create; it will contain `bounding_box_train`, `query` and `bounding_box_test`.
+        seed: at least 0; another seed gives other people.
+        size: number of people and images.
+        num_workers: number of processes that render. 1 uses the calling process; more need a script that
+            guards its code with `if __name__ == "__main__":`.
+        progress: called with (images finished, images in total).
 
     Returns:
-        Pictures by kind: "train", "query", "gallery" (junk left out), "distractors" (part of the gallery) and
-        "junk"; and people: "train_identities" and "test_identities".
+        Number of images by kind: "train", "query", "gallery" (without junk), "distractors" (part of the
+        gallery) and "junk"; and number of people: "train_identities" and "test_identities".
 
     Raises:
-        FileExistsError: if `out` exists and is not this set.
-        ValueError: if seed or num_workers is out of range.
+        FileExistsError: `out` exists and is not this set.
+        ValueError: seed or num_workers is out of range.
     """
     if seed < 0 or num_workers < 1:
         raise ValueError(f"seed is {seed} and num_workers {num_workers}: expected at least 0 and at least 1")
@@ -81,22 +81,22 @@ def write_synthetic(
 
 
 def _counts_of(out: Path, card: dict[str, object]) -> dict[str, int]:
-    """The counts of a finished set, if it is the one that the card describes."""
+    """Read the counts of a finished set; raise FileExistsError if it is not the set in `card`."""
     advice = "choose another folder or remove this one"
     try:
         found = json.loads((out / CARD).read_text())
         counts = {str(name): int(count) for name, count in found.pop("counts").items()}
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         raise FileExistsError(
-            f"{out} exists but holds no finished synthetic set (no whole {CARD}): {advice}"
+            f"{out} exists but is not a finished synthetic set (no valid {CARD}): {advice}"
         ) from None
     if found != card:
-        raise FileExistsError(f"{out} holds another synthetic set ({found}, asked for {card}): {advice}")
+        raise FileExistsError(f"{out} is another synthetic set ({found}, asked for {card}): {advice}")
     return counts
 
 
 def _count(shots: list[Shot], size: SyntheticSize) -> dict[str, int]:
-    """How many pictures there are of each kind."""
+    """Count the images of each kind, and the people."""
     folders = Counter(shot.folder for shot in shots)
     pids = Counter(shot.pid for shot in shots)
     return {
@@ -113,7 +113,7 @@ def _count(shots: list[Shot], size: SyntheticSize) -> dict[str, int]:
 def _render_all(
     out: Path, seed: int, size: SyntheticSize, shots: list[Shot], num_workers: int
 ) -> Generator[int, None, None]:
-    """Render every shot into the three folders; yields how many are done after each task."""
+    """Render every shot into the three folders; yield the number of finished images after each task."""
     for folder in (TRAIN, QUERY, GALLERY):
         (out / folder).mkdir()
     tasks = [shots[start : start + SHOTS_PER_TASK] for start in range(0, len(shots), SHOTS_PER_TASK)]
@@ -130,7 +130,7 @@ def _render_all(
 
 
 def _start_worker() -> None:
-    """One thread per process: the processes are the parallelism."""
+    """Use one thread per process, because the processes already run in parallel."""
     cv2.setNumThreads(1)
 
 
@@ -141,7 +141,7 @@ def _cast(seed: int, size: SyntheticSize) -> list[Person]:
 
 
 def _render_task(out: str, seed: int, size: SyntheticSize, shots: list[Shot]) -> int:
-    """Render and save some shots; returns how many."""
+    """Render and save some shots; return how many."""
     people = _cast(seed, size)
     for shot in shots:
         jpeg = render_shot(shot, seed, people)
@@ -150,12 +150,12 @@ def _render_task(out: str, seed: int, size: SyntheticSize, shots: list[Shot]) ->
 
 
 def render_shot(shot: Shot, seed: int, people: list[Person]) -> bytes:
-    """One picture of the plan as a JPEG file of the camera's quality.
+    """Render one planned image as a JPEG file with the camera's quality.
 
     Args:
-        shot: what to take.
-        seed: of the set.
-        people: of the set, see plan.draw_cast.
+        shot: the image to render.
+        seed: seed of the set.
+        people: people of the set, see plan.draw_cast.
     """
     rng = generator(seed, shot.stream, shot.camid, shot.number)
     camera = CAMERAS[shot.camid]

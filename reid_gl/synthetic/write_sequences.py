@@ -1,4 +1,4 @@
-"""Write sequences of several cameras in the layout of MOT Challenge: same seed, same bytes."""
+"""Write sequences of several cameras in MOT Challenge layout; a seed always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ LAYOUT_FILE = "cameras.json"
 
 @dataclass(frozen=True)
 class SequenceSize:
-    """How much is filmed.
+    """Size of the sequences.
 
     Attributes:
-        num_cameras: places side by side, 1 to 6; no two see the same ground.
-        num_frames: of each camera.
-        num_people: who walk from camera to camera.
-        width: of the frames, pixels.
-        height: of the frames, pixels.
-        frame_rate: frames a second.
+        num_cameras: number of cameras side by side, 1 to 6; their views do not overlap.
+        num_frames: frames per camera.
+        num_people: people who walk from camera to camera.
+        width: width of the frames, pixels.
+        height: height of the frames, pixels.
+        frame_rate: frames per second.
     """
 
     num_cameras: int = 2
@@ -46,7 +46,7 @@ class SequenceSize:
     frame_rate: float = 15.0
 
     def __post_init__(self) -> None:
-        """Refuse sizes of which no sequence can be made."""
+        """Refuse sizes that allow no sequence."""
         limits = {
             "num_cameras": (1, len(CAMERAS)),
             "num_frames": (1, 100_000),
@@ -74,23 +74,23 @@ def write_sequences(
     size: SequenceSize = DEFAULT_SEQUENCE_SIZE,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
-    """Film people who walk past several cameras, one MOT Challenge folder per camera.
+    """Render people who walk past several cameras, one MOT Challenge folder per camera.
 
-    The cameras film at the same time: frame n is the same instant in all of them. Ids of the ground truth are
-    the same in all of them. The people are others than those of write_synthetic, whatever the seeds. The file
-    cameras.json says which sequence is which camera and how long the way between two cameras takes at least.
+    The cameras are synchronised: frame n is the same instant in all of them. They share the ids of the ground
+    truth. The people differ from those of write_synthetic, for any seeds. The file cameras.json says which
+    sequence belongs to which camera and how long the way between two cameras takes at least.
 
     Args:
-        out: folder to make; it appears whole or not at all.
-        seed: 0 or more; another seed means other people and other walks.
-        size: how much.
-        progress: called with (frames done, frames in all).
+        out: folder to create; it appears complete or not at all.
+        seed: at least 0; another seed gives other people and other walks.
+        size: size of the sequences.
+        progress: called with (frames finished, frames in total).
 
     Returns:
-        Names of the sequences, which are folders of out.
+        Names of the sequences, which are folders inside `out`.
 
     Raises:
-        FileExistsError: out exists.
+        FileExistsError: `out` exists.
         ValueError: seed is out of range.
     """
     if seed < 0:
@@ -119,17 +119,17 @@ def write_sequences(
 
 
 def draw_sequence_people(seed: int, num_people: int) -> list[Person]:
-    """The people of the sequences of a seed; those of write_synthetic are drawn from other random numbers."""
+    """Draw the people of a seed's sequences, from other random numbers than those of write_synthetic."""
     return draw_people(_generator(seed, 0), num_people)
 
 
 def _generator(seed: int, *numbers: int) -> np.random.Generator:
-    """Random numbers that no picture of write_synthetic uses: those have four numbers before the first."""
+    """Random numbers that no image of write_synthetic uses: its seeds have only four numbers."""
     return np.random.default_rng(np.random.SeedSequence((seed, 0, 0, 0, 1, *numbers)))
 
 
 def _sequence_of(folder: Path, size: SequenceSize) -> MotSequence:
-    """What seqinfo.ini will say."""
+    """The contents of seqinfo.ini."""
     return MotSequence(
         folder=folder,
         name=folder.name,
@@ -145,7 +145,7 @@ def _sequence_of(folder: Path, size: SequenceSize) -> MotSequence:
 def _film(
     sequence: MotSequence, visits: list[Visit], people: list[Person], seed: int, camid: int
 ) -> Iterator[int]:
-    """Write all files of one camera; yields how many frames are done."""
+    """Write all files of one camera; yield the number of finished frames."""
     for part in (sequence.image_folder, sequence.folder / "det", sequence.folder / "gt"):
         part.mkdir(parents=True)
     write_sequence_info(sequence)
@@ -169,13 +169,13 @@ def _film(
 def _take_picture(
     canvas: FloatImage, stage: Stage, weather: Weather, frame: int, rng: np.random.Generator
 ) -> bytes:
-    """The frame as a JPEG file of the camera's best quality."""
+    """Encode the frame as a JPEG file with the camera's best quality."""
     image = expose_frame(canvas, stage, weather, frame, rng)
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, stage.camera.quality[1]])[1].tobytes()
 
 
 def _actors_at(frame: int, visits: list[Visit], people: list[Person], frame_rate: float) -> list[Actor]:
-    """Who is in front of the camera."""
+    """The people in front of the camera."""
     actors = []
     for visit in visits:
         if visit.times[0] <= frame <= visit.times[-1]:
@@ -186,7 +186,7 @@ def _actors_at(frame: int, visits: list[Visit], people: list[Person], frame_rate
 
 
 def _truth_boxes(frames: list[list[Seen]]) -> MotBoxes:
-    """Ground truth of all frames; ids are counted from 1."""
+    """Ground truth of all frames; ids start at 1."""
     rows = [(number, seen) for number, frame in enumerate(frames, start=1) for seen in frame]
     return MotBoxes(
         frames=np.array([number for number, _ in rows], dtype=np.int64),
@@ -212,7 +212,7 @@ def _detection_boxes(frames: list[list[Detection]]) -> MotBoxes:
 
 
 def _write_layout(path: Path, names: list[str], seed: int, size: SequenceSize) -> None:
-    """How the cameras stand to one another, for whoever links people across them."""
+    """Write how the cameras relate to each other, for programs that link people across cameras."""
     shortest = [
         [abs(one - other) * TRAVEL_SECONDS for other in range(size.num_cameras)]
         for one in range(size.num_cameras)

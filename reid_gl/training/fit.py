@@ -24,44 +24,44 @@ from reid_gl.training.step import NonFiniteError, StepSettings, train_step
 logger = logging.getLogger(__name__)
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error
-    """Training was asked to stop; its state is saved.
+class Interrupted(Exception):  # noqa: N818 - this is not an error
+    """A signal stopped the training run; its state is saved.
 
     Attributes:
-        signal_number: the signal that asked.
+        signal_number: number of the signal.
     """
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by signal {signal_number}; the state is saved, go on with --resume")
+        super().__init__(f"stopped by signal {signal_number}; the state is saved; continue with --resume")
         self.signal_number = signal_number
 
 
 class TrainingLog(Protocol):
-    """What fit reports to."""
+    """The log that fit reports to."""
 
     def step(self, epoch: int, step: int, num_images: int, values: dict[str, float]) -> None:
-        """One step is done."""
+        """Report one finished step."""
 
     def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        """One epoch, counted from 1, is done; metrics is empty where nothing was evaluated."""
+        """Report one finished epoch, counted from 1; metrics is empty if nothing was evaluated."""
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How training goes.
+    """Settings of a training run.
 
     Attributes:
         schedule: learning rate over time, and the number of epochs.
-        step: number format, parts and clipping.
-        device: where images and labels go.
-        seed: of everything that a loss draws.
-        freeze_epochs: epochs in which only the head learns.
+        step: precision, micro-batches and gradient clipping.
+        device: device of images and labels.
+        seed: seed of all random numbers that a loss draws.
+        freeze_epochs: number of first epochs that train only the head.
         ema_decay: share of the averaged weights kept at each step; 0 for no averaging.
         checkpoint_every: epochs between checkpoints.
         evaluate_every: epochs between evaluations; 0 for none.
-        compile_backbone: let torch.compile make the backbone faster; the first steps take minutes.
-        select_best: keep the weights with the best evaluated mAP, else the last ones. Must not be set
-            when the evaluation uses the test set.
+        compile_backbone: speed up the backbone with torch.compile; the first steps take minutes.
+        select_best: keep the weights with the best evaluated mAP, otherwise the last ones. Must not be set
+            if the evaluation uses the test set.
     """
 
     schedule: Schedule
@@ -88,18 +88,18 @@ class FitSettings:
 
 @dataclass
 class TrainingState:
-    """Everything that changes while training, and what a checkpoint restores.
+    """Everything that changes during training and that a checkpoint restores.
 
     Attributes:
         net: the network.
-        losses: the losses, which may learn too.
-        optimizer: over both.
-        scaler: for float16.
+        losses: the losses, which may have parameters.
+        optimizer: optimiser of both.
+        scaler: loss scaler, for float16.
         ema: averaged copy of the network, or None.
-        epoch: epochs finished.
-        step: steps finished in the epoch after those.
-        best: highest evaluated mAP so far; -1 before the first.
-        metrics: of the last evaluation.
+        epoch: number of finished epochs.
+        step: number of finished steps in the current epoch.
+        best: highest evaluated mAP so far; -1 before the first evaluation.
+        metrics: result of the last evaluation.
     """
 
     net: ReidNet
@@ -114,11 +114,11 @@ class TrainingState:
 
     @property
     def final_net(self) -> ReidNet:
-        """The network to evaluate and to keep: the averaged one where there is one."""
+        """The network to evaluate and keep: the averaged one if there is one."""
         return self.ema.module if self.ema is not None else self.net  # type: ignore[return-value]
 
     def to_dict(self) -> dict[str, Any]:
-        """Tensors and plain values that load_dict takes back."""
+        """Tensors and plain values, for load_dict."""
         return {
             "net": self.net.state_dict(),
             "losses": self.losses.state_dict(),
@@ -133,13 +133,15 @@ class TrainingState:
         }
 
     def load_dict(self, values: dict[str, Any]) -> None:
-        """Continue from there; also sets torch's global random state, as an uninterrupted run has it."""
+        """Restore a saved state, including torch's global random state, as in an uninterrupted run."""
         self.net.load_state_dict(values["net"])
         self.losses.load_state_dict(values["losses"])
         self.optimizer.load_state_dict(values["optimizer"])
         self.scaler.load_state_dict(values["scaler"])
         if (self.ema is None) != (values["ema"] is None):
-            raise ValueError("the checkpoint and SOLVER.EMA_DECAY disagree on averaging: resume as it began")
+            raise ValueError(
+                "the checkpoint and SOLVER.EMA_DECAY disagree on averaging: resume with the original value"
+            )
         if self.ema is not None:
             self.ema.load_state_dict(values["ema"])
         self.epoch, self.step = values["epoch"], values["step"]
@@ -150,13 +152,13 @@ class TrainingState:
 def make_training_state(
     net: ReidNet, losses: WeightedSum, optimizer: torch.optim.Optimizer, settings: FitSettings
 ) -> TrainingState:
-    """The state before the first step."""
+    """Make the state before the first step."""
     ema = None
     if settings.ema_decay:
         average = get_ema_multi_avg_fn(settings.ema_decay)
         ema = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
     if settings.compile_backbone:
-        net.backbone.compile()  # in place: names of parameters stay, and the averaged copy is not compiled
+        net.backbone.compile()  # in place: parameter names stay, and the averaged copy is not compiled
     scaler = torch.amp.GradScaler(settings.device.type, enabled=settings.step.dtype == torch.float16)
     return TrainingState(net, losses, optimizer, scaler, ema)
 
@@ -173,23 +175,23 @@ def fit(
     evaluate: Callable[[ReidNet], dict[str, float]] | None = None,
     stop_signal: Callable[[], int] = lambda: 0,
 ) -> None:
-    """Train from where the state stands to the last epoch.
+    """Train from the given state to the last epoch.
 
     Args:
-        state: changed in place.
-        loader: iterates the sampler's batches.
-        sampler: told where to start.
+        state: updated in place.
+        loader: iterates over the sampler's batches.
+        sampler: is told at which epoch and step to start.
         preprocessing: normalises the images on the device.
-        settings: how training goes.
-        log: told of every step and epoch.
-        save: called (state, is_selected) for each checkpoint; is_selected says that these weights are
+        settings: settings of the training run.
+        log: receives every step and epoch.
+        save: called with (state, is_selected) for each checkpoint; is_selected means that these weights are
             the ones to keep.
-        evaluate: network to metrics, "mAP" among them.
-        stop_signal: number of the signal that asks to stop, or 0; read after each step.
+        evaluate: maps a network to metrics, including "mAP".
+        stop_signal: returns the number of the signal that asks to stop, or 0; called after each step.
 
     Raises:
-        Interrupted: a signal asked to stop; the state was saved after a whole step.
-        NonFiniteError: names epoch, batch and loss term; the last checkpoint is untouched.
+        Interrupted: a signal asked to stop; the state was saved after a complete step.
+        NonFiniteError: names epoch, batch and loss term; the last checkpoint is unchanged.
     """
     for epoch in range(state.epoch, settings.schedule.num_epochs):
         _set_mode(state.net, frozen=epoch < settings.freeze_epochs)

@@ -1,4 +1,4 @@
-"""Where training reports to: a progress bar, a JSON-lines file and TensorBoard."""
+"""Logs of a training run: a progress bar, a JSON-lines file and TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ logger = logging.getLogger(__name__)
 
 
 class RunLog:
-    """Writes a run's steps and epochs; resuming drops the lines written after the checkpoint.
+    """Logs the steps and epochs of a run; on resume it drops the lines after the checkpoint.
 
     Args:
         folder: the run folder.
         num_epochs: length of training.
-        steps_per_epoch: of the first epoch; others may differ by a few.
-        batch_size: pictures in a step.
-        epoch: epochs finished before.
-        step: steps finished after those.
+        steps_per_epoch: steps of the first epoch; other epochs may differ by a few.
+        batch_size: images per step.
+        epoch: number of epochs finished before.
+        step: number of steps finished after those epochs.
         every: steps between two lines.
     """
 
@@ -51,14 +51,14 @@ class RunLog:
             initial=done * batch_size,
             unit="image",
             dynamic_ncols=True,
-            disable=None,  # no bar where nobody watches
+            disable=None,  # shows no bar unless stderr is a terminal
         )
         self._sums: dict[str, float] = {}
         self._count = self._images = 0
         self._since = time.perf_counter()
 
     def step(self, epoch: int, step: int, num_images: int, values: dict[str, float]) -> None:
-        """Add one step; every few steps their means are written."""
+        """Add one step; every few steps, write the means since the last line."""
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
@@ -68,14 +68,14 @@ class RunLog:
             self._flush(epoch, step)
 
     def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        """Close an epoch, counted from 1."""
+        """Finish an epoch, counted from 1."""
         self._flush(epoch, 0)
         if metrics:
             self._write({"type": "evaluation", "epoch": epoch, "step": 0, **metrics})
             for name, value in metrics.items():
                 self._writer.add_scalar(f"evaluation/{name}", value, epoch * self._steps_per_epoch)
             logger.info("epoch %d: %s", epoch, ", ".join(f"{k} {v:.3f}" for k, v in metrics.items()))
-        self._since = time.perf_counter()  # the evaluation's time is not the training's
+        self._since = time.perf_counter()  # do not count the evaluation's time as training
 
     def close(self) -> None:
         """Flush and close everything."""
@@ -108,7 +108,7 @@ class RunLog:
 
 
 def _drop_lines_after(path: Path, epoch: int, step: int) -> None:
-    """Keep the lines up to the checkpoint that training goes on from; a torn last line goes too."""
+    """Keep only the lines up to the resumed checkpoint; also drop an incomplete last line."""
     if not path.exists():
         return
     kept = []

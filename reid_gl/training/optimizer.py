@@ -1,4 +1,4 @@
-"""Optimisers with a rate of their own for the backbone and for what each loss learns."""
+"""Optimisers with separate learning rates for the backbone and for the parameters of each loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reid_gl.losses import WeightedSum
 from reid_gl.models.reid_net import ReidNet
 
 HEAD = 1
-"""Place of the head's parameter group: backbone, head, then the losses that learn, in their order."""
+"""Index of the head's parameter group; the order is backbone, head, then the losses with parameters."""
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -28,20 +28,20 @@ def make_optimizer(
     momentum: float = 0.9,
     backbone_lr_factor: float = 1.0,
 ) -> torch.optim.Optimizer:
-    """Build an optimiser over the network and whatever the losses learn.
+    """Build an optimiser over the parameters of the network and of the losses.
 
     Args:
-        net: its backbone forms a group of its own.
-        losses: each term with parameters forms a group, at its lr_factor and without weight decay: these
-            are points in the space of embeddings, which decay would draw to the origin.
+        net: the network; its backbone forms a separate group.
+        losses: each term with parameters forms a group with its lr_factor and without weight decay. These
+            parameters are points in the embedding space, and decay would pull them to the origin.
         name: "adam", "adamw", "sgd" or "radam".
-        lr: base rate; each group keeps its own as "base_lr".
-        weight_decay: L2 term, decoupled for "adamw".
+        lr: base rate; each group stores its own as "base_lr".
+        weight_decay: L2 penalty; decoupled for "adamw".
         momentum: for "sgd".
-        backbone_lr_factor: share of the rate that the backbone learns at.
+        backbone_lr_factor: the backbone's rate divided by the base rate.
 
     Raises:
-        ValueError: unknown name, or a number out of range.
+        ValueError: the name is unknown, or a number is out of range.
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"unknown optimiser {name!r}: expected one of {', '.join(OPTIMIZERS)}")
@@ -65,13 +65,13 @@ def make_optimizer(
     if name == "sgd":
         settings["momentum"] = momentum
     if name != "radam":
-        settings["fused"] = True  # one pass over the parameters; the same numbers to rounding
+        settings["fused"] = True  # one pass over the parameters; the same values up to rounding
     optimizer: torch.optim.Optimizer = OPTIMIZERS[name](groups, **settings)
     return optimizer
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
-    """Scale every group's base rate; returns the head's."""
+    """Multiply every group's base rate by factor; return the rate of the head."""
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
     return float(optimizer.param_groups[HEAD]["lr"])

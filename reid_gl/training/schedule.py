@@ -1,4 +1,4 @@
-"""The learning rate as a function of time alone, so that resuming needs no state."""
+"""The learning rate as a function of time alone: resuming needs no scheduler state."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ SCHEDULES = ("multistep", "cosine", "constant")
 
 @dataclass(frozen=True)
 class Schedule:
-    """Warm-up, then steps down, a cosine, or nothing.
+    """Learning rate: a warm-up, then steps down, a cosine, or a constant.
 
     Attributes:
         kind: "multistep", "cosine" or "constant".
         num_epochs: length of training; the cosine ends there.
-        warmup_epochs: the rate grows in a straight line for so long; 0 for none.
+        warmup_epochs: epochs of linear warm-up; 0 for none.
         warmup_factor: share of the rate at the start of the warm-up, in (0, 1].
         milestones: epochs after which the rate is multiplied by gamma, for "multistep".
         gamma: factor at each milestone.
@@ -47,7 +47,7 @@ class Schedule:
             )
 
     def factor(self, epochs: float) -> float:
-        """Share of the base rate after so many epochs, fractions included."""
+        """Share of the base rate after a number of epochs, which may be fractional."""
         warmup = 1.0
         if epochs < self.warmup_epochs:
             warmup = self.warmup_factor + (1 - self.warmup_factor) * epochs / self.warmup_epochs

@@ -44,7 +44,7 @@ def test_features_to_table_json_picture_and_the_file_beside(features: Path, tmp_
     assert kept == Calibration.from_dict({k: v for k, v in result.items() if k not in ("file", "picture")})
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "95 % interval" in answer.stderr
-    assert f"I picture: {picture}" in answer.stderr
+    assert f"I figure: {picture}" in answer.stderr
     assert "no threshold for a false accept rate of 0.0001" in answer.stderr
 
 
@@ -57,7 +57,7 @@ def test_weights_are_optional_and_told_from_overrides(features: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "nothing to calibrate: give a file of weights, or --features"),
+        ([], "nothing to calibrate: give a weights file, or --features"),
         (["gone.ckpt"], "weights gone.ckpt do not exist"),
         (["--output", "a.txt"], r"cannot draw a.txt: its name must end in .png, .pdf, .svg"),
         (["SOLVR.X", "1"], "SOLVR.X"),

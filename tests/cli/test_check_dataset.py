@@ -31,7 +31,7 @@ def test_a_sound_set_and_the_tool(people: Path, tmp_path: Path) -> None:
     (line,) = answer.stdout.splitlines()
     assert json.loads(line)["sound"] is True
     assert "train         4           2" in answer.stderr
-    assert "nothing stands in the way of training and scoring" in answer.stderr
+    assert "ready for training and scoring" in answer.stderr
     assert (tmp_path / "sheet.html").stat().st_size > 1000
 
 

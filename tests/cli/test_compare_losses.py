@@ -43,7 +43,7 @@ def test_the_tool_prints_a_table_and_goes_on_where_it_stopped(tmp_path: Path) ->
     results = json.loads(both.stdout)["results"]
     assert list(results) == ["ce", "ms"]
     assert results["ce"] == json.loads(first.stdout)["results"]["ce"]
-    assert f"picture: {output / 'comparison.png'}" in both.stderr
+    assert f"figure: {output / 'comparison.png'}" in both.stderr
 
 
 def test_a_mistake_ends_in_one_sentence(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_without_cameras_there_is_no_camera_rule(features: Path, tmp_path: Path)
         call("evaluate_features", tmp_path / "bare.npz"),
         call("evaluate_features", features, "--no-cameras"),
     )
-    assert "not every picture has a camera" in bare.stderr
+    assert "not every image has a camera" in bare.stderr
     assert json.loads(bare.stdout)["scores"] == json.loads(ignored.stdout)["scores"]
     assert json.loads(bare.stdout)["use_cameras"] is False
 

@@ -175,5 +175,7 @@ def test_errors() -> None:
         make_backbone("qqq")
     with pytest.raises(ValueError, match="last stride must be 1 or 2, got 4"):
         make_backbone("resnet18", last_stride=4)
-    with pytest.raises(ValueError, match=r"osnet_x1_0 has no strided last stage: set MODEL\.LAST_STRIDE 1"):
+    with pytest.raises(
+        ValueError, match=r"osnet_x1_0 does not support last stride 2: set MODEL\.LAST_STRIDE 1"
+    ):
         make_backbone("osnet_x1_0", last_stride=2)

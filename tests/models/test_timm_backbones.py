@@ -173,7 +173,7 @@ def test_looking_at_a_network_leaves_frozen_layers_frozen() -> None:
 
 
 def test_a_network_of_the_callers_own_without_a_map() -> None:
-    message = r"must give a feature map \(N, D, H, W\), got \(1, 98304\) for one image"
+    message = r"must return a feature map \(N, D, H, W\), got \(1, 98304\) for one image"
     with pytest.raises(ValueError, match=message):
         ReidNet(NetSettings("mine", 2), nn.Flatten())
 

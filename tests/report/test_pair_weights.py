@@ -87,11 +87,11 @@ def test_many_identities_are_named_in_part() -> None:
 
 def test_everything_is_labelled() -> None:
     figure = draw_pair_weights({"a": random_matrix(0), "b": random_matrix(1)}, random_matrix(2), LABELS)
-    assert "5 pictures of 3 identities" in figure.get_suptitle()
+    assert "5 images of 3 identities" in figure.get_suptitle()
     (_, _), (left, right) = panels(figure, 2)
-    assert left.get_xlabel() == "cosine similarity of anchor and picture"
+    assert left.get_xlabel() == "cosine similarity of anchor and image"
     assert left.get_ylabel() == "weight"
-    assert right.get_xlabel() == "picture, by identity"
+    assert right.get_xlabel() == "image, by identity"
     assert right.get_ylabel() == "anchor, by identity"
     assert [axes.get_ylabel() for axes in figure.axes[4:]] == ["weight", "weight"]
 

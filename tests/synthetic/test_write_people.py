@@ -85,16 +85,16 @@ def test_a_finished_set_is_used_again(written: Path, monkeypatch: pytest.MonkeyP
 
 def test_another_set_in_the_folder_is_refused(written: Path) -> None:
     before = _bytes(written)
-    with pytest.raises(FileExistsError, match="holds another synthetic set"):
+    with pytest.raises(FileExistsError, match="is another synthetic set"):
         write_synthetic(written, seed=3, size=SMALL)
-    with pytest.raises(FileExistsError, match="holds another synthetic set"):
+    with pytest.raises(FileExistsError, match="is another synthetic set"):
         write_synthetic(written, size=SyntheticSize())
     assert before == _bytes(written)
 
 
 def test_a_foreign_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="no finished synthetic set"):
+    with pytest.raises(FileExistsError, match="not a finished synthetic set"):
         write_synthetic(tmp_path, size=SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 

@@ -129,7 +129,7 @@ def test_a_gradient_that_is_not_finite_is_named(net: ReidNet) -> None:
         def forward(self, embeddings: Tensor, labels: Tensor, *, logits: Tensor, generator: object) -> Tensor:
             return (embeddings.sum() * 0.0).sqrt()
 
-    with pytest.raises(NonFiniteError, match="the gradient's length is nan"):
+    with pytest.raises(NonFiniteError, match="the gradient's norm is nan"):
         step(net, StepSettings(), WeightedSum([LossTerm("root", RootOfZero())]))
 
 

@@ -1,4 +1,4 @@
-"""Published data sets, and your own: from a root folder to samples, nothing opened or downloaded."""
+"""Published data sets and your own: from a root folder to samples, without opening images or downloading."""
 
 from reid_gl.data.datasets.reading.cuhk03_extract import extract_cuhk03_images
 from reid_gl.data.datasets.reading.market_layout import load_market_layout

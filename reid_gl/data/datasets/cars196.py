@@ -59,21 +59,21 @@ VARIANTS = (_ONE_FILE, *_TWO_FILES, *_CLASS_FOLDERS)
 
 
 def load_cars196(root: str | Path) -> ReidDataset:
-    """Load Cars-196 in any of its layouts; no picture is opened.
+    """Load Cars-196 in any of its layouts; no image is opened.
 
-    Classes 1 to 98 are for training, 99 to 196 for testing; the authors' own split, which is one for
-    classification, is not used. Folders of classes are numbered in the order of their names: inside a make
-    this is not the authors' order, but the first 98 classes are the same.
+    Classes 1 to 98 are for training, 99 to 196 for testing. The authors' own split is not used, because it is
+    one for classification. Class folders are numbered in alphabetical order. Within a make this differs from
+    the authors' order, but the first 98 classes are the same.
 
     Args:
         root: the data folder, its parent, or one of its parts.
 
     Returns:
-        The data set, each part sorted by path; every query searches all the others.
+        The data set, each part sorted by path; every query searches all other test images.
 
     Raises:
-        FileNotFoundError: the folders are not there, or a picture of the annotations is not.
-        ValueError: annotations that cannot be read, or not 196 folders of classes.
+        FileNotFoundError: the folders are missing, or an annotated image is missing.
+        ValueError: the annotations cannot be read, or there are not 196 class folders.
 
     Source: Krause et al., "3D Object Representations for Fine-Grained Categorization", 3dRR 2013; the split
         as in Song et al., "Deep Metric Learning via Lifted Structured Feature Embedding", CVPR 2016.
@@ -92,26 +92,26 @@ def load_cars196(root: str | Path) -> ReidDataset:
 
 
 def _read_annotated(folder: Path, variant: tuple[str, ...]) -> list[Sample]:
-    """Samples of the one file of all pictures, or of the two of the authors' training and test pictures."""
+    """Samples from one annotation file for all images, or from separate ones for training and test images."""
     if variant == _ONE_FILE:
         samples = read_annotations(folder / variant[0], folder, "relative_im_path")
     else:
         samples = [
             sample
-            for file, pictures in zip(variant[:2], variant[2:], strict=True)
-            for sample in read_annotations(folder / file, folder / pictures, "fname")
+            for file, images in zip(variant[:2], variant[2:], strict=True)
+            for sample in read_annotations(folder / file, folder / images, "fname")
         ]
     require_files([sample.path for sample in samples], f"the annotations of {folder}")
     return samples
 
 
 def _read_class_folders(places: list[Path], folder: Path) -> list[Sample]:
-    """Samples of folders named like classes, which may be in several places."""
+    """Samples of class folders, which may lie in several places."""
     found = [(name, place) for place in places for name in list_folders(place)]
     names = sorted({name for name, _ in found})
     if len(names) != NUM_CLASSES:
         raise ValueError(
-            f"{len(names)} folders of classes in {folder}: expected {NUM_CLASSES}, because their order says "
+            f"{len(names)} class folders in {folder}: expected {NUM_CLASSES}, because their order decides "
             "which classes are for training; move other folders away or unpack the data set again"
         )
     numbers = {name: number for number, name in enumerate(names, start=1)}

@@ -31,20 +31,20 @@ PUBLISHED = SplitCounts(
 
 
 def load_cub200(root: str | Path) -> ReidDataset:
-    """Load CUB-200-2011; no picture is opened.
+    """Load CUB-200-2011; no image is opened.
 
-    Classes 1 to 100 are for training, 101 to 200 for testing; the authors' own split, which is one for
-    classification, is not used.
+    Classes 1 to 100 are for training, 101 to 200 for testing. The authors' own split is not used, because it
+    is one for classification.
 
     Args:
-        root: the data folder, its parent, or its folder of pictures.
+        root: the data folder, its parent, or its image folder.
 
     Returns:
-        The data set, each part sorted by path; every query searches all the others.
+        The data set, each part sorted by path; every query searches all other test images.
 
     Raises:
-        FileNotFoundError: the folders are not there, or a class has no picture.
-        ValueError: a folder whose name does not say its class, or two for one class.
+        FileNotFoundError: the folders are missing, or a class has no image.
+        ValueError: a folder name does not give the class, or two folders give the same class.
 
     Source: Wah et al., "The Caltech-UCSD Birds-200-2011 Dataset", Caltech, 2011; the split as in Song et
         al., "Deep Metric Learning via Lifted Structured Feature Embedding", CVPR 2016.
@@ -59,14 +59,14 @@ def load_cub200(root: str | Path) -> ReidDataset:
 
 
 def _read_classes(folder: Path) -> list[Sample]:
-    """Samples of all classes by path; a class is the number that its folder's name begins with."""
+    """Samples of all classes, by path; the class is the number at the start of its folder's name."""
     names: dict[int, str] = {}
     for name in list_folders(folder):
         match = re.match(r"(\d{3})\.", name)
         number = int(match[1]) if match else 0
         if not 1 <= number <= NUM_CLASSES:
             raise ValueError(
-                f"folder {name!r} in {folder} does not say its class: expected 001 to {NUM_CLASSES}, a dot "
+                f"folder {name!r} in {folder} does not give its class: expected 001 to {NUM_CLASSES}, a dot "
                 "and the bird's name, such as 001.Black_footed_Albatross; rename it or move it away"
             )
         if number in names:

@@ -14,31 +14,31 @@ FOLDER_NAMES = ("CUHK01",)
 IMAGES_FOLDER = "campus"
 TREE = """\
 CUHK01/
-    campus/    0001001.png … ({identity, 4 digits}{picture, 001 to 004})"""
+    campus/    0001001.png … ({identity, 4 digits}{image, 001 to 004})"""
 
 _NAME = re.compile(r"(?!0000)(\d{4})00([1-4])\.")
-_EXPECTED = "{identity, 4 digits from 0001}{picture, 001 to 004}, such as 0001003.png"
+_EXPECTED = "{identity, 4 digits from 0001}{image, 001 to 004}, such as 0001003.png"
 
 
 def load_cuhk01(root: str | Path, *, split: int = 0) -> ReidDataset:
-    """Load CUHK01, half of its people for training (485 of 971) and half for testing; opens no picture.
+    """Load CUHK01: half of its people for training (485 of 971), half for testing; no image is opened.
 
-    Pictures 001 and 002 of a person are camera 0, 003 and 004 camera 1. The set brings no splits; these are
-    our own draws (see split_in_halves), so single splits cannot be compared with those of other programs,
-    only means over several. The set is the first camera pair of CUHK02: do not train on one of the two to
-    test on the other.
+    Images 001 and 002 of a person are camera 0, 003 and 004 camera 1. The set defines no splits. These are
+    random draws of our own (see split_in_halves): compare means over several splits with other programs, not
+    single splits. The set is the first camera pair of CUHK02: do not train on one of the two and test on the
+    other.
 
     Args:
-        root: the data folder, its parent, or its folder of pictures.
-        split: 0 to 9, camera 0 searched for in camera 1; 10 to 19, the same people the other way round.
+        root: the data folder, its parent, or its image folder.
+        split: 0 to 9 search for camera 0 in camera 1; 10 to 19 use the same people the other way round.
 
     Returns:
         The data set, each part sorted by file name.
 
     Raises:
         FileNotFoundError: the folder is not there.
-        ValueError: no such split, a picture whose name does not say person and camera, or a person whom one
-            camera does not show.
+        ValueError: the split does not exist, an image name does not give person and camera, or a person does
+            not appear in both cameras.
 
     Source: Li, Zhao, Wang, "Human Reidentification with Transferred Metric Learning", ACCV 2012.
     """

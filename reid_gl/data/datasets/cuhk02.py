@@ -12,7 +12,7 @@ from reid_gl.records import ReidDataset, Sample
 FOLDER_NAMES = ("CUHK02", "Dataset")
 PAIRS = ("P1", "P2", "P3", "P4", "P5")
 CAMERAS = tuple(f"{pair}/{camera}" for pair in PAIRS for camera in ("cam1", "cam2"))
-"""Two cameras of each pair; those of the last pair are the test set."""
+"""Two cameras per pair; the last pair is the test set."""
 VARIANTS = (tuple(f"Dataset/{camera}" for camera in CAMERAS), CAMERAS)
 TREE = """\
 CUHK02/
@@ -27,11 +27,12 @@ _EXPECTED = "{person, 1 to 999}_…, such as 001_1.png"
 
 
 def load_cuhk02(root: str | Path) -> ReidDataset:
-    """Load CUHK02: camera pairs P1 to P4 for training, P5 for testing; no picture is opened.
+    """Load CUHK02: camera pairs P1 to P4 for training, P5 for testing; no image is opened.
 
     Every pair numbers its people from 1, so the identity is 1,000 times the pair plus the person: person 7
-    of P5 is 5007. The ten cameras count from 0 in the order of pairs; the query is P5/cam1 (camera 8), the
-    gallery P5/cam2 (camera 9). The first pair is CUHK01: do not train on one set to test on the other.
+    of P5 is 5007. The ten cameras are numbered from 0 in the order of the pairs. The query is P5/cam1 (camera
+    8), the gallery P5/cam2 (camera 9). The first pair is CUHK01: do not train on one set and test on the
+    other.
 
     Args:
         root: the data folder, its parent, or one of its folders.
@@ -40,8 +41,8 @@ def load_cuhk02(root: str | Path) -> ReidDataset:
         The data set, each part sorted by path.
 
     Raises:
-        FileNotFoundError: a folder is missing or holds no picture.
-        ValueError: a picture whose name does not say the person.
+        FileNotFoundError: a folder is missing or contains no image.
+        ValueError: an image name does not give the person.
 
     Source: Li, Wang, "Locally Aligned Feature Transforms across Views", CVPR 2013.
     """
@@ -52,7 +53,7 @@ def load_cuhk02(root: str | Path) -> ReidDataset:
 
 
 def _read_camera(folder: Path, camera: int) -> tuple[Sample, ...]:
-    """Samples of one camera by file name."""
+    """Samples of one camera, by file name."""
     pair = 1 + camera // 2
     return tuple(
         Sample(path, 1000 * pair + int(match[1]), camera)

@@ -1,4 +1,4 @@
-"""CUHK03 under the protocol it was published with: twenty splits with 100 people to test."""
+"""CUHK03 under its original protocol: twenty splits with 100 test people each."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from reid_gl.records import ReidDataset, Sample
 
 NUM_SPLITS = 20
 TEST_SETS = "testsets"
-"""Where the file keeps the splits: cells with the pairs and numbers of the people to test."""
+"""Where the file stores the splits: cells with camera pair and number of each test person."""
 
 _NAME = re.compile(r"([1-9])_(\d{3})_([12])_\d\d\.")
-_EXPECTED = "{camera pair}_{person, 3 digits}_{view, 1 or 2}_{picture, 2 digits}, such as 1_001_1_01.png"
+_EXPECTED = "{camera pair}_{person, 3 digits}_{view, 1 or 2}_{image, 2 digits}, such as 1_001_1_01.png"
 
 
 def load_cuhk03_classic(root: str | Path, *, labelled: bool, split: int = 0) -> ReidDataset:
-    """Load CUHK03 with 100 people to test, from the original file and its extracted pictures; opens none.
+    """Load CUHK03 with 100 test people, from the original file and its extracted images; opens no image.
 
-    The query is view 1 of the test people, the gallery all their pictures of view 2 (cameras 0 and 1);
-    torchreid also searches the other way round. Everybody else trains, 1,367 people, where the paper set
-    another 100 of them aside and left out camera pairs 4 and 5. The identity is 1,000 times the camera pair
-    plus the person: 1_007 is 1007. Published scores draw one gallery picture of each person
-    (evaluate_single_shot) and are means over the 20 splits.
+    The query is view 1 of the test people (camera 0), the gallery all their images of view 2 (camera 1);
+    torchreid also searches the other way round. All other people train: 1,367. The paper set another 100 of
+    them aside and left out camera pairs 4 and 5. The identity is 1,000 times the camera pair plus the person:
+    1_007 is 1007. Published scores draw one gallery image per person (evaluate_single_shot) and are means
+    over the 20 splits.
 
     Args:
-        root: the folder of cuhk-03.mat, its parent, or the folder of extracted pictures beside the file.
-        labelled: boxes drawn by hand; False for those of a detector.
+        root: the folder of cuhk-03.mat, its parent, or the folder of extracted images beside the file.
+        labelled: use hand-drawn boxes; False uses detected boxes.
         split: number of the official test set, 0 to 19.
 
     Returns:
         The data set, each part sorted by file name.
 
     Raises:
-        FileNotFoundError: nothing is there, only the file, whose pictures must be extracted first (the
-            message gives the command), or no picture of a test person.
-        ValueError: no such split, a picture with another name, or a file without the test sets.
+        FileNotFoundError: nothing is found; or only the file is found, and its images must be extracted
+            first (the message gives the command); or a test person has no image.
+        ValueError: the split does not exist, an image has another name, or the file has no test sets.
 
     Source: Li et al., "DeepReID: Deep Filter Pairing Neural Network for Person Re-identification",
     CVPR 2014.
@@ -59,8 +59,8 @@ def load_cuhk03_classic(root: str | Path, *, labelled: bool, split: int = 0) -> 
     missing = sorted(test_people - {sample.pid for sample in samples})
     if missing:
         raise FileNotFoundError(
-            f"{len(missing)} of the {len(test_people)} people whom split {split} of {mat_path} tests have no "
-            f"picture in {folder / variant[-1]}, the first is {missing[0]}; extract the pictures again"
+            f"{len(missing)} of the {len(test_people)} test people in split {split} of {mat_path} have no "
+            f"image in {folder / variant[-1]}, the first is {missing[0]}; extract the images again"
         )
     test = [sample for sample in samples if sample.pid in test_people]
     return ReidDataset(
@@ -72,7 +72,7 @@ def load_cuhk03_classic(root: str | Path, *, labelled: bool, split: int = 0) -> 
 
 
 def _layout(style: str) -> Layout:
-    """Pictures that we extracted, then those that torchreid and fast-reid did, then the file alone."""
+    """Layouts in order of preference: our extracted images, those of torchreid and fast-reid, the file."""
     tree = f"""\
 cuhk03_release/
     {MAT_NAME}
@@ -87,13 +87,13 @@ cuhk03_release/
 def _how_to_extract(folder: Path) -> str:
     mat, out = (shlex.quote(str(folder / name)) for name in (MAT_NAME, IMAGES_FOLDER))
     return (
-        f"the pictures of CUHK03 are still inside {folder / MAT_NAME}: "
+        f"the images of CUHK03 are still inside {folder / MAT_NAME}: "
         f"run `reid-gl extract-cuhk03 --mat {mat} --out {out}` once, then load {folder} again"
     )
 
 
 def _read_images(folder: Path) -> list[Sample]:
-    """Samples of one folder of extracted pictures by file name."""
+    """Samples of one folder of extracted images, by file name."""
     return [
         Sample(path, 1000 * int(match[1]) + int(match[2]), int(match[3]) - 1)
         for path, match in match_names(folder, list_images(folder), _NAME, _EXPECTED)
@@ -101,14 +101,14 @@ def _read_images(folder: Path) -> list[Sample]:
 
 
 def _read_test_people(mat_path: Path, split: int) -> frozenset[int]:
-    """Identities of one official test set."""
+    """Identities of one official test set, which the file numbers by camera pair and person."""
     with h5py.File(mat_path, "r") as mat:
         cells = mat[TEST_SETS][()].ravel() if TEST_SETS in mat else ()
         stored = mat[cells[split]][()] if len(cells) == NUM_SPLITS else None
     if stored is None or stored.ndim != 2 or len(stored) != 2:
         raise ValueError(
-            f"{mat_path} holds no test sets: expected {TEST_SETS}, {NUM_SPLITS} cells with the camera pair "
-            f"and number of each person to test, as in {MAT_NAME} of the CUHK03 release; unpack it again"
+            f"{mat_path} has no test sets: expected {TEST_SETS}, {NUM_SPLITS} cells with the camera pair "
+            f"and number of each test person, as in {MAT_NAME} of the CUHK03 release; unpack it again"
         )
-    pairs, people = stored.astype(int)  # axes are stored the other way round
+    pairs, people = stored.astype(int)  # HDF5 stores the axes of MATLAB in reverse order
     return frozenset((1000 * pairs + people).tolist())

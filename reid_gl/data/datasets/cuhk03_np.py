@@ -1,4 +1,4 @@
-"""CUHK03 under the 767/700 protocol, with boxes drawn by hand or by a detector."""
+"""CUHK03 under the 767/700 protocol, with hand-drawn or detected boxes."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ PUBLISHED["detected"] = replace(PUBLISHED["labeled"], training_images=7_365, gal
 
 
 def load_cuhk03_np(root: str | Path, *, labelled: bool = False) -> ReidDataset:
-    """Load CUHK03-NP, from its folders or from pictures extracted of the original; opens no picture.
+    """Load CUHK03-NP, from its folders or from images extracted from the original; no image is opened.
 
     Args:
         root: the data folder or its parent.
-        labelled: boxes drawn by hand; False for those of a detector, the harder set.
+        labelled: use hand-drawn boxes; False uses detected boxes, the harder set.
 
     Returns:
         The data set, with two cameras, each part sorted by file name.
 
     Raises:
-        FileNotFoundError: nothing is there, or only the original file, whose pictures must be extracted
-            first (the message gives the command).
-        ValueError: a picture whose name does not say its identity and camera, or a broken protocol file.
+        FileNotFoundError: nothing is found; or only the original file is found, and its images must be
+            extracted first (the message gives the command).
+        ValueError: an image name does not give the identity and camera, or the protocol file is broken.
 
     Source: Li et al., "DeepReID", CVPR 2014; split by Zhong et al., "Re-ranking Person Re-identification
     with k-reciprocal Encoding", CVPR 2017.
@@ -58,14 +58,14 @@ def load_cuhk03_np(root: str | Path, *, labelled: bool = False) -> ReidDataset:
 
 
 def _layout(style: str) -> Layout:
-    """Folders of pictures first, then extracted pictures, then the original file."""
+    """Layouts in order of preference: image folders, extracted images, the original file."""
     tree = f"""\
 cuhk03-np/
     {style}/
         bounding_box_train/    0003_c1_21.png …
         query/
         bounding_box_test/
-or the original release, with the pictures that `reid-gl extract-cuhk03` takes out of it:
+or the original release, with the images that `reid-gl extract-cuhk03` extracts from it:
 cuhk03_release/
     {MAT_NAME}
     {protocol_name(style)}
@@ -80,7 +80,7 @@ def _how_to_extract(folder: Path, style: str) -> str:
     mat, out = (shlex.quote(str(folder / name)) for name in (MAT_NAME, IMAGES_FOLDER))
     needs_protocol = find_protocol(folder, style) is None
     return (
-        f"the pictures of CUHK03 are still inside {folder / MAT_NAME}: "
+        f"the images of CUHK03 are still inside {folder / MAT_NAME}: "
         + (f"put {protocol_name(style)} beside it and " if needs_protocol else "")
         + f"run `reid-gl extract-cuhk03 --mat {mat} --out {out}` once, then load {folder} again"
     )

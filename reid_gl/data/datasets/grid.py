@@ -37,10 +37,11 @@ _EXPECTED = "{identity}_{camera, from 1}_…, such as 0001_1_25004_107_32_106_22
 
 
 def load_grid(root: str | Path, *, split: int = 0) -> ReidDataset:
-    """Load one of the ten official partitions of GRID; no picture is opened.
+    """Load one of the ten official partitions of GRID; no image is opened.
 
-    125 of 250 people train, with both of their pictures; the others are searched for, from the folder probe,
-    in the folder gallery with its 775 pictures of nobody (identity 0: distractors).
+    125 of 250 people train, with both of their images. The other people are queries (folder probe), searched
+    for in the gallery (folder gallery), which also has 775 images of unknown people (identity 0:
+    distractors).
 
     Args:
         root: the data folder, its parent, or one of its folders.
@@ -50,9 +51,9 @@ def load_grid(root: str | Path, *, split: int = 0) -> ReidDataset:
         The data set, each part sorted by path.
 
     Raises:
-        FileNotFoundError: a folder or the file of partitions is not there.
-        ValueError: no such split, a picture whose name does not say identity and camera, or a file of
-            partitions that does not fit the pictures.
+        FileNotFoundError: a folder or the partition file is missing.
+        ValueError: the split does not exist, an image name does not give identity and camera, or the
+            partition file does not fit the images.
 
     Source: Loy, Xiang, Gong, "Multi-Camera Activity Correlation Analysis", CVPR 2009.
     """
@@ -63,7 +64,7 @@ def load_grid(root: str | Path, *, split: int = 0) -> ReidDataset:
     missing = sorted(training - {sample.pid for sample in probe})
     if missing:
         raise ValueError(
-            f"{folder / PARTITIONS} trains on {len(missing)} people without a picture in {folder / 'probe'}, "
+            f"{folder / PARTITIONS} trains on {len(missing)} people without an image in {folder / 'probe'}, "
             f"the first is {missing[0]}; unpack the data set again"
         )
     dataset = ReidDataset(
@@ -77,7 +78,7 @@ def load_grid(root: str | Path, *, split: int = 0) -> ReidDataset:
 
 
 def _read_folder(folder: Path) -> list[Sample]:
-    """Samples of one folder by file name."""
+    """Samples of one folder, by file name."""
     return [
         Sample(path, int(match[1]), int(match[2]) - 1)
         for path, match in match_names(folder, list_images(folder), _NAME, _EXPECTED)
@@ -85,7 +86,7 @@ def _read_folder(folder: Path) -> list[Sample]:
 
 
 def _read_partition(path: Path, split: int) -> frozenset[int]:
-    """Training people of one partition: the third field of the structure in the partition's cell."""
+    """Training people of one partition, in the third field of the structure in the partition's cell."""
     try:
         content = loadmat(path, variable_names=["trainIdxAll"])
     except BROKEN as error:
@@ -97,7 +98,7 @@ def _read_partition(path: Path, split: int) -> frozenset[int]:
     cell = np.asarray(cells[split] if len(cells) == NUM_SPLITS else 0).ravel()
     if len(cell.dtype.names or ()) < 3:
         raise ValueError(
-            f"{path} holds no partitions: expected trainIdxAll, {NUM_SPLITS} cells with a structure of three "
-            "fields, the third of them the people to train on; unpack the data set again"
+            f"{path} has no partitions: expected trainIdxAll, {NUM_SPLITS} cells with a structure of three "
+            "fields, the third of them the training people; unpack the data set again"
         )
     return frozenset(int(person) for person in cell[0][2].ravel())

@@ -25,22 +25,22 @@ iLIDS-VID/
 
 
 def load_ilids_vid(root: str | Path, *, split: int = 0) -> ReidDataset:
-    """Load i-LIDS-VID by one of its ten official splits, half of its 300 people to test; opens no picture.
+    """Load one of the ten official splits of i-LIDS-VID, with 150 of 300 people to test; opens no image.
 
-    The first half of a row of the split file are the test people, searched for in camera 1's sequences
-    against camera 2's; published scores are means over the ten splits.
+    The first half of a row of the split file lists the test people. Their sequences in camera 1 are the
+    queries, those in camera 2 the gallery. Published scores are means over the ten splits.
 
     Args:
         root: the data folder, its parent, or a part of it.
         split: row of the split file, 0 to 9.
 
     Returns:
-        The data set, a sample for every frame, each part sorted by path; `tracklet` numbers the sequences.
+        The data set, one sample per frame, each part sorted by path; `tracklet` numbers the sequences.
 
     Raises:
-        FileNotFoundError: folders or split file are not there, or a folder holds no picture.
-        ValueError: no such split, a broken split file or one for other people, a person whom one camera does
-            not show, or a folder whose name does not say whom it shows.
+        FileNotFoundError: folders or split file are missing, or a folder contains no image.
+        ValueError: the split does not exist, the split file is broken or lists other people, a person does
+            not appear in both cameras, or a folder name does not give the person.
 
     Source: Wang, Gong, Zhu, Wang, "Person Re-identification by Video Ranking", ECCV 2014.
     """
@@ -49,8 +49,8 @@ def load_ilids_vid(root: str | Path, *, split: int = 0) -> ReidDataset:
     alone = sorted(cameras[0].keys() ^ cameras[1].keys())
     if alone:
         raise ValueError(
-            f"{len(alone)} people of {folder} are seen by one camera only, the first is person {alone[0]}: "
-            "expected everybody in both; unpack the data set again"
+            f"{len(alone)} people of {folder} appear in one camera only, the first is person {alone[0]}: "
+            "expected every person in both; unpack the data set again"
         )
     people = list(cameras[0])
     test = _test_people(folder / variant[-1], people, split)
@@ -65,12 +65,12 @@ def load_ilids_vid(root: str | Path, *, split: int = 0) -> ReidDataset:
 
 
 def _test_people(path: Path, people: list[int], split: int) -> frozenset[int]:
-    """Numbers of the test people; the file counts the sorted people from 1."""
+    """Identities of the test people; the file numbers the sorted people from 1."""
     rows = read_whole_numbers(path, "ls_set", columns=len(people))
     check_split(split, len(rows), "i-LIDS-VID")
     if (np.sort(rows[split]) != np.arange(1, len(people) + 1)).any():
         raise ValueError(
-            f"row {split + 1} of {path} does not name each of the {len(people)} people once: take the file "
+            f"row {split + 1} of {path} does not list each of the {len(people)} people once: take the file "
             "from the data set again"
         )
     return frozenset(people[place - 1] for place in rows[split, : len(people) // 2].tolist())

@@ -41,18 +41,18 @@ _EXAMPLE = "img/WOMEN/Dresses/id_00000002/02_1_front.jpg id_00000002 train"
 
 
 def load_in_shop(root: str | Path) -> ReidDataset:
-    """Load the In-Shop Clothes Retrieval set; no picture is opened.
+    """Load the In-Shop Clothes Retrieval set; no image is opened.
 
     Args:
         root: the data folder, its parent, or one of its parts.
 
     Returns:
-        The data set, each part sorted by path; a class is the number of an item.
+        The data set, each part sorted by path; a class is one item.
 
     Raises:
-        FileNotFoundError: list or pictures are not there.
-        ValueError: a line of the list that does not name a picture, its item and its part, fewer or more
-            lines than it says, or an item for both training and testing.
+        FileNotFoundError: the list or the images are missing.
+        ValueError: a line of the list does not give an image, its item and its part; the number of lines
+            differs from the stated one; or an item is in both training and test set.
 
     Source: Liu et al., "DeepFashion: Powering Robust Clothes Recognition and Retrieval with Rich
         Annotations", CVPR 2016.
@@ -70,9 +70,9 @@ def load_in_shop(root: str | Path) -> ReidDataset:
 
 
 def _read_list(path: Path, folder: Path) -> dict[str, list[Sample]]:
-    """Samples of each part by path."""
+    """Samples of each part, by path."""
     rows = read_picture_list(path, folder, titles=_TITLES, row=_ROW, example=_EXAMPLE, counted=True)
     samples: dict[str, list[Sample]] = {part: [] for part in PARTS}
-    for picture in sorted(rows):
-        samples[rows[picture]["part"]].append(Sample(picture, int(rows[picture]["pid"])))
+    for image in sorted(rows):
+        samples[rows[image]["part"]].append(Sample(image, int(rows[image]["pid"])))
     return samples

@@ -20,17 +20,17 @@ PUBLISHED = SplitCounts(
 
 
 def load_market1501(root: str | Path) -> ReidDataset:
-    """Load Market-1501, or a set derived from it; no picture is opened.
+    """Load Market-1501, or a data set derived from it; no image is opened.
 
     Args:
-        root: the data folder, its parent, or one of its three folders of pictures.
+        root: the data folder, its parent, or one of its three image folders.
 
     Returns:
-        The data set: 3,819 junk pictures left out of the gallery, 2,798 distractors kept.
+        The data set; the gallery omits 3,819 junk images and keeps 2,798 distractors.
 
     Raises:
-        FileNotFoundError: the folders are not there.
-        ValueError: a picture whose name does not say its identity and camera.
+        FileNotFoundError: the folders are missing.
+        ValueError: an image name does not give the identity and camera.
 
     Source: Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015.
     """

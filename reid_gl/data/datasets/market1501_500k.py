@@ -1,4 +1,4 @@
-"""Market-1501 with half a million further pictures of nobody in its gallery."""
+"""Market-1501 with half a million additional distractors in its gallery."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ _EXPECTED = "0000_c{camera, from 1}… or -1_c{camera}…, such as 0000_c1s1_000
 
 
 def load_market1501_500k(root: str | Path) -> ReidDataset:
-    """Load Market-1501 and the 500k distractors; no picture is opened.
+    """Load Market-1501 and the 500k distractors; no image is opened.
 
-    The pictures of the folder images are distractors (always wrong) under either of their identities, 0
-    and -1; the gallery of Market-1501 itself leaves out its own of identity -1, as always.
+    All images of the folder "images" are distractors (always wrong), with identity 0 or -1. The gallery of
+    Market-1501 itself omits its images with identity -1, as usual.
 
     Args:
-        root: the data folder, its parent, or one of its four folders of pictures.
+        root: the data folder, its parent, or one of its four image folders.
 
     Returns:
-        The data set; the gallery is that of Market-1501, then the distractors, both by file name.
+        The data set; the gallery is that of Market-1501 followed by the distractors, both by file name.
 
     Raises:
-        FileNotFoundError: the folders are not there.
-        ValueError: a picture whose name does not say its identity and camera, or a person among the
-            distractors.
+        FileNotFoundError: the folders are missing.
+        ValueError: an image name does not give the identity and camera, or a distractor has an identity.
 
     Source: Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015.
     """

@@ -29,7 +29,7 @@ PUBLISHED = SplitCounts(
     gallery_images=657_709,
     gallery_distractors=147_743,
 )
-"""What the authors' files in info/ add up to."""
+"""Totals of the authors' files in info/."""
 TREE = """\
 MARS/
     bbox_train/    0001/0001C1T0001F001.jpg … ({identity}C{camera}T{track}F{frame})
@@ -41,22 +41,22 @@ _NAME = re.compile(r"(\d{4})C(\d)T\d+F\d+\.jpg")
 
 
 def load_mars(root: str | Path) -> ReidDataset:
-    """Load MARS, every frame of every track; no picture is opened.
+    """Load MARS, every frame of every track; no image is opened.
 
-    As in the authors' own evaluation, the queries' tracks are in the gallery too: the camera rule keeps a
-    query from finding itself, and without them 140 of the 1,980 queries would have no match. Junk tracks
-    (-1) are left out, distractors (0) stay.
+    As in the authors' evaluation, the gallery also contains the tracks of the queries. The camera rule keeps
+    a query from finding itself, and without these tracks 140 of the 1,980 queries would have no match. Junk
+    tracks (-1) are omitted, distractors (0) are kept.
 
     Args:
         root: the data folder, its parent, or a part of it.
 
     Returns:
-        The data set in the order of the authors' lists; `tracklet` numbers the tracks, first those of the
+        The data set in the order of the authors' lists. `tracklet` numbers the tracks, starting with the
         training set; a query's track has the same number in the gallery.
 
     Raises:
-        FileNotFoundError: folders or lists are not there, or a listed picture is not.
-        ValueError: broken lists, or lists that do not fit together.
+        FileNotFoundError: folders or lists are missing, or a listed image is missing.
+        ValueError: the lists are broken or do not fit together.
 
     Source: Zheng et al., "MARS: A Video Benchmark for Large-Scale Person Re-identification", ECCV 2016.
     """
@@ -83,7 +83,7 @@ def load_mars(root: str | Path) -> ReidDataset:
 
 
 def _read_tracks(folder: Path, side: int, *, first: int) -> list[list[Sample]]:
-    """Frames of each track of the training set (side 0) or the test set (1); none for junk."""
+    """Frames of each track of the training set (side 0) or the test set (side 1); empty for junk."""
     names_path, tracks_path = folder / NAMES[side], folder / TRACKS[side]
     with names_path.open(newline="", encoding="utf-8-sig") as file:
         names = file.read().split()
@@ -107,7 +107,7 @@ def _read_tracks(folder: Path, side: int, *, first: int) -> list[list[Sample]]:
 def _read_track(
     names: Sequence[str], row: Sequence[int], images: str, number: int, names_path: Path
 ) -> list[Sample]:
-    """Frames of one track, whose names must say the identity and camera that its row says."""
+    """Frames of one track; raises ValueError if their names do not give its identity and camera."""
     samples = []
     for name in names:
         match = _NAME.fullmatch(name)

@@ -31,12 +31,12 @@ _LINE = re.compile(r"(?P<path>(?:[^\s/]+/)*[^\s/_]+_[^\s/_]+_0*(?P<camera>[1-9]\
 
 
 def load_msmt17(root: str | Path) -> ReidDataset:
-    """Load MSMT17, whichever release lies there; no picture is opened.
+    """Load MSMT17 in the release that is found; no image is opened.
 
-    The training set is list_train and list_val together. The lists number the people of the training set
-    and of the test set from 0 each, while 0 means a distractor here and the two must not overlap; so the
-    identity of a training picture is its number + 1, and that of a test picture its number + 1 + the
-    number of training people (1,041; in a subset, the highest training identity).
+    The training set is list_train plus list_val. The lists number the people of the training set and of the
+    test set from 0 each. Here 0 means a distractor and the two sets must not overlap. So the identity of a
+    training image is its number + 1, and that of a test image its number + 1 + the number of training people
+    (1,041; in a subset, the highest training identity).
 
     Args:
         root: the data folder, its parent, or one of its folders or lists.
@@ -45,8 +45,8 @@ def load_msmt17(root: str | Path) -> ReidDataset:
         The data set, each part sorted by path.
 
     Raises:
-        FileNotFoundError: folders or lists are not there, or a listed picture is not.
-        ValueError: a line of a list that does not name a picture, its camera and its person.
+        FileNotFoundError: folders or lists are missing, or a listed image is missing.
+        ValueError: a line of a list does not give an image, its camera and its person.
 
     Source: Wei et al., "Person Transfer GAN to Bridge Domain Gap for Person Re-Identification", CVPR 2018.
     """
@@ -64,7 +64,7 @@ def load_msmt17(root: str | Path) -> ReidDataset:
 
 
 def _read_list(path: Path, image_folder: str) -> tuple[Sample, ...]:
-    """Samples of one list, identities as printed there."""
+    """Samples of one list, with the identities printed there."""
     samples = []
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         if not line.strip():
@@ -72,7 +72,7 @@ def _read_list(path: Path, image_folder: str) -> tuple[Sample, ...]:
         match = _LINE.fullmatch(line.strip())
         if match is None:
             raise ValueError(
-                f"line {number} of {path} reads {line.strip()!r}: expected a picture and a person's number, "
+                f"line {number} of {path} reads {line.strip()!r}: expected an image and a person's number, "
                 "such as '0000/0000_000_01_0303morning_0015_0.jpg 0' (the third field is the camera, "
                 "from 01); take the list from the data set again"
             )

@@ -1,4 +1,4 @@
-"""Occluded-Duke: DukeMTMC-reID divided anew, with hidden people as queries."""
+"""Occluded-Duke: a new split of DukeMTMC-reID, with occluded people as queries."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ PUBLISHED = SplitCounts(
 
 
 def load_occluded_duke(root: str | Path) -> ReidDataset:
-    """Load a copy of Occluded-Duke; no picture is opened.
+    """Load a copy of Occluded-Duke; no image is opened.
 
-    Its pictures are those of DukeMTMC-reID, so the notice of that set is logged, once per process and
+    Its images are those of DukeMTMC-reID, so the notice about that set is logged, once per process and
     loader.
 
     Args:
-        root: the data folder, its parent, or one of its three folders of pictures.
+        root: the data folder, its parent, or one of its three image folders.
 
     Returns:
-        The data set; every query shows a person who is partly hidden.
+        The data set; every query shows a partly occluded person.
 
     Raises:
-        FileNotFoundError: the folders are not there.
-        ValueError: a picture whose name does not say its identity and camera.
+        FileNotFoundError: the folders are missing.
+        ValueError: an image name does not give the identity and camera.
 
     Source: Miao et al., "Pose-Guided Feature Alignment for Occluded Person Re-Identification", ICCV 2019.
     """

@@ -29,19 +29,19 @@ PUBLISHED = SplitCounts(
 
 
 def load_omniglot(root: str | Path) -> ReidDataset:
-    """Load Omniglot; no picture is opened.
+    """Load Omniglot; no image is opened.
 
-    A class is one character of one alphabet. They are numbered from 1 in the order of their names, first
+    A class is one character of one alphabet. Classes are numbered from 1 in the order of their names, first
     those of the background set, which is for training, then those of the evaluation set.
 
     Args:
         root: the data folder, its parent, or one of its parts.
 
     Returns:
-        The data set, each part sorted by path; every query searches all the others.
+        The data set, each part sorted by path; every query searches all other test images.
 
     Raises:
-        FileNotFoundError: the folders are not there, an alphabet has no character, or a character no picture.
+        FileNotFoundError: the folders are missing, an alphabet has no character, or a character no image.
 
     Source: Lake et al., "Human-level Concept Learning through Probabilistic Program Induction", Science 2015.
     """
@@ -57,7 +57,7 @@ def load_omniglot(root: str | Path) -> ReidDataset:
 
 
 def _list_characters(folder: Path) -> list[str]:
-    """Paths alphabet/character in the order of their names."""
+    """Paths alphabet/character, in the order of their names."""
     return [
         f"{alphabet}/{character}"
         for alphabet in list_folders(folder)

@@ -1,4 +1,4 @@
-"""PRID 2011, its sequences of frames."""
+"""PRID 2011, the multi-shot version: sequences of frames."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ prid_2011/
         cam_a/    person_0001/0001.png …
         cam_b/    person_0001/0001.png …"""
 NUM_SHARED = 200
-"""Up to this number, the two cameras call the same person the same; beyond it, two different people."""
+"""Up to this number, both cameras use the same number for the same person; above, the people differ."""
 MIN_FRAMES = 27
-"""Shorter sequences are left out; 21 would leave 183 people."""
+"""Shorter sequences are left out; a minimum of 21 frames would leave 183 people."""
 PUBLISHED_PEOPLE = 178
 
 
 def load_prid2011(root: str | Path, *, split: int = 0) -> ReidDataset:
-    """Load the sequences of PRID 2011: 89 people to train, 89 others to test; opens no picture.
+    """Load the sequences of PRID 2011: 89 people for training, 89 others for testing; opens no image.
 
-    As is usual, only the 178 people take part who have at least 27 frames in both cameras. The set brings no
-    splits; these are our own draws (see split_in_halves), so single splits cannot be compared with those of
-    other programs, only means over several.
+    As is usual, only the 178 people with at least 27 frames in both cameras take part. The set defines no
+    splits. These are random draws of our own (see split_in_halves): compare means over several splits with
+    other programs, not single splits.
 
     Args:
         root: the data folder, its parent, or a part of it.
-        split: 0 to 9, camera A searched for in camera B; 10 to 19, the same people the other way round.
+        split: 0 to 9 search for camera A in camera B; 10 to 19 use the same people the other way round.
 
     Returns:
-        The data set, a sample for every frame, each part sorted by path; `tracklet` numbers the sequences.
+        The data set, one sample per frame, each part sorted by path; `tracklet` numbers the sequences.
 
     Raises:
-        FileNotFoundError: the folders are not there, or one holds no picture.
-        ValueError: no such split, or a folder whose name does not say whom it shows.
+        FileNotFoundError: the folders are missing, or one contains no image.
+        ValueError: the split does not exist, or a folder name does not give the person.
 
     Source: Hirzer, Beleznai, Roth, Bischof, "Person Re-Identification by Descriptive and Discriminative
     Classification", SCIA 2011; the choice of people by Wang, Gong, Zhu, Wang, "Person Re-identification by
@@ -58,7 +58,7 @@ def load_prid2011(root: str | Path, *, split: int = 0) -> ReidDataset:
     if num_people != PUBLISHED_PEOPLE:
         warn_once(
             logger,
-            f"prid2011: {num_people} people have {MIN_FRAMES} frames or more in both cameras (published "
+            f"prid2011: {num_people} people have at least {MIN_FRAMES} frames in both cameras (published "
             f"{PUBLISHED_PEOPLE}) in {folder}; the scores cannot be compared with published ones",
         )
     return dataset

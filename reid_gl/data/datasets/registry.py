@@ -71,21 +71,21 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "pattern": load_pattern,
     "synthetic": partial(load_market_layout, name="synthetic", folder_names=("synthetic",)),
 }
-"""Every data set that can be called by name; register_dataset adds to it."""
+"""All data sets by name; register_dataset adds to them."""
 
 
 def register_dataset(name: str, load: Callable[..., ReidDataset]) -> None:
-    """Add a data set of your own to what DATA.NAMES and load_dataset know.
+    """Add your own data set to those that DATA.NAMES and load_dataset know.
 
     Args:
         name: letters, digits, underscores and hyphens.
-        load: called with the root folder, as text; if it has an argument `split`, "name:3" passes 3 to it.
+        load: called with the root folder as a string. If it has an argument `split`, "name:3" passes 3.
 
     Raises:
-        ValueError: the name is taken or has other characters.
+        ValueError: the name is taken or contains other characters.
     """
     if not re.fullmatch(r"[\w-]+", name):
-        raise ValueError(f"a data set is called by letters, digits, '_' and '-', got {name!r}")
+        raise ValueError(f"a data set name may contain letters, digits, '_' and '-', got {name!r}")
     if name in LOADERS:
         raise ValueError(f"there is a data set {name!r} already: choose another name")
     LOADERS[name] = load
@@ -95,20 +95,20 @@ _CALL = re.compile(r"(?P<name>[^:=]*)(:(?P<split>\d+))?(=(?P<root>.+))?")
 
 
 def load_dataset(name: str, root: str | Path, *, pattern: str = "") -> ReidDataset:
-    """Load a data set by its name; no picture is opened.
+    """Load a data set by its name; no image is opened.
 
     Args:
-        name: a key of LOADERS; "viper:3" is split 3 of a set that has several, "market1501=/big/market" one
-            that does not lie in the root.
+        name: a key of LOADERS; "viper:3" selects split 3 of a set with several, and "market1501=/big/market"
+            a folder outside the root.
         root: the data folder or its parent.
-        pattern: regular expression of the data set "pattern".
+        pattern: regular expression for the data set "pattern".
 
     Returns:
         The data set.
 
     Raises:
-        ValueError: unknown name or split, or a file that does not say identity and camera.
-        FileNotFoundError: the data set is not there.
+        ValueError: the name or split is unknown, or a file name does not give identity and camera.
+        FileNotFoundError: the data set is missing.
     """
     call = _CALL.fullmatch(name.strip())
     key = call["name"] if call else name

@@ -1,4 +1,4 @@
-"""SenseReID, a set for testing only."""
+"""SenseReID, a test-only set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reid_gl.records import ReidDataset, Sample
 
 FOLDER_NAMES = ("SenseReID",)
 VARIANTS = (("test_probe", "test_gallery"), ("test_prob", "test_gallery"))
-"""Query and gallery; fast-reid writes the first without its e."""
+"""Query and gallery; fast-reid spells the first folder without its e."""
 TREE = """\
 SenseReID/
     test_probe/      00001_0.jpg … ({person}_{camera})
@@ -22,10 +22,10 @@ _EXPECTED = "{person}_{camera}, such as 00001_0.jpg"
 
 
 def load_sensereid(root: str | Path) -> ReidDataset:
-    """Load SenseReID, which has no training set; no picture is opened.
+    """Load SenseReID, which has no training set; no image is opened.
 
-    Numbers of people may start at 0, which means a distractor here: the identity is the number + 1. Cameras
-    are those of the names.
+    The set may number its people from 0, which means a distractor here: the identity is the number + 1. The
+    camera is the number in the name.
 
     Args:
         root: the data folder, its parent, or one of its two folders.
@@ -34,8 +34,8 @@ def load_sensereid(root: str | Path) -> ReidDataset:
         The data set, query and gallery sorted by file name, the training set empty.
 
     Raises:
-        FileNotFoundError: the folders are not there or hold no picture.
-        ValueError: a picture whose name does not say person and camera.
+        FileNotFoundError: the folders are missing or contain no image.
+        ValueError: an image name does not give the person and camera.
 
     Source: Zhao et al., "Spindle Net: Person Re-identification with Human Body Region Guided Feature
     Decomposition and Fusion", CVPR 2017.
@@ -46,7 +46,7 @@ def load_sensereid(root: str | Path) -> ReidDataset:
 
 
 def _read_folder(folder: Path) -> tuple[Sample, ...]:
-    """Samples of one folder by file name."""
+    """Samples of one folder, by file name."""
     return tuple(
         Sample(path, int(match[1]) + 1, int(match[2]))
         for path, match in match_names(folder, list_images(folder), _NAME, _EXPECTED)

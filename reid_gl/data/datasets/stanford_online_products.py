@@ -1,4 +1,4 @@
-"""Stanford Online Products: things sold on eBay."""
+"""Stanford Online Products: products sold on eBay."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _EXAMPLE = "1 1 1 bicycle_final/111085122871_0.JPG"
 
 
 def load_stanford_online_products(root: str | Path) -> ReidDataset:
-    """Load Stanford Online Products; no picture is opened.
+    """Load Stanford Online Products; no image is opened.
 
     Args:
         root: the data folder, its parent, or one of its lists.
 
     Returns:
-        The data set, each part sorted by path; a class is one product; every query searches all the others.
+        The data set, each part sorted by path; a class is one product; queries search all other test images.
 
     Raises:
-        FileNotFoundError: lists are not there, or a listed picture is not.
-        ValueError: a line of a list that does not name a picture and its class, or a class in both lists.
+        FileNotFoundError: lists are missing, or a listed image is missing.
+        ValueError: a line of a list does not give an image and its class, or a class is in both lists.
 
     Source: Song et al., "Deep Metric Learning via Lifted Structured Feature Embedding", CVPR 2016.
     """
@@ -57,6 +57,6 @@ def load_stanford_online_products(root: str | Path) -> ReidDataset:
 
 
 def _read_list(path: Path, folder: Path) -> tuple[Sample, ...]:
-    """Samples of one list by path."""
+    """Samples of one list, by path."""
     rows = read_picture_list(path, folder, titles=_TITLES, row=_ROW, example=_EXAMPLE)
-    return tuple(Sample(picture, int(rows[picture]["pid"])) for picture in sorted(rows))
+    return tuple(Sample(image, int(rows[image]["pid"])) for image in sorted(rows))

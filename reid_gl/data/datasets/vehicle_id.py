@@ -28,25 +28,25 @@ VehicleID_V1.0/
 
 
 def load_vehicle_id(root: str | Path, *, size: str, split: int = 0) -> ReidDataset:
-    """Load VehicleID; no picture is opened.
+    """Load VehicleID; no image is opened.
 
-    The gallery is one picture of each test vehicle, all its others are queries. The set does not say which
-    one; these are our own draws (numpy's default generator, seeded with the split): compare means over
-    several. Cameras are not known. The lists may number vehicles from 0, which means a distractor here, so an
-    identity is the number in the list + 1.
+    The gallery is one image of each test vehicle, and all its other images are queries. The set does not
+    define the gallery. It is a random draw of our own (numpy's default generator, seeded with the split):
+    compare means over several splits. Cameras are unknown. The lists may number vehicles from 0, which means
+    a distractor here, so the identity is the number in the list + 1.
 
     Args:
         root: the data folder, its parent, or a part of it.
         size: "small" (800 test vehicles), "medium" (1,600) or "large" (2,400).
-        split: which draw of the gallery, 0 to 9.
+        split: number of the gallery draw, 0 to 9.
 
     Returns:
         The data set, each part sorted by file name.
 
     Raises:
-        FileNotFoundError: pictures or lists are not there.
-        ValueError: unknown size, no such split, a line that does not name a picture and a vehicle, or a
-            vehicle to train and to test.
+        FileNotFoundError: images or lists are missing.
+        ValueError: the size is unknown, the split does not exist, a line does not give an image and a
+            vehicle, or a vehicle is in both training and test set.
 
     Source: Liu, Tian, Wang, Pang, Huang, "Deep Relative Distance Learning: Tell the Difference Between
     Similar Vehicles", CVPR 2016.
@@ -67,7 +67,7 @@ def load_vehicle_id(root: str | Path, *, size: str, split: int = 0) -> ReidDatas
 
 
 def _read_list(path: Path, images: Path) -> tuple[Sample, ...]:
-    """Samples of a list by file name."""
+    """Samples of a list, by file name."""
     rows = read_vehicle_list(path, r"(?P<picture>\w+)\s+(?P<vehicle>\d+)", example="0000001 11")
     samples = (
         Sample(os.path.join(images, f"{name}.jpg"), int(row["vehicle"]) + 1) for name, row in rows.items()
@@ -76,9 +76,9 @@ def _read_list(path: Path, images: Path) -> tuple[Sample, ...]:
 
 
 def _draw_gallery(test: tuple[Sample, ...], split: int) -> frozenset[str]:
-    """The path of one picture of each vehicle."""
-    pictures: dict[int, list[str]] = defaultdict(list)
+    """Paths of the gallery: one random image of each vehicle."""
+    images: dict[int, list[str]] = defaultdict(list)
     for sample in test:
-        pictures[sample.pid].append(sample.path)
+        images[sample.pid].append(sample.path)
     generator = np.random.default_rng(split)
-    return frozenset(pictures[pid][generator.integers(len(pictures[pid]))] for pid in sorted(pictures))
+    return frozenset(images[pid][generator.integers(len(images[pid]))] for pid in sorted(images))

@@ -37,20 +37,20 @@ VeRi/
 
 
 def load_veri776(root: str | Path, *, tracks: bool = False) -> ReidDataset:
-    """Load VeRi-776; no picture is opened.
+    """Load VeRi-776; no image is opened.
 
     Args:
         root: the data folder, its parent, or a part of it.
-        tracks: image to track: the gallery's pictures are put together as test_track.txt says, each track
-            one vehicle passing one camera. Otherwise the gallery is searched picture by picture.
+        tracks: image to track: group the gallery's images into the tracks of test_track.txt, each with one
+            vehicle in one camera. Otherwise every gallery image is searched separately.
 
     Returns:
         The data set, each part sorted by file name.
 
     Raises:
-        FileNotFoundError: the folders, or with `tracks` the list, are not there.
-        ValueError: a picture whose name does not say vehicle and camera, a vehicle to train and to test, or
-            a list of tracks that does not fit the gallery.
+        FileNotFoundError: the folders or, with `tracks`, the list are missing.
+        ValueError: an image name does not give vehicle and camera, a vehicle is in both training and test
+            set, or the list of tracks does not fit the gallery.
 
     Source: Liu, Liu, Mei, Ma, "A Deep Learning-Based Approach to Progressive Vehicle Re-identification for
     Urban Surveillance", ECCV 2016; image to track: Liu, Liu, Mei, Ma, "PROVID: Progressive and Multimodal
@@ -68,14 +68,14 @@ def load_veri776(root: str | Path, *, tracks: bool = False) -> ReidDataset:
 
 
 def _number_tracks(dataset: ReidDataset, path: Path) -> tuple[Sample, ...]:
-    """The gallery, numbered by the lines of a list, each of which may begin with the track's own name."""
+    """Number the gallery's tracks by the lines of the list; a line may start with the name of its track."""
     numbers: dict[str, int] = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = [line.split() for line in file]
     for number, line in enumerate(filter(None, lines)):
         for name in line[not line[0].lower().endswith(IMAGE_SUFFIXES) :]:
             if numbers.setdefault(name, number) != number:
-                raise ValueError(f"{path} has {name} in two tracks: expected each picture in one; {AGAIN}")
+                raise ValueError(f"{path} has {name} in two tracks: expected each image in one; {AGAIN}")
     shown = {os.path.basename(sample.path) for sample in dataset.query + dataset.gallery}
     strange = [name for name in numbers if name not in shown]
     if strange:
@@ -85,7 +85,7 @@ def _number_tracks(dataset: ReidDataset, path: Path) -> tuple[Sample, ...]:
     )
     alone = sum(sample.tracklet < 0 for sample in gallery)
     if alone:
-        warn_once(logger, f"{path}: {alone:,} of {len(gallery):,} pictures have no track and stay alone")
+        warn_once(logger, f"{path}: {alone:,} of {len(gallery):,} images have no track and stay single")
     return gallery
 
 

@@ -24,11 +24,11 @@ VERI-Wild/
 
 
 def load_veri_wild(root: str | Path, *, size: str) -> ReidDataset:
-    """Load VERI-Wild; no picture is opened.
+    """Load VERI-Wild; no image is opened.
 
-    Vehicles are the names of the picture folders, not the numbers that newer lists add, which begin anew for
-    the training set. They may be numbered from 0, which means a distractor here, so an identity is the
-    folder's number + 1. Cameras are those of vehicle_info.txt, as printed there.
+    The vehicle is the number of the image folder. The numbers that newer lists add are not used, because
+    they start again for the training set. Folders may be numbered from 0, which means a distractor here, so
+    the identity is the folder's number + 1. Cameras are numbered as in vehicle_info.txt.
 
     Args:
         root: the data folder, its parent, or a part of it.
@@ -38,9 +38,9 @@ def load_veri_wild(root: str | Path, *, size: str) -> ReidDataset:
         The data set, each part sorted by path.
 
     Raises:
-        FileNotFoundError: pictures or lists are not there.
-        ValueError: unknown size, a line that does not name a picture, a picture without a camera, or a
-            vehicle to train and to test.
+        FileNotFoundError: images or lists are missing.
+        ValueError: the size is unknown, a line does not give an image, an image has no camera, or a vehicle
+            is in both training and test set.
 
     Source: Lou, Bai, Liu, Wang, Duan, "VERI-Wild: A Large Dataset and a New Method for Vehicle
     Re-Identification in the Wild", CVPR 2019.
@@ -62,7 +62,7 @@ def load_veri_wild(root: str | Path, *, size: str) -> ReidDataset:
 
 
 def _read_cameras(path: Path) -> dict[str, int]:
-    """Camera of each picture; the list begins with titles."""
+    """Camera of each image; the list starts with a line of titles."""
     rows = read_vehicle_list(
         path,
         r"(?P<picture>\d+/\w+);(?P<camera>\d+)(?:;.*)?",
@@ -73,14 +73,14 @@ def _read_cameras(path: Path) -> dict[str, int]:
 
 
 def _read_list(path: Path, images: Path, cameras: dict[str, int]) -> tuple[Sample, ...]:
-    """Samples of a list by path."""
+    """Samples of a list, by path."""
     rows = read_vehicle_list(
         path, r"(?P<picture>(?P<vehicle>\d+)/\w+)(?:\.jpg)?(?:\s+\d+\s+\d+)?", example="00001/000001"
     )
     unknown = [picture for picture in rows if picture not in cameras]
     if unknown:
         raise ValueError(
-            f"{CAMERAS} does not say the camera of {len(unknown):,} of the {len(rows):,} pictures of {path}, "
+            f"{CAMERAS} does not give the camera of {len(unknown):,} of the {len(rows):,} images of {path}, "
             f"the first is {unknown[0]}: take the lists of one release"
         )
     samples = (

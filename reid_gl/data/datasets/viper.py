@@ -31,24 +31,23 @@ _EXPECTED = "{person}_{angle}.bmp, such as 000_45.bmp"
 
 
 def load_viper(root: str | Path, *, split: int = 0) -> ReidDataset:
-    """Load VIPeR, half of its 632 people for training and half for testing; no picture is opened.
+    """Load VIPeR: half of its 632 people for training, half for testing; no image is opened.
 
-    The set numbers its people from 0, while 0 means a distractor here: the identity is the number + 1.
-    cam_a is camera 0, cam_b camera 1. The set brings no splits; these are our own draws (see
-    split_in_halves), so single splits cannot be compared with those of other programs, only means over
-    several.
+    The set numbers its people from 0, which means a distractor here: the identity is the number + 1. cam_a
+    is camera 0, cam_b camera 1. The set defines no splits. These are random draws of our own (see
+    split_in_halves): compare means over several splits with other programs, not single splits.
 
     Args:
         root: the data folder, its parent, or one of its two folders.
-        split: 0 to 9, cam_a searched for in cam_b; 10 to 19, the same people the other way round.
+        split: 0 to 9 search for cam_a in cam_b; 10 to 19 use the same people the other way round.
 
     Returns:
         The data set, each part sorted by path.
 
     Raises:
-        FileNotFoundError: the folders are not there or hold no picture.
-        ValueError: no such split, a picture whose name does not say the person, or a person whom one
-            camera does not show.
+        FileNotFoundError: the folders are missing or contain no image.
+        ValueError: the split does not exist, an image name does not give the person, or a person does not
+            appear in both cameras.
 
     Source: Gray, Brennan, Tao, "Evaluating Appearance Models for Recognition, Reacquisition, and Tracking",
     PETS 2007.
@@ -65,10 +64,10 @@ def load_viper(root: str | Path, *, split: int = 0) -> ReidDataset:
 
 
 def _list_bitmaps(folder: Path) -> list[str]:
-    """Names of the pictures by name: the only set here whose pictures are bitmaps."""
+    """Sorted names of the images, which are bitmaps; no other data set here uses bitmaps."""
     names = [name for name in os.listdir(folder) if name.lower().endswith(".bmp") and name[0] != "."]
     if not names:
         raise FileNotFoundError(
-            f"no picture in {folder}: expected files ending in .bmp; unpack the data set again"
+            f"no image in {folder}: expected files ending in .bmp; unpack the data set again"
         )
     return sorted(names)

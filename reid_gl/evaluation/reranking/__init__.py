@@ -1,1 +1,1 @@
-"""Re-ranking: k-reciprocal neighbours, in bounded memory, and its GNN form."""
+"""Re-ranking in bounded memory: k-reciprocal encoding and a GNN approximation of it."""

@@ -24,8 +24,8 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 DEFAULT_BLOCK_BYTES = 64 * 2**20
 UNIT_ROWS = 4096
-BYTES_PER_CELL = 8  # of a block: cosines, the marks of ties and a copy
-BYTES_PER_LINK = 8  # of a sparse matrix
+BYTES_PER_CELL = 8  # of a block (B, N): float32 cosines, a bool mask of ties and a copy
+BYTES_PER_LINK = 8  # of a sparse matrix: one int32 index and one float32 value
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class GnnRerankSettings:
     """Settings of GNN re-ranking; the defaults are the authors' for Market-1501.
 
     Attributes:
-        k1: nearest pictures that describe a picture, itself included; all there are, if there are fewer.
-        k2: nearest pictures it hears in each layer, itself included, at most k1; 1 leaves the layers out.
-        alpha: a message weighs the cosine to the power alpha, and nothing where the cosine is negative.
-        num_layers: how often messages are passed.
+        k1: number of nearest images that describe an image, itself included; capped at the pool size.
+        k2: number of nearest images that send a message in each layer, itself included, at most k1;
+            with 1 there are no layers.
+        alpha: the weight of a message is its cosine to the power alpha, and 0 if the cosine is negative.
+        num_layers: number of message-passing layers.
     """
 
     k1: int = 26
@@ -65,34 +66,37 @@ def gnn_rerank(
     num_layers: int = 2,
     max_memory_gb: float | None = None,
 ) -> Floats:
-    """Distances in which pictures are near whose neighbourhoods are alike: k-reciprocal re-ranking, roughly.
+    """Distances from GNN re-ranking, an approximation of k-reciprocal re-ranking.
 
-    Each picture of the pool of queries and gallery is described by a row of N numbers, 1 for its k1 nearest.
-    In each layer the matrix of these rows is made symmetric (added to its transpose), a row becomes the sum
-    of those of its k2 nearest, weighted by their cosines, and is scaled to length one. Junk must be left out
-    before. Equal cosines rank the lower index first, queries before the gallery. A row that hears nothing in
-    a layer, such as that of a picture whose features are all zero, is zero, at distance 1 from everything.
+    Images with similar neighbourhoods move closer. Queries and gallery form one pool of N images. Each image
+    starts as a row of N numbers, with a 1 for each of its k1 nearest images. Each layer does three things:
+    it adds the matrix of rows to its transpose, replaces each row with the sum of the rows of its k2 nearest
+    images, weighted by cosine to the power alpha, and scales the rows to unit length.
+
+    Remove junk images first. Equal cosines rank the lower index first, queries before the gallery. A row
+    that receives no message in a layer, such as the row of an image with all-zero features, becomes zero and
+    has distance 1 to everything.
 
     Args:
-        query: (Q, D); only directions count.
-        gallery: (G, D).
+        query: (Q, D) features, any scale; only directions count.
+        gallery: (G, D) features.
         k1: see GnnRerankSettings.
         k2: see GnnRerankSettings.
         alpha: see GnnRerankSettings.
         num_layers: see GnnRerankSettings.
-        max_memory_gb: what may be used beyond the inputs and the result; None for blocks of 64 MiB, however
-            large the graph.
+        max_memory_gb: limit on the memory beyond the inputs and the result; None works in blocks of 64 MiB,
+            however large the graph is.
 
     Returns:
-        (Q, G) float32: one minus the cosine of the rows, in [0, 1].
+        (Q, G) float32: one minus the cosine of the final rows, in [0, 1].
 
     Raises:
-        ValueError: shapes disagree, features that are not finite, settings out of range, or a memory limit
-            that is too small; says what is needed.
+        ValueError: the shapes disagree, features are not finite, settings are out of range, or the memory
+            limit is too small; the message says how much is needed.
 
     Source:
         Zhang et al., "Understanding Image Retrieval Re-Ranking: A Graph Neural Network Perspective", arXiv
-        2012.07620, and the authors' implementation, which squares negative cosines as well.
+        2012.07620, and the authors' implementation. Theirs also squares negative cosines; here they get 0.
     """
     settings = GnnRerankSettings(k1, k2, alpha, num_layers)
     blocks = gnn_reranked_blocks(query, gallery, settings, max_memory_gb=max_memory_gb)
@@ -111,11 +115,11 @@ def gnn_reranked_blocks(
     *,
     max_memory_gb: float | None = None,
 ) -> Iterator[Floats]:
-    """The rows of gnn_rerank, some queries at a time, where (Q, G) distances do not fit."""
+    """Yield the rows of gnn_rerank in blocks of queries, for results too large for one array."""
     sides = [np.asarray(side) for side in (query, gallery)]
     check_features(*sides)
     pool = torch.from_numpy(np.concatenate(sides, dtype=np.float32))
-    for rows in pool.split(UNIT_ROWS):  # in place: at once would take thrice the memory
+    for rows in pool.split(UNIT_ROWS):  # in place and in parts: all rows at once would triple the memory
         rows.copy_(unit_rows(rows))
     return _blocks(pool, len(query), settings, max_memory_gb)
 
@@ -124,20 +128,20 @@ def _blocks(
     pool: Tensor, num_queries: int, settings: GnnRerankSettings, max_memory_gb: float | None
 ) -> Iterator[Floats]:
     num = len(pool)
-    lists = num * min(settings.k1, num) * 2 * BYTES_PER_LINK  # near and nearest, and the graph they make
+    lists = num * min(settings.k1, num) * 2 * BYTES_PER_LINK  # near and nearest, and the graph made of them
     size = _block_rows(num, 4 * pool.numel() + lists, max_memory_gb)
     near, nearest = _neighbours(pool, settings.k1, size)
     del pool
     graph = _pass_messages(near, nearest, settings, max_memory_gb)
-    size = _block_rows(num, 3 * BYTES_PER_LINK * graph.nnz, max_memory_gb)  # queries, gallery and both
+    size = _block_rows(num, 3 * BYTES_PER_LINK * graph.nnz, max_memory_gb)  # graph, and its two parts
     links = BYTES_PER_LINK * graph.nnz / 2**30
-    logger.info("GNN re-ranking %d pictures: graph of %.2f GB, %d queries at a time", num, links, size)
+    logger.info("GNN re-ranking %d images: graph of %.2f GB, %d queries at a time", num, links, size)
     queries, gallery = graph[:num_queries], graph[num_queries:].T.tocsr()
-    of_pictures = gallery.indptr, gallery.indices, gallery.data
+    gallery_columns = gallery.indptr, gallery.indices, gallery.data
     for start in range(0, num_queries, size):
         rows = queries[start : start + size]
         block = np.empty((rows.shape[0], gallery.shape[1]), dtype=np.float32)
-        _fill_distances(block, rows.indptr, rows.indices, rows.data, *of_pictures)
+        _fill_distances(block, rows.indptr, rows.indices, rows.data, *gallery_columns)
         yield block
 
 
@@ -148,30 +152,40 @@ def _fill_distances(
     members: Ints,
     weights: Floats,
     column_starts: Ints,
-    pictures: Ints,
+    images: Ints,
     column_weights: Floats,
 ) -> None:
-    """One minus the dot products of sparse rows with those of gallery pictures, which are given by member."""
+    """Fill block (B, G) with one minus the dot products of sparse query rows and sparse gallery rows.
+
+    Args:
+        block: (B, G) float32, overwritten.
+        starts: (B + 1,) CSR offsets of the query rows.
+        members: CSR column indices of the query rows: images of the pool.
+        weights: CSR values of the query rows.
+        column_starts: (N + 1,) CSR offsets of the transposed gallery rows: one entry per image of the pool.
+        images: CSR column indices of the transposed rows: gallery images, from 0.
+        column_weights: CSR values of the transposed rows.
+    """
     for i in prange(len(block)):
         row = block[i]
         row[:] = 1.0
         for p in range(starts[i], starts[i + 1]):
             member, weight = members[p], weights[p]
             for c in range(column_starts[member], column_starts[member + 1]):
-                row[pictures[c]] -= weight * column_weights[c]
+                row[images[c]] -= weight * column_weights[c]
         for j in range(len(row)):
-            row[j] = max(np.float32(0.0), row[j])  # rounding may pass 0
+            row[j] = max(np.float32(0.0), row[j])  # rounding may go below 0
 
 
 def _neighbours(pool: Tensor, k1: int, size: int) -> tuple[Floats, Ints]:
-    """Cosines and indices (N, k1) of the nearest of each picture, nearest first."""
+    """Cosines and indices (N, k1) of each image's nearest images, nearest first."""
     count = min(k1, len(pool))
     near = np.empty((len(pool), count), np.float32)
     nearest = np.empty((len(pool), count), np.int32)
     for start in range(0, len(pool), size):
         cosines = pool[start : start + size] @ pool.T  # (B, N)
         values, places = cosines.topk(count, dim=1)
-        by_place = places.argsort(dim=1)  # topk leaves open in which order equal ones come, and which of them
+        by_place = places.argsort(dim=1)  # topk guarantees no order, and no choice, among equal values
         values, order = values.gather(1, by_place).sort(dim=1, descending=True, stable=True)
         places = places.gather(1, by_place).gather(1, order)
         tied = ((cosines >= values[:, -1:]).sum(dim=1) > count).nonzero().flatten()
@@ -185,21 +199,21 @@ def _neighbours(pool: Tensor, k1: int, size: int) -> tuple[Floats, Ints]:
 def _pass_messages(
     near: Floats, nearest: Ints, settings: GnnRerankSettings, max_memory_gb: float | None
 ) -> csr_matrix:
-    """The graph (N, N) after all layers, its rows of length one or zero."""
+    """The graph (N, N) after all layers; its rows have length one or zero."""
     num, k2 = len(near), settings.k2
-    loudness = np.maximum(np.float32(0.0), near[:, :k2]) ** np.float32(settings.alpha)
-    weights = _rows_of(loudness, nearest[:, :k2])
+    messages = np.maximum(np.float32(0.0), near[:, :k2]) ** np.float32(settings.alpha)
+    weights = _rows_of(messages, nearest[:, :k2])
     graph = _rows_of(np.ones_like(near), nearest)
     for _ in range(settings.num_layers if k2 > 1 else 0):
         graph = graph + graph.T
-        most = int(np.diff(graph.indptr)[weights.indices].sum())  # links, if no rows have one in common
+        most = int(np.diff(graph.indptr)[weights.indices].sum())  # upper bound: no two rows share a link
         _block_rows(num, BYTES_PER_LINK * (graph.nnz + most), max_memory_gb)
         graph = _unit(weights @ graph)
     return _unit(graph)
 
 
 def _rows_of(values: Floats, columns: Ints) -> csr_matrix:
-    """Sparse (N, N) matrix with the values (N, K) in those columns of each row."""
+    """Sparse (N, N) matrix that holds values (N, K) at the given columns of each row."""
     num, width = values.shape
     starts = np.arange(0, num * width + 1, width)
     return csr_matrix((values.ravel(), columns.ravel(), starts), shape=(num, num))
@@ -212,12 +226,12 @@ def _unit(graph: csr_matrix) -> csr_matrix:
 
 
 def _block_rows(num: int, fixed: int, max_memory_gb: float | None) -> int:
-    """Pictures at a time beside what is held anyway."""
+    """Number of rows of a block that fit beside the `fixed` bytes; raises ValueError if not even one fits."""
     row = BYTES_PER_CELL * num
     allowed = fixed + DEFAULT_BLOCK_BYTES if max_memory_gb is None else max_memory_gb * 2**30
     if not allowed >= fixed + row:
         raise ValueError(
-            f"GNN re-ranking of {num:,} pictures needs up to {(fixed + row) / 2**30:.2f} GB beyond its "
+            f"GNN re-ranking of {num:,} images needs up to {(fixed + row) / 2**30:.2f} GB beyond its "
             f"result, max_memory_gb allows {max_memory_gb}"
         )
     return int((min(allowed, fixed + num * row) - fixed) // row)

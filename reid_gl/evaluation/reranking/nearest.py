@@ -1,4 +1,4 @@
-"""Squared distances and the nearest pictures among them, compiled."""
+"""Compiled kernels: squared distances from dot products, and running lists of nearest images."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from reid_gl.evaluation.compiled import compiled
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 CHUNK = 128
-"""Distances looked at together: a processor compares many at once, and few of them are among the nearest."""
+"""Distances compared at a time. The comparison is vectorised; most chunks hold no new nearest image."""
 
 
 @compiled()
 def _insert(ids: Ints, values: Floats, number: int, value: float) -> None:
-    """Put a picture into a full list, nearest first, that it is nearer than the last of; ties go behind."""
+    """Insert an image into a full list, sorted nearest first, dropping the last entry.
+
+    The caller has checked that `value` is below the last value. On ties the new image goes behind.
+    """
     place = len(values) - 1
     while place > 0 and values[place - 1] > value:
         values[place] = values[place - 1]
@@ -28,15 +31,15 @@ def _insert(ids: Ints, values: Floats, number: int, value: float) -> None:
 
 @compiled(parallel=True, fastmath=True)
 def nearest_of_rows(squared: Floats, first: int, nearest: Ints, near: Floats, largest: Floats) -> None:
-    """Add the pictures of the columns to each row's list of nearest ones.
+    """Update each row's list of nearest images with the images of the columns, in place.
 
-    At equal distances the lower index stays first if columns come in their order.
+    On equal distances the lower index stays first, provided that blocks arrive in the order of their columns.
 
     Args:
         squared: (B, W) squared distances.
-        first: picture of the first column.
-        nearest: (B, K) indices so far, nearest first.
-        near: (B, K) their squared distances, the largest float32 where there is none yet.
+        first: index of the image of the first column.
+        nearest: (B, K) indices of the nearest images so far, nearest first.
+        near: (B, K) their squared distances; the largest float32 marks an empty place.
         largest: (B,) largest squared distance so far.
     """
     width = squared.shape[1]
@@ -59,14 +62,16 @@ def nearest_of_rows(squared: Floats, first: int, nearest: Ints, near: Floats, la
 
 @compiled(parallel=True, fastmath=True)
 def nearest_of_columns(squared: Floats, first: int, nearest: Ints, near: Floats, largest: Floats) -> None:
-    """The same for the pictures of the columns, read column by column: distances are symmetric.
+    """Update each column's list with the images of the rows, in place: distances are symmetric.
+
+    Each thread takes CHUNK columns and reads them row by row, which keeps memory access contiguous.
 
     Args:
         squared: (B, W) squared distances.
-        first: picture of the first row.
+        first: index of the image of the first row.
         nearest: (W, K), as in nearest_of_rows.
-        near: (W, K).
-        largest: (W,).
+        near: (W, K), as in nearest_of_rows.
+        largest: (W,), as in nearest_of_rows.
     """
     width = squared.shape[1]
     for chunk in prange((width + CHUNK - 1) // CHUNK):
@@ -91,7 +96,12 @@ def nearest_of_columns(squared: Floats, first: int, nearest: Ints, near: Floats,
 
 @compiled(parallel=True)
 def divide_products(products: Floats, lengths: Floats) -> None:
-    """Dot products (B, W) of unit vectors with others become cosine distances, given the lengths (W,)."""
+    """Turn dot products (B, W) of unit rows with any columns into cosine distances, in place.
+
+    Args:
+        products: (B, W) float32, overwritten.
+        lengths: (W,) Euclidean norms of the columns.
+    """
     for i in prange(len(products)):
         row = products[i]
         for j in range(len(row)):
@@ -100,7 +110,7 @@ def divide_products(products: Floats, lengths: Floats) -> None:
 
 @compiled(parallel=True, fastmath=True)
 def square_products(products: Floats, row_norms: Floats, column_norms: Floats) -> None:
-    """Dot products (B, W) become squared distances, given the squared norms (B,) and (W,)."""
+    """Turn dot products (B, W) into squared distances, in place, given squared norms (B,) and (W,)."""
     for i in prange(len(products)):
         row = products[i]
         for j in range(len(row)):
@@ -109,7 +119,7 @@ def square_products(products: Floats, row_norms: Floats, column_norms: Floats) -
 
 @compiled(parallel=True, fastmath=True)
 def pair_distances(features: Floats, norms: Floats, first: Ints, second: Ints) -> Floats:
-    """Squared Euclidean distances of pairs of rows of features (N, D) with squared norms (N,)."""
+    """Squared Euclidean distances (P,) of pairs of rows of features (N, D), given squared norms (N,)."""
     squared = np.empty(len(first), np.float32)
     for p in prange(len(first)):
         one, other = features[first[p]], features[second[p]]

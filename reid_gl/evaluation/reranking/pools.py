@@ -1,4 +1,4 @@
-"""Queries and gallery as one pool of pictures, and the squared distances between them as they are needed."""
+"""Queries and gallery as one pool of images, with squared distances computed on demand."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Floats = NDArray[np.float32]
 
 
 class FeaturePool:
-    """Pictures known by their features; queries come first.
+    """Images given by their features; queries come first.
 
     Args:
-        query: (Q, D).
-        gallery: (G, D); None if the queries are the gallery too, and are in the pool once.
+        query: (Q, D) features.
+        gallery: (G, D) features; None if the queries are also the gallery, and enter the pool once.
 
     Attributes:
-        num: pictures.
+        num: N, number of images in the pool.
         num_queries: Q.
-        first_gallery: number of the gallery's first picture.
-        num_bytes: memory held.
+        first_gallery: index of the first gallery image.
+        num_bytes: memory held, in bytes.
     """
 
     def __init__(self, query: Floats | torch.Tensor, gallery: Floats | torch.Tensor | None) -> None:
@@ -44,19 +44,19 @@ class FeaturePool:
         self.num_bytes = 4 * self._features.numel()
 
     def rows(self, start: int, stop: int, first: int) -> Floats:
-        """(stop - start, N - first) squared Euclidean distances of some pictures to all from first on."""
+        """Squared Euclidean distances (stop - start, N - first) from images start..stop to all from first."""
         products = (self._features[start:stop] @ self._features[first:].T).cpu().numpy()
         norms = self._norms.cpu().numpy()
         square_products(products, norms[start:stop], norms[first:])
         return products
 
     def pairs(self, first: NDArray[np.int32], second: NDArray[np.int32]) -> Floats:
-        """Squared distances of pairs of pictures."""
+        """Squared distances (P,) of pairs of images, given by their indices (P,) in the pool."""
         return pair_distances(self._features.cpu().numpy(), self._norms.cpu().numpy(), first, second)
 
 
 class MatrixPool:
-    """Pictures known by their Euclidean distances, not squared.
+    """Images given by their Euclidean distances, not squared.
 
     Args:
         query_gallery: (Q, G).
@@ -64,10 +64,10 @@ class MatrixPool:
         gallery_gallery: (G, G).
 
     Attributes:
-        num: pictures.
+        num: N, number of images in the pool.
         num_queries: Q.
-        first_gallery: number of the gallery's first picture.
-        num_bytes: memory held beyond the matrices.
+        first_gallery: index of the first gallery image.
+        num_bytes: memory held beyond the matrices, in bytes.
     """
 
     def __init__(self, query_gallery: Floats, query_query: Floats, gallery_gallery: Floats) -> None:
@@ -82,7 +82,7 @@ class MatrixPool:
             )
         names = ("query_gallery", "query_query", "gallery_gallery")
         for name, matrix in zip(names, given, strict=True):
-            with np.errstate(over="ignore"):  # what does not fit is infinite, and refused
+            with np.errstate(over="ignore"):  # a value that overflows becomes infinite and is refused below
                 largest = np.maximum(matrix.max(axis=1, initial=0), -matrix.min(axis=1, initial=0))
                 squares = np.square(largest.astype(np.float32))
             _check_rows(name, matrix.shape, torch.from_numpy(squares))
@@ -91,21 +91,21 @@ class MatrixPool:
         self.num_bytes = 0
 
     def rows(self, start: int, stop: int, first: int) -> Floats:
-        """(stop - start, N - first) squared distances of some pictures to all from first on."""
+        """Squared distances (stop - start, N - first) from images start..stop to all from first."""
         num = self.num_queries
         squared = np.empty((stop - start, self.num - first), np.float32)
         split, edge = min(max(num, start), stop) - start, max(num - first, 0)
-        queries, pictures = slice(start, start + split), slice(start + split - num, stop - num)
+        queries, others = slice(start, start + split), slice(start + split - num, stop - num)
         columns = slice(max(first - num, 0), None)
         squared[:split, :edge] = self._query_query[queries, first:]
         squared[:split, edge:] = self._query_gallery[queries, columns]
         if split < stop - start:
-            squared[split:, :edge] = self._query_gallery[first:, pictures].T
-            squared[split:, edge:] = self._gallery_gallery[pictures, columns]
+            squared[split:, :edge] = self._query_gallery[first:, others].T
+            squared[split:, edge:] = self._gallery_gallery[others, columns]
         return np.square(squared, out=squared)
 
     def pairs(self, first: NDArray[np.int32], second: NDArray[np.int32]) -> Floats:
-        """Squared distances of pairs of pictures."""
+        """Squared distances (P,) of pairs of images, given by their indices (P,) in the pool."""
         result = np.empty(len(first), np.float32)
         low, high = np.minimum(first, second), np.maximum(first, second)
         num = self.num_queries
@@ -119,7 +119,7 @@ class MatrixPool:
 
 
 def _as_tensor(side: Floats | torch.Tensor) -> torch.Tensor:
-    """Numbers as a tensor, whatever their layout; not copied where they need not be."""
+    """Features as a float32 tensor; copies an array only if its type or layout requires it."""
     if isinstance(side, torch.Tensor):
         return side
     if not isinstance(side, np.ndarray) or side.dtype.kind not in "fiu":
@@ -129,10 +129,10 @@ def _as_tensor(side: Floats | torch.Tensor) -> torch.Tensor:
 
 
 def _centred(rows: torch.Tensor) -> torch.Tensor:
-    """Rows (N, D) moved near the origin, in place: |a|^2 + |b|^2 - 2ab loses distances far from it.
+    """Shift rows (N, D) near the origin, in place: |a|^2 + |b|^2 - 2ab loses precision far from it.
 
-    The move is a multiple of a power of two at most as large as the rows' spread, so that whole numbers stay
-    whole.
+    The shift is a multiple of a power of two no larger than the spread of the rows, so integers stay
+    integers.
     """
     if rows.numel() == 0:
         return rows
@@ -145,7 +145,7 @@ def _centred(rows: torch.Tensor) -> torch.Tensor:
 
 
 def _check_rows(name: str, shape: tuple[int, ...], sums: torch.Tensor) -> None:
-    """Raise ValueError if there are no numbers, or if the sum of some row's is none."""
+    """Raise ValueError if there are no features, or if a row's sum is not finite."""
     if 0 in shape:
         raise ValueError(f"{name} is empty, {shape}: there is nothing to re-rank")
     finite = torch.isfinite(sums)

@@ -1,7 +1,8 @@
-"""Reciprocal sets and their overlap, compiled: what k-reciprocal re-ranking is made of.
+"""Compiled kernels of k-reciprocal re-ranking: reciprocal sets and their overlap.
 
-Nothing here is as large as the number of pictures squared: a picture has some twenty neighbours, some
-thirty pictures in its reciprocal set, and a few hundred where the sets of its neighbours are averaged.
+No array here is quadratic in the number of images. An image has about twenty neighbours, about thirty
+images in its reciprocal set, and a few hundred after the sets of its neighbours are averaged. Sets are
+stored as in CSR: `starts` (N + 1,), and members and weights one after another.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Offsets = NDArray[np.int64]
 
 @compiled()
 def _has(ids: Ints, wanted: int) -> bool:
-    for number in ids:  # noqa: SIM110 - a comparison of whole arrays would make a new one
+    for number in ids:  # noqa: SIM110 - comparing whole arrays would allocate a new one
         if number == wanted:
             return True
     return False
@@ -27,7 +28,7 @@ def _has(ids: Ints, wanted: int) -> bool:
 
 @compiled()
 def _reciprocal(nearest: Ints, i: int, k: int, found: Ints) -> int:
-    """Among the k + 1 nearest of i those that have i among theirs; their number."""
+    """Write to `found` those of the k + 1 nearest images of i that also have i among theirs; count them."""
     size = 0
     for j in nearest[i, : k + 1]:
         if _has(nearest[j, : k + 1], i):
@@ -38,7 +39,10 @@ def _reciprocal(nearest: Ints, i: int, k: int, found: Ints) -> int:
 
 @compiled()
 def _expand(nearest: Ints, i: int, k1: int, half: int, members: Ints) -> int:
-    """Reciprocal set of i with those of its members that overlap it by two thirds; sorted, their number."""
+    """Write the expanded reciprocal set of i to `members`, sorted and without duplicates; return its size.
+
+    The half-sized reciprocal set of each member is added if more than two thirds of it lie in the set of i.
+    """
     width = nearest.shape[1]
     original, other = np.empty(width, np.int32), np.empty(width, np.int32)
     num_original = _reciprocal(nearest, i, k1, original)
@@ -49,7 +53,7 @@ def _expand(nearest: Ints, i: int, k1: int, half: int, members: Ints) -> int:
         shared = 0
         for j in other[:num_other]:
             shared += _has(original[:num_original], j)
-        if shared > 2 / 3 * num_other:  # as the authors round it
+        if shared > 2 / 3 * num_other:  # the same floating-point comparison as the authors'
             members[size : size + num_other] = other[:num_other]
             size += num_other
     unique = np.unique(members[:size])
@@ -59,15 +63,19 @@ def _expand(nearest: Ints, i: int, k1: int, half: int, members: Ints) -> int:
 
 @compiled(parallel=True)
 def reciprocal_sets(nearest: Ints, k1: int, half: int) -> tuple[Offsets, Ints]:
-    """Expanded k-reciprocal set of each picture.
+    """Expanded k-reciprocal set of each image.
+
+    Each set is computed twice, first to count its members and then to write them at the right offset: this
+    takes less memory than to hold all sets at their largest possible size.
 
     Args:
-        nearest: (N, at least k1 + 1) or as many as there are pictures, nearest first, itself included.
-        k1: neighbours.
-        half: neighbours of the neighbours.
+        nearest: (N, K) nearest images, nearest first, itself included; K is at least k1 + 1, or N if the
+            pool is smaller.
+        k1: number of neighbours.
+        half: number of neighbours of each neighbour.
 
     Returns:
-        (N + 1,) where each set begins, and the members, sorted within a set.
+        Offsets (N + 1,) of the sets, and their members, sorted within each set.
     """
     num, width = nearest.shape
     room = width + width * min(half + 1, width)
@@ -85,7 +93,7 @@ def reciprocal_sets(nearest: Ints, k1: int, half: int) -> tuple[Offsets, Ints]:
 
 @compiled(parallel=True)
 def weigh_sets(starts: Offsets, distances: Floats) -> Floats:
-    """exp(-distance) of each set's members, divided by their sum."""
+    """Weight of each member: exp(-distance), normalised to sum to 1 within its set."""
     weights = np.empty_like(distances)
     for i in prange(len(starts) - 1):
         own = np.exp(-distances[starts[i] : starts[i + 1]].astype(np.float64))
@@ -97,7 +105,7 @@ def weigh_sets(starts: Offsets, distances: Floats) -> Floats:
 def _average(
     i: int, nearest: Ints, k2: int, starts: Offsets, members: Ints, weights: Floats, ids: Ints, values: Floats
 ) -> int:
-    """Mean of the sets of the k2 nearest pictures; fills in sorted ids and values and gives their number."""
+    """Average the sets of the k2 nearest images of i into `ids`, sorted, and `values`; return the size."""
     chosen = nearest[i, :k2]
     total = 0
     for j in chosen:
@@ -130,7 +138,10 @@ def _average(
 def average_sets(
     nearest: Ints, k2: int, starts: Offsets, members: Ints, weights: Floats
 ) -> tuple[Offsets, Ints, Floats]:
-    """Each picture's set becomes the mean of the sets of its k2 nearest, itself included."""
+    """Replace each image's set with the mean of the sets of its k2 nearest images, itself included.
+
+    Each mean is computed twice, as in reciprocal_sets: once for its size, once to write it.
+    """
     num = len(nearest)
     k2 = min(k2, nearest.shape[1])
     rooms = np.zeros(num + 1, np.int64)
@@ -159,25 +170,28 @@ def blend_overlap(
     columns: tuple[Offsets, Ints, Floats],
     lambda_value: float,
 ) -> None:
-    """(1 - lambda) * Jaccard distance of the sets + lambda * what result holds.
+    """Compute (1 - lambda) * Jaccard distance of the sets + lambda * result, in place.
+
+    With weights that sum to 1 in each set, the Jaccard distance is 1 - S / (2 - S), where S is the sum of
+    the smaller of the two weights over all shared members.
 
     Args:
-        result: (B, G) distances, replaced.
-        first: query of the first row.
-        rows: sets by picture: where they begin, members, weights.
-        columns: the gallery's sets by member: where they begin, gallery pictures, weights.
-        lambda_value: share of the distances.
+        result: (B, G) normalised distances, overwritten.
+        first: index of the query in the first row.
+        rows: the sets by image: offsets, members, weights.
+        columns: the gallery's sets by member: offsets, gallery images, weights.
+        lambda_value: weight of the original distances.
     """
     starts, members, weights = rows
-    column_starts, pictures, column_weights = columns
+    column_starts, images, column_weights = columns
     for i in prange(len(result)):
         shared = np.zeros(result.shape[1], np.float64)
         for p in range(starts[first + i], starts[first + i + 1]):
             member, weight = members[p], weights[p]
             for c in range(column_starts[member], column_starts[member + 1]):
-                shared[pictures[c]] += min(weight, column_weights[c])
+                shared[images[c]] += min(weight, column_weights[c])
         for j in range(result.shape[1]):
-            jaccard = max(0.0, 1.0 - shared[j] / (2.0 - shared[j]))  # weights sum to 1 up to rounding
+            jaccard = max(0.0, 1.0 - shared[j] / (2.0 - shared[j]))  # rounding may take S above 1
             result[i, j] = (1.0 - lambda_value) * jaccard + lambda_value * result[i, j]
 
 
@@ -185,10 +199,10 @@ def blend_overlap(
 def set_distances(
     starts: Offsets, members: Ints, nearest: Ints, near: Floats
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Squared distances of the members of each set where its picture has them among its nearest.
+    """Squared distance from each image to the members of its set, as far as its neighbour list has them.
 
     Returns:
-        One number for each member, and where it is missing.
+        Squared distances, one per member, 0 if unknown; and a mask, True where the distance is unknown.
     """
     squared = np.zeros(len(members), np.float32)
     missing = np.ones(len(members), np.bool_)

@@ -1,4 +1,4 @@
-"""k-reciprocal re-ranking, exact and without a matrix of all pictures by all pictures."""
+"""k-reciprocal re-ranking: exact, and without an N x N matrix of all images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 DEFAULT_BLOCK_BYTES = 64 * 2**20
-BYTES_PER_NEIGHBOUR = 200  # of a picture: lists and sets, as found, averaged and by column
+BYTES_PER_NEIGHBOUR = 200  # per image and neighbour: lists and sets, before and after averaging, by column
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class RerankSettings:
     """Settings of k-reciprocal re-ranking; the defaults are the authors' for people.
 
     Attributes:
-        k1: neighbours, at least 1; all there are, if there are fewer.
-        k2: neighbours whose sets are averaged, at least 1.
-        lambda_value: share of the original distance, in [0, 1].
-        doubled_pool: where a set searches itself, every picture is in the pool twice, as the authors of
-            the Group Loss++ have it: k1 neighbours are some k1 / 2 pictures.
+        k1: number of neighbours, at least 1; capped at the pool size.
+        k2: number of neighbours to average sets over, at least 1.
+        lambda_value: weight of the original distance, in [0, 1].
+        doubled_pool: put every image into the pool twice when a set searches itself, as the authors of the
+            Group Loss++ do; k1 neighbours are then about k1 / 2 distinct images.
     """
 
     k1: int = 20
@@ -63,29 +63,30 @@ def k_reciprocal_rerank(
     doubled_pool: bool = False,
     max_memory_gb: float | None = None,
 ) -> Floats:
-    """Distances in which pictures are near that have the same nearest neighbours.
+    """Re-ranked distances: images that share k-reciprocal neighbours move closer.
 
-    Features are taken as they come: normalise them first if cosine was meant. Junk must be left out before.
-    Equal distances rank the lower index first, queries before the gallery. A picture whose squared distances
-    are all 0 is at distance 0 from everything; one that so many duplicates precede that it is not among its
-    own neighbours has an empty reciprocal set, and Jaccard distance 1 to everything.
+    Features are used as given: normalise them first to get cosine distances. Remove junk images first.
+    Equal distances rank the lower index first, queries before the gallery. An image with squared distance 0
+    to every image has re-ranked distance 0 to everything. If an image has so many duplicates before it that
+    it is not among its own neighbours, its reciprocal set is empty and its Jaccard distance to everything
+    is 1.
 
     Args:
-        query: (Q, D); of a tensor the products are computed where it is.
-        gallery: (G, D); None if the queries search one another, G = Q then.
+        query: (Q, D) features; for a tensor, dot products are computed on its device.
+        gallery: (G, D) features; None if the queries search each other, and then G = Q.
         k1: see RerankSettings.
         k2: see RerankSettings.
         lambda_value: see RerankSettings.
         doubled_pool: see RerankSettings.
-        max_memory_gb: what may be used beyond the inputs and the result; None for blocks of 64 MiB.
+        max_memory_gb: limit on the memory beyond the inputs and the result; None works in blocks of 64 MiB.
 
     Returns:
-        (Q, G) float32: (1 - lambda) * Jaccard distance + lambda * squared Euclidean distance divided by the
-        largest one of the query to any picture.
+        (Q, G) float32: (1 - lambda) * Jaccard distance + lambda * squared Euclidean distance, the latter
+        divided by the largest squared distance from that query to any image of the pool.
 
     Raises:
-        ValueError: shapes disagree, features that are not finite, settings out of range, or a memory limit
-            that is too small; says what is needed.
+        ValueError: the shapes disagree, features are not finite, settings are out of range, or the memory
+            limit is too small; the message says how much is needed.
 
     Source:
         Zhong et al., "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017, section 3.
@@ -104,10 +105,10 @@ def k_reciprocal_rerank_distances(
     lambda_value: float = 0.3,
     max_memory_gb: float | None = None,
 ) -> Floats:
-    """k_reciprocal_rerank of Euclidean distances, not squared, that somebody else computed.
+    """k_reciprocal_rerank for precomputed Euclidean distances, not squared.
 
-    torchreid's `re_ranking` takes the same three matrices and squares them as well; its own "euclidean"
-    distances are squared already, and so are squared twice there.
+    torchreid's `re_ranking` takes the same three matrices and also squares them. But its own "euclidean"
+    distances are squared already, so there they are squared twice.
 
     Args:
         query_gallery: (Q, G).
@@ -135,7 +136,7 @@ def reranked_blocks(
     *,
     max_memory_gb: float | None = None,
 ) -> Iterator[Floats]:
-    """The rows of k_reciprocal_rerank, some queries at a time, where (Q, G) distances do not fit."""
+    """Yield the rows of k_reciprocal_rerank in blocks of queries, for results too large for one array."""
     pool = FeaturePool(query, gallery)
     rows = _block_rows(pool, settings, max_memory_gb)
     sets = _encode(pool, settings, rows, None)
@@ -155,13 +156,13 @@ def _rerank(pool: FeaturePool | MatrixPool, settings: RerankSettings, max_memory
 
 @dataclass(frozen=True)
 class _Sets:
-    """Averaged reciprocal sets.
+    """Averaged reciprocal sets of the N images of a pool, in CSR form.
 
     Attributes:
-        largest: (N,) largest squared distance of each picture.
-        by_picture: where each picture's set begins, its members, their weights.
-        by_member: for each picture where those of the gallery begin whose sets have it, their number in the
-            gallery, and its weights.
+        largest: (N,) largest squared distance from each image to any image.
+        by_picture: the set of each image: offsets (N + 1,), members, weights.
+        by_member: for each image of the pool, the gallery images with that image in their set: offsets
+            (N + 1,), indices of gallery images from 0, weights.
     """
 
     largest: Floats
@@ -169,7 +170,7 @@ class _Sets:
     by_member: tuple[NDArray[np.int64], NDArray[np.int32], Floats]
 
     def blend(self, block: Floats, first: int, lambda_value: float) -> None:
-        """Squared distances (B, G) of the queries from first on become re-ranked ones."""
+        """Turn squared distances (B, G) of the queries from `first` on into re-ranked ones, in place."""
         largest = self.largest[first : first + len(block), None]
         block /= np.where(largest > 0, largest, np.float32(1.0))
         blend_overlap(block, first, self.by_picture, self.by_member, lambda_value)
@@ -178,12 +179,12 @@ class _Sets:
 def _encode(
     pool: FeaturePool | MatrixPool, settings: RerankSettings, num_rows: int, query_gallery: Floats | None
 ) -> _Sets:
-    """Reciprocal sets of the pool; query_gallery is filled with squared distances."""
+    """Compute the reciprocal sets of the pool; also fill query_gallery (Q, G) with squared distances."""
     if settings.doubled_pool and pool.first_gallery > 0:
         raise ValueError(
             "a doubled pool needs queries that are the gallery too: give no gallery, or do not double it"
         )
-    half = round(settings.k1 / 2)  # half to even, as numpy rounds
+    half = round(settings.k1 / 2)  # rounds half to even, like the authors' np.around
     wanted = max(settings.k1 + 1, settings.k2)
     found = find_neighbours(pool, min(wanted, pool.num), num_rows=num_rows, query_gallery=query_gallery)
     first_gallery = pool.first_gallery
@@ -204,19 +205,19 @@ def _encode(
 
 
 def _block_rows(pool: FeaturePool | MatrixPool, settings: RerankSettings, max_memory_gb: float | None) -> int:
-    """Pictures at a time; logs what is needed."""
+    """Number of images per block within the memory limit; logs the memory needed."""
     num = pool.num * (2 if settings.doubled_pool else 1)
     fixed = pool.num_bytes + num * min(max(settings.k1 + 1, settings.k2), num) * BYTES_PER_NEIGHBOUR
     row = 2 * 4 * pool.num
     allowed = fixed + DEFAULT_BLOCK_BYTES if max_memory_gb is None else max_memory_gb * 2**30
-    if not allowed >= fixed + row:  # NaN is not, either
+    if not allowed >= fixed + row:  # written this way so that NaN is refused too
         raise ValueError(
-            f"re-ranking {pool.num:,} pictures needs {(fixed + row) / 2**30:.2f} GB beyond its result, "
+            f"re-ranking {pool.num:,} images needs {(fixed + row) / 2**30:.2f} GB beyond its result, "
             f"max_memory_gb allows {max_memory_gb}"
         )
     num_rows = int((min(allowed, fixed + pool.num * row) - fixed) // row)
     logger.info(
-        "re-ranking %d pictures: about %.2f GB, %d at a time",
+        "re-ranking %d images: about %.2f GB, %d at a time",
         pool.num,
         (fixed + num_rows * row) / 2**30,
         num_rows,

@@ -1,4 +1,4 @@
-"""How cosine distances of one person's pictures and of two people's are spread, over all pairs."""
+"""Histograms of the cosine distances of genuine and impostor pairs, over all pairs."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ def distance_histograms(
     Args:
         query: Q features.
         gallery: G features.
-        num_bins: of equal width, from distance 0 to 2; what rounding puts outside is in the outer ones.
+        num_bins: number of bins of equal width from distance 0 to 2; rounding errors outside this range fall
+            into the outer bins.
 
     Returns:
-        (2, num_bins) pairs of one identity and of two, and (2,) the mean cosine of each, NaN without pairs.
+        (2, num_bins) counts of genuine pairs (one identity) and impostor pairs (two identities), and (2,)
+        the mean cosine of each kind, NaN if there are no such pairs.
     """
     query_ids, gallery_ids = (
         check_identities(name, side.pids, side.camids, len(side.embeddings))
@@ -54,7 +56,17 @@ def _count_block(
     histograms: Ints,
     sums: NDArray[np.float64],
 ) -> None:
-    """Add pairs of a block (B, G) to histograms (shares, 2, bins), their distances to sums (shares, 2)."""
+    """Add the pairs of a block (B, G) to the histograms, and their distances to the sums.
+
+    Each thread takes every num_shares-th row and writes only to its own share, so no two threads meet.
+
+    Args:
+        block: (B, G) cosine distances.
+        query: identities (B,) and cameras (B,) of the rows.
+        gallery: identities (G,) and cameras (G,) of the columns.
+        histograms: (num_shares, 2, num_bins) counts, updated in place.
+        sums: (num_shares, 2) sums of distances, updated in place.
+    """
     num_shares, _, num_bins = histograms.shape
     for share in prange(num_shares):
         for i in range(share, len(block), num_shares):

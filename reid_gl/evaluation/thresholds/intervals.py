@@ -1,4 +1,4 @@
-"""How much a threshold owes to the people it was measured on: the same after people are drawn anew."""
+"""Bootstrap of thresholds: how much a threshold varies when the people are resampled."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from reid_gl.records import DISTRACTOR_PID, JUNK_PID, Features
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-NOBODY = -1
-"""In place of two people for a pair of one: it offers a threshold, but is no false accept."""
+GENUINE = -1
+"""Marks a genuine pair: its distance is a possible threshold, but it is never a false accept."""
 
 
 def redraw_thresholds(
@@ -27,22 +27,24 @@ def redraw_thresholds(
     num_redraws: int,
     seed: int,
 ) -> Floats | None:
-    """Thresholds of false accept rates when people are drawn with replacement.
+    """Thresholds at given false accept rates for bootstrap samples of the people.
 
-    Each of U people is drawn some times, U in all; a distractor is somebody by itself. A pair of two people
-    counts as often as the product of the two says. A threshold is the largest distance that occurs, drawn
-    or not, at which the rate is kept to; equal distances are accepted together. Draws of one person only
-    have no pair and are left out.
+    Each sample draws U of the U people with replacement; a distractor counts as one person. An impostor pair
+    counts as often as the product of its two people's numbers of draws. The threshold is the largest
+    distance that occurs in the original pairs, drawn or not, and keeps the rate; equal distances are
+    accepted together. Samples of one person only have no impostor pair and are left out.
 
     Args:
         query: Q features with identities and cameras.
         gallery: G features.
         rates: K false accept rates.
-        limit: pairs at most so far apart are held.
-        num_redraws: draws.
-        seed: of the draws.
+        limit: keep only pairs with at most this cosine distance, to save memory.
+        num_redraws: number of bootstrap samples.
+        seed: seed of the samples.
 
     Returns:
+        (at most num_redraws, K) cosine distances, -inf where nothing can be accepted; None if a sample needs
+        pairs beyond the limit.
         (at most num_redraws, K) cosine distances, -inf where nothing can be accepted; None if a draw needs
         pairs beyond the limit.
     """
@@ -58,7 +60,7 @@ def redraw_thresholds(
 
 
 def _number_people(query_pids: Ints, gallery_pids: Ints) -> tuple[tuple[Ints, Ints], int, int]:
-    """People of both sides as 0, 1, ..., distractors last, junk as -1; how many are known, and all."""
+    """Number the people 0, 1, ..., distractors last, junk -1; also count the known people and all people."""
     pids = np.concatenate([query_pids, gallery_pids])
     known = np.unique(pids[(pids != JUNK_PID) & (pids != DISTRACTOR_PID)])
     people = np.searchsorted(known, pids)
@@ -70,10 +72,13 @@ def _number_people(query_pids: Ints, gallery_pids: Ints) -> tuple[tuple[Ints, In
 
 
 def _count_different(draws: Ints, people: tuple[Ints, Ints], num_known: int) -> Ints:
-    """Pairs of two people (R,) in each draw (R, U); two distractors are none: they may be one person."""
+    """Impostor pairs (R,) of each sample, from the draws (R, U) of each person.
+
+    A pair of two distractors is not one of them: the two may show the same person.
+    """
     query, gallery = (
         draws * np.bincount(side[side >= 0], minlength=draws.shape[1]) for side in people
-    )  # (R, U) pictures of each
+    )  # (R, U) images of each person
     same = (query[:, :num_known] * gallery[:, :num_known]).sum(axis=1)
     unknown = query[:, num_known:].sum(axis=1) * gallery[:, num_known:].sum(axis=1)
     different: Ints = query.sum(axis=1) * gallery.sum(axis=1) - same - unknown
@@ -83,7 +88,7 @@ def _count_different(draws: Ints, people: tuple[Ints, Ints], num_known: int) -> 
 def _held_pairs(
     query: Features, gallery: Features, people: tuple[Ints, Ints], limit: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
-    """Distances in ascending order and the two people of each pair, NOBODY for a pair of one."""
+    """Distances in ascending order, and both people of each pair; GENUINE for a pair of one person."""
     held: list[NDArray[np.float32]] = []
     firsts: list[NDArray[np.int32]] = []
     seconds: list[NDArray[np.int32]] = []
@@ -97,7 +102,7 @@ def _held_pairs(
         same = query.pids[rows] == gallery.pids[columns]
         own_camera = (query.camids[rows] == gallery.camids[columns]) & (query.camids[rows] >= 0)
         kept = (first >= 0) & (second >= 0) & ~(same & own_camera)
-        first[same] = second[same] = NOBODY
+        first[same] = second[same] = GENUINE
         held.append(distances[kept].astype(np.float32))
         firsts.append(first[kept].astype(np.int32))
         seconds.append(second[kept].astype(np.int32))
@@ -117,13 +122,24 @@ def _find_thresholds(
     holds_all: bool,
     thresholds: Floats,
 ) -> None:
-    """Fill thresholds (R, K) from pairs (T,) in ascending order; NaN where a threshold lies beyond them."""
+    """Fill in thresholds (R, K); NaN where a threshold lies beyond the given pairs.
+
+    Args:
+        distances: (T,) ascending.
+        first: (T,) number of one person of each pair, or GENUINE.
+        second: (T,) number of the other person.
+        draws: (R, U) how often each sample draws each person.
+        totals: (R,) impostor pairs of each sample.
+        rates: (K,) false accept rates.
+        holds_all: whether the T pairs are all pairs there are, so that no threshold lies beyond them.
+        thresholds: (R, K), overwritten.
+    """
     for draw in prange(len(draws)):
         for place in range(len(rates)):
             accepted, last = 0, -np.inf
             is_exceeded = False
             for pair in range(len(distances)):
-                if first[pair] != NOBODY:
+                if first[pair] != GENUINE:
                     accepted += draws[draw, first[pair]] * draws[draw, second[pair]]
                 if pair + 1 < len(distances) and distances[pair + 1] == distances[pair]:
                     continue

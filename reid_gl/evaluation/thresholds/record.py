@@ -1,4 +1,4 @@
-"""Up to which distance two pictures show one person: thresholds for accept rates, as a record."""
+"""The record of a calibration: distance thresholds for false accept rates."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 COLLAPSED = 0.9
-"""Different people with a larger mean cosine than this are hardly told apart by direction."""
+"""Above this mean cosine of impostor pairs, direction hardly tells people apart."""
 
 
 @dataclass(frozen=True)
 class CalibratedPoint:
-    """The threshold of one false accept rate.
+    """The threshold for one false accept rate.
 
     Attributes:
-        false_accept_rate: that was asked for, in (0, 1).
-        threshold: cosine distance up to which pairs are accepted.
-        interval: what 95 % of the thresholds lie in that redrawn people give.
-        true_accept_rate: share of pairs of one person that are accepted.
+        false_accept_rate: the requested rate, in (0, 1).
+        threshold: largest cosine distance at which a pair is accepted.
+        interval: 95 % bootstrap interval of the threshold, resampling identities.
+        true_accept_rate: share of genuine pairs (one person) that are accepted.
     """
 
     false_accept_rate: float
@@ -34,12 +34,12 @@ class CalibratedCameras:
     """Thresholds between two cameras.
 
     Attributes:
-        query_camid: camera of one picture.
-        gallery_camid: camera of the other.
-        points: the rates that could be calibrated, one at least.
-        equal_error_rate: as Calibration.
-        num_same: pairs of one person.
-        num_different: pairs of two people.
+        query_camid: camera of one image.
+        gallery_camid: camera of the other image.
+        points: the rates that could be calibrated, at least one.
+        equal_error_rate: as in Calibration.
+        num_same: number of genuine pairs.
+        num_different: number of impostor pairs (two people).
     """
 
     query_camid: int
@@ -52,22 +52,22 @@ class CalibratedCameras:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far apart features of one person and of two people are, by cosine distance, and where to part them.
+    """Cosine distances of genuine and impostor pairs, and the thresholds that separate them.
 
     Attributes:
-        source: the pictures it was made from.
-        points: the rates that could be calibrated, in the order asked.
-        missing: rates that were asked for and could not, and why.
-        camera_pairs: the same for pairs of cameras, where there is enough.
-        equal_error_rate: where false accepts are as frequent as misses.
-        num_identities: people the pairs come from.
-        num_same: pairs of one person, not counting those in one camera.
-        num_different: pairs of two people.
-        mean_cosine_same: mean cosine of the former.
-        mean_cosine_different: mean cosine of the latter.
-        histogram_same: the former in bins of equal width from distance 0 to 2.
-        histogram_different: the latter in the same bins.
-        roc: thresholds, false and true accept rates, ascending.
+        source: describes the images it was measured on.
+        points: the rates that could be calibrated, in the requested order.
+        missing: requested rates that could not be calibrated, each with the reason.
+        camera_pairs: thresholds for pairs of cameras with enough data.
+        equal_error_rate: error rate at which false accepts are as frequent as false rejects.
+        num_identities: number of people in the pairs.
+        num_same: number of genuine pairs (one person), without pairs in one camera.
+        num_different: number of impostor pairs (two people).
+        mean_cosine_same: mean cosine similarity of genuine pairs.
+        mean_cosine_different: mean cosine similarity of impostor pairs.
+        histogram_same: counts of genuine pairs in bins of equal width from distance 0 to 2.
+        histogram_different: counts of impostor pairs in the same bins.
+        roc: (threshold, false accept rate, true accept rate), ascending.
     """
 
     source: str
@@ -86,32 +86,32 @@ class Calibration:
 
     @property
     def collapse(self) -> str:
-        """What is wrong if all features point nearly the same way, and what to do; "" if they do not."""
+        """Explains collapsed features and what to do about them; "" if features are not collapsed."""
         if self.mean_cosine_different <= COLLAPSED:
             return ""
         return (
             f"the features have collapsed: two different people have a mean cosine of "
             f"{self.mean_cosine_different:.3f} (more than {COLLAPSED}), the same person one of "
             f"{self.mean_cosine_same:.3f}. All of them share one direction, so thresholds lie close to 0 and "
-            "other pictures, lower precision or another export can turn decisions over. Check that the "
-            "trained weights are loaded and that size, normalisation and colour order are those of training; "
-            "compare after the neck (TEST.FEATURE after_neck), whose normalisation removes what is common to "
-            "all; else train longer, with a lower learning rate or a loss that parts different people"
+            "other images, lower precision or another export can flip decisions. Check that the trained "
+            "weights are loaded and that size, normalisation and colour order match training; compare "
+            "features after the neck (TEST.FEATURE after_neck), which removes the shared direction; "
+            "otherwise train longer, with a lower learning rate or with a loss that separates people more"
         )
 
     def threshold(
         self, far: float, query_camid: int | None = None, gallery_camid: int | None = None
     ) -> float:
-        """Cosine distance up to which two pictures show one person, at a false accept rate.
+        """Largest cosine distance at which two images are taken to show one person.
 
         Args:
-            far: one of the calibrated rates.
-            query_camid: camera of one picture, with gallery_camid.
-            gallery_camid: camera of the other; where the two were not calibrated for this rate in either
-                order, the threshold over all cameras holds.
+            far: false accept rate, one of the calibrated rates.
+            query_camid: camera of one image, given together with gallery_camid.
+            gallery_camid: camera of the other image. If this rate was not calibrated for the two cameras, in
+                either order, the threshold over all cameras applies.
 
         Raises:
-            ValueError: a rate that was not calibrated, or one camera alone.
+            ValueError: the rate was not calibrated, or only one camera is given.
         """
         if (query_camid is None) != (gallery_camid is None):
             raise ValueError(
@@ -121,7 +121,7 @@ class Calibration:
         if found is None:
             rates = ", ".join(f"{point.false_accept_rate:g}" for point in self.points)
             raise ValueError(
-                f"no threshold for a false accept rate of {far:g}: {self.source} calibrated {rates}"
+                f"no threshold for a false accept rate of {far:g}: {self.source} was calibrated for {rates}"
                 f"{self._why_not(far)}"
             )
         for cameras in ((query_camid, gallery_camid), (gallery_camid, query_camid)):
@@ -132,16 +132,16 @@ class Calibration:
         return found.threshold
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain numbers, strings, lists and dictionaries, which JSON and checkpoints hold."""
+        """Plain numbers, strings, lists and dictionaries, for JSON and checkpoints."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
         return {**plain, "collapse": self.collapse}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
-        """What to_dict wrote.
+        """Rebuild a calibration from the output of to_dict.
 
         Raises:
-            ValueError: something else.
+            ValueError: the values are not such an output.
         """
         fields = {name: value for name, value in values.items() if name != "collapse"}
         try:

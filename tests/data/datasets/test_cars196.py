@@ -126,7 +126,7 @@ def test_another_number_of_class_folders_is_refused(tmp_path: Path) -> None:
     folder = make_cars(tmp_path, PLAIN)
     touch(folder, "my cars/1.jpg")
     with pytest.raises(
-        ValueError, match=rf"197 folders of classes in {tmp_path}: expected 196, because their order"
+        ValueError, match=rf"197 class folders in {tmp_path}: expected 196, because their order"
     ):
         load_cars196(tmp_path)
 

@@ -82,7 +82,7 @@ def test_a_strange_folder_is_named(
 ) -> None:
     make_files(make_cub(tmp_path) / "images", [f"{name}/a.jpg"])
     with pytest.raises(
-        ValueError, match=rf"folder '{name}' in .*images does not say its class: expected 001 to 200"
+        ValueError, match=rf"folder '{name}' in .*images does not give its class: expected 001 to 200"
     ):
         load_cub200(tmp_path)
 

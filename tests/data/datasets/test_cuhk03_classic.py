@@ -109,7 +109,7 @@ def test_the_original_file_alone_asks_for_the_command(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         load_cuhk03_classic(mat_path, labelled=True)
     assert str(caught.value) == (
-        f"the pictures of CUHK03 are still inside {mat_path}: run `reid-gl extract-cuhk03 --mat '{mat_path}' "
+        f"the images of CUHK03 are still inside {mat_path}: run `reid-gl extract-cuhk03 --mat '{mat_path}' "
         f"--out '{mat_path.parent / IMAGES_FOLDER}'` once, then load {mat_path.parent} again"
     )
 
@@ -123,7 +123,7 @@ def test_an_unfinished_extraction_is_not_used(release: Path) -> None:
 def test_people_to_test_without_a_picture(release: Path) -> None:
     write_mat(release / MAT_NAME, [[[1, 1], [1, 9], [5, 2]]] * NUM_SPLITS)
     with pytest.raises(
-        FileNotFoundError, match=r"2 of the 3 people whom split 0 .* the first is 1009; extract"
+        FileNotFoundError, match=r"2 of the 3 test people in split 0 .* the first is 1009; extract"
     ):
         load_cuhk03_classic(release, labelled=True)
 
@@ -131,14 +131,14 @@ def test_people_to_test_without_a_picture(release: Path) -> None:
 @pytest.mark.parametrize("test_sets", [TEST_SETS[:19], [[[1, 1, 1]]] * NUM_SPLITS])
 def test_other_test_sets(release: Path, test_sets: list[list[list[int]]]) -> None:
     write_mat(release / MAT_NAME, test_sets)
-    with pytest.raises(ValueError, match=r"cuhk-03\.mat holds no test sets: expected testsets, 20 cells"):
+    with pytest.raises(ValueError, match=r"cuhk-03\.mat has no test sets: expected testsets, 20 cells"):
         load_cuhk03_classic(release, labelled=True)
 
 
 def test_a_file_without_test_sets(release: Path) -> None:
     with h5py.File(release / MAT_NAME, "r+") as mat:
         del mat["testsets"]
-    with pytest.raises(ValueError, match="holds no test sets"):
+    with pytest.raises(ValueError, match="has no test sets"):
         load_cuhk03_classic(release, labelled=False)
 
 

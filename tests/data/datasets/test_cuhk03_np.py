@@ -55,7 +55,7 @@ def test_the_original_file_alone_asks_for_the_command(
     with pytest.raises(FileNotFoundError) as caught:
         load_cuhk03_np(tmp_path, labelled=True)
     assert str(caught.value) == (
-        f"the pictures of CUHK03 are still inside {folder / MAT_NAME}: run `reid-gl extract-cuhk03 "
+        f"the images of CUHK03 are still inside {folder / MAT_NAME}: run `reid-gl extract-cuhk03 "
         f"--mat {folder / MAT_NAME} --out {folder / IMAGES_FOLDER}` once, then load {folder} again"
     )
 

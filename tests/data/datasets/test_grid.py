@@ -78,13 +78,13 @@ def test_other_counts_are_said(
 def test_people_of_the_partition_without_a_picture(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["probe/0001_1_1.jpeg", "gallery/0001_2_1.jpeg"])
     write_partitions(tmp_path, [np.array([1, 7, 8])] * NUM_SPLITS)
-    with pytest.raises(ValueError, match=r"trains on 2 people without a picture in .*probe, the first is 7"):
+    with pytest.raises(ValueError, match=r"trains on 2 people without an image in .*probe, the first is 7"):
         load_grid(tmp_path)
 
 
 def test_a_file_without_partitions(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["probe/0001_1_1.jpeg", "gallery/0001_2_1.jpeg"])
-    message = r"features_and_partitions\.mat holds no partitions: expected trainIdxAll, 10 cells"
+    message = r"features_and_partitions\.mat has no partitions: expected trainIdxAll, 10 cells"
     contents: list[dict[str, np.ndarray]] = [{"other": np.zeros(3)}, {"trainIdxAll": np.zeros(10)}]
     for content in contents:
         savemat(tmp_path / PARTITIONS, content)

@@ -91,7 +91,7 @@ def test_splits_of_other_people(tmp_path: Path, make_files: MakeFiles) -> None:
     _make(tmp_path / "b", make_files, rows=[[1, 2, 3, 4], [1, 2, 2, 5]])
     load_ilids_vid(tmp_path / "b")
     with pytest.raises(
-        ValueError, match=r"row 2 of .* does not name each of the 4 people once: take the file"
+        ValueError, match=r"row 2 of .* does not list each of the 4 people once: take the file"
     ):
         load_ilids_vid(tmp_path / "b", split=1)
 
@@ -104,9 +104,7 @@ def test_a_broken_split_file_and_a_person_in_one_camera(tmp_path: Path, make_fil
     ):
         load_ilids_vid(tmp_path)
     make_files(folder, ["i-LIDS-VID/sequences/cam2/person003/1.png"])
-    with pytest.raises(
-        ValueError, match=r"1 people of .* are seen by one camera only, the first is person 3"
-    ):
+    with pytest.raises(ValueError, match=r"1 people of .* appear in one camera only, the first is person 3"):
         load_ilids_vid(tmp_path)
 
 

@@ -82,7 +82,7 @@ def test_a_strange_line_is_named(tmp_path: Path, make_msmt17: Callable[[Path], P
     make_msmt17(tmp_path)
     path = tmp_path / "list_val.txt"
     path.write_text(f"{LISTS['list_val.txt']}{line}\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=rf"line 3 of .*list_val\.txt reads '{line}': expected a picture"):
+    with pytest.raises(ValueError, match=rf"line 3 of .*list_val\.txt reads '{line}': expected an image"):
         load_msmt17(tmp_path)
 
 

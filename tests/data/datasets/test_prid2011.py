@@ -75,7 +75,7 @@ def test_the_number_of_people_is_checked(
     load_prid2011(tmp_path / "few")
     load_prid2011(tmp_path / "few")
     (record,) = caplog.records
-    assert "4 people have 27 frames or more in both cameras (published 178)" in record.getMessage()
+    assert "4 people have at least 27 frames in both cameras (published 178)" in record.getMessage()
     caplog.clear()
     monkeypatch.setattr(prid2011, "MIN_FRAMES", 1)  # fewer files to write
     whole = [name for camera in "ab" for person in range(1, 179) for name in _sequence(camera, person, 1)]

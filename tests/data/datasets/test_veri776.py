@@ -75,7 +75,7 @@ def test_pictures_without_a_track_stay_alone(
     (make_veri(tmp_path) / TRACKS).write_text(LINES[: LINES.index("0002_c007")])
     dataset = load_veri776(tmp_path, tracks=True)
     assert [sample.tracklet for sample in dataset.gallery] == [1, 1, -1, -1]
-    assert "2 of 4 pictures have no track and stay alone" in caplog.text
+    assert "2 of 4 images have no track and stay single" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_pictures_without_a_track_stay_alone(
     [
         (
             "t 0002_c003_00030605_0.jpg",
-            r"has 0002_c003_00030605_0\.jpg in two tracks: expected each picture in",
+            r"has 0002_c003_00030605_0\.jpg in two tracks: expected each image in",
         ),
         (
             "t 0009_c003_00030605_0.jpg",

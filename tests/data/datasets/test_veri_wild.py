@@ -91,7 +91,7 @@ def test_bad_lists(tmp_path: Path, make_veri_wild: Callable[[Path], Path]) -> No
         load_veri_wild(folder, size="large")
     path.write_text("00009/000031\n00009/000099\n")
     with pytest.raises(
-        ValueError, match=r"does not say the camera of 1 of the 2 pictures of .*first is 00009/000099"
+        ValueError, match=r"does not give the camera of 1 of the 2 images of .*first is 00009/000099"
     ):
         load_veri_wild(folder, size="large")
     path.write_text("00003/000005\n")

@@ -57,7 +57,7 @@ def test_broken_sets(tmp_path: Path, make_files: MakeFiles) -> None:
         load_viper(tmp_path)
     (tmp_path / "cam_b").mkdir()
     make_files(tmp_path, [name for name in SMALL if name.startswith("cam_a")])
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*cam_b: expected files ending in \.bmp"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*cam_b: expected files ending in \.bmp"):
         load_viper(tmp_path)
     make_files(tmp_path, NAMES[1:8:2])
     with pytest.raises(ValueError, match="viper: 1 of 5 people are seen by one camera only, the first is"):

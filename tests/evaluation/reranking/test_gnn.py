@@ -132,10 +132,10 @@ def test_a_memory_limit_makes_small_blocks_or_is_refused(caplog: pytest.LogCaptu
         )
         expected = gnn_rerank(query, gallery, k2=1)
     np.testing.assert_allclose(small, expected, atol=1e-6)
-    assert "GNN re-ranking 360 pictures: graph of 0.00 GB, 7 queries at a time" in caplog.text
+    assert "GNN re-ranking 360 images: graph of 0.00 GB, 7 queries at a time" in caplog.text
     assert "360 queries at a time" in caplog.text
     for limit in (0.0005, math.nan):
-        message = f"360 pictures needs up to 0.00 GB beyond its result, max_memory_gb allows {limit}"
+        message = f"360 images needs up to 0.00 GB beyond its result, max_memory_gb allows {limit}"
         with pytest.raises(ValueError, match=message):
             gnn_rerank(query, gallery, max_memory_gb=limit)
     assert np.array_equal(gnn_rerank(query, gallery, k2=1, max_memory_gb=math.inf), expected)

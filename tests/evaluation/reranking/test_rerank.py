@@ -165,7 +165,7 @@ def test_the_inputs_are_not_changed_and_tensors_are_taken() -> None:
 def test_the_estimate_of_the_memory_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="reid_gl"):
         k_reciprocal_rerank(np.ones((2, 3), np.float32), np.zeros((4, 3), np.float32))
-    assert "re-ranking 6 pictures: about 0.00 GB, 6 at a time" in caplog.text
+    assert "re-ranking 6 images: about 0.00 GB, 6 at a time" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -253,10 +253,10 @@ def test_rates_that_cannot_be_calibrated_are_named() -> None:
     assert [point.false_accept_rate for point in result.points] == [1e-2, 1e-3]
     assert result.missing == ((1e-4, "it takes 100,000 pairs of two people, there are 15,660"),)
     with pytest.raises(
-        ValueError, match=r"of 0.0001: thirty people calibrated 0.01, 0.001 \(it takes 100,000 p"
+        ValueError, match=r"of 0.0001: thirty people was calibrated for 0.01, 0.001 \(it takes 100,000 p"
     ):
         result.threshold(1e-4)
-    with pytest.raises(ValueError, match=r"of 0.5: thirty people calibrated 0.01, 0.001$"):
+    with pytest.raises(ValueError, match=r"of 0.5: thirty people was calibrated for 0.01, 0.001$"):
         result.threshold(0.5)
     with pytest.raises(ValueError, match="one camera alone has no meaning"):
         result.threshold(1e-2, query_camid=1)
@@ -293,8 +293,8 @@ def test_other_things_are_no_calibration(values: dict[str, Any]) -> None:
         ({}, {"false_accept_rates": []}, "expected false positive rates between 0 and 1"),
         ({}, {"false_accept_rates": [1.5]}, "expected false positive rates between 0 and 1"),
         ({}, {"num_redraws": 1}, "num_redraws must be at least 2, got 1"),
-        ({"pids": np.zeros(180, np.int64)}, {}, "no picture of a known person"),
-        ({"pids": np.full(180, -1)}, {}, "no picture of a known person"),
+        ({"pids": np.zeros(180, np.int64)}, {}, "no image of a known person"),
+        ({"pids": np.full(180, -1)}, {}, "no image of a known person"),
         ({"pids": np.ones(180, np.int64)}, {}, "no pair of two identities is left"),
         ({"pids": np.arange(1, 181)}, {}, "no pair of one identity is left"),
         ({"pids": np.ones(3, np.int64)}, {}, r"query_pids must have shape \(180,\)"),

@@ -99,7 +99,7 @@ def test_an_extractor_decides_by_what_its_checkpoint_keeps(tmp_path: Path) -> No
     assert isinstance(answers, np.ndarray)
     assert answers.tolist() == [True] * 3
     assert extractor.same_person(unit(0.3), unit(0.0)) is False  # 1e-3 unless told
-    with pytest.raises(ValueError, match=r"made up calibrated 0.01, 0.001"):
+    with pytest.raises(ValueError, match=r"made up was calibrated for 0.01, 0.001"):
         extractor.same_person(features[0], features[1], far=1e-4)
 
 

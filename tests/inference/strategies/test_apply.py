@@ -1,4 +1,4 @@
-"""A network gives the same features in scoring, FeatureExtractor and exports, with any strategies it keeps."""
+"""A network gives the same features in scoring, FeatureExtractor and exports, with any strategies kept."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reid_gl.evaluation.copies import find_copies
+from reid_gl.evaluation.forked import check_not_forked
 from reid_gl.similarity import METRICS, unit_rows
 
 Floats = NDArray[np.floating]
@@ -57,7 +58,11 @@ def _with_ties(blocks: Iterator[Floats], copies: Ints, originals: Ints) -> Itera
 
 
 def check_features(query: Floats, gallery: Floats) -> None:
-    """Raise unless both sides are arrays of finite numbers (any, D) of the same D, with a row at least."""
+    """Raise unless both sides are arrays of finite numbers (any, D) of the same D, with a row at least.
+
+    All that compares features begins here, so a process that cannot is refused here, too.
+    """
+    check_not_forked()
     check_rows("query features", query)
     check_rows("gallery features", gallery)
     if query.shape[1] != gallery.shape[1]:
@@ -70,7 +75,8 @@ def check_features(query: Floats, gallery: Floats) -> None:
 def check_rows(name: str, rows: Floats) -> None:
     """Raise, with the name, unless rows are an array of finite numbers (M, D) with a row at least."""
     if not isinstance(rows, np.ndarray):
-        raise TypeError(f"{name} must be a numpy array, got {type(rows).__name__}")
+        advice = ": hand over tensor.detach().cpu().float().numpy()" if isinstance(rows, Tensor) else ""
+        raise TypeError(f"{name} must be a numpy array, got {type(rows).__name__}{advice}")
     if rows.ndim != 2 or rows.dtype.kind not in "fiu" or not rows.size:
         raise ValueError(
             f"{name} must be numbers (M, D) with at least one row, got {rows.dtype} {rows.shape}"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from numba import njit
+
+from reid_gl.evaluation.forked import check_not_forked
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -24,6 +27,17 @@ def compiled(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Fun
         except RuntimeError:
             without_python = njit(parallel=parallel, fastmath=fastmath)
             result = without_python(function)
-        return result
+        return _with_check(result) if parallel else result
 
     return decorate
+
+
+def _with_check(function: Function) -> Function:
+    """The same function, which is called from Python only, refusing to run where its threads are lost."""
+
+    @wraps(function)
+    def checked(*arguments: Any) -> Any:  # noqa: ANN401
+        check_not_forked()
+        return function(*arguments)
+
+    return cast("Function", checked)

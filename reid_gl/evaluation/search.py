@@ -23,7 +23,7 @@ def search_gallery(
     """The nearest gallery pictures of each query, nearest first; at equal distances the lower index first.
 
     Args:
-        query: (Q, D).
+        query: (Q, D); of no query there are no results.
         gallery: (G, D); it may be a memory-mapped file, of which some thousand rows are read at a time.
         num_nearest: K, at least 1; all pictures, if there are fewer.
         metric: "cosine" or "euclidean".
@@ -38,7 +38,10 @@ def search_gallery(
         raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
     if num_nearest < 1:
         raise ValueError(f"num_nearest must be at least 1, got {num_nearest}")
-    check_features(query, gallery)
+    if isinstance(query, np.ndarray) and query.ndim == 2 and not len(query):
+        check_features(np.zeros((1, query.shape[1]), np.float32), gallery)
+    else:
+        check_features(query, gallery)
     shape = (len(query), min(num_nearest, len(gallery)))
     distances, places = np.full(shape, np.finfo(np.float32).max), np.zeros(shape, np.int32)
     largest = np.zeros(len(query), np.float32)

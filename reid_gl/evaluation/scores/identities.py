@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.evaluation.arrays import as_array
+
 Ints = NDArray[np.int64]
 
 
@@ -35,7 +37,7 @@ def whole_numbers(name: str, given: Ints, count: int) -> Ints:
         ValueError: another shape, something other than whole numbers of 64 bits, or floating point numbers so
             large that neighbours are one; says the name.
     """
-    values = np.asarray(given)
+    values = as_array(given)
     if values.shape != (count,):
         raise ValueError(f"{name} must have shape ({count},), got {values.shape}")
     if values.dtype.kind not in "iuf":

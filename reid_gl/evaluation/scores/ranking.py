@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.evaluation.arrays import as_array
 from reid_gl.evaluation.blocks import check_features
 from reid_gl.evaluation.feature_distances import feature_distances
 from reid_gl.evaluation.reranking.gnn import GnnRerankSettings
@@ -60,7 +61,7 @@ def evaluate_ranking(
     Source:
         Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015, section 5.
     """
-    distances = np.asarray(distances)
+    distances = as_array(distances)
     if distances.ndim != 2 or distances.dtype.kind not in "fiub":
         raise ValueError(f"distances must be numbers (Q, G), got {distances.dtype} {distances.shape}")
     if distances.dtype not in (np.float32, np.float64):
@@ -156,6 +157,8 @@ def _score(
 
 def _why_nothing(query_pids: Ints, gallery_pids: Ints) -> str:
     """What to do about queries of which none has a match."""
+    if not len(query_pids):
+        return "there are no queries: nothing can be scored"
     result = (
         f"none of the {len(query_pids)} queries has a match among the {len(gallery_pids)} gallery images "
         "without junk: "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.evaluation.arrays import as_array
 from reid_gl.evaluation.scores.identities import check_identities
 from reid_gl.evaluation.scores.sampling import HAS_NAN, SCORED, sample_rows
 from reid_gl.records import JUNK_PID
@@ -84,7 +85,7 @@ def evaluate_single_shot(
     for name, value, least in (("num_repeats", num_repeats, 1), ("max_rank", max_rank, 1), ("seed", seed, 0)):
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
-    distances = np.asarray(distances)
+    distances = as_array(distances)
     if distances.ndim != 2:
         raise ValueError(f"distances must have shape (Q, G), got {distances.shape}")
     if distances.dtype not in (np.float32, np.float64):

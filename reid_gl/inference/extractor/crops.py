@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.evaluation.arrays import as_array
 
 BOX_FORMATS = ("xyxy", "tlwh", "cxcywh")
 
@@ -31,9 +32,7 @@ def as_corners(boxes: ArrayLike | torch.Tensor, box_format: str) -> NDArray[np.f
     """
     if box_format not in BOX_FORMATS:
         raise ValueError(f"unknown box format {box_format!r}: expected one of {', '.join(BOX_FORMATS)}")
-    if isinstance(boxes, torch.Tensor):
-        boxes = boxes.detach().cpu().numpy()
-    given = np.asarray(boxes, dtype=np.float64)
+    given = as_array(boxes).astype(np.float64)
     if given.size == 0:
         return np.empty((0, 4))
     if given.ndim != 2 or given.shape[1] < 4:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reid_gl.evaluation.arrays import as_array
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.exporting.exported_network import read_sidecar
 from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
@@ -74,7 +75,7 @@ def same_person(
         ValueError: a rate that was not calibrated, shapes that disagree, or numbers that are not finite.
     """
     threshold = calibration.threshold(far)
-    sides = [np.asarray(side, dtype=np.float64) for side in (features_a, features_b)]
+    sides = [as_array(side).astype(np.float64) for side in (features_a, features_b)]
     sizes = {len(side) for side in sides if side.ndim == 2}
     if any(side.ndim not in (1, 2) for side in sides) or len(sizes) > 1:
         shapes = " and ".join(str(side.shape) for side in sides)

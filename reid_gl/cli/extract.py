@@ -13,6 +13,7 @@ from reid_gl.experiment.extract import choose_format, extract_to_file
 from reid_gl.inference.bulk.crop_lists import list_crops
 from reid_gl.inference.bulk.extract_many import ON_ERROR
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from reid_gl.inference.extractor.reid_folder import weights_file
 
 SETTINGS = (
     "precision",
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "output", type=Path, help=".npz, .parquet, .npy for deep_sort, or a folder for BoxMOT's cache"
     )
     parser.add_argument(
-        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict"
+        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder of reid"
     )
     parser.add_argument("--architecture", metavar="NAME", help="of a foreign state dict, such as osnet_x1_0")
     parser.add_argument("--boxes", metavar="FILE", help="det.txt or gt.txt of a video or sequence")
@@ -85,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """The bar goes to stderr, a JSON object with what was written to stdout."""
     choose_format(options.output)
-    weights = Path(options.weights)
+    weights = weights_file(Path(options.weights))
     if not weights.is_file():
         raise FileNotFoundError(f"weights {weights} do not exist")
     crops = list_crops(

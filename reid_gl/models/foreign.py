@@ -16,6 +16,7 @@ from reid_gl.models.backbones import import_torchreid_models
 from reid_gl.models.reid_net import NetSettings, ReidNet
 from reid_gl.models.state_dicts import read_state_dict
 from reid_gl.models.state_names import Tensors
+from reid_gl.models.timm_backbones import is_timm, make_timm_network
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class LoadReport:
     """What a file gave to a network; classifiers and counts of batches are left out, features need neither.
 
     Attributes:
-        project: whose names the file has: "torchreid", "reid-strong-baseline" or "fast-reid".
+        project: whose names the file has: "torchreid", "timm", "reid-strong-baseline" or "fast-reid".
         loaded: tensors of the network that the file filled.
         missing: tensors of the network that the file lacks or has in another shape.
         unexpected: tensors of the file, by its own names, for which the network has no place.
@@ -80,8 +81,10 @@ def load_foreign(path: Path, architecture: str) -> ForeignNet:
     the pooling without parameters: stride 1 and average are taken, as their published settings have.
 
     Args:
-        path: file of torch.save: a state dict, or a checkpoint with one in one of CONTAINERS.
-        architecture: one of torchreid's networks; for the two baselines one of RESNETS.
+        path: .safetensors, or a file of torch.save: a state dict, or a checkpoint with one in one of
+            CONTAINERS.
+        architecture: one of torchreid's networks, or "timm:" and one of timm's, which pools by itself; for
+            the two baselines one of RESNETS.
 
     Raises:
         FileNotFoundError: no such file.
@@ -92,6 +95,10 @@ def load_foreign(path: Path, architecture: str) -> ForeignNet:
     tensors = read_state_dict(path)
     with torch.random.fork_rng(devices=[]):  # the first weights are random, all of them to be replaced
         torch.manual_seed(0)
+        if is_timm(architecture):
+            net = make_timm_network(architecture)
+            report = _fill(net, tensors, str, project="timm", path=path)
+            return ForeignNet(net.eval(), "after_neck", "antialiased_linear", report)
         if any(name.startswith("heads.") for name in tensors):
             return _load_fastreid(path, tensors, architecture)
         if any(name.startswith("base.") for name in tensors):

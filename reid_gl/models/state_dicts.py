@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from reid_gl.models.safetensors_files import SUFFIX, read_safetensors
 from reid_gl.models.state_names import Tensors, find_state_dict, strip_prefixes
 from reid_gl.models.weight_files import check_weight_file
 from reid_gl.models.weights import BROKEN_FILE, CHECKPOINT_FORMAT
@@ -22,6 +23,8 @@ def read_state_dict(path: Path) -> Tensors:
         FileNotFoundError: no such file.
         ValueError: no torch file, a checkpoint of ours, or one that holds Python objects.
     """
+    if path.suffix.lower() == SUFFIX:
+        return strip_prefixes(read_safetensors(path))
     check_weight_file(path)
     try:
         with torch.serialization.safe_globals(_numpy_numbers()):

@@ -77,6 +77,17 @@ def make_timm_backbone(backbone: str, *, last_stride: int) -> tuple[nn.Module, i
     return net, width
 
 
+def make_timm_network(backbone: str) -> nn.Module:
+    """Build timm's network with its own pooling, from images (N, 3, H, W) to (N, D), random weights.
+
+    Arguments and errors as make_timm_backbone.
+    """
+    net: nn.Module = _import_timm(backbone).create_model(
+        _checked_name(backbone), pretrained=False, num_classes=0
+    )
+    return net
+
+
 def timm_normalization(backbone: str) -> Normalization:
     """What timm's weights of that name were trained with; arguments and errors as make_timm_backbone."""
     config = _import_timm(backbone).get_pretrained_cfg(_checked_name(backbone))

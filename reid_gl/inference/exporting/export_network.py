@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reid_gl.inference.export_boxmot import write_boxmot_metadata
+from reid_gl.inference.exporting.export_boxmot import write_boxmot_metadata
 from reid_gl.inference.exporting.export_formats import write_onnx, write_openvino, write_torchscript
 from reid_gl.inference.exporting.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
 from reid_gl.inference.exporting.export_settings import ExportSettings, check_name, default_name

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.export_boxmot import FOLDER_ENDING
+from reid_gl.inference.exporting.export_boxmot import FOLDER_ENDING
 from reid_gl.inference.extractor.embedder import LoadedEmbedder
 
 logger = logging.getLogger(__name__)

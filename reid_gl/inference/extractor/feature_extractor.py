@@ -19,6 +19,7 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.crops import as_corners, check_picture, cut_boxes, resize_crops
 from reid_gl.inference.extractor.load_runtime import GivenPreprocessing, load_runtime
+from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.runtime import Runtime
 from reid_gl.inference.extractor.stored_thresholds import NO_CALIBRATION, load_calibration, same_person
 
@@ -50,8 +51,9 @@ class FeatureExtractor:
     does not: it needs a gallery.
 
     Args:
-        weights: a checkpoint of ours; a state dict of torchreid, reid-strong-baseline or fast-reid, with
-            `architecture`; an ONNX (.onnx), OpenVINO (.xml) or TorchScript (.torchscript) file; or a runtime.
+        weights: a checkpoint of ours; a state dict of torchreid, timm, reid-strong-baseline or fast-reid,
+            with `architecture`; an ONNX (.onnx), OpenVINO (.xml) or TorchScript (.torchscript) file; a folder
+            of Roboflow's `reid`; or a runtime.
         device: "auto", "cuda", "cuda:1", "mps" or "cpu".
         precision: "auto" is the fastest safe one of the device; "float32", "bfloat16", "float16"; "int8" for
             files that were exported so.
@@ -109,6 +111,8 @@ class FeatureExtractor:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if backbone is not None and not isinstance(weights, str | Path):
             raise ValueError("backbone is for a checkpoint, but a runtime was given, which has its network")
+        if isinstance(weights, str | Path):
+            weights = weights_file(Path(weights))
         given = GivenPreprocessing(input_size, mean, std, pixel_range, channel_order, kernel)
         self._runtime: Runtime = (
             load_runtime(

@@ -13,10 +13,12 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting.exported_network import EXAMPLE
 from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES, load_exported
 from reid_gl.inference.extractor.embedder import stored_preprocessing, stored_strategies
+from reid_gl.inference.extractor.reid_folder import config_beside, read_reid_config
 from reid_gl.inference.extractor.runtime import Runtime, TorchRuntime
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import load_net
 from reid_gl.models.foreign import load_foreign
+from reid_gl.models.safetensors_files import SUFFIX as SAFETENSORS
 from reid_gl.models.weight_files import check_weight_file
 from reid_gl.models.weights import NoCheckpointError
 
@@ -118,7 +120,11 @@ def load_runtime(
         FileNotFoundError: no such file.
         ValueError: the file cannot be used, or lacks what only the caller can say.
     """
-    check_weight_file(path, is_exported=path.suffix.lower() in EXPORTED_SUFFIXES)
+    config = config_beside(path)
+    if config is not None and backbone is None:
+        return _load_reid_folder(path, config, device, precision, flip, architecture, given)
+    if path.suffix.lower() != SAFETENSORS:
+        check_weight_file(path, is_exported=path.suffix.lower() in EXPORTED_SUFFIXES)
     if backbone is not None and (architecture is not None or path.suffix.lower() in EXPORTED_SUFFIXES):
         raise ValueError(
             f"backbone is for a reid_gl checkpoint of a network of your own: leave it out, or architecture, "
@@ -167,4 +173,31 @@ def load_runtime(
         device=device,
         precision=precision,
         inference=inference,
+    )
+
+
+def _load_reid_folder(
+    path: Path,
+    config_file: Path,
+    device: str,
+    precision: str,
+    flip: bool | None,
+    architecture: str | None,
+    given: GivenPreprocessing,
+) -> Runtime:
+    """A network of Roboflow's `reid`, whose configuration says all that others must be told."""
+    config = read_reid_config(config_file)
+    if not given.is_empty() or architecture not in (None, config.architecture):
+        raise ValueError(
+            f"{config_file} says that {path} is {config.architecture} and what pictures it takes: say "
+            "nothing of them, or give weights that lie elsewhere"
+        )
+    foreign = load_foreign(path, config.architecture)
+    return TorchRuntime(
+        foreign.net,
+        config.preprocessing,
+        feature=foreign.feature,
+        device=device,
+        precision=precision,
+        inference=InferenceSettings(flip=bool(flip)),
     )

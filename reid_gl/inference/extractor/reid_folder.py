@@ -1,0 +1,120 @@
+"""Folders of Roboflow's `reid`: weights.safetensors and reid_config.json; nothing of it is imported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reid_gl.data.loading.transforms import Preprocessing
+
+CONFIG_FILE, WEIGHTS_FILE = "reid_config.json", "weights.safetensors"
+MAX_CONFIG_BYTES = 1_000_000
+KERNELS = {"bilinear": "antialiased_linear", "bicubic": "antialiased_cubic"}
+"""What `reid` calls PIL's interpolations, and what we do."""
+OSNETS = ("osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0")
+TIMM = "timm:"
+UNUSED_PAD = 114
+
+
+@dataclass(frozen=True)
+class ReidConfig:
+    """What reid_config.json says.
+
+    Attributes:
+        architecture: one of OSNETS, or "timm:" and a name of timm's.
+        preprocessing: what images the network takes.
+    """
+
+    architecture: str
+    preprocessing: Preprocessing
+
+
+def weights_file(path: Path) -> Path:
+    """The weights in a folder of `reid`; any other path is returned as it is."""
+    return path / WEIGHTS_FILE if (path / CONFIG_FILE).is_file() else path
+
+
+def config_beside(weights: Path) -> Path | None:
+    """The configuration that belongs to weights of `reid`; None if these are something else."""
+    config = weights.with_name(CONFIG_FILE)
+    return config if weights.name == WEIGHTS_FILE and config.is_file() else None
+
+
+def read_reid_config(path: Path) -> ReidConfig:
+    """Read a reid_config.json; what it leaves out has the default that `reid` gives it.
+
+    Raises:
+        ValueError: it is none, or describes what cannot be done here; says what.
+    """
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ValueError(f"{path} has more than {MAX_CONFIG_BYTES:,} bytes: it is no reid_config.json")
+    try:
+        values = json.loads(path.read_bytes())
+        architecture, said = values["architecture"], values.get("preprocessing", {})
+        preprocessing = _read_preprocessing(said, path)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} is no reid_config.json ({type(error).__name__}: {error}): expected a JSON object with "
+            "architecture and preprocessing, as ReIDModel.save_pretrained writes it"
+        ) from None
+    if not isinstance(architecture, str) or not (architecture in OSNETS or architecture.startswith(TIMM)):
+        raise ValueError(
+            f"{path} asks for the network {architecture!r}, which is not supported: expected one of "
+            f"{', '.join(OSNETS)}, or {TIMM}<name>"
+        )
+    return ReidConfig(architecture, preprocessing)
+
+
+def _read_preprocessing(said: Mapping[str, Any], path: Path) -> Preprocessing:
+    usual = Preprocessing()
+    mode, interpolation = said.get("resize_mode", "stretch"), said.get("interpolation", "bilinear")
+    if mode != "stretch" or interpolation not in KERNELS:
+        raise ValueError(
+            f"{path} resizes by {mode}, {interpolation}: only stretch, with {' or '.join(KERNELS)}, is "
+            "supported"
+        )
+    height, width = said.get("input_size", (usual.height, usual.width))
+    mean, std = (tuple(map(float, said.get(key, getattr(usual, key)))) for key in ("mean", "std"))
+    is_rgb = said.get("to_rgb", True)
+    if not is_rgb:  # frames stay BGR there, and so do the numbers; ours are RGB
+        mean, std = mean[::-1], std[::-1]
+    return Preprocessing(
+        int(height),
+        int(width),
+        KERNELS[interpolation],
+        mean,  # type: ignore[arg-type]
+        std,  # type: ignore[arg-type]
+        channel_order="rgb" if is_rgb else "bgr",
+    )
+
+
+def write_reid_config(path: Path, config: ReidConfig) -> None:
+    """Write a reid_config.json.
+
+    Raises:
+        ValueError: preprocessing that `reid` does not have.
+    """
+    taken = config.preprocessing
+    names = {ours: theirs for theirs, ours in KERNELS.items()}
+    if taken.kernel not in names or taken.shorter_side:
+        raise ValueError(
+            f"reid resizes by PIL, {' or '.join(KERNELS.values())}, and whole images, this network takes "
+            f"{taken}: its features would not be the same"
+        )
+    is_rgb = taken.channel_order == "rgb"
+    values = {
+        "architecture": config.architecture,
+        "preprocessing": {
+            "input_size": [taken.height, taken.width],
+            "mean": list(taken.mean if is_rgb else taken.mean[::-1]),
+            "std": list(taken.std if is_rgb else taken.std[::-1]),
+            "interpolation": names[taken.kernel],
+            "to_rgb": is_rgb,
+            "resize_mode": "stretch",
+            "pad_value": UNUSED_PAD,
+        },
+    }
+    path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

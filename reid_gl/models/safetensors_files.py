@@ -1,0 +1,47 @@
+"""Tensors in .safetensors files; the only file that imports safetensors."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+from torch import Tensor
+
+from reid_gl.models.weight_files import check_regular
+
+SUFFIX = ".safetensors"
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by name, on the CPU; nothing in it can be executed.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no regular file, a damaged one, or one of another kind.
+        ImportError: safetensors is not installed.
+    """
+    check_regular(path)
+    package = _import_safetensors(path)
+    error_of_file = importlib.import_module("safetensors").SafetensorError
+    try:
+        tensors: dict[str, Tensor] = package.load_file(path, device="cpu")
+    except (error_of_file, OSError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or no {SUFFIX} file ({error}): copy it again") from None
+    return tensors
+
+
+def write_safetensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors by name; ImportError if safetensors is not installed."""
+    own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    _import_safetensors(path).save_file(own, path)
+
+
+def _import_safetensors(path: Path) -> ModuleType:
+    try:
+        return importlib.import_module("safetensors.torch")
+    except ImportError:
+        raise ImportError(
+            f"{path} needs safetensors, which is not installed: pip install 'reid_gl[safetensors]'"
+        ) from None

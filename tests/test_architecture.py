@@ -26,7 +26,14 @@ LAYERS = {
     ),
     "reid_gl/data": ("loading", "datasets", "mot", "checking preparing"),
     "reid_gl/data/datasets": ("reading", "own", "*"),
-    "reid_gl/evaluation": ("blocks compiled", "reranking", "*", "scores", "thresholds track_pooling"),
+    "reid_gl/evaluation": (
+        "copies compiled",
+        "blocks",
+        "reranking",
+        "*",
+        "scores",
+        "thresholds track_pooling",
+    ),
     "reid_gl/inference": ("strategies", "extract", "*", "extractor", "exporting bulk"),
 }
 """Which folders and files of a folder may import which, lowest layer first; `*` is every file not named.
@@ -40,7 +47,10 @@ UPWARDS = {
     "data/datasets/reading/extra_queries": {"data/datasets/own/folders", "data/datasets/market1501"},
     "data/datasets/reading/market_layout": {"data/datasets/own/folders"},
     "data/datasets/reading/tracklet_folders": {"data/datasets/own/folders"},
-    "inference/extractor/load_runtime": {"inference/exporting/open_exported"},
+    "inference/extractor/load_runtime": {
+        "inference/exporting/exported_network",
+        "inference/exporting/open_exported",
+    },
     "inference/extractor/stored_thresholds": {
         "inference/exporting/exported_network",
         "inference/exporting/open_exported",

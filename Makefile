@@ -5,9 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 MINIMUM := .venv-minimum
 
-# Pure functions only; what takes longer there is marked slow.
-FAST := tests/config tests/data tests/evaluation tests/losses tests/report tests/test_architecture.py \
-  tests/test_project_files.py tests/test_readme.py tests/test_similarity.py
+# Pure functions, and what holds the pages to the code; what takes seconds there is marked slow.
+FAST := tests/config tests/data tests/evaluation tests/losses tests/report $(wildcard tests/test_*.py)
 # One thread each: they would wait for one another.
 PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
@@ -20,7 +19,7 @@ help:
 	@echo "make check      lint, types and spelling only"
 	@echo "make minimum    the fast tests with the oldest dependencies allowed, in .venv-minimum"
 	@echo "make docs       the documentation as a site, in build/site"
-	@echo "make bench     side by side with torchreid, the losses, then the demo over three seeds (an hour)"
+	@echo "make bench      side by side with torchreid, the losses, then the demo over three seeds (an hour)"
 
 install: $(READY)
 

@@ -205,6 +205,7 @@ def test_importing_the_package_loads_nothing_heavy(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_extracting_features_loads_no_training() -> None:
     code = (
         "import sys, reid_gl.inference, reid_gl.models; loaded = [n for n in sys.modules "

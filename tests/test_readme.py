@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_library_example_runs_and_prints_what_it_says() -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.S))
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -26,6 +27,7 @@ def test_every_file_it_names_is_there() -> None:
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["losses", "evaluation", "retrieval"])
 def test_the_example_of_a_guide_runs(name: str) -> None:
     guide = (ROOT / "docs" / f"{name}.md").read_text()

@@ -3,19 +3,40 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+MINIMUM := .venv-minimum
 
-.PHONY: help install demo test check bench clean
+# Pure functions, and what holds the pages to the code; what takes seconds there is marked slow.
+FAST := tests/config tests/data tests/evaluation tests/losses tests/report $(wildcard tests/test_*.py)
+# One thread each: they would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
+
+.PHONY: help install demo test test-fast check minimum docs bench clean
 
 help:
-	@echo "make demo    render people, train, test, compare (about 5 minutes on two cores)"
-	@echo "make test    every check and every test"
-	@echo "make check   lint, types and spelling only"
-	@echo "make bench   side by side with torchreid, the losses, then the demo over three seeds (an hour)"
+	@echo "make demo       render people, train, test, compare (about 5 minutes on two cores)"
+	@echo "make test       every check and every test, and which share of the lines they run"
+	@echo "make test-fast  tests of pure functions (a minute)"
+	@echo "make check      lint, types and spelling only"
+	@echo "make minimum    the fast tests with the oldest dependencies allowed, in .venv-minimum"
+	@echo "make docs       the documentation as a site, in build/site"
+	@echo "make bench      side by side with torchreid, the losses, then the demo over three seeds (an hour)"
 
 install: $(READY)
 
-# The time is kept for the demo's summary. opencv-python needs the system's libGL; where that is missing,
-# the headless build replaces it inside .venv.
+# opencv-python needs the system's libGL; where that is missing, the headless build replaces it in the environment.
+define import_opencv
+if ! problem=$$($(1) -c "import cv2" 2>&1); then \
+	  echo "$$problem" | grep -q "libGL\|libgthread\|cannot open shared object" || { echo "$$problem"; exit 1; }; \
+	  echo "opencv-python needs a system library that is missing here: using opencv-python-headless instead"; \
+	  version=$$($(1) -c "from importlib.metadata import version; print(version('opencv-python'))"); \
+	  $(1) -m pip uninstall --quiet --yes opencv-python || exit 1; \
+	  $(1) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
+	    "opencv-python-headless==$$version" || exit 1; \
+	  $(1) -c "import cv2" || exit 1; \
+	fi;
+endef
+
+# The time is kept for the demo's summary.
 $(READY): pyproject.toml
 	@start=$$(date +%s); \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -23,28 +44,38 @@ $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || exit 1; \
 	echo "installing into $(VENV) (about 5 GB with torch, two minutes)"; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]" || exit 1; \
-	if ! problem=$$($(BIN)/python -c "import cv2" 2>&1); then \
-	  echo "$$problem" | grep -q "libGL\|libgthread\|cannot open shared object" || { echo "$$problem"; exit 1; }; \
-	  echo "opencv-python needs a system library that is missing here: using opencv-python-headless in $(VENV)"; \
-	  $(BIN)/python -m pip uninstall --quiet --yes opencv-python || exit 1; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps opencv-python-headless || exit 1; \
-	  $(BIN)/python -c "import cv2" || exit 1; \
-	fi; \
+	$(call import_opencv,$(BIN)/python) \
 	echo $$(( $$(date +%s) - start )) > $(VENV)/install_seconds; \
 	touch $(READY)
 
 demo: $(READY)
 	@$(BIN)/reid-gl demo > /dev/null
 
-# One thread each: they would wait for one another.
 test: check
-	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
+	@$(PYTEST) --cov --cov-report=term:skip-covered
+
+test-fast: $(READY)
+	@$(PYTEST) -m "not slow" $(FAST)
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/codespell
+
+minimum: $(MINIMUM)/ready
+	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(MINIMUM)/bin/python -m pytest --numprocesses 2 -m "not slow" $(FAST)
+
+$(MINIMUM)/ready: pyproject.toml $(READY)
+	@test -x $(MINIMUM)/bin/python || $(PYTHON) -m venv $(MINIMUM); \
+	echo "installing into $(MINIMUM) (about 5 GB with torch)"; \
+	$(BIN)/uv pip install --quiet --python $(MINIMUM)/bin/python --resolution lowest-direct \
+	  --editable ".[export,lite,parquet,timm]" "hypothesis>=6.100" "pytest>=8.2" "pytest-xdist>=3.6" || exit 1; \
+	$(call import_opencv,$(MINIMUM)/bin/python) \
+	touch $(MINIMUM)/ready
+
+docs: $(READY)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/training.py
@@ -56,4 +87,4 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/demo.py
 
 clean:
-	rm -rf $(VENV) runs build dist
+	rm -rf $(VENV) $(MINIMUM) runs build dist

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_library_example_runs_and_prints_what_it_says() -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.S))
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -26,6 +27,7 @@ def test_every_file_it_names_is_there() -> None:
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["losses", "evaluation", "retrieval"])
 def test_the_example_of_a_guide_runs(name: str) -> None:
     guide = (ROOT / "docs" / f"{name}.md").read_text()
@@ -34,7 +36,31 @@ def test_the_example_of_a_guide_runs(name: str) -> None:
     assert len(answer.stdout.splitlines()) == 2
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem)
+PAGES = sorted(
+    [*ROOT.glob("*.md"), ROOT / "data" / "README.md", *(ROOT / "docs").rglob("*.md")],
+)
+
+
+def test_the_index_names_every_page_of_the_documentation() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    named = [line for line in index.splitlines() if line.startswith("- ")]
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    linked = [re.match(r"- \[.+?\]\(([^)]+)\): .+\.$", line) for line in named]
+    assert all(linked)
+    links = [link[1] for link in linked if link]
+    assert len(set(links)) == len(links)
+    assert set(links) == pages - {"README.md"} | {"../data/README.md"}
+
+
+def test_the_reference_shows_every_public_package() -> None:
+    fronts = [path for path in (ROOT / "reid_gl").rglob("__init__.py") if "__all__" in path.read_text()]
+    public = {".".join(path.parent.relative_to(ROOT).parts) for path in fronts} - {"reid_gl"}
+    shown = re.findall(r"^::: ([\w.]+)$", (ROOT / "docs" / "reference.md").read_text(), flags=re.M)
+    assert len(public) > 5
+    assert public <= set(shown)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_links_to_is_there(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
     assert not [link for link in links if not (page.parent / link).exists()]

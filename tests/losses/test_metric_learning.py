@@ -267,6 +267,7 @@ def test_bad_settings(make: Callable[[], PeerLoss], message: str) -> None:
         make()
 
 
+@pytest.mark.slow
 def test_the_library_is_loaded_only_when_it_is_needed() -> None:
     code = (
         "import sys, reid_gl.losses as losses; assert 'pytorch_metric_learning' not in sys.modules; "

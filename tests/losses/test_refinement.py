@@ -230,6 +230,7 @@ print(one - before, six - one, logits.numel() * 4 / 2**20)
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_steps() -> None:
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
     first, more, matrix = (float(word) for word in done.stdout.split())

@@ -224,6 +224,7 @@ def test_the_faster_of_two_processes_wins(
     assert _only(tmp_path / "cache")
 
 
+@pytest.mark.slow
 def test_several_processes_at_once(samples: list[Sample], tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"

@@ -243,6 +243,7 @@ def test_a_broken_picture_stops_the_loader_with_one_sentence(
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.slow
 def test_a_program_that_fails_does_not_wait_for_its_workers(make_samples: MakeSamples) -> None:
     """Workers ignore SIGTERM, which is how Python ends processes that are left over."""
     path = make_samples((1, 0))[0].path

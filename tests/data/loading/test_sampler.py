@@ -110,6 +110,7 @@ def test_labels_may_have_gaps_and_any_order() -> None:
     assert sorted(index for key in sampler for index in key.indices) == [0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 def test_the_order_does_not_depend_on_the_hash_seed() -> None:
     code = (
         "import json\n"

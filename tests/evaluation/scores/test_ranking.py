@@ -321,6 +321,7 @@ def test_many_matches_are_counted_the_other_way_and_agree(num_matches: int, digi
     assert result.mean_inp == pytest.approx(slow.mean_inp)
 
 
+@pytest.mark.slow
 def test_read_only_and_strided_matrices_are_scored_alike() -> None:
     case = _random_case(1)
     expected = evaluate_ranking(*case)

@@ -169,6 +169,7 @@ def test_the_order_and_length_of_features_do_not_matter_and_the_seed_does_little
     assert reseeded.points[0].interval != first.points[0].interval
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_threshold_of_all_people_most_of_the_time() -> None:
     truth = calibrate(made_up(1000, people=400), source="a", false_accept_rates=[0.05], num_redraws=2)
     held = 0

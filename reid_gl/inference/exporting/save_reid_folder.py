@@ -106,8 +106,8 @@ def _own(weights: Path) -> tuple[nn.Module, ReidConfig, dict[str, Tensor], str]:
     )
     if not fits:
         raise ValueError(
-            f"{weights} is {settings.backbone}, last stride {settings.last_stride}, {settings.pooling} "
-            f"pooling, embedding_dim {settings.embedding_dim}, compared {strategies.feature} {settings.neck}: "
+            f"{weights} is {settings.backbone}, stride {settings.last_stride}, {settings.pooling} pooling, "
+            f"dimension {settings.embedding_dim}, compared {strategies.feature} {settings.neck}: "
             "reid has only timm's networks and ResNets with last stride 2, average pooling, no layer and no "
             "neck after it (TEST.FEATURE before_neck) and no test-time strategies; export it as onnx"
         )

@@ -27,6 +27,7 @@ LAYERS = {
     "reid_gl/data": ("loading", "datasets", "mot", "checking preparing"),
     "reid_gl/data/datasets": ("reading", "own", "*"),
     "reid_gl/evaluation": (
+        "forked",
         "copies compiled",
         "blocks",
         "reranking",

@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         counts = write_reid_crops(find_sequences(options.folders), options.out, rule, progress=show)
     if counts["queries_with_match"] < counts["query"]:
         logger.warning(
-            "%d of %d queries show somebody whom no other camera sees; they do not count when the set is "
+            "%d of %d queries show a person whom no other camera sees; they do not count when the set is "
             "scored%s",
             counts["query"] - counts["queries_with_match"],
             counts["query"],

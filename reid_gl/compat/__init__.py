@@ -1,4 +1,4 @@
-"""Other projects' interfaces over our engine, so that moving is a matter of one import line."""
+"""Interfaces of other projects, implemented with this package: to switch, change one import line."""
 
 from reid_gl.compat.torchreid_extractor import TorchreidFeatureExtractor
 

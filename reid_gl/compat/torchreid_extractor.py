@@ -1,4 +1,4 @@
-"""torchreid's FeatureExtractor: the same arguments, the same features."""
+"""A replacement for torchreid's FeatureExtractor with the same arguments and the same features."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ Part = TypeVar("Part", Tensor, "list[Picture]")
 
 
 class TorchreidFeatureExtractor:
-    """Features as torchreid's FeatureExtractor gives them; what makes it fail there works here.
+    """Computes the same features as torchreid's FeatureExtractor, also for inputs on which torchreid fails.
 
-    It takes any number of pictures, none included, in batches of BATCH_SIZE, and pictures in grey or with
-    transparency. Weights that are missing or of another network are an error instead of a warning, and
-    without CUDA it computes on the CPU.
+    It takes any number of images, including none, in batches of BATCH_SIZE. Grey images and images with
+    transparency work. Missing weights, or weights of another network, raise an error instead of a warning.
+    Without CUDA it runs on the CPU.
 
-    Files are decoded as everywhere in this package, not as torchreid decodes them: they are turned as EXIF
-    says, where torchreid leaves them lying, and grey of 16 bits is scaled, where torchreid clips it to white.
+    Files are decoded as everywhere in this package, which differs from torchreid in two ways: images are
+    rotated by their EXIF orientation (torchreid ignores it), and 16-bit grey is scaled to 8 bits (torchreid
+    clips it to white).
 
     Args:
         model_name: one of torchreid's networks, such as "osnet_x1_0".
@@ -41,15 +42,15 @@ class TorchreidFeatureExtractor:
         image_size: (height, width).
         pixel_mean: per channel RGB in [0, 1].
         pixel_std: as pixel_mean.
-        pixel_norm: whether mean and deviation are used; else pixels are in [0, 1].
+        pixel_norm: normalise with pixel_mean and pixel_std; otherwise pixels stay in [0, 1].
         device: "cuda", "cuda:1" or "cpu".
         verbose: log the number of parameters.
 
     Attributes:
-        device: where it computes and the features are.
+        device: device of the network and of the features.
 
     Raises:
-        FileNotFoundError, ValueError: the weights cannot be used; says why.
+        FileNotFoundError, ValueError: the weights cannot be used; the message says why.
     """
 
     def __init__(
@@ -83,17 +84,17 @@ class TorchreidFeatureExtractor:
         self.device = torch.device(self._runtime.device)
 
     def __call__(self, input: Tensor | Picture | Sequence[Picture]) -> Tensor:
-        """Features of pictures, in their order, not normalised.
+        """Return features of images, in order, not normalised.
 
         Args:
-            input: a path, an RGB array (H, W, 3) uint8, or a list of those; or a float tensor (3, H, W) or
-                (N, 3, H, W), which is taken as already resized and normalised.
+            input: a path, an RGB array (H, W, 3) uint8, or a list of them; or a float tensor (3, H, W) or
+                (N, 3, H, W), which must be resized and normalised already.
 
         Returns:
             (N, D) float32 on the device.
 
         Raises:
-            FileNotFoundError, TypeError, ValueError: a picture that is none; says which.
+            FileNotFoundError, TypeError, ValueError: an input is not an image; the message says which one.
         """
         if isinstance(input, Tensor):
             images = input.unsqueeze(0) if input.ndim == 3 else input
@@ -107,19 +108,19 @@ class TorchreidFeatureExtractor:
         return self._embed(pictures, self._prepare)
 
     def _embed(self, inputs: Part, prepare: Callable[[Part, int], Tensor]) -> Tensor:
-        """Features of everything, a batch at a time."""
+        """Compute the features of all inputs in batches."""
         parts = [
             self._runtime.run(prepare(inputs[start : start + BATCH_SIZE], start))
             for start in range(0, len(inputs), BATCH_SIZE)
         ]
-        # joined here, outside of inference mode: what comes out may be changed in place
+        # concatenated outside of inference mode, so that the caller may modify the result in place
         return torch.cat(parts) if parts else torch.empty(0, self._runtime.embedding_dim, device=self.device)
 
     def _prepare(self, pictures: list[Picture], start: int) -> Tensor:
-        """Pictures, the first of which has the number start, to normalised images (N, 3, height, width)."""
+        """Resize and normalise images to (N, 3, height, width); start is the index of the first one."""
         size = (self._runtime.preprocessing.width, self._runtime.preprocessing.height)
         images = [
-            # PIL's filter smooths before it shrinks, which torchreid's users have been getting
+            # PIL antialiases when it shrinks; torchreid resizes with PIL, so its features include this
             np.asarray(_as_rgb(picture, place).resize(size, Image.Resampling.BILINEAR))
             for place, picture in enumerate(pictures, start)
         ]

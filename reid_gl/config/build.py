@@ -1,4 +1,4 @@
-"""From a configuration to objects: the only reader of config keys, with build_losses and build_inference."""
+"""Builds objects from a configuration; only this file, build_losses and build_inference read config keys."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ logger = logging.getLogger(__name__)
 
 
 def build_dataset(config: CfgNode) -> ReidDataset:
-    """What is trained on, DATA.NAMES together, and the first of DATA.TEST_NAMES to test on.
+    """Combine the training sets of DATA.NAMES with the query and gallery of the first of DATA.TEST_NAMES.
 
     Raises:
-        ValueError, FileNotFoundError: as load_dataset; also if one of several sets cannot be trained on.
+        ValueError, FileNotFoundError: as load_dataset; also if one of several sets has no training part.
     """
     names, test_names = config.DATA.NAMES, _test_names(config)
     if names == test_names and "," not in names:
@@ -54,7 +54,7 @@ def build_dataset(config: CfgNode) -> ReidDataset:
 
 
 def build_test_sets(config: CfgNode) -> list[ReidDataset]:
-    """DATA.TEST_NAMES, or DATA.NAMES where there are none, one by one.
+    """Load each data set of DATA.TEST_NAMES, or of DATA.NAMES if TEST_NAMES is empty.
 
     Raises:
         ValueError, FileNotFoundError: as load_dataset.
@@ -71,19 +71,19 @@ def _load(config: CfgNode, names: str) -> list[ReidDataset]:
 
 
 def build_holdout(config: CfgNode, dataset: ReidDataset) -> ReidDataset | None:
-    """Training samples without the held-out identities, and those as a test set; None if none are."""
+    """Split off the held-out training identities as a test set; None if DATA.HOLDOUT is 0."""
     if not config.DATA.HOLDOUT:
         return None
     return hold_out_identities(dataset.train, config.DATA.HOLDOUT, seed=config.SEED)
 
 
 def build_holdout_of_run(config_text: str, dataset: ReidDataset) -> ReidDataset | None:
-    """build_holdout as the run did whose configuration, as YAML, its checkpoint keeps."""
+    """Repeat a run's build_holdout from the configuration (YAML) stored in its checkpoint."""
     return build_holdout(read_dump(config_text)[0], dataset)
 
 
 def build_preprocessing(config: CfgNode) -> Preprocessing:
-    """Resize and normalisation."""
+    """Build resize and normalisation."""
     if len(config.INPUT.SIZE) != 2:
         raise ValueError(f"INPUT.SIZE must be [height, width], got {config.INPUT.SIZE}")
     height, width = config.INPUT.SIZE
@@ -93,16 +93,16 @@ def build_preprocessing(config: CfgNode) -> Preprocessing:
 
 
 def build_augmentation(config: CfgNode) -> Augmentation:
-    """Random changes of training pictures."""
+    """Build the random augmentation of training images."""
     red, green, blue = (round(255 * value) for value in config.INPUT.MEAN)
     return Augmentation(fill=(red, green, blue), **take(INPUT, config.INPUT, Augmentation))
 
 
 def build_batch_shape(config: CfgNode) -> tuple[int, int]:
-    """Identities in a batch, and images of each.
+    """Return P, the identities in a batch, and K, the images of each.
 
     Raises:
-        ValueError: one of them is smaller than 1.
+        ValueError: P or K is smaller than 1.
     """
     shape = config.SOLVER.IDENTITIES_PER_BATCH, config.SOLVER.IMAGES_PER_IDENTITY
     if min(shape) < 1:
@@ -113,7 +113,7 @@ def build_batch_shape(config: CfgNode) -> tuple[int, int]:
 def build_sampler(
     config: CfgNode, labels: list[int], sources: Sequence[int] = ()
 ) -> PKSampler | BalancedSampler:
-    """P x K batches; sources are the data sets of the pictures, none if there is only one."""
+    """Build the sampler of P x K batches; sources: data set of each image, empty if there is only one set."""
     num_identities, num_images = build_batch_shape(config)
     shape = {"num_identities": num_identities, "num_images": num_images, "seed": config.SEED}
     if config.SOLVER.BALANCED and len(set(sources)) > 1:
@@ -122,7 +122,7 @@ def build_sampler(
 
 
 def build_net(config: CfgNode, num_classes: int, *, pretrained: bool = True) -> ReidNet:
-    """The network, its backbone started as MODEL.PRETRAINED says; channels last, on the CPU."""
+    """Build the network (channels last, on the CPU) and initialise its backbone as MODEL.PRETRAINED says."""
     net = ReidNet(NetSettings(config.MODEL.BACKBONE, num_classes, **take(MODEL, config.MODEL, NetSettings)))
     if pretrained and config.MODEL.PRETRAINED != "none":
         count = load_backbone_weights(net, config.MODEL.PRETRAINED)
@@ -132,7 +132,7 @@ def build_net(config: CfgNode, num_classes: int, *, pretrained: bool = True) -> 
 
 
 def _compare_normalization(config: CfgNode) -> None:
-    """Warn where timm's weights were trained with other pixels than INPUT makes."""
+    """Warn if timm's weights were trained with another normalisation than INPUT sets."""
     if not is_timm(config.MODEL.BACKBONE):
         return
     theirs = timm_normalization(config.MODEL.BACKBONE)
@@ -148,12 +148,12 @@ def _compare_normalization(config: CfgNode) -> None:
 
 
 def build_optimizer(config: CfgNode, net: ReidNet, losses: WeightedSum) -> torch.optim.Optimizer:
-    """The optimiser over network and losses."""
+    """Build the optimiser for the network and the losses' learned parameters."""
     return make_optimizer(net, losses, **take(SOLVER, config.SOLVER, make_optimizer))
 
 
 def build_fit_settings(config: CfgNode) -> FitSettings:
-    """How training goes."""
+    """Build the settings of the training loop."""
     solver = config.SOLVER
     device = choose_device(config.MODEL.DEVICE)
     dtype = choose_precision(solver.PRECISION, device)
@@ -168,18 +168,18 @@ def build_fit_settings(config: CfgNode) -> FitSettings:
 
 
 def build_comparison_epochs(config: CfgNode) -> int:
-    """Length of every run of a comparison."""
+    """Return the number of epochs of each run in a loss comparison."""
     return int(config.COMPARE.NUM_EPOCHS or config.SOLVER.NUM_EPOCHS)
 
 
 def build_device(config: CfgNode) -> torch.device:
-    """Where the network runs."""
+    """Return the device that the network runs on."""
     return choose_device(config.MODEL.DEVICE)
 
 
 def build_loading(config: CfgNode, device: torch.device) -> dict[str, Any]:
-    """Keyword arguments of the training loader."""
-    # with a cache, workers only copy; what then is left to do is next to nothing for an accelerator
+    """Return keyword arguments for the training loader."""
+    # with a cache, workers only copy images; an accelerator does the remaining augmentation in almost no time
     is_changed_there = bool(config.DATA.CACHE) and device.type != "cpu"
     return {
         "num_workers": config.DATA.NUM_WORKERS,
@@ -191,27 +191,27 @@ def build_loading(config: CfgNode, device: torch.device) -> dict[str, Any]:
 def build_cache(
     config: CfgNode, samples: Sequence[Sample], preprocessing: Preprocessing, augmentation: Augmentation
 ) -> DecodedCache | None:
-    """Decoded training pictures, decoded now if need be; None if they are to be read from their files."""
+    """Open the cache of decoded training images, creating it if needed; None if DATA.CACHE is empty."""
     if not config.DATA.CACHE:
         return None
     return open_cache(Path(config.DATA.CACHE), samples, CacheForm(preprocessing, augmentation.crops))
 
 
 def build_clustering(config: CfgNode) -> bool:
-    """Whether image retrieval is scored by clusters too."""
+    """Return whether clustering scores are computed for image retrieval."""
     return bool(config.TEST.CLUSTERING)
 
 
 def build_output_dir(config: CfgNode) -> Path:
-    """The run folder."""
+    """Return the run folder."""
     return Path(config.OUTPUT_DIR)
 
 
 def build_weights_path(config: CfgNode) -> Path:
-    """The checkpoint to test.
+    """Return the path of the checkpoint to test.
 
     Raises:
-        ValueError: none is set.
+        ValueError: MODEL.WEIGHTS is empty.
     """
     if not config.MODEL.WEIGHTS:
         raise ValueError("no weights to test: add MODEL.WEIGHTS <run folder>/model.ckpt to the command")

@@ -1,4 +1,4 @@
-"""From the TEST section to how features are made, compared and re-ranked."""
+"""Builds the settings for computing, comparing and re-ranking features from the TEST section."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from reid_gl.similarity import METRICS
 
 
 def build_evaluation(config: CfgNode) -> dict[str, Any]:
-    """Keyword arguments of reid_gl.inference.evaluate, without the preprocessing.
+    """Return keyword arguments for reid_gl.inference.evaluate, without the preprocessing.
 
     Raises:
-        ValueError: a value out of range, or switches that do not go together, or with the preset.
+        ValueError: a value is out of range, or switches contradict each other or the preset.
     """
     test = _filled_in(config.TEST)
     _check_choices(test)
@@ -41,7 +41,7 @@ def build_evaluation(config: CfgNode) -> dict[str, Any]:
 
 
 def _check_choices(test: CfgNode) -> None:
-    """Everything that would otherwise come to light after hours of training."""
+    """Check the choices before training; otherwise a typo would only be reported after hours."""
     choices = {
         "FEATURE": TEST_FEATURES,
         "METRIC": METRICS,
@@ -55,11 +55,11 @@ def _check_choices(test: CfgNode) -> None:
 
 
 def build_extra_queries(config: CfgNode) -> dict[str, Any]:
-    """Keyword arguments of reid_gl.inference.evaluate: further pictures of the queries, if they are wanted.
+    """Return keyword arguments for evaluate: extra images of the queries, or none if MULTI_QUERY is none.
 
     Raises:
         ValueError: as build_evaluation.
-        FileNotFoundError: the data set has no such pictures.
+        FileNotFoundError: the data set has no such images.
     """
     _check_choices(config.TEST)
     pooling = config.TEST.MULTI_QUERY
@@ -69,7 +69,7 @@ def build_extra_queries(config: CfgNode) -> dict[str, Any]:
 
 
 def build_strategies(config: CfgNode) -> Strategies:
-    """The feature and the test-time strategies, as checkpoints keep them.
+    """Return the feature and the test-time strategies, as checkpoints store them.
 
     Raises:
         ValueError: as build_evaluation.
@@ -81,7 +81,7 @@ def build_strategies(config: CfgNode) -> Strategies:
 def inference_overrides(
     inference: InferenceSettings, rerank: RerankSettings | None, *, feature: str, metric: str
 ) -> dict[str, Any]:
-    """The keys under TEST, and their values, from which build_evaluation makes these settings."""
+    """Return the TEST keys and values from which build_evaluation builds exactly these settings."""
     keys = {
         "PRESET": "none",
         "FEATURE": feature,
@@ -99,10 +99,10 @@ def inference_overrides(
 
 
 def _filled_in(test: CfgNode) -> CfgNode:
-    """The section with what its preset says.
+    """Return a copy of the section with the values of its preset filled in.
 
     Raises:
-        ValueError: unknown preset, or one of its keys was set to something else.
+        ValueError: the preset is unknown, or one of its keys was set to another value.
     """
     if test.PRESET == "none":
         return test
@@ -127,7 +127,7 @@ def _preset_keys(name: str) -> dict[str, Any]:
     keys = {"RERANK.ENABLED": True, **_rerank_keys(preset.rerank)}
     inference = preset.inference
     if inference.mixing is not None:
-        keys["FEATURE"] = "before_neck"  # where mixing and the rest act
+        keys["FEATURE"] = "before_neck"  # mixing, slope and beta act before the neck
         keys |= {"MIXING": inference.mixing, "SLOPE": inference.slope, "BETA": inference.beta}
     return {**keys, "METRIC": "euclidean"} if inference.beta else keys
 

@@ -1,4 +1,4 @@
-"""From the LOSS section to losses and their weighted sum."""
+"""Builds the losses and their weighted sum from the LOSS section."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from reid_gl.records import FEATURES
 
 
 def build_losses(config: CfgNode, num_classes: int, num_features: int) -> WeightedSum:
-    """The weighted sum of LOSS.NAMES; nothing else is made.
+    """Build the weighted sum of the losses in LOSS.NAMES; no other loss is built.
 
     Args:
         config: the experiment.
-        num_classes: C, training identities.
+        num_classes: C, the number of training identities.
         num_features: D of the network's embeddings.
 
     Raises:
-        ValueError: unknown or repeated name, another number of weights, or a setting out of range.
+        ValueError: a name is unknown or repeated, the number of weights differs, or a setting is out of
+            range.
     """
     names, weights = config.LOSS.NAMES, config.LOSS.WEIGHTS
     if len(names) != len(weights) or len(set(names)) != len(names):
@@ -40,7 +41,10 @@ def build_losses(config: CfgNode, num_classes: int, num_features: int) -> Weight
 
 
 def _check_partners(config: CfgNode) -> None:
-    """Leave-one-out needs another identity to tell from, and another image of the same one to vote."""
+    """Check that leave-one-out Group Loss gets batches with at least two identities and two images of each.
+
+    The loss needs another image of the same identity to vote and a second identity to compete with.
+    """
     shape = config.SOLVER.IDENTITIES_PER_BATCH, config.SOLVER.IMAGES_PER_IDENTITY
     if config.LOSS.GROUP.ANCHORS_PER_CLASS == OTHERS and min(shape) < 2:
         raise ValueError(
@@ -50,10 +54,10 @@ def _check_partners(config: CfgNode) -> None:
 
 
 def build_loss(config: CfgNode, name: str, num_classes: int, num_features: int) -> nn.Module:
-    """The loss of that name with its settings in LOSS, whether or not it is in LOSS.NAMES.
+    """Build a loss with its settings from LOSS; it need not be in LOSS.NAMES.
 
     Raises:
-        ValueError: unknown name, or a setting out of range.
+        ValueError: the name is unknown, or a setting is out of range.
     """
     settings: dict[str, Any] = {}
     if name in LOSSES:

@@ -1,7 +1,7 @@
-"""Every key an experiment file may set.
+"""Defines every key that an experiment file may set.
 
-A key that is an argument of a class or function has its default and its meaning from there (`argument`). The
-others are settings of the commands and stand here.
+If a key is an argument of a class or function, `argument` takes its default and meaning from there. The
+other keys are settings of the commands; their defaults and meanings are written here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from reid_gl.training.step import StepSettings
 
 
 def default_config() -> CfgNode:
-    """A fresh copy of all defaults."""
+    """Return a new configuration with all defaults."""
     config = CfgNode()
     for section, keys in all_keys().items():
         node = config
@@ -37,13 +37,13 @@ def default_config() -> CfgNode:
 
 
 def all_keys() -> dict[str, dict[str, Key]]:
-    """The keys of each section, in the order of the documentation; "" is the top."""
+    """Return the keys of each section in the order of the documentation; "" is the top level."""
     return {
         "": {
             "SEED": argument(
                 FitSettings,
                 "seed",
-                meaning="of weights, batches, augmentation and held-out identities",
+                meaning="random seed of weights, batches, augmentation and held-out identities",
             ),
             "OUTPUT_DIR": Key("", "run folder; empty: runs/<name of the config file>"),
         },
@@ -55,19 +55,19 @@ def all_keys() -> dict[str, dict[str, Key]]:
         "TEST": TEST,
         "TEST.RERANK": RERANK,
         "COMPARE": {
-            "NUM_EPOCHS": Key(0, "of every run when losses are compared; 0: SOLVER.NUM_EPOCHS"),
+            "NUM_EPOCHS": Key(0, "epochs of each run when losses are compared; 0: SOLVER.NUM_EPOCHS"),
         },
     }
 
 
 DATA = {
     "ROOT": Key("data", "folder of the data set, or its parent"),
-    "NAMES": Key("market1501", "see data/README.md; several with commas: trained on together"),
-    "TEST_NAMES": Key("", "sets to test on, the first of them also while training; empty: those of NAMES"),
+    "NAMES": Key("market1501", "data sets to train on, separated by commas; see data/README.md"),
+    "TEST_NAMES": Key("", "sets to test on; the first is also tested during training; empty: those of NAMES"),
     "PATTERN": Key("", "regular expression of the data set `pattern`"),
-    "NUM_WORKERS": Key(2, "processes that read and augment; 0: none"),
-    "CACHE": Key("", "folder of training images decoded once, see docs/input.md; empty: none"),
-    "HOLDOUT": Key(0.0, "share of training identities on which the best epoch is chosen; 0: keep the last"),
+    "NUM_WORKERS": Key(2, "processes that read and augment images; 0: none"),
+    "CACHE": Key("", "folder for the cache of decoded training images, see docs/input.md; empty: no cache"),
+    "HOLDOUT": Key(0.0, "share of training identities held out to choose the best epoch; 0: keep the last"),
 }
 
 INPUT = {
@@ -86,10 +86,12 @@ INPUT = {
 }
 
 MODEL = {
-    "BACKBONE": Key("resnet50", "any ResNet or ResNeXt of torchvision; osnet_x1_0 and its kin; timm:<name>"),
+    "BACKBONE": Key(
+        "resnet50", "any ResNet or ResNeXt of torchvision; OSNets such as osnet_x1_0; timm:<name>"
+    ),
     "DEVICE": Key("auto", "auto | cuda | mps | cpu"),
     "WEIGHTS": Key("", "checkpoint to test"),
-    "PRETRAINED": Key("imagenet", "start of training: imagenet | package | none | a file with weights"),
+    "PRETRAINED": Key("imagenet", "initial weights: imagenet | package | none | a file with weights"),
     "LAST_STRIDE": argument(NetSettings, "last_stride"),
     "POOLING": argument(NetSettings, "pooling"),
     "MIXED_WEIGHT": argument(NetSettings, "mixed_weight"),
@@ -99,10 +101,10 @@ MODEL = {
 }
 
 SOLVER = {
-    "NUM_EPOCHS": Key(120, "length of training; a cosine ends there"),
-    "IDENTITIES_PER_BATCH": Key(16, "P"),
-    "IMAGES_PER_IDENTITY": Key(4, "K"),
-    "BALANCED": Key(True, "of several training sets, each has its share of every batch; else by size"),
+    "NUM_EPOCHS": Key(120, "epochs of training; a cosine schedule ends there"),
+    "IDENTITIES_PER_BATCH": Key(16, "P, identities in a batch"),
+    "IMAGES_PER_IDENTITY": Key(4, "K, images of each identity in a batch"),
+    "BALANCED": Key(True, "several training sets: equal shares of each batch; False: shares by size"),
     "OPTIMIZER": argument(make_optimizer, "name"),
     "BASE_LR": argument(make_optimizer, "lr"),
     "BACKBONE_LR_FACTOR": argument(make_optimizer, "backbone_lr_factor"),
@@ -115,7 +117,7 @@ SOLVER = {
     "WARMUP_EPOCHS": argument(Schedule, "warmup_epochs"),
     "WARMUP_FACTOR": argument(Schedule, "warmup_factor"),
     "FREEZE_EPOCHS": argument(FitSettings, "freeze_epochs"),
-    "PRECISION": Key("auto", "of training: auto | float32 | bfloat16 | float16"),
+    "PRECISION": Key("auto", "number format of training: auto | float32 | bfloat16 | float16"),
     "CLIP_NORM": argument(StepSettings, "clip_norm"),
     "MICRO_BATCH": argument(StepSettings, "micro_batch"),
     "EMA_DECAY": argument(FitSettings, "ema_decay"),
@@ -126,16 +128,21 @@ SOLVER = {
 
 TEST = {
     "FEATURE": argument(evaluate, "feature"),
-    "PRESET": Key("none", "none | cub | cars | sop | in_shop | person: FEATURE to BETA, METRIC, RERANK"),
+    "PRESET": Key(
+        "none",
+        "none | cub | cars | sop | in_shop | person: sets FEATURE, MIXING, SLOPE, BETA, METRIC, RERANK",
+    ),
     "MIXING": argument(InferenceSettings, "mixing"),
     "SLOPE": argument(InferenceSettings, "slope"),
     "BETA": argument(InferenceSettings, "beta"),
     "FLIP": argument(InferenceSettings, "flip"),
     "NUM_CROPS": argument(InferenceSettings, "num_crops"),
     "METRIC": argument(evaluate, "metric"),
-    "MULTI_QUERY": Key("none", "none | average | max: pool each query with gt_bbox, in Market-1501's layout"),
+    "MULTI_QUERY": Key(
+        "none", "none | average | max: pool each query with its gt_bbox images (Market-1501's layout)"
+    ),
     "CAMERA_FILTER": argument(evaluate, "camera_filter"),
-    "CLUSTERING": Key(True, "NMI, AMI and F1 of k-means, for sets of image retrieval"),
+    "CLUSTERING": Key(True, "also report NMI, AMI and F1 of k-means clusters for image retrieval sets"),
     "BATCH_SIZE": argument(evaluate, "batch_size"),
     "PRECISION": argument(evaluate, "precision"),
 }
@@ -147,6 +154,9 @@ RERANK = {
     "LAMBDA": argument(RerankSettings, "lambda_value"),
     "DOUBLED_POOL": argument(RerankSettings, "doubled_pool"),
     "MAX_MEMORY_GB": argument(
-        evaluate, "max_memory_gb", none=0.0, meaning="beyond the features; 0: no limit"
+        evaluate,
+        "max_memory_gb",
+        none=0.0,
+        meaning="memory limit in addition to the features, in GB; 0: no limit",
     ),
 }

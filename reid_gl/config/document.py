@@ -1,4 +1,4 @@
-"""docs/configuration.md, made from the keys: `python -m reid_gl.config.document > docs/configuration.md`."""
+"""Generates docs/configuration.md: `python -m reid_gl.config.document > docs/configuration.md`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ command line come last. Where a default is -1, a negative number switches the se
 
 
 def document_config() -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     parts = [HEAD]
     for section, keys in all_keys().items():
         if not keys:

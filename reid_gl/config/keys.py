@@ -1,4 +1,4 @@
-"""Keys of the configuration: each takes default and meaning from the code that uses the value."""
+"""Configuration keys; a key takes its default and meaning from the code that uses the value."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ENTRY = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", flags=re.MULTILINE)
 
 @dataclass(frozen=True)
 class Key:
-    """One key.
+    """One configuration key.
 
     Attributes:
         default: a number, text, true or false, or a list of them.
-        meaning: unit, choices and effect, in a line.
-        owner: the class or function whose argument it is; None for a key of the commands only.
+        meaning: unit, choices and effect, in one line.
+        owner: class or function that has this key as an argument; None for keys of the commands only.
         argument: name of that argument.
-        none: the value that stands for None in a file, which has no None.
+        none: number that means None in a file, because files cannot hold None.
     """
 
     default: Any
@@ -31,27 +31,27 @@ class Key:
     none: float | None = None
 
     def to_argument(self, value: Any) -> Any:  # noqa: ANN401
-        """The value of a file as the owner takes it: tuples for lists, None for the number that means it."""
+        """Convert a file's value to the owner's type: lists to tuples, the number `none` to None."""
         if self.none is not None and (value == self.none or value < 0):
             return None
         return tuple(value) if isinstance(value, list) else value
 
 
 OFF = -1.0
-"""In a file: None, where None switches a number off."""
+"""Value in a file that means None (off) for an optional number."""
 
 
 def argument(owner: Callable[..., Any], name: str, *, none: float = OFF, meaning: str = "") -> Key:
-    """A key that is an argument of a class or function: its default, and what its docstring says of it.
+    """Make a key from an argument of a class or function, with its default and its docstring entry.
 
     Args:
         owner: class or function with a Google-style docstring.
-        name: of the argument.
-        none: what stands for a default of None in a file.
-        meaning: what the docstring says, if that does not fit a file.
+        name: name of the argument.
+        none: number that represents a default of None in a file.
+        meaning: replaces the docstring's text where that does not suit a file.
 
     Raises:
-        ValueError: it has no such argument, or one without a default that a file could hold.
+        ValueError: there is no such argument, or a file cannot hold its default.
     """
     parameter = inspect.signature(owner).parameters.get(name)
     title = getattr(owner, "__name__", repr(owner))
@@ -70,18 +70,18 @@ def argument(owner: Callable[..., Any], name: str, *, none: float = OFF, meaning
 
 
 def arguments(owner: Callable[..., Any], *, without: tuple[str, ...] = ()) -> dict[str, Key]:
-    """All arguments of a class or function as keys in upper case, but for those left out."""
+    """Return all arguments of a class or function as keys in upper case, except those in `without`."""
     names = [name for name in inspect.signature(owner).parameters if name not in without]
     return {name.upper(): argument(owner, name) for name in names}
 
 
 def meanings(owner: Callable[..., Any]) -> dict[str, str]:
-    """What the Args or Attributes of a Google-style docstring say, by name, each in one line."""
+    """Return the Args or Attributes entries of a Google-style docstring by name, each as one line."""
     found = SECTION.search(f"{inspect.getdoc(owner) or ''}\n")
     entries = ENTRY.findall(found[1]) if found else []
     return {name: " ".join(text.split()).rstrip(".") for name, text in entries}
 
 
 def take(keys: Mapping[str, Key], section: Mapping[str, Any], owner: Callable[..., Any]) -> dict[str, Any]:
-    """The keyword arguments that a section of the configuration has for one owner."""
+    """Return the keyword arguments for one owner from a section of the configuration."""
     return {key.argument: key.to_argument(section[name]) for name, key in keys.items() if key.owner is owner}

@@ -1,4 +1,4 @@
-"""Experiment files and overrides into one configuration, every mistake in one sentence."""
+"""Loads experiment files and overrides into one configuration; every error is one clear sentence."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from reid_gl.config.values import convert, parse_override, read_words, read_yaml
 SUFFIXES = (".yml", ".yaml")
 BASE_KEY = "_BASE_"
 MAX_BASES = 20
-"""Files between a configuration and its first ancestor."""
+"""Largest number of files that a configuration may inherit from."""
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be used, and why."""
+    """The configuration is invalid; the message says why."""
 
 
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> CfgNode:
-    """Defaults, then the file and what it inherits, then overrides.
+    """Apply the inherited files, the file itself and then the overrides to the defaults.
 
     Args:
-        path: .yml or .yaml file; its `_BASE_` names another one, relative to itself. A file that does
-            not exist is looked for by its name among the configs that come with the package.
+        path: .yml or .yaml file. Its `_BASE_` names the file to inherit from, relative to itself. If the
+            file does not exist, a config of the same name that comes with the package is used.
         overrides: alternating keys and values, for example ["SEED", "1", "INPUT.SIZE", "[128,64]"].
 
     Returns:
         A frozen configuration.
 
     Raises:
-        ConfigError: unknown key (with the nearest valid one), wrong type, a number out of range, odd number
-            of overrides, a file that is not YAML, or inheritance in a circle.
+        ConfigError: unknown key (names the nearest valid one), wrong type, a number out of range, an odd
+            number of overrides, a file that is not YAML, or circular inheritance.
         FileNotFoundError: no such file.
     """
     config = default_config()
@@ -66,10 +66,10 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
 
 
 def find_config(path: str | Path) -> Path:
-    """The file itself, or the packaged one of the same name.
+    """Return the path itself if it exists, else the packaged config of the same name.
 
     Raises:
-        ConfigError: neither .yml nor .yaml.
+        ConfigError: the suffix is neither .yml nor .yaml.
         FileNotFoundError: no such file here or in the package.
     """
     path = Path(path)
@@ -87,18 +87,19 @@ def find_config(path: str | Path) -> Path:
 
 
 def dump_config(config: CfgNode) -> str:
-    """The whole configuration as YAML."""
+    """Return the whole configuration as YAML."""
     return str(config.dump())
 
 
 def read_dump(text: str) -> tuple[CfgNode, dict[str, Any]]:
-    """What dump_config wrote, perhaps in another version, with defaults for keys that it did not know.
+    """Read the output of dump_config, possibly from another version; keys it lacks get their defaults.
 
     Returns:
-        The configuration, and what cannot be part of one today: unknown keys, and values of other types.
+        The configuration, and the entries that this version cannot use: unknown keys and values of a wrong
+        type.
 
     Raises:
-        ConfigError: the text is no YAML of keys and values.
+        ConfigError: the text is not YAML with keys and values.
     """
     try:
         values = read_words(text) or {}
@@ -116,12 +117,12 @@ def read_dump(text: str) -> tuple[CfgNode, dict[str, Any]]:
 
 
 def describe_changes(old: str, config: CfgNode, *, may_change: Sequence[str] = ()) -> str:
-    """The first keys in which a configuration differs from what dump_config wrote; "" if in none.
+    """Describe the first keys that differ from a stored configuration; "" if there are none.
 
     Args:
-        old: YAML; keys that it lacks have their defaults.
-        config: the configuration now.
-        may_change: keys, or sections, that do not count.
+        old: YAML from dump_config; keys that it lacks get their defaults.
+        config: the current configuration.
+        may_change: keys or sections to ignore.
 
     Raises:
         ConfigError: as read_dump.
@@ -140,7 +141,7 @@ def describe_changes(old: str, config: CfgNode, *, may_change: Sequence[str] = (
 
 
 def _is_in(key: str, places: Sequence[str]) -> bool:
-    """Whether a key is one of some keys, or lies in one of some sections."""
+    """Return whether a key equals one of the places or lies in a section among them."""
     return any(key == place or key.startswith(f"{place}.") for place in places)
 
 
@@ -149,7 +150,7 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _inherited(path: Path, above: tuple[Path, ...]) -> Iterator[tuple[dict[str, Any], str]]:
-    """(values, file) of the file's ancestors first, then its own."""
+    """Yield (values, file) of the inherited files, the most distant one first, then of the file itself."""
     if path.resolve() in above:
         raise ConfigError(f"config file {path} inherits from itself through {BASE_KEY}")
     if len(above) > MAX_BASES:
@@ -179,7 +180,7 @@ def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def _set(config: CfgNode, key: str, words: object, source: str) -> None:
-    """Give a key the value that text, or a list of it, stands for."""
+    """Convert a word, or a list of words, to the key's type and set the key."""
     known = dict(_leaves(default_config()))
     if key not in known:
         near = difflib.get_close_matches(key.upper(), known, n=1, cutoff=0.0)[0]

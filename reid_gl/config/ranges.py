@@ -1,4 +1,4 @@
-"""What every number of a configuration may be; looked at before anything is made."""
+"""Valid ranges of all numbers in a configuration, checked before anything is built."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a key takes, each of them if the key takes a list.
+    """The numbers that a key accepts; for a list, each element must be in the range.
 
     Attributes:
-        low: the smallest.
-        high: the largest.
-        above: low itself is too small.
-        below: high itself is too large.
-        only: nothing but these.
-        meaning: what messages add.
+        low: smallest number.
+        high: largest number.
+        above: exclude low itself.
+        below: exclude high itself.
+        only: accept only these numbers; empty: no such restriction.
+        meaning: explanation that messages append.
     """
 
     low: float = -math.inf
@@ -29,7 +29,7 @@ class Range:
     meaning: str = ""
 
     def holds(self, number: float) -> bool:
-        """Whether a number may be."""
+        """Return whether a number is in the range."""
         if self.only:
             return number in self.only
         is_above = number > self.low if self.above else number >= self.low
@@ -138,20 +138,20 @@ RANGES = {
     "TEST.RERANK.MAX_MEMORY_GB": Range(0, meaning="0 for no limit"),
     "COMPARE.NUM_EPOCHS": Range(0, meaning="0 for SOLVER.NUM_EPOCHS"),
 }
-"""By key; a key that takes a number and has no range is a mistake, which a test finds."""
+"""Range of each key. A test fails if a numeric key has no range."""
 
 LENGTHS = {"INPUT.SIZE": 2, "INPUT.MEAN": 3, "INPUT.STD": 3, "INPUT.CROP_AREA": 2, "INPUT.ERASE_AREA": 2}
-"""Numbers in a list."""
+"""Required number of elements in a list."""
 
 
 def check_ranges(values: Mapping[str, Any]) -> None:
-    """See that every number is in its range, and lists have their length.
+    """Check that every number is in its range and every list has its required length.
 
     Args:
-        values: by key; what is no number, nor a list of them, is left alone.
+        values: by key; values that are neither numbers nor lists of numbers are not checked.
 
     Raises:
-        ValueError: names key, what it may be, and value.
+        ValueError: a check fails; names the key, the allowed values and the value.
     """
     for key, allowed in RANGES.items():
         value = values[key]

@@ -1,7 +1,7 @@
-"""Words of a config file or a command line to values, each by the type of its key's default.
+"""Converts words of a config file or command line to values of the type of the key's default.
 
-YAML decides by a word's looks: `off` becomes false, `2024` a number, `1e-3` text. Here a word stays text
-until the key says what it must be, so that a key that takes words takes all of them.
+YAML guesses a type from a word's form: `off` becomes false, `2024` a number, `1e-3` text. Here every word
+stays text until its key's type is known, so a key that takes text accepts any word.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import yaml
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 NULLS = ("", "null", "~")
 WORDS_FOR_NUMBERS = {"LOSS.GROUP.ANCHORS_PER_CLASS": ("others",)}
-"""What keys that take a number take besides."""
+"""Words that some numeric keys accept in addition to numbers."""
 
 
 MERGE_TAG = "tag:yaml.org,2002:merge"
 MAX_BYTES = 1_000_000
 MAX_DEPTH, MAX_ALIASES, MAX_VALUES = 30, 1_000, 10_000
-"""Far beyond every configuration, and little enough to be read in seconds."""
+"""Limits far above any real configuration, but low enough that a hostile file is rejected within seconds."""
 
 
 class _WordLoader(yaml.SafeLoader):
-    """Every scalar is text; a key that stands twice is an error, and so are bombs of brackets or aliases."""
+    """Loads every scalar as text; rejects duplicate keys, and nesting or alias bombs."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {  # noqa: RUF012 - PyYAML's name and type
         "<": [(MERGE_TAG, re.compile(r"^<<$"))]
@@ -49,7 +49,7 @@ class _WordLoader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401
         node = super().compose_mapping_node(anchor)
         seen: set[object] = set()
-        for key, _ in node.value:  # here, because merging adds keys that other ones hide
+        for key, _ in node.value:  # checked here: merging (<<) later adds keys that explicit ones override
             if isinstance(key, yaml.ScalarNode) and key.tag != MERGE_TAG:
                 if key.value in seen:
                     raise yaml.YAMLError(f"key {key.value!r} stands twice{key.start_mark}")
@@ -63,11 +63,11 @@ class _WordLoader(yaml.SafeLoader):
 
 
 def read_words(text: str) -> Any:  # noqa: ANN401 - whatever the file holds
-    """YAML with all scalars as text.
+    """Parse YAML with all scalars as text.
 
     Raises:
-        yaml.YAMLError: no valid YAML, tags of Python objects, a key that stands twice, or more levels or
-            values than a configuration has.
+        yaml.YAMLError: invalid YAML, tags of Python objects, a duplicate key, or a limit of this module is
+            exceeded.
     """
     if len(text) > MAX_BYTES:
         raise yaml.YAMLError(f"{len(text):,} letters, more than {MAX_BYTES:,}")
@@ -79,11 +79,11 @@ def read_words(text: str) -> Any:  # noqa: ANN401 - whatever the file holds
 
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401
-    """read_words of a file.
+    """Apply read_words to a file.
 
     Raises:
-        yaml.YAMLError: as read_words; also a file that is none, or too large for a configuration.
-        UnicodeDecodeError: no text.
+        yaml.YAMLError: as read_words; also if the path is not a regular file or the file is too large.
+        UnicodeDecodeError: the file is not UTF-8 text.
     """
     if not path.is_file():
         raise yaml.YAMLError("it is no regular file")
@@ -94,7 +94,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401
 
 
 def _walk(value: object, depth: int) -> Iterator[object]:
-    """Everything in nested lists and mappings, aliases written out."""
+    """Yield every value in nested lists and mappings, with aliases expanded."""
     if depth > MAX_DEPTH:
         raise yaml.YAMLError(f"more than {MAX_DEPTH} levels")
     yield value
@@ -104,7 +104,7 @@ def _walk(value: object, depth: int) -> Iterator[object]:
 
 
 def parse_override(text: str, default: object) -> Any:  # noqa: ANN401
-    """What a command line gives for a key: a list is read as YAML, everything else is taken as it stands."""
+    """Parse an override for a key: as YAML if the default is a list, otherwise keep the text unchanged."""
     if not isinstance(default, list):
         return text
     try:
@@ -114,10 +114,10 @@ def parse_override(text: str, default: object) -> Any:  # noqa: ANN401
 
 
 def convert(key: str, words: object, default: object) -> Any:  # noqa: ANN401
-    """Words to a value of the default's type.
+    """Convert words to a value of the default's type.
 
     Raises:
-        ValueError: they cannot be one; says what was expected.
+        ValueError: the conversion is impossible; says what was expected.
     """
     if isinstance(words, str) and words in WORDS_FOR_NUMBERS.get(key, ()):
         return words

@@ -29,21 +29,24 @@ UNKNOWN_LAYERS = {
     r"\.NL_\d": "non-local blocks",
     r"\.se(_module)?\.": "squeeze-and-excitation layers",
 }
-"""What the two other projects may put into a ResNet, by the names of its tensors."""
+"""Layers that reid-strong-baseline and fast-reid may add to a ResNet, by patterns of their tensor names."""
 
 Colors = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a file gave to a network; classifiers and counts of batches are left out, features need neither.
+    """Which tensors of a network a file filled.
+
+    Classifiers and batch counters (num_batches_tracked) do not count, since features do not depend on them.
 
     Attributes:
-        project: whose names the file has: "torchreid", "timm", "reid-strong-baseline" or "fast-reid".
+        project: project that the tensor names come from: "torchreid", "timm", "reid-strong-baseline" or
+            "fast-reid".
         loaded: tensors of the network that the file filled.
         missing: tensors of the network that the file lacks or has in another shape.
-        unexpected: tensors of the file, by its own names, for which the network has no place.
-        share: of the network's tensors, those filled, in [0, 1].
+        unexpected: tensors of the file, by their names in the file, that the network does not have.
+        share: share of the network's tensors that were filled, in [0, 1].
     """
 
     project: str
@@ -55,14 +58,15 @@ class LoadReport:
 
 @dataclass(frozen=True)
 class ForeignNet:
-    """A network of another project with what belongs to it.
+    """A network of another project, with its preprocessing.
 
     Attributes:
-        net: on the CPU, in evaluation mode; gives a tensor (N, D), or a ReidOutput.
-        feature: of the ReidOutput, the embedding the project compares.
-        kernel: interpolation of the project's resize, as Preprocessing names it; all three resize PIL images.
+        net: on the CPU, in evaluation mode; returns a tensor (N, D) or a ReidOutput.
+        feature: field of the ReidOutput that the project compares.
+        kernel: interpolation of the project's resize, by its name in Preprocessing; all three projects
+            resize with PIL.
         report: what was loaded.
-        mean: per channel RGB in [0, 1], from the file where it says so.
+        mean: per channel RGB in [0, 1]; from the file if it holds one, else ImageNet's.
         std: as mean.
     """
 
@@ -75,25 +79,26 @@ class ForeignNet:
 
 
 def load_foreign(path: Path, architecture: str) -> ForeignNet:
-    """Build another project's network and fill it from a state dict; nothing in the file is executed.
+    """Build another project's network and load a state dict into it; no code in the file is executed.
 
-    Whose names the file has is read off its keys. The two baselines do not store the last stride and
-    the pooling without parameters: stride 1 and average are taken, as their published settings have.
+    The keys of the state dict tell which project it comes from. reid-strong-baseline and fast-reid store
+    neither the last stride nor a pooling without parameters. This function assumes stride 1 and average
+    pooling, as in their published settings.
 
     Args:
-        path: .safetensors, or a file of torch.save: a state dict, or a checkpoint with one in one of
-            CONTAINERS.
-        architecture: one of torchreid's networks, or "timm:" and one of timm's, which pools by itself; for
-            the two baselines one of RESNETS.
+        path: .safetensors, or a file of torch.save that holds a state dict, directly or under one of the
+            keys in CONTAINERS.
+        architecture: one of torchreid's networks; or "timm:" and a network of timm, with timm's own pooling;
+            or, for the two baselines, one of RESNETS.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: Python objects in the file, an unknown network or layer, or less than MIN_SHARE of the
-            network filled.
-        ImportError: a network of torchreid without torchreid installed.
+        ValueError: the file holds Python objects, the network or a layer is unknown, or less than MIN_SHARE
+            of the network was filled.
+        ImportError: the network needs torchreid, which is not installed.
     """
     tensors = read_state_dict(path)
-    with torch.random.fork_rng(devices=[]):  # the first weights are random, all of them to be replaced
+    with torch.random.fork_rng(devices=[]):  # random initial weights, replaced below
         torch.manual_seed(0)
         if is_timm(architecture):
             net = make_timm_network(architecture)
@@ -114,7 +119,7 @@ def _load_torchreid(path: Path, tensors: Tensors, architecture: str) -> ForeignN
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(f"torchreid has no network {architecture!r}: {hint}It has {', '.join(known)}")
     net: nn.Module = models.build_model(architecture, num_classes=1, pretrained=False, use_gpu=False)
-    if hasattr(net, "use_gpu"):  # hacnn makes tensors of its own and puts them where this says
+    if hasattr(net, "use_gpu"):  # hacnn creates tensors inside forward, on the GPU if use_gpu is set
         net.register_forward_pre_hook(_note_device)
     report = _fill(net, tensors, str, project="torchreid", path=path)
     return ForeignNet(net.eval(), "after_neck", "antialiased_linear", report)
@@ -129,7 +134,7 @@ def _load_strong_baseline(path: Path, tensors: Tensors, architecture: str) -> Fo
     _check_plain_resnet(path, tensors, architecture, project)
     neck = "bnneck" if "bottleneck.weight" in tensors else "none"
     net = ReidNet(NetSettings(architecture, num_classes=1, neck=neck))
-    net.backbone.relu = nn.Identity()  # its stem goes from the normalisation straight to the pooling
+    net.backbone.relu = nn.Identity()  # its stem has no ReLU between normalisation and pooling
 
     def rename(name: str) -> str:
         return re.sub(r"^base\.", "backbone.", re.sub(r"^bottleneck\.", "neck.", name))
@@ -149,7 +154,7 @@ def _load_fastreid(path: Path, tensors: Tensors, architecture: str) -> ForeignNe
     neck = "bnneck" if f"{neck_name}.weight" in tensors else "none"
     pooling = "gem" if exponent else "average"
     net = ReidNet(NetSettings(architecture, num_classes=1, neck=neck, pooling=pooling))
-    if neck_name != "heads.bnneck":  # releases from 1.0 on, whose stem pools without a border
+    if neck_name != "heads.bnneck":  # from release 1.0 on, the stem's pooling has no padding
         net.backbone.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True)
 
     def rename(name: str) -> str:
@@ -166,7 +171,7 @@ def _load_fastreid(path: Path, tensors: Tensors, architecture: str) -> ForeignNe
 
 
 def _colors(stored: Tensor | None, otherwise: Colors) -> Colors:
-    """Mean or deviation in [0, 1] from what fast-reid stores for pixels in [0, 255]."""
+    """Convert fast-reid's mean or standard deviation from pixels in [0, 255] to [0, 1]."""
     if stored is None:
         return otherwise
     red, green, blue = (stored.double().flatten() / 255).tolist()
@@ -186,20 +191,22 @@ def _check_plain_resnet(path: Path, tensors: Tensors, architecture: str, project
 
 
 def _counts(name: str) -> bool:
-    """Whether features depend on a tensor of that name."""
+    """Return whether features depend on a tensor of that name."""
     return not name.startswith("classifier") and not name.endswith("num_batches_tracked")
 
 
 def _fill(
     net: nn.Module, tensors: Tensors, rename: Callable[[str], str], *, project: str, path: Path
 ) -> LoadReport:
-    """Copy what fits into the network; a network that stays too empty is refused."""
+    """Copy the tensors that fit into the network; raise ValueError if less than MIN_SHARE is filled."""
     own = {name: value for name, value in net.state_dict().items() if _counts(name)}
     given = {name: rename(name) for name in tensors}
     fitting = {}
     for name, target in given.items():
         if target in own and own[target].numel() == tensors[name].numel() == 1:
-            fitting[target] = tensors[name].reshape(own[target].shape)  # fast-reid's exponent has an axis
+            fitting[target] = tensors[name].reshape(
+                own[target].shape
+            )  # fast-reid's GeM exponent has shape (1,)
         elif target in own and own[target].shape == tensors[name].shape:
             fitting[target] = tensors[name]
     net.load_state_dict(fitting, strict=False)

@@ -1,4 +1,4 @@
-"""State dicts that other projects wrote, read without running anything in them."""
+"""Reads state dicts written by other projects, without executing code from the file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from reid_gl.models.weights import BROKEN_FILE, CHECKPOINT_FORMAT
 
 
 def read_state_dict(path: Path) -> Tensors:
-    """The tensors of a checkpoint, out of its containers and without the prefixes of wrappers.
+    """Return the tensors of a checkpoint, taken out of containers and without wrappers' name prefixes.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no torch file, a checkpoint of ours, or one that holds Python objects.
+        ValueError: the file is not a torch file, is a checkpoint of reid_gl, or holds Python objects.
     """
     if path.suffix.lower() == SUFFIX:
         return strip_prefixes(read_safetensors(path))
@@ -46,7 +46,7 @@ def read_state_dict(path: Path) -> Tensors:
 
 
 def _numpy_numbers() -> list[Any]:
-    """What a NumPy number needs to be read: torchreid stores rank-1 as one beside the weights."""
+    """Types that torch.load needs for a NumPy scalar: torchreid stores rank-1 as one in its checkpoints."""
     make_scalar = np.float32(0).__reduce__()[0]
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # NumPy 1 and 2
     numbers = [type(np.dtype(name)) for name in ("float32", "float64")]

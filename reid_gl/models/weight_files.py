@@ -1,4 +1,4 @@
-"""What a file of weights is by its first bytes and its table of contents, before anything in it is read."""
+"""Identifies a weight file by its first bytes and its table of contents, before its content is read."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ SAFETENSORS = (
 
 
 def check_weight_file(path: Path, *, kind: str = "weights", is_exported: bool = False) -> None:
-    """Refuse what cannot hold weights, and say what it is instead; reads a few bytes.
+    """Reject a file that cannot hold weights, and say what it is instead; reads only a few bytes.
 
     Args:
         path: the file.
-        kind: what messages call it.
-        is_exported: an ONNX, OpenVINO or TorchScript file is expected in place of one of torch.save.
+        kind: name of the file in messages.
+        is_exported: expect an ONNX, OpenVINO or TorchScript file instead of one written by torch.save.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no regular file, an empty one, one of another kind, or one that declares more than it
+        ValueError: the file is not regular, is empty, is of another kind, or declares more bytes than it
             holds.
     """
     size = check_regular(path, kind=kind)
@@ -55,11 +55,13 @@ def check_weight_file(path: Path, *, kind: str = "weights", is_exported: bool = 
 
 
 def check_regular(path: Path, *, kind: str = "weights") -> int:
-    """Bytes of a regular file; a pipe would wait for ever, and a device has no end.
+    """Return the size of a regular file in bytes.
+
+    Other kinds are rejected, because reading a pipe may block forever and reading a device may never end.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: something else of that name.
+        ValueError: the path is not a regular file.
     """
     try:
         status = path.stat()
@@ -94,7 +96,7 @@ def _kind_by_layout(start: bytes, size: int) -> str | None:
 
 
 def _what_a_zip_is(path: Path, size: int) -> str | None:
-    """None for an archive of torch.save, whose parts are stored as they are, or for a truncated one."""
+    """Say what a zip archive is; None for a file of torch.save (uncompressed) or a truncated archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()

@@ -1,4 +1,4 @@
-"""Weights on disk: our checkpoints, and ImageNet weights for the backbone."""
+"""Loads weights from disk: reid_gl's checkpoints, and ImageNet weights for the backbone."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from reid_gl.models.weight_files import check_weight_file
 CHECKPOINT_FORMAT = "reid_gl/1"
 NOT_PLAIN = "it is no torch file, or holds Python objects, which are never loaded"
 BROKEN_FILE = (RuntimeError, EOFError, ValueError, OSError, LookupError, AssertionError, struct.error)
-"""What torch.load raises for text, pictures and truncated files, besides UnpicklingError."""
+"""Errors that torch.load raises for text, images and truncated files, besides UnpicklingError."""
 
 
 class NoCheckpointError(ValueError):
-    """A file that is no checkpoint of this project."""
+    """The file is not a checkpoint of reid_gl."""
 
 
 class CheckpointParts(dict[str, Any]):
-    """The dictionary of a checkpoint; asking for a part that it lacks is a ValueError in one sentence."""
+    """The dictionary of a checkpoint; reading a missing part raises a ValueError with a clear message."""
 
     def __init__(self, parts: dict[str, Any], path: Path) -> None:
         super().__init__(parts)
@@ -45,11 +45,11 @@ class CheckpointParts(dict[str, Any]):
 
 @dataclass(frozen=True)
 class LoadedNet:
-    """A network from a checkpoint with what belongs to it.
+    """A network loaded from a checkpoint, and the checkpoint.
 
     Attributes:
         net: on the CPU, in evaluation mode.
-        checkpoint: everything else the file holds.
+        checkpoint: the dictionary that the file holds.
     """
 
     net: ReidNet
@@ -57,15 +57,15 @@ class LoadedNet:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint of this project without running any code in it.
+    """Read a checkpoint of reid_gl without executing code from the file.
 
     Returns:
-        The stored dictionary; "format", "net" (settings), "model" (tensors) and "preprocessing" are
-        always there.
+        The stored dictionary. It always has "format", "net" (settings), "model" (tensors) and
+        "preprocessing".
 
     Raises:
         FileNotFoundError: no such file.
-        NoCheckpointError: truncated, or not one of our checkpoints.
+        NoCheckpointError: the file is truncated or not a checkpoint of reid_gl.
     """
     path = Path(path)
     check_weight_file(path, kind="checkpoint")
@@ -93,15 +93,16 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def load_net(path: str | Path, *, backbone: nn.Module | None = None) -> LoadedNet:
-    """Build the network that a checkpoint describes and load its weights, all of them.
+    """Build the network that a checkpoint describes and load all its weights.
 
     Args:
         path: the checkpoint.
-        backbone: the network of your own that it was trained with, see ReidNet; None for one known by name.
+        backbone: the custom backbone that the network was trained with, see ReidNet; None for a backbone
+            that is known by name.
 
     Raises:
-        FileNotFoundError, ValueError: as read_checkpoint; also if tensors do not fit the settings, or the
-            backbone is one of the caller's own and not given.
+        FileNotFoundError, ValueError: as read_checkpoint; also if tensors do not fit the settings, or if the
+            checkpoint needs a custom backbone and none is given.
     """
     checkpoint = read_checkpoint(path)
     settings = _read_settings(checkpoint["net"], checkpoint["model"], str(path))
@@ -117,10 +118,10 @@ def load_net(path: str | Path, *, backbone: nn.Module | None = None) -> LoadedNe
 
 
 def load_tensors(net: nn.Module, tensors: dict[str, Any], *, source: str) -> None:
-    """Load a state dict strictly, turning torch's list of differences into one sentence.
+    """Load a state dict strictly, and report differences in one sentence.
 
     Raises:
-        ValueError: names or shapes differ, with the first differences.
+        ValueError: names or shapes differ; lists the first differences.
     """
     own = net.state_dict()
     check_tensors(tensors, source)
@@ -141,21 +142,21 @@ def load_tensors(net: nn.Module, tensors: dict[str, Any], *, source: str) -> Non
 
 
 def load_backbone_weights(net: ReidNet, source: str) -> int:
-    """Start the backbone from weights made elsewhere.
+    """Initialise the backbone with pretrained weights.
 
     Args:
-        net: network whose backbone is filled.
+        net: its backbone receives the weights.
         source: "imagenet" for torchvision's weights (downloaded once, checksum verified) or timm's; "package"
-            for those of EfficientNet-Lite0 in a Python package; or a file with a state dict of the same
-            backbone, whose classifier is ignored.
+            for EfficientNet-Lite0's weights from an installed Python package; or a file with a state dict of
+            the same backbone. A classifier in the file is ignored.
 
     Returns:
         Number of tensors loaded.
 
     Raises:
-        ValueError: ImageNet weights cannot be had, or the file does not fill the backbone.
+        ValueError: the ImageNet weights are not available, or the file does not fill the whole backbone.
         FileNotFoundError: no such file.
-        ImportError: a package that is not installed.
+        ImportError: a required package is not installed.
     """
     if source == "imagenet":
         tensors = _imagenet_tensors(net.settings.backbone)
@@ -214,7 +215,7 @@ def _file_tensors(path: str) -> dict[str, Any]:
 
 
 def _read_settings(stored: dict[str, Any], tensors: dict[str, Any], source: str) -> NetSettings:
-    """The settings of a checkpoint, if they are of the right kinds and not larger than its tensors."""
+    """Return a checkpoint's settings, after checks of their types and of sizes against its tensors."""
     kinds = get_type_hints(NetSettings)
     needed = {field.name for field in fields(NetSettings) if field.default is MISSING}
     odd = [str(name) for name in stored if name not in kinds] + [

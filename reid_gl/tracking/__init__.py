@@ -1,4 +1,4 @@
-"""Features in the form that each tracker asks for; no tracker is imported."""
+"""Adapters that give each tracker features in the form it expects; no tracker is imported."""
 
 from reid_gl.tracking.bot_sort import BotSortEncoder
 from reid_gl.tracking.boxmot import BoxmotFeatures

@@ -1,4 +1,4 @@
-"""Features for the authors' BoT-SORT; nothing of it is imported."""
+"""Features for the original BoT-SORT; BoT-SORT itself is not imported."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class BotSortEncoder:
-    """Stands where BoT-SORT expects its fast-reid interface: `tracker.encoder = BotSortEncoder(extractor)`.
+    """Replaces BoT-SORT's fast-reid interface: `tracker.encoder = BotSortEncoder(extractor)`.
 
-    No row is zero: the tracker divides by its length, in place.
+    No feature is all zeros, because the tracker divides each feature by its norm, in place.
 
     Args:
         extractor: built with color_order="bgr".
@@ -26,5 +26,5 @@ class BotSortEncoder:
         self._features = NonZeroFeatures(extractor)
 
     def inference(self, image: Image8, detections: ArrayLike) -> Floats:
-        """Features (N, D) of N detections (x1, y1, x2, y2, more columns ignored), in their order."""
+        """Return features (N, D) of N detections (x1, y1, x2, y2; further columns ignored), in order."""
         return self._features.of_boxes(image, detections)

@@ -1,4 +1,4 @@
-"""Features for BoxMOT, versions 10 to 25; nothing of it is imported."""
+"""Features for BoxMOT, versions 10 to 25; BoxMOT itself is not imported."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from reid_gl.tracking.rows import Floats, NonZeroFeatures
 if TYPE_CHECKING:
     from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
-CORNER_COLUMNS = (4, 6)  # corners; corners, confidence and class. Oriented boxes have 5 and 7.
+CORNER_COLUMNS = (4, 6)  # corners only, or corners, confidence and class. Oriented boxes have 5 or 7.
 
 
 class BoxmotFrame(Protocol):
-    """What is read of BoxMOT's frame."""
+    """The part of BoxMOT's frame that this adapter reads."""
 
     image: torch.Tensor
     """(3, H, W) uint8 RGB."""
 
 
 class BoxmotDetections(Protocol):
-    """What is read of BoxMOT's detections."""
+    """The part of BoxMOT's detections that this adapter reads."""
 
     geometry: Any
-    """With values (N, 4), corners; oriented boxes have (N, 5)."""
+    """Its `values` are corners (N, 4); those of oriented boxes are (N, 5)."""
 
 
 class BoxmotFeatures:
-    """Stands where BoxMOT expects a re-identification model.
+    """Replaces BoxMOT's re-identification model.
 
-    Up to version 16, `tracker.model = BoxmotFeatures(extractor)`; from 17, `reid_model=` of a tracker, or
-    `reid=` of a pipeline, which calls the object or, from 25, its `encode`. No row is zero: BoxMOT divides by
-    its length.
+    Up to version 16, assign it: `tracker.model = BoxmotFeatures(extractor)`. From version 17 on, pass it as
+    `reid_model=` of a tracker or `reid=` of a pipeline. Pipelines call the object, or from version 25 on its
+    `encode`. No feature is all zeros, because BoxMOT divides each feature by its norm.
 
     Args:
         extractor: built with color_order="bgr".
-        requirements: for pipelines of version 25, which want an object of their own class:
+        requirements: only for pipelines of version 25, which require an instance of their own class:
             `boxmot.reid.protocols.EncoderRequirements()`.
 
     Attributes:
         embedding_dim: D.
-        requirements: as given.
+        requirements: the argument, unchanged.
         input_shape: (height, width) of the network's input.
-        device: where the network computes.
+        device: device that the network runs on.
     """
 
     def __init__(self, extractor: FeatureExtractor, *, requirements: object = None) -> None:
@@ -60,11 +60,11 @@ class BoxmotFeatures:
 
     @property
     def model(self) -> BoxmotFeatures:
-        """The object itself: up to version 16, trackers ask a backend for its model."""
+        """This object. Up to version 16, trackers read the attribute `model` of a backend."""
         return self
 
     def get_features(self, boxes: ArrayLike, image: Image8) -> Floats:
-        """Features of the boxes of a frame, each cut without a margin.
+        """Return features of the boxes of a frame, each cropped without a margin.
 
         Args:
             boxes: (N, 4) x1, y1, x2, y2, or (N, 6) with confidence and class.
@@ -74,7 +74,7 @@ class BoxmotFeatures:
             (N, D) float32 in the order of the boxes.
 
         Raises:
-            ValueError: oriented boxes (5 or 7 columns), which no upright crop fits.
+            ValueError: the boxes are oriented (5 or 7 columns); an upright crop cannot represent them.
         """
         shape = np.shape(boxes)
         if len(shape) == 2 and shape[0] and shape[1] not in CORNER_COLUMNS:
@@ -87,17 +87,17 @@ class BoxmotFeatures:
     def encode(
         self, frames: Sequence[BoxmotFrame], detections: Sequence[BoxmotDetections]
     ) -> list[torch.Tensor]:
-        """Features of the detections of several frames, as pipelines of version 25 ask for them.
+        """Return features of the detections of several frames, as pipelines of version 25 request them.
 
         Args:
-            frames: with an `image` (3, H, W) uint8 RGB each.
+            frames: each has an `image` (3, H, W) uint8 RGB.
             detections: one for each frame, with boxes `geometry.values` (N, 4).
 
         Returns:
             (N, D) float32 on the CPU for each frame.
 
         Raises:
-            ValueError: oriented boxes, or frames and detections that differ in number.
+            ValueError: the boxes are oriented, or the numbers of frames and detections differ.
         """
         return [
             torch.from_numpy(self.get_features(found.geometry.values, _as_bgr(frame.image)))
@@ -105,7 +105,7 @@ class BoxmotFeatures:
         ]
 
     def __call__(self, inputs: Image8 | Sequence[Image8], boxes: ArrayLike | None = None) -> Floats:
-        """Features of the boxes of a frame, as get_features; without boxes, of pictures, one or several."""
+        """Return features of the boxes of a frame, as get_features; without boxes, of one or more images."""
         if boxes is not None:
             return self.get_features(boxes, np.asarray(inputs))
         is_one = isinstance(inputs, np.ndarray) and inputs.ndim < 4
@@ -113,5 +113,5 @@ class BoxmotFeatures:
 
 
 def _as_bgr(image: torch.Tensor) -> Image8:
-    """(H, W, 3) of (3, H, W) RGB."""
+    """Convert an RGB tensor (3, H, W) to a BGR array (H, W, 3)."""
     return np.ascontiguousarray(image.flip(0).permute(1, 2, 0).cpu().numpy())

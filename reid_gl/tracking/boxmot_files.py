@@ -1,4 +1,4 @@
-"""Detections and features in BoxMOT's cache, as its versions 10 to 16 read them back."""
+"""Writes detections and features in the cache format that BoxMOT versions 10 to 16 read."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def write_boxmot_cache(
     reid_name: str,
     source: str,
 ) -> None:
-    """Write dets/<sequence>.txt and embs/<reid_name>/<sequence>.txt; row i of one is row i of the other.
+    """Write dets/<sequence>.txt and embs/<reid_name>/<sequence>.txt; their rows correspond.
 
-    Each file appears when it is complete, the detections last.
+    Each file appears under its final name only once it is complete. The detections are written last.
 
     Args:
-        folder: where the two folders are, or are made.
+        folder: parent of the folders dets and embs, which are created if needed.
         sequence: name of the sequence.
         detections: (N, 7) frame (from 1), x1, y1, x2, y2 in pixels, confidence, class.
         features: (N, D) in the order of the detections.
-        reid_name: name of the weights the features come from.
-        source: what was tracked, a folder or file of frames; the first line of the detections says it.
+        reid_name: name of the weights that computed the features.
+        source: folder or file of the tracked frames; stored in the first line of the detections.
 
     Raises:
-        ValueError: other shapes, or a feature that is zero or not finite.
+        ValueError: a shape is wrong, or a feature is all zeros or not finite.
     """
     rows, values = check_rows(detections, features)
     if rows.shape[1] != NUM_COLUMNS:

@@ -1,4 +1,4 @@
-"""Features for Deep-OC-SORT; nothing of it is imported."""
+"""Features for Deep-OC-SORT; Deep-OC-SORT itself is not imported."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class DeepOcSortEmbedder:
-    """Stands where Deep-OC-SORT expects its computer of embeddings: `tracker.embedder = ...`.
+    """Replaces Deep-OC-SORT's embedder: `tracker.embedder = DeepOcSortEmbedder(extractor)`.
 
-    No row is zero: the tracker divides by its length. Nothing is cached: a cache by video and frame gives
-    old features for a changed detector.
+    No feature is all zeros, because the tracker divides each feature by its norm. Nothing is cached: a cache
+    keyed by video and frame would return outdated features after the detector changes.
 
     Args:
         extractor: built with color_order="bgr".
-        grid_off: as the tracker has it. False, the default of its class, describes a box by several parts:
-            it gets the whole box as its only part.
+        grid_off: must equal the tracker's grid_off. With False, the default of the tracker's class, the
+            tracker expects several parts for each box; it gets the whole box as the only part.
     """
 
     def __init__(self, extractor: FeatureExtractor, *, grid_off: bool = True) -> None:
@@ -30,12 +30,12 @@ class DeepOcSortEmbedder:
         self._grid_off = grid_off
 
     def compute_embedding(self, img: Image8, bbox: ArrayLike, tag: str) -> Floats:
-        """Features of boxes.
+        """Return features of boxes.
 
         Args:
             img: (H, W, 3) uint8 BGR.
             bbox: (N, 4) x1, y1, x2, y2.
-            tag: "video:frame", which is not needed.
+            tag: "video:frame", not used.
 
         Returns:
             (N, D) in the order of the boxes; (N, 1, D) unless grid_off.

@@ -1,4 +1,4 @@
-"""Features for nwojke's deep_sort; nothing of it is imported."""
+"""Features for nwojke's deep_sort; deep_sort itself is not imported."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 
 class DeepSortEncoder:
-    """Stands where deep_sort expects what its create_box_encoder makes.
+    """Replaces the encoder that deep_sort's create_box_encoder returns.
 
-    Differences from it: the crop is exactly the box, where deep_sort widens or narrows it to the shape of
-    the network's input and so takes in what stands beside; and a box outside the frame gets the feature of a
-    black picture, where deep_sort describes random noise. No row is zero: the tracker divides by its length.
+    It differs from deep_sort's encoder in two ways. The crop is exactly the box; deep_sort widens or narrows
+    the box to the aspect ratio of the network's input, which includes background. A box outside the frame
+    gets the feature of a black image; deep_sort uses random noise. No feature is all zeros, because the
+    tracker divides each feature by its norm.
 
     Args:
         extractor: built with color_order="bgr".
@@ -28,5 +29,5 @@ class DeepSortEncoder:
         self._features = NonZeroFeatures(extractor)
 
     def __call__(self, image: Image8, boxes: ArrayLike) -> Floats:
-        """Features (N, D) float32 of N boxes (left, top, width, height) of a frame, in their order."""
+        """Return features (N, D) float32 of N boxes (left, top, width, height) of a frame, in order."""
         return self._features.of_boxes(image, boxes, "tlwh")

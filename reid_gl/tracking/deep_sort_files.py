@@ -1,4 +1,4 @@
-"""Detections with features in one file, as nwojke's deep_sort and StrongSORT read them."""
+"""Writes detections and features to one file in the format of nwojke's deep_sort and StrongSORT."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ NUM_COLUMNS = 10
 """Columns of a MOT Challenge detection: frame, -1, left, top, width, height, confidence, -1, -1, -1."""
 
 FEWEST_COLUMNS = 7
-"""Columns up to the confidence."""
+"""The columns up to and including the confidence are required."""
 
 
 def write_deep_sort_file(path: str | Path, detections: ArrayLike, features: ArrayLike) -> None:
     """Write the detections of one sequence with their features.
 
-    The file is a float64 array (N, 10 + D), rows ordered by frame: readers take columns 2 to 5 for the box,
-    6 for the confidence and everything from 10 for the feature. It appears when it is complete.
+    The file holds a float64 array (N, 10 + D) with rows ordered by frame. Trackers read the box from columns
+    2 to 5, the confidence from column 6 and the feature from column 10 on (columns count from 0). The file
+    appears under its final name only once it is complete.
 
     Args:
-        path: <sequence>.npy; its folder is made.
+        path: <sequence>.npy; its folder is created if needed.
         detections: (N, 7) to (N, 10), the rows of det.txt: frame (from 1), -1, left, top, width, height,
-            confidence, and up to three numbers that nobody reads; missing ones become -1.
+            confidence, and up to three numbers that no tracker reads; missing ones become -1.
         features: (N, D) in the order of the detections.
 
     Raises:
-        ValueError: other shapes, another file name, or a feature that is zero or not finite.
+        ValueError: a shape or the file name is wrong, or a feature is all zeros or not finite.
     """
     path = Path(path)
     if path.suffix != ".npy":

@@ -1,4 +1,4 @@
-"""Features for deep-sort-realtime; nothing of it is imported."""
+"""Features for deep-sort-realtime; deep-sort-realtime itself is not imported."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 
 class DeepSortRealtimeEmbedder:
-    """Stands where deep-sort-realtime expects an embedder.
+    """Replaces deep-sort-realtime's embedder.
 
-    Either `tracker.embedder = embedder` on a tracker built with `embedder=None`, after which the tracker
-    cuts the crops; or `update_tracks(detections, embeds=embedder.embed(frame, detections))`, which cuts them
-    here. Only the second gives FeatureExtractor.extract's pixels: the tracker rounds left, top, width and
-    height down one by one. No row is zero: the tracker divides by its length.
+    There are two ways to use it. Set `tracker.embedder = embedder` on a tracker built with `embedder=None`:
+    the tracker then makes the crops. Or call `update_tracks(detections, embeds=embedder.embed(frame,
+    detections))`: the crops are then made here. Only the second way gives the same pixels as
+    FeatureExtractor.extract, because the tracker rounds left, top, width and height down separately. No
+    feature is all zeros, because the tracker divides each feature by its norm.
 
     Args:
         extractor: built with the colour order of the frames, "bgr" as OpenCV reads them.
@@ -28,18 +29,18 @@ class DeepSortRealtimeEmbedder:
         self._features = NonZeroFeatures(extractor)
 
     def predict(self, np_images: Sequence[Image8]) -> Floats:
-        """Features (N, D) of N crops, which are empty where a box lies outside the frame."""
+        """Return features (N, D) of N crops; the crop of a box outside the frame is empty."""
         return self._features.of_crops(np_images)
 
     def embed(self, frame: Image8, raw_detections: Sequence[Sequence[Any]]) -> Floats:
-        """Features for `embeds=` of `update_tracks`.
+        """Return features for the argument `embeds` of `update_tracks`.
 
-        The tracker drops detections without width or height, then pairs the rest with embeds by place; this
-        drops the same ones.
+        The tracker drops detections without width or height, then matches the others to `embeds` by index.
+        This method drops the same detections.
 
         Args:
             frame: (H, W, 3) uint8.
-            raw_detections: as for update_tracks, ([left, top, width, height], confidence, class) each; no
+            raw_detections: as for update_tracks, each ([left, top, width, height], confidence, class); no
                 polygons.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Features for motpy; nothing of it is imported."""
+"""Features for motpy; motpy itself is not imported."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 SAME_BOX = 1e-3
-"""Pixels that the box of a new track may be off its detection's: rounding of the motion model."""
+"""Largest difference in pixels between a new track's box and its detection's: the motion model rounds."""
 
 
 class MotpyTracker(Protocol):
-    """What is read of motpy's MultiObjectTracker."""
+    """The part of motpy's MultiObjectTracker that this adapter uses."""
 
     trackers: list[Any]
 
     def step(self, detections: Any) -> list[Any]:  # noqa: ANN401
-        """Match detections, and return the tracks."""
+        """Match the detections to tracks and return the tracks."""
 
 
 class MotpyFeatures:
     """Features for `Detection(box, score, feature=...)`.
 
-    They count only in a tracker built with `matching_fn_kwargs={"feature_similarity_beta": ...}`. No row is
-    zero, which would make the tracker's cosine NaN, nor missing: one detection, or one track, without a
-    feature makes motpy ignore those of its whole frame. New tracks have none until they are matched again,
-    so let `step` hand them their detection's.
+    The tracker uses features only if it was built with `matching_fn_kwargs={"feature_similarity_beta": ...}`.
+    No feature is all zeros, which would make the tracker's cosine NaN. No feature is missing either: if one
+    detection or one track has no feature, motpy ignores all features of that frame. motpy gives a new track
+    no feature until it is matched again; call `step`, which assigns it the feature of its detection.
 
     Args:
         extractor: built with the colour order of the frames.
@@ -44,18 +44,18 @@ class MotpyFeatures:
         self._features = NonZeroFeatures(extractor)
 
     def __call__(self, frame: Image8, boxes: ArrayLike) -> Floats:
-        """Features (N, D) of N boxes (x1, y1, x2, y2) of a frame, in their order."""
+        """Return features (N, D) of N boxes (x1, y1, x2, y2) of a frame, in order."""
         return self._features.of_boxes(frame, boxes)
 
     def step(self, tracker: MotpyTracker, detections: Sequence[Any]) -> list[Any]:
-        """As tracker.step(detections), after which each new track has the feature of its detection.
+        """Run tracker.step(detections), then give each new track the feature of its detection.
 
         Args:
             tracker: motpy's MultiObjectTracker.
             detections: of one frame, with their features.
 
         Returns:
-            What the tracker returns.
+            The tracks that tracker.step returns.
         """
         tracks = tracker.step(detections)
         free = [one for one in detections if one.box is not None and one.feature is not None]

@@ -1,4 +1,4 @@
-"""Features and a distance of them for norfair; nothing of it is imported."""
+"""Features and a distance function for norfair; norfair itself is not imported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class NorfairObject(Protocol):
-    """What the distance reads of a tracked object: detections, each with an embedding or None."""
+    """The part of a tracked object that the distance reads: detections, each with an embedding or None."""
 
     last_detection: Any
     past_detections: list[Any]
@@ -33,24 +33,25 @@ class NorfairEmbeddings:
         self._extractor = extractor
 
     def __call__(self, frame: Image8, boxes: ArrayLike) -> list[Floats | None]:
-        """One vector (D,) for each box (x1, y1, x2, y2); None if it has nothing of the frame in it."""
+        """Return a vector (D,) for each box (x1, y1, x2, y2); None for a box outside the frame."""
         features, valid = self._extractor.extract(frame, boxes)
         return [row if is_valid else None for row, is_valid in zip(features, valid, strict=True)]
 
 
 def norfair_distance(candidate: NorfairObject, known: NorfairObject) -> float:
-    """Cosine distance between the mean directions of what two objects looked like.
+    """Return the cosine distance between the mean feature directions of two objects.
 
-    For `Tracker(reid_distance_function=norfair_distance, reid_distance_threshold=...)`; norfair's default
-    threshold 0 joins nothing. The number of past detections that count is `past_detections_length`.
+    Use it as `Tracker(reid_distance_function=norfair_distance, reid_distance_threshold=...)`; norfair's
+    default threshold 0 merges nothing. norfair's `past_detections_length` sets how many past detections
+    enter the mean.
 
     Args:
         candidate: an object that has just appeared.
-        known: an object that is lost.
+        known: a lost object.
 
     Returns:
-        In [0, 2], 0 for the same direction; infinity, which norfair never joins, if one of the two has no
-        embedding, or embeddings that cancel out. Never NaN.
+        A number in [0, 2], 0 for the same direction. Infinity, which norfair never merges, if one of the
+        objects has no embedding or its embeddings cancel out. Never NaN.
 
     Raises:
         ValueError: an embedding is not finite.
@@ -69,7 +70,7 @@ def _mean_direction(tracked: NorfairObject) -> NDArray[np.float64] | None:
 
 
 def _direction(vector: ArrayLike) -> NDArray[np.float64] | None:
-    """A vector at length one; None if it has no length."""
+    """Scale a vector to norm 1; None if its norm is zero."""
     exact = np.asarray(vector, dtype=np.float64).ravel()
     if not np.isfinite(exact).all():
         raise ValueError("the embedding of a detection holds NaN or infinity: make it None if there is none")

@@ -1,4 +1,4 @@
-"""Features for Roboflow's trackers and supervision; nothing of them is imported."""
+"""Features for Roboflow's trackers and supervision; neither is imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Detections(Protocol):
-    """What is read of supervision's detections."""
+    """The part of supervision's detections that this adapter reads."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     xyxy: ArrayLike
@@ -26,9 +26,10 @@ AnyDetections = TypeVar("AnyDetections", bound=Detections)
 
 
 class RoboflowExtractor:
-    """Stands where Roboflow's trackers expect a feature extractor or re-identification encoder.
+    """Replaces the feature extractor or re-identification encoder of Roboflow's trackers.
 
-    It has the methods of all of them, and that of `reid`'s ReIDModel. No row is zero: they compare by cosine.
+    It has the methods that all of these trackers call, and the method of `reid`'s ReIDModel. No feature is
+    all zeros, because the trackers compare features by cosine.
 
     Args:
         extractor: built with color_order="bgr".
@@ -38,17 +39,17 @@ class RoboflowExtractor:
         self._features = NonZeroFeatures(extractor)
 
     def extract_features(self, first: Image8 | Detections, second: Image8 | Detections) -> Floats:
-        """Features of detections.
+        """Return features of detections.
 
         Args:
-            first: the frame (H, W, 3) uint8 BGR or the detections; versions differ in the order.
+            first: the frame (H, W, 3) uint8 BGR or the detections; the order differs between versions.
             second: the other one.
 
         Returns:
             (N, D) float32 in the order of the detections.
 
         Raises:
-            TypeError: neither of the two has boxes `xyxy`, or both.
+            TypeError: not exactly one of the two has boxes `xyxy`.
         """
         if hasattr(first, "xyxy") == hasattr(second, "xyxy"):
             raise TypeError(
@@ -59,10 +60,13 @@ class RoboflowExtractor:
         return self._features.of_boxes(frame, detections.xyxy)  # type: ignore[arg-type]
 
     def extract_embeddings(self, detections: Detections, frame: Image8) -> Floats:
-        """As `reid` has it, but rows have length one, and no detections give (0, D)."""
+        """Do what `reid`'s method does, but return features of norm 1, and (0, D) without detections."""
         return self.extract_features(detections, frame)
 
     def with_embeddings(self, detections: AnyDetections, frame: Image8) -> AnyDetections:
-        """The same detections with their features (N, D) as data["embedding"], filtered with the rest."""
+        """Return a copy of the detections with features (N, D) as data["embedding"].
+
+        supervision filters this entry together with the boxes.
+        """
         data = {**detections.data, "embedding": self.extract_features(frame, detections)}
         return dataclasses.replace(detections, data=data)

@@ -1,4 +1,4 @@
-"""Rows of features as trackers want them: as many as boxes, and none of them zero."""
+"""Feature rows for trackers: one for each box, none of them all zeros."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ Floats = NDArray[np.float32]
 
 
 class NonZeroFeatures:
-    """Features for trackers that divide each row by its length, where zeros would become NaN.
+    """Features for trackers that divide each row by its norm, which turns rows of zeros into NaN.
 
-    A box with nothing of the frame in it gets the feature of a black picture. Several threads may share
-    one object.
+    A box entirely outside the frame gets the feature of a black image. Several threads may share one object.
 
     Args:
         extractor: built with the colour order of the frames.
@@ -31,18 +30,18 @@ class NonZeroFeatures:
         self._extractor = extractor
 
     def of_boxes(self, frame: Image8, boxes: ArrayLike, box_format: str = "xyxy") -> Floats:
-        """Features (N, D) of N boxes of a frame, in their order; arguments as FeatureExtractor.extract."""
+        """Return features (N, D) of N boxes of a frame, in order; arguments as FeatureExtractor.extract."""
         return self._fill(self._extractor.extract(frame, boxes, box_format).features)
 
     def of_crops(self, crops: Sequence[Image8]) -> Floats:
-        """Features (N, D) of N pictures, in their order; pictures may be empty."""
+        """Return features (N, D) of N crops, in order; crops may be empty."""
         whole = [place for place, crop in enumerate(crops) if crop.size]
         features = np.zeros((len(crops), self._extractor.embedding_dim), np.float32)
         features[whole] = self._extractor([crops[place] for place in whole])
         return self._fill(features)
 
     def _fill(self, features: Floats) -> Floats:
-        """Replace rows of zeros in an array of our own."""
+        """Replace rows of zeros, in place; the caller must own the array."""
         is_zero = ~features.any(axis=1)
         if is_zero.any():
             features[is_zero] = self._stand_in
@@ -51,22 +50,23 @@ class NonZeroFeatures:
     @cached_property
     def _stand_in(self) -> Floats:
         black = self._extractor.embed_black()
-        # a network that gives zeros for black still needs a direction: the one that favours no dimension
+        # a network may output zeros for a black image: use the direction with equal components instead
         return black if black.any() else np.full_like(black, len(black) ** -0.5)
 
 
 def check_rows(rows: ArrayLike, features: ArrayLike) -> tuple[NDArray[np.float64], Floats]:
-    """Detections and their features, ready to be written for a tracker.
+    """Check detections and their features before they are written for a tracker.
 
     Args:
-        rows: (N, columns), the frame number, counted from 1, first.
+        rows: (N, columns); the first column is the frame number, counted from 1.
         features: (N, D).
 
     Returns:
         Both as arrays.
 
     Raises:
-        ValueError: other shapes; a frame number that is none; a row of zeros, infinity or NaN.
+        ValueError: a shape is wrong, a frame number is not a whole number from 1, a feature is all zeros, or
+            a value is infinite or NaN.
     """
     table, values = np.asarray(rows, dtype=np.float64), np.asarray(features, dtype=np.float32)
     if table.ndim != 2 or values.ndim != 2 or len(table) != len(values):

@@ -1,4 +1,4 @@
-"""Tracks of one camera each to people over all cameras."""
+"""Links single-camera tracklets into identities across cameras."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 NO_TRACKLET = -1
-"""Number of pictures that belong to none."""
+"""Tracklet number of images that belong to no tracklet."""
 
 Floats = NDArray[np.float64]
 Cameras = tuple[int, int]
@@ -21,13 +21,13 @@ Cameras = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class Tracklet:
-    """One person followed in one camera.
+    """One person tracked in one camera.
 
     Attributes:
         camid: camera.
-        start: time of the first picture, in any unit on the clock that all cameras share.
-        end: time of the last picture, at least start.
-        feature: (D,) of any length; zeros if nothing was seen well, which is like nobody.
+        start: time of the first image, in any unit, on a clock shared by all cameras.
+        end: time of the last image, at least start.
+        feature: (D,) of any norm; zeros if no image was usable. A zero feature matches no tracklet.
     """
 
     camid: int
@@ -41,7 +41,7 @@ class PooledTracklets(NamedTuple):
 
     Attributes:
         ids: (T,) int64 numbers of the tracklets, ascending.
-        features: (T, D) float32 of length one; zeros where every picture's were.
+        features: (T, D) float32 of norm 1; zeros if the features of all images of the tracklet are zero.
     """
 
     ids: NDArray[np.int64]
@@ -51,15 +51,16 @@ class PooledTracklets(NamedTuple):
 def pool_tracklets(
     features: ArrayLike, tracklet_ids: ArrayLike, weights: ArrayLike | None = None
 ) -> PooledTracklets:
-    """The mean direction of each tracklet's pictures.
+    """Return the mean direction of the features of each tracklet's images.
 
     Args:
-        features: (M, D) of any length, which does not count; rows of zeros, as of empty boxes, do not either.
-        tracklet_ids: (M,) whole numbers; pictures of -1 belong to none.
+        features: (M, D) of any norm, which has no effect; rows of zeros, such as those of empty boxes, are
+            ignored.
+        tracklet_ids: (M,) whole numbers; images with -1 belong to no tracklet.
         weights: (M,) at least 0, such as visibility or the detector's score; None for 1.
 
     Raises:
-        ValueError: shapes that disagree, or numbers that are negative or not finite.
+        ValueError: the shapes disagree, a weight is negative, or a feature or weight is not finite.
     """
     rows, ids = np.array(features, dtype=np.float64), np.asarray(tracklet_ids)
     shares = np.ones(len(ids)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -86,34 +87,35 @@ def associate_tracklets(
     overlapping_cameras: Collection[Cameras] = (),
     min_travel_times: Mapping[Cameras, float] | None = None,
 ) -> NDArray[np.int64]:
-    """Find the tracklets of one person, by average linkage of cosine distances under constraints.
+    """Assign identities to tracklets by average-linkage clustering of cosine distances under constraints.
 
-    Two tracklets that cannot be one person, see cannot_link, never share an identity, nor by way of a third.
-    Beginning with every tracklet alone, the two groups with the smallest mean distance over all pairs
-    between them are joined, if no such pair is forbidden, until no mean is within the threshold. The result
-    is exact for this rule and the same in any order of the input unless distances are equal.
+    Two tracklets that cannot be the same person (see cannot_link) never get the same identity, not even
+    through a third tracklet. Every tracklet starts as its own group. Each step merges the two groups with
+    the smallest mean distance over all pairs between them, unless one of these pairs is forbidden. Merging
+    stops when no mean distance is within the threshold. The result follows this rule exactly; unless
+    distances are equal, it does not depend on the order of the input.
 
-    Why the mean: linking by the nearest pair chains people together over one mistake, by the farthest pair
-    loses a person over one bad view, and the mean of a group is of the kind that the threshold was
-    calibrated on. The best partition under a sum of costs would be NP-hard, and joins once made are not
-    undone here either: a wrong early one can block a right later one.
+    Why the mean: with the nearest pair, a single wrong match merges different people. With the farthest
+    pair, a single bad view splits a person. The mean over a group is also closest to what the threshold was
+    calibrated on. Finding the best partition under a sum of costs is NP-hard. Merges are never undone, so a
+    wrong early merge can prevent a correct later one.
 
     Cost: a few (T, T) arrays of 8 bytes, and T ** 2 operations.
 
     Args:
-        tracklets: T of any cameras, in any order.
-        threshold: of Calibration.threshold. It holds for pairs of pictures; pooled features of one person
-            lie nearer to each other than those, so that fewer of them are missed.
-        overlapping_cameras: pairs of cameras, in either order, which can see somebody at the same time.
-        min_travel_times: pair of cameras, in either order, to the least time from leaving one to entering
-            the other; 0 where not given.
+        tracklets: T tracklets of any cameras, in any order.
+        threshold: cosine distance, from Calibration.threshold. It was calibrated on pairs of images. Pooled
+            features of one person are closer to each other than single images, so fewer pairs are missed.
+        overlapping_cameras: pairs of cameras, in either order, that can see a person at the same time.
+        min_travel_times: maps a pair of cameras, in either order, to the shortest time from leaving one to
+            entering the other; 0 for pairs that are not given.
 
     Returns:
-        (T,) int64 identities 0, 1, ... in the order in which they first occur.
+        (T,) int64 identities 0, 1, ... numbered by first occurrence.
 
     Raises:
-        ValueError: a threshold, time or feature that cannot be used, or a pair of cameras that contradicts
-            another or itself.
+        ValueError: a threshold, time or feature is invalid, or a pair of cameras contradicts another pair or
+            contains the same camera twice.
 
     Source:
         Davidson and Ravi, "Agglomerative hierarchical clustering with constraints", PKDD 2005.
@@ -135,10 +137,10 @@ def associate_tracklets(
 
 
 def _average_linkage(distances: Floats, threshold: float) -> NDArray[np.int64]:
-    """Identities (T,) of groups whose mean distance is within the threshold; infinite pairs never join.
+    """Return identities (T,) by average linkage up to the threshold; infinite distances forbid a merge.
 
-    An infinite distance becomes one so large that the mean over any two groups with such a pair, of at most
-    T ** 2 / 4 pairs, is beyond the threshold.
+    scipy's linkage needs finite numbers. Infinite distances are replaced by a number so large that a single
+    such pair lifts the mean over two groups (at most T ** 2 / 4 pairs) above the threshold.
     """
     if len(distances) == 1:
         return np.zeros(1, np.int64)
@@ -156,10 +158,11 @@ def cannot_link(
     overlapping_cameras: Collection[Cameras] = (),
     min_travel_times: Mapping[Cameras, float] | None = None,
 ) -> NDArray[np.bool_]:
-    """Which tracklets cannot be one person; arguments and errors as associate_tracklets.
+    """Return which pairs of tracklets cannot be the same person; arguments and errors as associate_tracklets.
 
-    In one camera, and in two that do not overlap, times from start to end must not meet, not even in one
-    instant, and the gap between two cameras must be at least their travel time.
+    In the same camera, and in two cameras that do not overlap, the intervals from start to end must be
+    disjoint: they may not share even a single instant. The gap between two cameras must be at least their
+    travel time.
 
     Returns:
         (T, T) bool, symmetric, False on the diagonal.
@@ -176,7 +179,7 @@ def cannot_link(
             )
     starts, ends = (np.array([getattr(item, name) for item in tracklets]) for name in ("start", "end"))
     camids = np.array([tracklet.camid for tracklet in tracklets], dtype=np.int64)
-    gaps = np.maximum.outer(starts, starts) - np.minimum.outer(ends, ends)  # below 0: they meet
+    gaps = np.maximum.outer(starts, starts) - np.minimum.outer(ends, ends)  # 0 or less: the intervals meet
     forbidden: NDArray[np.bool_] = gaps <= 0
     for (a, b), time in travel.items():
         forbidden |= np.outer(camids == a, camids == b) & (gaps < time)
@@ -200,7 +203,7 @@ def _check_cameras(overlapping: Collection[Cameras], travel: Mapping[Cameras, fl
 
 
 def _stack(tracklets: Sequence[Tracklet]) -> Floats:
-    """Features (T, D)."""
+    """Stack the features of all tracklets to (T, D), checked for shape and finite values."""
     rows = [np.asarray(tracklet.feature, dtype=np.float64) for tracklet in tracklets]
     for place, row in enumerate(rows):
         if row.ndim != 1 or row.shape != rows[0].shape or not np.isfinite(row).all():
@@ -212,7 +215,7 @@ def _stack(tracklets: Sequence[Tracklet]) -> Floats:
 
 
 def _unit(rows: Floats) -> Floats:
-    """Rows of length one; zeros stay."""
+    """Scale rows to norm 1; rows of zeros stay zero."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: Floats = rows / np.where(lengths > 0, lengths, 1.0)
     return unit

@@ -1,4 +1,4 @@
-"""Features for BoT-SORT, Deep-OC-SORT and TrackTrack of Ultralytics; nothing of it is imported."""
+"""Features for Ultralytics' BoT-SORT, Deep-OC-SORT and TrackTrack; Ultralytics is not imported."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 
 MARGIN_SHARE, MARGIN_PIXELS = 1.02, 10
-"""The encoder of Ultralytics cuts boxes this much times and so many pixels wider and taller."""
+"""Ultralytics' encoder multiplies the box's width and height by the first and adds the second in pixels."""
 MODEL_NAME = "reid_gl"
 
 
 class UltralyticsEncoder:
-    """Stands where trackers of Ultralytics expect their encoder.
+    """Replaces the encoder of Ultralytics' trackers.
 
-    `UltralyticsEncoder(extractor).attach(tracker)` puts it there: from 8.4.100 on, a tracker whose
-    `args.model` is "auto" never calls an encoder that was only assigned. A box with nothing of the frame in
-    it gets zeros, which mean "no appearance" there. Versions that do not know this divide by the length and
-    get NaN: filter such boxes before them.
+    Install it with `UltralyticsEncoder(extractor).attach(tracker)`. Assigning it is not enough: from 8.4.100
+    on, a tracker with `args.model` "auto" never calls an encoder that was only assigned. A box entirely
+    outside the frame gets zeros, which Ultralytics takes as "no appearance". Older versions divide by the
+    norm and get NaN: remove such boxes before you call them.
 
     Args:
         extractor: built with color_order="bgr".
-        margin: cut boxes wider and taller as the encoder of Ultralytics does, by 2 % and 10 pixels, which a
-            network that was trained on its crops may expect; by default the crop is the box.
+        margin: enlarge each box by 2 % and 10 pixels, as Ultralytics' encoder does. A network that was
+            trained on such crops may need this. By default the crop is the box.
     """
 
     def __init__(self, extractor: FeatureExtractor, *, margin: bool = False) -> None:
@@ -42,10 +42,10 @@ class UltralyticsEncoder:
         """Make a tracker use this encoder.
 
         Args:
-            tracker: with `args` and `encoder`, one of `predictor.trackers`.
+            tracker: one of `predictor.trackers`; it must have `args` and `encoder`.
 
         Raises:
-            TypeError: a tracker that uses no appearance, such as ByteTrack.
+            TypeError: the tracker uses no appearance, as ByteTrack.
         """
         if not hasattr(tracker, "encoder"):
             raise TypeError(
@@ -56,14 +56,14 @@ class UltralyticsEncoder:
         tracker.encoder = self
 
     def __call__(self, img: Image8, dets: ArrayLike) -> list[Floats]:
-        """Features of detections.
+        """Return features of detections.
 
         Args:
             img: (H, W, 3) uint8 BGR.
-            dets: (N, 4) centre, width, height; further columns (rotation, index) are ignored.
+            dets: (N, 4) centre x, centre y, width, height; further columns (rotation, index) are ignored.
 
         Returns:
-            N vectors (D,) in the order of the boxes, which the caller may divide in place.
+            N vectors (D,) in the order of the boxes; the caller may modify them in place.
         """
         corners = as_corners(dets, "cxcywh")
         if self._margin:

@@ -1,1 +1,1 @@
-"""One's own data: a table, folders or file names that carry the labels."""
+"""Loads the user's own data: labels come from a table, from folders or from file names."""

@@ -1,4 +1,4 @@
-"""A folder for each split and in it a folder for each identity: the simplest form of one's own data."""
+"""Loads own data in its simplest form: a folder for each split, with a folder for each identity inside."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ LAYOUT = Layout("a data set of class folders", ("dataset",), (SPLITS, RETRIEVAL_
 
 
 def load_class_folders(root: str | Path) -> ReidDataset:
-    """Load train, query and gallery (or train and test) with a folder for each identity; opens no picture.
+    """Load train, query and gallery (or train and test) with a folder for each identity; opens no image.
 
-    Identities keep their numbers if all folders are called by whole numbers, and are numbered from 1 in the
-    order of their names otherwise. Cameras are unknown. With train and test, the gallery is empty and
-    Recall@1, 2, 4, 8 are reported.
+    If all folder names are whole numbers, these are the identities. Otherwise identities are numbered from 1
+    in the order of the names. Cameras are unknown. With train and test, the gallery is empty and Recall@1, 2,
+    4, 8 are reported.
 
     Args:
         root: the folder that holds the splits, or one of them.
@@ -39,8 +39,8 @@ def load_class_folders(root: str | Path) -> ReidDataset:
         The data set, each part sorted by path.
 
     Raises:
-        FileNotFoundError: the splits are not there, or there is no picture in one of them.
-        ValueError: a picture outside the folders of identities, or an identity in training and in test.
+        FileNotFoundError: the splits do not exist, or one of them has no image.
+        ValueError: an image lies outside the identity folders, or an identity is in training and in test.
     """
     folder, splits = find_folder(root, LAYOUT)
     pictures = []
@@ -48,24 +48,24 @@ def load_class_folders(root: str | Path) -> ReidDataset:
         for picture in read_identity_folders(folder / split):
             kept_split = "query" if split == "test" else split
             pictures.append(LabelledPicture(picture.path, picture.identity, kept_split))
-    # without a gallery there are no distractors, so that a class called 0 is a class
+    # without a gallery there are no distractors, so a folder named 0 is an ordinary class
     lowest = 1 if splits == RETRIEVAL_SPLITS else JUNK_PID
     name = Path(os.path.abspath(folder)).name
     return assemble(pictures, name=name, source=folder, lowest=lowest)
 
 
 def read_identity_folders(folder: Path) -> list[LabelledPicture]:
-    """Pictures of a folder that holds a folder for each identity; a warning names those without a picture.
+    """Read the images of a folder with a subfolder for each identity; warns about subfolders without images.
 
     Args:
-        folder: of folders; pictures may lie at any depth in them.
+        folder: parent of the identity folders; images may lie at any depth in them.
 
     Returns:
-        Pictures by path, labelled with the name of their folder.
+        Images sorted by path, each labelled with the name of its identity folder.
 
     Raises:
-        FileNotFoundError: not one picture.
-        ValueError: a picture that lies in no folder.
+        FileNotFoundError: there are no images.
+        ValueError: an image does not lie in an identity folder.
     """
     paths = [path.split("/") for path in list_tree(folder)]
     loose = [parts[0] for parts in paths if len(parts) == 1]

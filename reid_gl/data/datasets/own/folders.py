@@ -1,4 +1,4 @@
-"""From the root a user gave to the folder of the data set and the pictures in it; opens no picture."""
+"""Finds a data set's folder, given the user's root, and lists its images; opens no image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reid_gl.data.datasets.reading.missing import describe_miss
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 
 WRAPPER_DEPTH = 3
-"""How many folders with a common name may lie inside one another below the root."""
+"""How many levels of nested wrapper folders (named like the data set) are searched below the root."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Layout:
     """What a data set looks like on disk.
 
     Attributes:
-        title: how messages call the data set.
-        folder_names: names its folder goes by; upper and lower case are the same.
-        variants: ways to lay it out; each names the relative paths that must all exist.
-        tree: the expected tree as messages show it.
+        title: name of the data set in messages.
+        folder_names: usual names of its folder, compared without case.
+        variants: alternative layouts; each lists relative paths that must all exist.
+        tree: the expected tree, as messages show it.
     """
 
     title: str
@@ -37,13 +37,13 @@ def find_folder(root: str | Path, layout: Layout) -> tuple[Path, tuple[str, ...]
 
     Args:
         root: the data folder, its parent (also through wrappers with a common name), or a part of it.
-        layout: what to look for; an earlier variant wins over a later one, wherever they lie.
+        layout: what to look for; an earlier variant takes precedence over a later one in any folder.
 
     Returns:
-        The folder and the variant that it holds.
+        The folder and the variant found in it.
 
     Raises:
-        FileNotFoundError: nothing fits; the message shows the expected tree, what was found, and the
+        FileNotFoundError: no folder matches; the message shows the expected tree, what was found, and the
             nearest match.
     """
     given = Path(root).expanduser()
@@ -58,16 +58,16 @@ def find_folder(root: str | Path, layout: Layout) -> tuple[Path, tuple[str, ...]
 
 
 def list_images(folder: Path) -> list[str]:
-    """Names of the pictures in a folder, sorted; hidden and other files (Thumbs.db) are ignored.
+    """Return the sorted names of the images in a folder; hidden and other files (Thumbs.db) are ignored.
 
     Args:
-        folder: where to look, not deeper.
+        folder: the folder; subfolders are not searched.
 
     Returns:
-        File names with one of IMAGE_SUFFIXES, upper or lower case.
+        File names with one of IMAGE_SUFFIXES, in upper or lower case.
 
     Raises:
-        FileNotFoundError: not one picture.
+        FileNotFoundError: there are no images.
     """
     with os.scandir(folder) as entries:
         names = sorted(
@@ -86,7 +86,7 @@ def list_images(folder: Path) -> list[str]:
 
 
 def require_files(paths: Sequence[str], listed_in: str) -> None:
-    """Check that files exist by listing each folder once.
+    """Check that files exist; lists each folder only once, for speed.
 
     Args:
         paths: files that must exist.
@@ -109,7 +109,7 @@ def require_files(paths: Sequence[str], listed_in: str) -> None:
 
 
 def _named_below(root: Path, folder_names: tuple[str, ...]) -> list[Path]:
-    """Folders with a common name inside the root, and inside one another, nearest first."""
+    """Return folders named like the data set below the root, also nested in one another, nearest first."""
     order = {name.lower(): place for place, name in reversed(list(enumerate(folder_names)))}
     found: list[Path] = []
     level = [root]
@@ -124,13 +124,13 @@ def _subfolders(folder: Path, order: dict[str, int]) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name.lower() in order and entry.is_dir()]
-    except OSError:  # no such folder, a file, or closed to us: nothing to look into
+    except OSError:  # does not exist, is a file, or is not readable: nothing to search
         return []
     return [folder / name for name in sorted(names, key=lambda name: (order[name.lower()], name))]
 
 
 def _enclosing(root: Path, layout: Layout) -> list[Path]:
-    """Folders around the root, if the root itself is a part of the data set."""
+    """Return the folders that contain the data set if the root is a part of it, such as its query folder."""
     absolute = Path(os.path.abspath(root))
     found = []
     for entry in (entry for variant in layout.variants for entry in variant):

@@ -1,4 +1,4 @@
-"""All pictures of a folder, to the bottom; links are followed, but never round in circles."""
+"""Lists all images below a folder; symbolic links are followed, but never in a cycle."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ logger = logging.getLogger(__name__)
 
 
 def list_tree(root: Path) -> list[str]:
-    """Pictures below a folder; hidden files and folders, and files of other kinds, are ignored.
+    """List all images below a folder; hidden files and folders, and files of other kinds, are ignored.
 
     Args:
-        root: where to look.
+        root: the folder to search.
 
     Returns:
         Paths relative to the root, parts joined by /, sorted.
@@ -29,7 +29,7 @@ def list_tree(root: Path) -> list[str]:
     found: list[str] = []
     waiting: list[tuple[str, tuple[str, ...]]] = [
         ("", (os.path.realpath(root),))
-    ]  # a folder, and the real folders on the way to it
+    ]  # a folder, and the resolved paths of all folders above it
     while waiting:
         prefix, above = waiting.pop()
         with os.scandir(os.path.join(root, prefix)) as entries:
@@ -46,7 +46,7 @@ def list_tree(root: Path) -> list[str]:
 
 
 def _enter(entry: os.DirEntry[str], below: str, above: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
-    """A folder to look into; none if it is a link to a folder that it lies in."""
+    """Return the folder to visit, as a list of one; empty if it is a link to a folder that contains it."""
     if not entry.is_symlink():
         return [(f"{below}/", (*above[:-1], os.path.join(above[-1], entry.name)))]
     target = os.path.realpath(entry.path)

@@ -1,4 +1,4 @@
-"""What the readers of people's own data share: numbers for names, and a data set from labelled pictures."""
+"""Shared by the readers of own data: numbers identities and builds a data set from labelled images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "query", "gallery")
 RETRIEVAL_KS = (1, 2, 4, 8)
-"""The K of Recall@K where there is no gallery."""
+"""The values of K for Recall@K if there is no gallery."""
 
 # 18 digits always fit int64; spreadsheets and pandas write whole numbers of a column with gaps as 7.0
 _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(\.0*)?")
@@ -26,15 +26,15 @@ _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(\.0*)?")
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """One picture as its owner labelled it.
+    """An image with the labels that its owner gave it.
 
     Attributes:
         path: image file.
-        identity: number or name of who or what it shows.
-        split: one of SPLITS; "" if none was said.
+        identity: number or name of the person or object.
+        split: one of SPLITS; "" if not given.
         camid: camera, counted from 0; -1 if unknown.
         box: (x1, y1, x2, y2) pixels inside the image; None for the whole image.
-        tracklet: number of the track the picture was cut from; -1 if unknown.
+        tracklet: number of the track the image was cut from; -1 if unknown.
     """
 
     path: str
@@ -46,26 +46,26 @@ class LabelledPicture:
 
 
 def whole_number(text: str) -> int | None:
-    """The number that a text prints, such as 7, -1, 0007 or 7.0; None if it is something else."""
+    """Parse a whole number written as 7, -1, 0007 or 7.0; None if the text is anything else."""
     match = _WHOLE_NUMBER.fullmatch(text)
     return int(match[1]) if match else None
 
 
 def number_names(names: Iterable[str], *, first: int, lowest: int, kind: str) -> dict[str, int]:
-    """Numbers for names, the same on every machine.
+    """Assign a number to each name, the same on every machine.
 
     Args:
-        names: texts, in any order, as often as they come.
-        first: number of the first name, if they have to be numbered.
-        lowest: whole numbers are kept as they are, if all names are such and none is below this.
-        kind: how messages call them.
+        names: names in any order; duplicates are allowed.
+        first: number of the first name, if names are numbered.
+        lowest: if all names are whole numbers of at least this, the numbers are kept unchanged.
+        kind: what messages call the names.
 
     Returns:
-        The number of every name. Names that are one text in Unicode, such as é in its two spellings, get
-        the same number.
+        The number of each name. Names that are equal after Unicode normalisation, such as the two encodings
+        of é, get the same number.
 
     Raises:
-        ValueError: one number is written in two ways, such as 7 and 007.
+        ValueError: the same number is written in two ways, such as 7 and 007.
     """
     spelled = {name: unicodedata.normalize("NFC", name) for name in sorted(set(names))}
     ordered = sorted(set(spelled.values()))
@@ -83,23 +83,23 @@ def number_names(names: Iterable[str], *, first: int, lowest: int, kind: str) ->
 
 
 def is_missing(text: str) -> bool:
-    """Whether a cell says that there is no value, as spreadsheets and pandas write it."""
+    """Return whether a cell is empty or a marker for a missing value, as spreadsheets and pandas write it."""
     return text.lower() in ("", "nan", "na", "n/a", "<na>", "null", "none", "nat")
 
 
 def as_samples(pictures: Sequence[LabelledPicture], *, lowest: int = JUNK_PID) -> list[Sample]:
-    """Samples in the same order, identities kept if all are whole numbers and numbered from 1 otherwise.
+    """Convert to samples in order; identities are kept if all are whole numbers, else numbered from 1.
 
     Args:
-        pictures: of any split.
-        lowest: identity; with a lower one among them, whole numbers are taken for names.
+        pictures: images of any split.
+        lowest: smallest valid identity; if any number is lower, all whole numbers are treated as names.
 
     Returns:
-        A sample for each picture.
+        A sample for each image.
 
     Raises:
-        ValueError: one number is written in two ways, or names stand beside the number of junk or of
-            distractors.
+        ValueError: the same number is written in two ways, or names are mixed with the numbers reserved for
+            junk or distractors.
     """
     _refuse_names_beside_reserved(pictures, lowest)
     pids = number_names((p.identity for p in pictures), first=1, lowest=lowest, kind="identities")
@@ -113,20 +113,20 @@ def assemble(
     source: Path,
     lowest: int = JUNK_PID,
 ) -> ReidDataset:
-    """A data set from pictures whose splits are known.
+    """Build a data set from images that all have a split.
 
     Args:
-        pictures: in any order.
-        name: how results call the data set.
-        source: where they come from, for messages.
+        pictures: images in any order.
+        name: name of the data set in results.
+        source: where the images come from, for messages.
         lowest: as in as_samples.
 
     Returns:
-        The data set, each part sorted by path; junk is left out. If a query has identity 0, people are
-        counted from 0, and all identities are raised by one.
+        The data set, each part sorted by path, without junk. If a query has identity 0, identities count
+        from 0, and each is increased by one.
 
     Raises:
-        ValueError: one number is written in two ways, or an identity is in training and in test.
+        ValueError: the same number is written in two ways, or an identity is in training and in test.
     """
     samples = as_samples(pictures, lowest=lowest)
     queries = (sample for picture, sample in zip(pictures, samples, strict=True) if picture.split == "query")
@@ -147,7 +147,7 @@ def assemble(
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether an absolute path, free of links and dots, is a folder or lies below it."""
+    """Return whether a path equals a folder or lies below it; both absolute, without links and dots."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
@@ -166,7 +166,7 @@ def _refuse_two_spellings(numbers: dict[str, int], kind: str) -> None:
 
 
 def _refuse_names_beside_reserved(pictures: Sequence[LabelledPicture], lowest: int) -> None:
-    """Junk (-1) and distractors (0) must not become people because some other identity is no number."""
+    """Refuse junk (-1) or distractors (0) beside names: numbering the names would make them identities."""
     reserved, names = None, []
     for picture in pictures:
         number = whole_number(picture.identity)
@@ -188,7 +188,7 @@ def _refuse_names_beside_reserved(pictures: Sequence[LabelledPicture], lowest: i
 def _refuse_shared_identities(
     pictures: Sequence[LabelledPicture], samples: Sequence[Sample], source: Path
 ) -> None:
-    """Training and test must not show the same people; distractors and junk show nobody."""
+    """Refuse identities that are in both training and test; distractors and junk do not count."""
     first: dict[bool, dict[int, LabelledPicture]] = {True: {}, False: {}}
     for picture, sample in zip(pictures, samples, strict=True):
         if sample.pid > DISTRACTOR_PID:

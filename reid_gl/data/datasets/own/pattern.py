@@ -1,4 +1,4 @@
-"""Any tree of pictures whose paths say identity, camera and split, by a regular expression."""
+"""Loads any tree of images; a regular expression reads identity, camera and split from each path."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ MAX_SHOWN = 3
 
 
 def load_pattern(root: str | Path, pattern: str) -> ReidDataset:
-    r"""Load any tree of pictures; no picture is opened.
+    r"""Load any tree of images; no image is opened.
 
-    Identities keep their numbers if all are whole numbers, and are numbered from 1 in the order of their
-    names otherwise; cameras likewise, from 0.
+    Identities keep their numbers if all are whole numbers. Otherwise they are numbered from 1 in the order
+    of their names. The same holds for cameras, which are numbered from 0.
 
     Args:
-        root: the folder of pictures, searched to the bottom.
-        pattern: regular expression with the named group pid and, or not, camera and split, searched in each
-            path relative to the root with / between its parts, such as "(?P<pid>\d+)_c(?P<camera>\d+)".
+        root: the folder of images, searched recursively.
+        pattern: regular expression with the named group pid and, optionally, camera and split. It is searched
+            in each path relative to the root, with / as separator, such as "(?P<pid>\d+)_c(?P<camera>\d+)".
             Without the group split, the first folder of the path must be train, query or gallery (or
             bounding_box_train, query, bounding_box_test).
 
@@ -36,9 +36,9 @@ def load_pattern(root: str | Path, pattern: str) -> ReidDataset:
         The data set, each part sorted by path.
 
     Raises:
-        FileNotFoundError: no such folder, or no picture in it.
-        ValueError: a pattern that is none, paths that it does not fit or that say no split, or an identity in
-            training and in test.
+        FileNotFoundError: no such folder, or no image in it.
+        ValueError: the pattern is invalid, does not match all paths, a path has no split, or an identity is
+            in training and in test.
     """
     folder = Path(root).expanduser()
     pictures = read_pattern(folder, pattern)
@@ -54,18 +54,18 @@ def load_pattern(root: str | Path, pattern: str) -> ReidDataset:
 
 
 def read_pattern(folder: Path, pattern: str) -> list[LabelledPicture]:
-    """Pictures of a tree, labelled by their paths; the split is as printed there and may be unknown.
+    """Read the images of a tree, labelled by their paths; the split is copied from the path, unchecked.
 
     Args:
-        folder: searched to the bottom.
-        pattern: as load_pattern has it.
+        folder: searched recursively.
+        pattern: as in load_pattern.
 
     Returns:
-        Pictures by path.
+        Images sorted by path.
 
     Raises:
-        FileNotFoundError: no such folder, or no picture in it.
-        ValueError: a pattern that is none, or paths that it does not fit.
+        FileNotFoundError: no such folder, or no image in it.
+        ValueError: the pattern is invalid or does not match all paths.
     """
     expression = _compile(pattern)
     paths = list_tree(folder)
@@ -106,7 +106,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _complain(pattern: str, folder: Path, paths: list[str], fitting: set[str]) -> None:
-    """Raise ValueError with the first path that does not fit."""
+    """Raise ValueError with the first path that the pattern does not match."""
     others = [path for path in paths if path not in fitting]
     raise ValueError(
         f"pattern '{pattern}' does not fit {len(others):,} of the {len(paths):,} pictures in {folder}, the "

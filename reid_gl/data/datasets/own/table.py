@@ -1,4 +1,4 @@
-"""A table that lists pictures with identity, camera and split: one's own data without a line of code."""
+"""Loads a table that lists images with identity, camera and split."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ _WINDOWS_ROOT = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 def load_table(root: str | Path) -> ReidDataset:
     r"""Load a CSV, TSV or Parquet file with the columns path, pid, camid, split, x1, y1, x2, y2, tracklet.
 
-    path is relative to the folder of the file and stays inside it, with / or \ between folders; split is
-    train, query or gallery. With the columns is_query and is_gallery, split may be test or validation too,
-    and an image may be both; it is then left out against itself. The rest may be left out: camid, from 0; the
-    box in pixels, of which x2 and y2 are not included; and the number of the track. Any text is an identity:
-    whole numbers from -1 are kept if all are such (0 is a distractor unless a query has it, -1 junk, which is
-    left out), and names are numbered from 1 in their order otherwise. No image is opened.
+    path is relative to the folder of the file and must stay inside it; / or \ separates folders. split is
+    train, query or gallery. With the columns is_query and is_gallery, split may also be test or validation,
+    and an image may be both query and gallery; it is then not compared with itself.
+
+    The other columns are optional: camid, from 0; the box in pixels, x2 and y2 exclusive; and tracklet, the
+    number of the track. An identity may be any text. If all are whole numbers from -1, they are kept: 0 is a
+    distractor unless a query has it, and -1 is junk, which is left out. Otherwise identities are numbered
+    from 1 in the order of their names. No image is opened.
 
     Args:
         root: the file, or a folder that holds dataset.csv or one other such file.
@@ -37,8 +39,8 @@ def load_table(root: str | Path) -> ReidDataset:
         The data set, each part sorted by path; without a gallery, every query searches all the others.
 
     Raises:
-        FileNotFoundError: no such file, or a picture named in it does not exist.
-        ValueError: a table that cannot be understood; says the line and the column.
+        FileNotFoundError: no such file, or an image that it lists does not exist.
+        ValueError: the table is invalid; the message names the line and the column.
         ImportError: a Parquet file, and pyarrow is not installed.
     """
     table = find_table(Path(root).expanduser())
@@ -76,7 +78,7 @@ def _parse(cells: dict[str, str], place: str, locate: Callable[[str, str], str])
 
 
 def _roles(cells: dict[str, str], split: str, place: str, table: Path) -> list[str]:
-    """The splits that a row belongs to: its own, or what is_query and is_gallery say of a test image."""
+    """Return the splits of a row: its own, or for a test image those set by is_query and is_gallery."""
     if ROLE_COLUMNS[0] not in cells:
         return [split]
     roles = []
@@ -115,7 +117,7 @@ def _parse_box(cells: dict[str, str], place: str) -> tuple[int, int, int, int] |
 
 
 def _make_locator(table: Path) -> Callable[[str, str], str]:
-    """A function from a path as printed, and where, to the file; it must lie in the folder of the table."""
+    """Return a function that resolves a path of the table to a file and rejects files outside its folder."""
     root, real_root = os.fspath(table.parent), os.path.realpath(table.parent)
 
     @cache  # a table names few folders and many pictures

@@ -1,4 +1,4 @@
-"""Cells of a table that somebody wrote: paths, identities, splits and numbers."""
+"""Parses and checks the cells of a table: paths, identities, splits and numbers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SHORTENED = re.compile(r"[+-]?[0-9]([.,][0-9]*)?[eE]\+[0-9]+|[+-]?[0-9]\.[0-9]*
 
 
 def with_slashes(printed: str, root: str) -> str:
-    r"""A path with / between folders.
+    r"""Return a path with / between folders.
 
-    Windows writes \ there. Elsewhere that is a letter like any other, so a path that names a file as it is
-    stays as it is.
+    Windows separates folders by \. On other systems \ is an ordinary character, so a path that exists as
+    written there is kept unchanged.
 
     Args:
-        printed: as the table has it.
-        root: folder that it is seen from.
+        printed: path as written in the table.
+        root: folder that the path is relative to.
     """
     if os.sep == "\\" or ("\\" in printed and not os.path.lexists(os.path.join(root, printed))):
         return printed.replace("\\", "/")
@@ -43,7 +43,7 @@ def check_identity(text: str, place: str) -> None:
 
 
 def parse_split(text: str, place: str, *, has_roles: bool = False) -> str:
-    """One of SPLITS, or, where the columns is_query and is_gallery say the rest, a word for all test images.
+    """Check a split: one of SPLITS, or one of TEST_WORDS if is_query and is_gallery give the role.
 
     Raises:
         ValueError: another word; suggests the nearest.

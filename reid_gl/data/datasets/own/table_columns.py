@@ -1,4 +1,4 @@
-"""Which columns of a table are read, and what to say of the others."""
+"""Chooses the columns of a table to read, and reports the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 REQUIRED = ("path", "pid", "split")
 BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 ROLE_COLUMNS = ("is_query", "is_gallery")
-"""Of the images to test with: both may be true of one image, as open-metric-learning's tables have it."""
+"""Roles of a test image; both may be true, as in open-metric-learning's tables."""
 COLUMNS = ("path", "pid", "camid", "split", *BOX_COLUMNS, "tracklet", *ROLE_COLUMNS)
 OTHER_NAMES = {
     "path": ("image", "img", "file", "filename", "file_name", "image_path", "img_path", "name"),
@@ -21,7 +21,7 @@ OTHER_NAMES = {
     "split": ("set", "subset", "part", "fold", "partition"),
     "tracklet": ("track", "track_id", "tracklet_id"),
 }
-"""What others call these columns: suggested, never guessed."""
+"""Other common names of these columns. Messages suggest a rename; the columns are never renamed silently."""
 
 
 def choose_columns(

@@ -1,4 +1,4 @@
-"""Cells of a table as text, whatever program wrote it: CSV, TSV or Parquet."""
+"""Reads the cells of a CSV, TSV or Parquet table as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_NAME = "dataset"
 
 
 def find_table(root: Path) -> Path:
-    """The file that is meant.
+    """Find the table file.
 
     Args:
         root: the file, or a folder that holds dataset.csv or one other table.
@@ -82,7 +82,7 @@ def read_titles(path: Path) -> list[str]:
 def read_rows(
     path: Path, titles: Sequence[str], wanted: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Rows one by one; those with nothing in them, as spreadsheets leave them, are skipped.
+    """Yield rows one by one; empty rows, which spreadsheets often leave, are skipped.
 
     Args:
         path: file with one of TABLE_SUFFIXES.
@@ -141,7 +141,7 @@ def _tuples(columns: dict[str, list[Any]], wanted: Sequence[str]) -> Iterable[tu
 
 
 def _as_text(value: object) -> str:
-    """A cell as CSV would have it; nothing for null and not-a-number."""
+    """Return a cell as CSV would write it; an empty text for null and NaN."""
     is_missing = value is None or (isinstance(value, float) and math.isnan(value))
     return "" if is_missing else str(value).strip()
 

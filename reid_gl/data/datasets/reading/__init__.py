@@ -1,1 +1,1 @@
-"""What several readers of published data sets share."""
+"""Code shared by several readers of published data sets."""

@@ -1,4 +1,4 @@
-"""The MATLAB files of Cars-196 that say which class a picture shows."""
+"""Reads the MATLAB files of Cars-196 with the class of each image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUM_CLASSES = 196
 
 
 def read_annotations(path: Path, folder: Path, path_field: str) -> list[Sample]:
-    """Samples of an annotation file in its order; no picture is opened.
+    """Read the samples of an annotation file, in its order; no image is opened.
 
     Args:
         path: file with a struct array "annotations".
@@ -28,7 +28,7 @@ def read_annotations(path: Path, folder: Path, path_field: str) -> list[Sample]:
         One sample for each annotation.
 
     Raises:
-        ValueError: no such struct, a path out of the folder, or a class that is not 1 to 196.
+        ValueError: the struct is missing, a path leaves the folder, or a class is not 1 to 196.
     """
     annotations = _read_struct(path, (path_field, "class"))
     samples = []

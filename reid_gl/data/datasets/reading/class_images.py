@@ -1,4 +1,4 @@
-"""Folders that each hold the pictures of one class."""
+"""Lists and reads folders that each hold the images of one class."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def list_folders(folder: Path) -> list[str]:
         FileNotFoundError: not one folder.
     """
     with os.scandir(folder) as entries:
-        # os.path.isdir says no to a link that leads to itself, where entry.is_dir() raises
+        # for a link to itself os.path.isdir returns False, but entry.is_dir() raises
         names = sorted(
             entry.name for entry in entries if not entry.name.startswith(".") and os.path.isdir(entry.path)
         )
@@ -34,7 +34,7 @@ def list_folders(folder: Path) -> list[str]:
 
 
 def read_class_folder(folder: Path, pid: int) -> list[Sample]:
-    """Samples of one class by file name, their camera unknown; no picture is opened.
+    """Read the samples of one class, sorted by file name, camera unknown; no image is opened.
 
     Args:
         folder: pictures of the class.

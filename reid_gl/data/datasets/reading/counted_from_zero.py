@@ -1,4 +1,4 @@
-"""Data sets that count people from 0, where 0 is a distractor here."""
+"""Handles data sets that number identities from 0; in reid_gl identity 0 marks distractors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def is_counted_from_zero(query: Iterable[Sample], *, name: str, source: Path) -> bool:
-    """Whether a query has identity 0: nobody looks for a distractor. A log line says what follows from it."""
+    """Return whether a query has identity 0, which is then no distractor; if so, log the consequence."""
     if all(sample.pid != DISTRACTOR_PID for sample in query):
         return False
     warn_once(
@@ -26,5 +26,5 @@ def is_counted_from_zero(query: Iterable[Sample], *, name: str, source: Path) ->
 
 
 def count_from_one(samples: Sequence[Sample]) -> list[Sample]:
-    """The same samples with identities one higher; junk stays junk."""
+    """Return the samples with identities increased by one; junk stays junk."""
     return [replace(s, pid=s.pid + 1) if s.pid >= DISTRACTOR_PID else s for s in samples]

@@ -1,4 +1,4 @@
-"""Comparing what was loaded with the sizes that the data set's authors published."""
+"""Compares a loaded data set with the sizes that its authors published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures out of cuhk-03.mat, the one file in which CUHK03 was released."""
+"""Extracts the images from cuhk-03.mat, the single file in which CUHK03 was released."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 MAT_NAME = "cuhk-03.mat"
 IMAGES_FOLDER = "cuhk03_images"
 MARKER = "cuhk03_images.json"
-"""Written last, so a folder that has it is complete."""
+"""Written last: a folder that contains this file is complete."""
 
 STYLES = ("labeled", "detected")
 IMAGES_PER_VIEW = 5
@@ -30,10 +30,10 @@ IMAGES_PER_VIEW = 5
 def extract_cuhk03_images(
     mat_path: str | Path, out: str | Path | None = None, *, show_progress: bool = True
 ) -> Path:
-    """Write the pictures inside cuhk-03.mat as PNG files, once; a finished result is used again.
+    """Write the images inside cuhk-03.mat as PNG files, once; a complete earlier result is reused.
 
     Names are {pair}_{person}_{view}_{picture}.png, all counted from 1 (pictures 1 to 5 are view 1, 6 to 10
-    view 2), in the folders labeled and detected. The protocol files are copied along if they lie near.
+    view 2), in the folders labeled and detected. Protocol files found nearby are copied along.
     Everything goes to a temporary folder beside the result and is renamed at the end.
 
     Args:

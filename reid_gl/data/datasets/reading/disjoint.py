@@ -1,4 +1,4 @@
-"""Nobody may be in both the training set and the test set."""
+"""Checks that no identity is in both the training set and the test set."""
 
 from __future__ import annotations
 

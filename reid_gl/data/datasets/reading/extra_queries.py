@@ -1,4 +1,4 @@
-"""Market-1501's multi-query setting: more pictures of each query's person in the query's camera."""
+"""Market-1501's multi-query setting: more images of each query's identity from the query's camera."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def load_multi_query(root: str | Path) -> tuple[Sample, ...]:
         root: the data folder, its parent, or one of its folders of pictures.
 
     Returns:
-        Samples sorted by file name; those of whom no query has identity and camera are left out.
+        Samples sorted by file name; samples that share identity and camera with no query are left out.
 
     Raises:
         FileNotFoundError: no folder gt_bbox beside the others, or no picture in it.

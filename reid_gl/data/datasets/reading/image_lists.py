@@ -1,4 +1,4 @@
-"""Text lists of pictures that others wrote: every line must fit, and no path may leave the folder."""
+"""Reads image lists in text files: every line must match, and no path may leave the folder."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_picture_list(
 
 
 def place_inside(folder: str | Path, relative: str, where: str) -> str:
-    """Join a folder and a path that somebody else wrote.
+    """Join a folder and an untrusted path.
 
     Args:
         folder: the folder that must not be left.

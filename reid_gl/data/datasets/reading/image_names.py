@@ -1,4 +1,4 @@
-"""What the file names of pictures say."""
+"""Reads labels from the file names of images."""
 
 from __future__ import annotations
 

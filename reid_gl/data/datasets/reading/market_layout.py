@@ -1,4 +1,4 @@
-"""The three folders of Market-1501, in which many data sets come."""
+"""Reads the layout of Market-1501, three folders, which many data sets use."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def read_market_folders(folder: Path, parts: tuple[str, ...], name: str) -> Reid
         name: how results call the data set.
 
     Returns:
-        The data set without junk, each part sorted by file name. If a query has identity 0, people are
-        counted from 0, and all identities are raised by one.
+        The data set without junk, each part sorted by file name. If a query has identity 0, identities count
+        from 0, and each is increased by one.
 
     Raises:
         FileNotFoundError: a folder without a picture.

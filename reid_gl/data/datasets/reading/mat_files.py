@@ -1,4 +1,4 @@
-"""Matrices from MATLAB files that others wrote."""
+"""Reads matrices from untrusted MATLAB files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BROKEN = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NameError, NotImplementedError),
     *(OSError, TypeError, ValueError, zlib.error, MatReadError),
 )
-"""What scipy raises over damaged bytes."""
+"""Errors that scipy raises for damaged files."""
 
 
 def read_whole_numbers(path: Path, field: str, *, columns: int | None = None) -> NDArray[np.int64]:

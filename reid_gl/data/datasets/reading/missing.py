@@ -1,4 +1,4 @@
-"""The message for a data set that is not where it was looked for."""
+"""Builds the error message for a data set that was not found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 MAX_SHOWN = 8
 MAX_LISTED = 1000
-"""Entries read per folder, and altogether five times as many: the message must come quickly."""
+"""Entries read per folder; five times as many in total, so that the message appears quickly."""
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar")
 
@@ -20,7 +20,7 @@ ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar")
 def describe_miss(
     root: Path, title: str, folder_names: tuple[str, ...], variants: tuple[tuple[str, ...], ...], tree: str
 ) -> str:
-    """Say what was expected, what was found, and what comes nearest.
+    """Describe what was expected, what was found, and the nearest match.
 
     Args:
         root: where the user said the data set is.

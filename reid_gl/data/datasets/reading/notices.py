@@ -1,4 +1,4 @@
-"""Things worth saying once, not with every call."""
+"""Warnings that are logged once, not with every call."""
 
 from __future__ import annotations
 

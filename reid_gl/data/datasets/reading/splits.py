@@ -1,4 +1,4 @@
-"""Data sets that come in several splits: their numbers, and halves of the people drawn by us."""
+"""Data sets with several splits: checks split numbers, and draws random halves of the identities."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from reid_gl.records import ReidDataset, Sample
 
 NUM_DRAWS = 10
 NUM_HALVES = 2 * NUM_DRAWS
-"""Each draw serves twice: the cameras of query and gallery change places."""
+"""Each draw gives two splits; the second one swaps the cameras of query and gallery."""
 
 
 def check_split(split: int, num_splits: int, title: str) -> None:
-    """Refuse the number of a split that a data set does not have.
+    """Check that a data set has a split of this number.
 
     Args:
         split: the number that the user gave.
@@ -44,7 +44,7 @@ def split_in_halves(samples: Sequence[Sample], *, split: int, name: str) -> Reid
         The data set, each part in the order of the samples.
 
     Raises:
-        ValueError: no such split, or a person whom one of the cameras does not show.
+        ValueError: no such split, or one of the cameras has no image of a person.
     """
     check_split(split, NUM_HALVES, name)
     seen = [{sample.pid for sample in samples if sample.camid == camera} for camera in (0, 1)]

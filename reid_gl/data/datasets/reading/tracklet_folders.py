@@ -1,4 +1,4 @@
-"""Two cameras, in each a folder of frames for every person: PRID 2011 and i-LIDS-VID."""
+"""Reads a folder of frames for each person in each of two cameras: PRID 2011 and i-LIDS-VID."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FOLDER = re.compile(r"person_?0*([1-9]\d*)")
 
 
 def list_people(camera: Path) -> dict[int, Path]:
-    """Folders of the people whom a camera shows, by their numbers, in rising order; hidden ones are ignored.
+    """Return a camera's person folders by number, in ascending order; hidden folders are ignored.
 
     Args:
         camera: folder of folders person001 or person_0001, ….
@@ -42,7 +42,7 @@ def list_people(camera: Path) -> dict[int, Path]:
 def read_sequences(
     cameras: Sequence[Mapping[int, Path]], people: Sequence[int], *, min_frames: int = 1
 ) -> list[Sample]:
-    """Every frame of people whom all cameras show long enough; no picture is opened.
+    """Read all frames of people with long enough sequences in every camera; no image is opened.
 
     Args:
         cameras: folder of each person, as list_people gives it, for cameras 0, 1, ….

@@ -1,4 +1,4 @@
-"""Text lists of vehicles: VehicleID and VERI-Wild."""
+"""Reads text lists of vehicle images: VehicleID and VERI-Wild."""
 
 from __future__ import annotations
 

@@ -57,10 +57,8 @@ def evaluate_clustering(
         Vinh, Epps and Bailey, "Information Theoretic Measures for Clusterings Comparison", JMLR 2010 (NMI,
         AMI); Manning, Raghavan and Schütze, "Introduction to Information Retrieval", 2008, section 16.3 (F1).
     """
-    from sklearn.metrics import (
-        adjusted_mutual_info_score,
-        normalized_mutual_info_score,
-    )  # slow import: seconds
+    # imported here because the import takes seconds
+    from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
     check_rows("features", features)
     known, numbers = np.unique(whole_numbers("labels", labels, len(features)), return_inverse=True)

@@ -130,9 +130,8 @@ def _with_own_cameras(features: Features, use_cameras: bool) -> Features:
     """Remove junk, and give each image without a camera a unique one, so that no image matches itself."""
     kept = features.pids != JUNK_PID
     camids = features.camids[kept] if use_cameras else np.full(int(kept.sum()), -1)
-    known = np.unique(camids, return_inverse=True)[
-        1
-    ]  # renumber from 0, so that unique cameras cannot collide
+    # renumber cameras from 0, so that the unique ones, which start at len(camids), cannot collide with them
+    known = np.unique(camids, return_inverse=True)[1]
     own = np.where(camids < 0, len(camids) + np.arange(len(camids)), known)
     return Features(features.embeddings[kept], features.pids[kept], own)
 

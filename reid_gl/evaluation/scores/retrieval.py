@@ -90,10 +90,8 @@ def evaluate_retrieval(
     labels = whole_numbers("labels", labels, len(features))
     own = np.arange(len(labels))
     if gallery_features is None:
-        query = gallery = (
-            labels,
-            own,
-        )  # a unique camera per image, so that the camera rule leaves out the image itself
+        # give each image a unique camera, so that the camera rule leaves out the image itself
+        query = gallery = (labels, own)
         num_searched = len(labels) - 1
     else:
         num_searched = len(gallery_features)

@@ -34,6 +34,7 @@ from reid_gl.records import FEATURES
 @dataclass(frozen=True)
 class LossRecipe:
     """How to make a loss, and which feature it gets in training unless its section of LOSS changes it.
+
     Features before the neck are non-negative, so all cosines start near 1. Losses on cosines therefore get
     the feature after the neck, which the BNNeck has centred. Losses on Euclidean distances get the feature
     before the neck, as in the strong baseline.

@@ -57,7 +57,7 @@ def evaluate(
         camera_filter: "auto", "on" or "off", see check_protocol.
         batch_size: images per batch.
         num_workers: processes that read images.
-        precision: dtype of the network's layers, see choose_precision.
+        precision: dtype of the network's layers: "float32", "bfloat16", "float16" or "auto".
         show_progress: show progress bars.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Which processor computes, and in which number format."""
+"""Choose the device and the precision (dtype) of computations."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; "auto" is the first of CUDA, MPS and the CPU that is there.
+    """Return the device with this name; "auto" is the first available one of CUDA, MPS and CPU.
 
     Raises:
-        ValueError: unknown name, or a device that this machine or this torch does not have.
+        ValueError: the name is unknown, or this machine or torch build does not have the device.
     """
     kind = name.partition(":")[0]
     if kind not in DEVICES:
@@ -30,14 +30,14 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The dtype for the backbone; "auto" is the fastest one that trains safely on the device.
+    """Return the dtype for the backbone; "auto" is the fastest one that trains safely on the device.
 
     Returns:
-        bfloat16 where the hardware multiplies it (CUDA from Ampere on; CPUs with AMX or AVX512-BF16),
-        else float16 on CUDA and float32 elsewhere.
+        For "auto", bfloat16 if the hardware supports it natively (CUDA since Ampere; CPUs with AMX or
+        AVX512-BF16), else float16 on CUDA and float32 on other devices.
 
     Raises:
-        ValueError: unknown name, or float16 away from CUDA (its gradients need the scaler).
+        ValueError: the name is unknown, or float16 is requested without CUDA (its gradients need the scaler).
     """
     if name not in PRECISIONS:
         raise ValueError(f"unknown precision {name!r}: expected one of {', '.join(PRECISIONS)}")
@@ -53,5 +53,5 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # old torch cannot tell
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # missing in old torch
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all."""
+"""Create output folders atomically."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def finished_or_nothing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its name if all goes well and disappears otherwise."""
+    """Yield a temporary folder beside `out`; rename it to `out` on success, delete it on an error."""
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:

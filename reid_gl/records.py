@@ -1,4 +1,4 @@
-"""What crosses folders: samples, data sets, batches, network outputs, features and scores."""
+"""Data classes that the packages share: samples, data sets, batches, outputs, features and scores."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 JUNK_PID = -1
-"""Identity of gallery images that the Market protocol ignores: neither right nor wrong."""
+"""Identity of junk: gallery images that the Market-1501 protocol ignores, neither right nor wrong."""
 
 DISTRACTOR_PID = 0
-"""Identity of gallery images that show nobody among the queries, and so are wrong for each of them."""
+"""Identity of distractors: gallery images without a query identity, wrong for every query."""
 
 
 FEATURES = ("before_neck", "after_neck")
 """The two embeddings of a ReidOutput, by name."""
 
 TEST_FEATURES = (*FEATURES, "concatenated")
-"""What pictures may be compared by: one of the embeddings, or both, each of length one."""
+"""Features for comparing images: one of the embeddings, or both normalised and concatenated."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture of one person, known by its file name only: nothing is opened.
+    """One image of one identity, as a reference to a file; the file is not opened.
 
     Attributes:
         path: image file.
-        pid: identity as the data set prints it; 0 is a distractor, -1 junk.
+        pid: identity number of the data set; 0 is a distractor, -1 junk.
         camid: camera, counted from 0; -1 if unknown.
         box: (x1, y1, x2, y2) pixels of the person inside the image; None for the whole image.
-        tracklet: number of the track the picture was cut from; -1 if unknown.
-        source: number of the data set it comes from, where several are trained on together.
+        tracklet: number of the track that the image is a frame of; -1 if unknown.
+        source: number of the data set it comes from, if several are combined for training.
     """
 
     path: str
@@ -47,15 +47,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class ReidDataset:
-    """A training set and its test set; the identities of the two are disjoint.
+    """A training set and a test set with disjoint identities.
 
     Attributes:
-        train: samples to learn from.
-        query: samples to look for.
-        gallery: samples to search, distractors included, junk left out; empty if every query searches all
-            the others.
-        name: how results call the data set.
-        ks: the K of the Recall@K that its field reports; empty for person and vehicle sets.
+        train: training samples.
+        query: query samples.
+        gallery: gallery samples, with distractors and without junk; empty if every query searches all other
+            queries.
+        name: name of the data set in results.
+        ks: values of K for Recall@K that are usual for the data set; empty for person and vehicle sets.
     """
 
     train: tuple[Sample, ...]
@@ -66,7 +66,7 @@ class ReidDataset:
 
 
 class Batch(NamedTuple):
-    """One step's worth of pictures.
+    """The images of one training step.
 
     Attributes:
         images: (N, 3, H, W) uint8 RGB, resized and augmented, not yet normalised.
@@ -80,7 +80,7 @@ class Batch(NamedTuple):
 
 
 class ReidOutput(NamedTuple):
-    """What the network says of N pictures.
+    """Output of the network for N images.
 
     Attributes:
         before_neck: (N, D) pooled features.
@@ -95,15 +95,15 @@ class ReidOutput(NamedTuple):
 
 @dataclass(frozen=True)
 class Features:
-    """Embeddings of M pictures with what the protocol needs to score them.
+    """Embeddings of M images, with the identities and cameras that scoring needs.
 
     Attributes:
         embeddings: (M, D) float32.
         pids: (M,) int64.
         camids: (M,) int64, -1 where unknown.
         paths: M image files, in the same order.
-        images: (M,) int64 numbers that are equal for the same image among queries and gallery, -1 for an
-            image that is on one side only; None if no image is on both.
+        images: (M,) int64 image numbers, equal for the same image in query and gallery; -1 for an image that
+            is on one side only. None if no image is on both sides.
     """
 
     embeddings: NDArray[np.float32]
@@ -120,13 +120,13 @@ class RankingResult:
     Attributes:
         cmc: (max_rank,) share of scored queries with a match among the first 1, 2, ... images.
         mean_ap: mean average precision, rectangle rule (precision at each match).
-        mean_ap_trapezoid: the same by the trapezoid rule of the official Market-1501 code.
+        mean_ap_trapezoid: mean average precision by the trapezoid rule of the official Market-1501 code.
         mean_inp: mean inverse negative penalty (matches divided by the rank of the last one).
         num_queries: queries given.
         num_scored: queries that have a match in the gallery; only these count.
         num_gallery: gallery images searched, junk left out.
         average_precision: (num_queries,) rectangle rule, NaN where a query has no match.
-        first_match: (num_queries,) rank of the first match from 1, 0 where there is none.
+        first_match: (num_queries,) rank of the first match, starting at 1; 0 if there is none.
     """
 
     cmc: NDArray[np.float64]
@@ -140,7 +140,7 @@ class RankingResult:
     first_match: NDArray[np.int64]
 
     def rank(self, k: int) -> float:
-        """Share of scored queries with a match among the first k images, 1 <= k <= max_rank."""
+        """Return the share of scored queries with a match among the first k images, 1 <= k <= max_rank."""
         if not 1 <= k <= len(self.cmc):
             raise ValueError(f"rank {k} was not computed: expected 1 to {len(self.cmc)} (max_rank)")
         return float(self.cmc[k - 1])

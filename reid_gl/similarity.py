@@ -1,4 +1,4 @@
-"""Every pairwise distance and similarity of the package, once."""
+"""Pairwise distances and similarities, shared by the whole package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ METRICS = ("cosine", "euclidean")
 
 
 def cosine_distance(first: Tensor, second: Tensor) -> Tensor:
-    """One minus the cosine of every pair of rows; a zero row is at distance 1 from everything.
+    """One minus the cosine of every pair of rows; a zero row has distance 1 to every row.
 
     Args:
         first: (A, D) floating point.
@@ -23,7 +23,7 @@ def cosine_distance(first: Tensor, second: Tensor) -> Tensor:
 
 
 def cosine_similarity(embeddings: Tensor) -> Tensor:
-    """Cosine of every pair of rows; a zero row is at similarity 0 to everything, itself included.
+    """Cosine of every pair of rows; a zero row has similarity 0 to every row, including itself.
 
     Args:
         embeddings: (N, D) floating point.
@@ -36,10 +36,10 @@ def cosine_similarity(embeddings: Tensor) -> Tensor:
 
 
 def euclidean_distance(first: Tensor, second: Tensor) -> Tensor:
-    """Euclidean distance, not squared, of every pair of rows.
+    """Euclidean distance (not squared) of every pair of rows.
 
-    The expansion |a|^2 + |b|^2 - 2ab loses small distances of large vectors, so both sides are first
-    shifted by the mean of the second one, and all of it is computed in float64.
+    The expansion |a|^2 + |b|^2 - 2ab loses small distances between large vectors to rounding. Therefore the
+    mean of `second` is first subtracted from both sides, and everything is computed in float64.
 
     Args:
         first: (A, D) floating point.
@@ -54,10 +54,10 @@ def euclidean_distance(first: Tensor, second: Tensor) -> Tensor:
 
 
 def pairwise_distance(first: Tensor, second: Tensor, *, metric: str) -> Tensor:
-    """Distance of every pair of rows by the metric's name, (A, D) and (B, D) to (A, B).
+    """Distances (A, B) of every pair of rows (A, D) and (B, D), "cosine" or "euclidean".
 
     Raises:
-        ValueError: unknown metric.
+        ValueError: the metric is unknown.
     """
     if metric == "cosine":
         return cosine_distance(first, second)
@@ -67,9 +67,9 @@ def pairwise_distance(first: Tensor, second: Tensor, *, metric: str) -> Tensor:
 
 
 def pearson_similarity(embeddings: Tensor) -> Tensor:
-    """Pearson correlation of every pair of rows, each centred over its own D numbers.
+    """Pearson correlation of every pair of rows, each centred over its D numbers.
 
-    A constant row correlates with nothing: its similarities are 0 and so is its gradient.
+    A constant row (up to rounding) has similarity 0 to every row, and its gradient is 0.
 
     Args:
         embeddings: (N, D) floating point.
@@ -86,10 +86,10 @@ def pearson_similarity(embeddings: Tensor) -> Tensor:
 
 
 def unit_rows(rows: Tensor) -> Tensor:
-    """Rows of length one; a row of zeros and its gradient stay 0.
+    """Normalise rows to length one; a row of zeros stays zero and has gradient 0.
 
-    Divided by their largest number first, so that the squares of very large or small rows neither overflow
-    nor vanish.
+    Each row is first divided by its largest absolute value, so that the squares of very large or small rows
+    neither overflow nor underflow.
 
     Args:
         rows: (N, D) floating point.

@@ -1,4 +1,4 @@
-"""Scores of ranked galleries."""
+"""Evaluate features: ranking, retrieval, clustering, verification, re-ranking and search."""
 
 from reid_gl.evaluation.expansion import expand_queries
 from reid_gl.evaluation.multi_query import pool_queries

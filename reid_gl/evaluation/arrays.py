@@ -1,4 +1,4 @@
-"""Numbers as callers have them, as arrays."""
+"""Convert callers' lists, arrays and tensors to numpy arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HAS_NO_NUMPY = (torch.bfloat16,)
 
 
 def as_array(values: ArrayLike | torch.Tensor) -> NDArray[Any]:
-    """An array of what is given; a tensor is taken from its device and gradient, bfloat16 becomes float32."""
+    """Convert to a numpy array. Tensors are detached and moved to the CPU; bfloat16 becomes float32."""
     if not isinstance(values, torch.Tensor):
         return np.asarray(values)
     values = values.detach().cpu()

@@ -1,4 +1,4 @@
-"""Distances of queries to a gallery, some queries at a time: what every score of features starts from."""
+"""Query-to-gallery distances, computed in blocks of queries. All scores of features use them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from reid_gl.similarity import METRICS, unit_rows
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 BLOCK_CELLS = 16_000_000
-"""Distances held at once: 64 MB of float32."""
+"""Maximum number of distances in memory at once: 64 MB of float32."""
 LARGEST = np.float64(1e17)
-"""Features beyond it have squared distances that float32 does not hold."""
+"""Largest allowed feature value; the squared distances of larger ones overflow float32."""
 FEW_ROWS = 64
-"""Fewer queries at once than this would leave the processor waiting for the gallery, however large."""
+"""Minimum number of queries in a block; smaller blocks are bound by reading the gallery from memory."""
 
 
 def distance_blocks(query: Floats, gallery: Floats, *, metric: str) -> Iterator[Floats]:
-    """Distances of all queries, a block of rows after the other.
+    """Yield the distances of all queries, one block of query rows at a time.
 
-    Gallery rows that are exact copies are at the same distance from a query, to the last bit; matrix products
-    alone round by the place of a row.
+    Gallery rows that are exact copies get bit-identical distances to a query. A matrix product alone does not
+    guarantee this, because its rounding depends on the position of a row.
 
     Args:
         query: (Q, D).
@@ -35,11 +35,12 @@ def distance_blocks(query: Floats, gallery: Floats, *, metric: str) -> Iterator[
         metric: "cosine" or "euclidean".
 
     Returns:
-        Blocks (some, G) of float32, together (Q, G); one block's memory may serve the next.
+        Float32 blocks (B, G) that make up (Q, G) together. A later block may reuse the memory of an earlier
+        one.
 
     Raises:
-        ValueError: unknown metric, different dimensions, an empty side, or features that are not finite;
-            says which rows.
+        ValueError: the metric is unknown, the dimensions differ, a side is empty, or features are not finite;
+            the message names the rows.
     """
     if metric not in METRICS:
         raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
@@ -50,7 +51,7 @@ def distance_blocks(query: Floats, gallery: Floats, *, metric: str) -> Iterator[
 
 
 def _with_ties(blocks: Iterator[Floats], copies: Ints, originals: Ints) -> Iterator[Floats]:
-    """The same blocks, in which copies have the distances of their originals."""
+    """Yield the blocks after giving each copied gallery row the distances of its original."""
     for block in blocks:
         if len(copies):
             block[:, copies] = block[:, originals]
@@ -58,9 +59,9 @@ def _with_ties(blocks: Iterator[Floats], copies: Ints, originals: Ints) -> Itera
 
 
 def check_features(query: Floats, gallery: Floats) -> None:
-    """Raise unless both sides are arrays of finite numbers (any, D) of the same D, with a row at least.
+    """Raise unless both sides are non-empty arrays (any, D) of finite numbers with the same D.
 
-    All that compares features begins here, so a process that cannot is refused here, too.
+    All code that compares features calls this first, so it also rejects forked processes that cannot compute.
     """
     check_not_forked()
     check_rows("query features", query)
@@ -73,7 +74,7 @@ def check_features(query: Floats, gallery: Floats) -> None:
 
 
 def check_rows(name: str, rows: Floats) -> None:
-    """Raise, with the name, unless rows are an array of finite numbers (M, D) with a row at least."""
+    """Raise an error that starts with the name unless rows is a non-empty array (M, D) of finite numbers."""
     if not isinstance(rows, np.ndarray):
         advice = ": hand over tensor.detach().cpu().float().numpy()" if isinstance(rows, Tensor) else ""
         raise TypeError(f"{name} must be a numpy array, got {type(rows).__name__}{advice}")
@@ -81,7 +82,7 @@ def check_rows(name: str, rows: Floats) -> None:
         raise ValueError(
             f"{name} must be numbers (M, D) with at least one row, got {rows.dtype} {rows.shape}"
         )
-    finite = (rows.max(axis=1) <= LARGEST) & (rows.min(axis=1) >= -LARGEST)  # NaN is not, either
+    finite = (rows.max(axis=1) <= LARGEST) & (rows.min(axis=1) >= -LARGEST)  # False for NaN, too
     if not finite.all():
         broken = np.flatnonzero(~finite)
         raise ValueError(
@@ -102,7 +103,7 @@ def _cosine_blocks(query: Tensor, gallery: Tensor) -> Iterator[Floats]:
 
 
 def _euclidean_blocks(query: Tensor, gallery: Tensor) -> Iterator[Floats]:
-    """What euclidean_distance gives, with the gallery's part of the work done once."""
+    """Yield what euclidean_distance returns, but compute the gallery's centre and norms only once."""
     centre = gallery.double().mean(dim=0)
     wide = gallery.double().sub_(centre)
     squares = wide.square().sum(dim=1)

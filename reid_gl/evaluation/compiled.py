@@ -1,4 +1,4 @@
-"""Compilation that does without a cache on disk where none can be written."""
+"""Numba compilation that falls back to no disk cache where none can be written."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Function], Function]:
-    """Decorator: numba's njit, kept on disk beside the file or in the user's cache folder.
+    """Decorator: compile with numba's njit, cached beside the file or in the user's cache folder.
 
-    Where numba can write to neither (a read-only container, say) it raises at import; the function is then
-    compiled anew in each process.
+    With cache=True, numba raises at import if it can write to neither folder (in a read-only container, for
+    example). The function is then compiled without a cache, once per process.
     """
 
     def decorate(function: Function) -> Function:
@@ -33,7 +33,10 @@ def compiled(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Fun
 
 
 def _with_check(function: Function) -> Function:
-    """The same function, which is called from Python only, refusing to run where its threads are lost."""
+    """Wrap a parallel function to raise in a forked process, which has lost its threads.
+
+    The wrapped function can be called from Python only, not from another compiled function.
+    """
 
     @wraps(function)
     def checked(*arguments: Any) -> Any:  # noqa: ANN401

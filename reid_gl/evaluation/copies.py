@@ -1,4 +1,4 @@
-"""Rows of features that are exact copies, found without comparing every pair."""
+"""Find rows of features that are exact copies, without comparing every pair."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 ODD = np.uint64(0x9E37_79B9_7F4A_7C15)
 NUM_PROBES = 16
-"""Columns looked at in every row; only rows that agree in all of them are compared whole."""
+"""Number of columns hashed in every row; only rows with equal hashes are compared in full."""
 
 
 def find_copies(rows: NDArray[np.float32]) -> tuple[Ints, Ints]:
-    """Rows that equal an earlier one, number by number; -0 equals 0.
+    """Find rows that equal an earlier row in every number; -0 equals 0.
 
     Args:
         rows: (M, D), D at least 1.
 
     Returns:
-        Places of the copies, rising, and of the first row that each equals.
+        Indices of the copies, ascending, and for each copy the index of the first row that equals it.
     """
     columns = np.unique(np.linspace(0, rows.shape[1] - 1, NUM_PROBES).round().astype(np.int64))
     probes = (rows[:, columns] + np.float32(0)).view(np.uint32).astype(np.uint64)
     weights = np.full(len(columns), ODD).cumprod()
-    keys = (probes * weights).sum(axis=1, dtype=np.uint64)  # modulo 2^64: equal where the probes are
+    keys = (probes * weights).sum(axis=1, dtype=np.uint64)  # hash modulo 2^64: equal probes have equal keys
     _, groups, counts = np.unique(keys, return_inverse=True, return_counts=True)
     first: dict[bytes, int] = {}
     copies, originals = [], []

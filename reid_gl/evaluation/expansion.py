@@ -1,4 +1,4 @@
-"""Query expansion: a query becomes the mean of itself and what it finds first."""
+"""Query expansion: replace a query by the mean of itself and its nearest gallery images."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from reid_gl.similarity import unit_rows
 
 Floats = NDArray[np.float32]
 BLOCK_CELLS = 16_000_000
-"""Similarities held at once: 64 MB of float32."""
+"""Maximum number of similarities in memory at once: 64 MB of float32."""
 
 
 def expand_queries(query: Floats, gallery: Floats, *, num_neighbours: int = 10, alpha: float = 0.0) -> Floats:
-    """Replace each query by a weighted mean of its direction and those of its nearest gallery pictures.
+    """Replace each query by a weighted mean of its unit vector and those of its nearest gallery images.
 
     Args:
-        query: (Q, D); only directions count.
-        gallery: (G, D), junk left out.
-        num_neighbours: gallery pictures that join; all there are, if there are fewer. 0 changes nothing.
-        alpha: they weigh their cosine to the power alpha, negative ones nothing, the query itself 1; 0 is
-            average query expansion, in which all weigh the same.
+        query: (Q, D); rows are normalised first.
+        gallery: (G, D) without junk; rows are normalised first.
+        num_neighbours: gallery images to add to each query; all of them if the gallery has fewer. 0 adds
+            none, so the result is the normalised query.
+        alpha: a neighbour's weight is its cosine to the power alpha, or 0 for a negative cosine; the query's
+            own weight is 1. With 0 all weights are 1 (average query expansion).
 
     Returns:
         (Q, D) float32 unit vectors.
 
     Raises:
-        ValueError: shapes disagree, features that are not finite, or a negative setting.
+        ValueError: shapes disagree, features are not finite, or a setting is negative.
 
     Source:
         Chum et al., "Total Recall: Automatic Query Expansion with a Generative Feature Model for Object
@@ -40,14 +41,14 @@ def expand_queries(query: Floats, gallery: Floats, *, num_neighbours: int = 10, 
         raise ValueError(
             f"query expansion needs settings of at least 0, got {num_neighbours} neighbours and alpha {alpha}"
         )
-    queries, pictures = (unit_rows(torch.tensor(side, dtype=torch.float32)) for side in (query, gallery))
-    count = min(num_neighbours, len(pictures))
-    rows = max(1, BLOCK_CELLS // max(1, len(pictures)))
+    queries, images = (unit_rows(torch.tensor(side, dtype=torch.float32)) for side in (query, gallery))
+    count = min(num_neighbours, len(images))
+    rows = max(1, BLOCK_CELLS // max(1, len(images)))
     expanded = []
     for block in queries.split(rows):
-        cosines, places = (block @ pictures.T).topk(count, dim=1)  # (B, count)
+        cosines, places = (block @ images.T).topk(count, dim=1)  # (B, count)
         weights = cosines.clamp_min(0.0) ** alpha if alpha else torch.ones_like(cosines)
-        joined = block + torch.einsum("bk,bkd->bd", weights, pictures[places])
+        joined = block + torch.einsum("bk,bkd->bd", weights, images[places])
         expanded.append(unit_rows(joined))
     result: Floats = torch.cat(expanded).numpy()
     return result

@@ -1,4 +1,4 @@
-"""Distances of features, re-ranked or not, some queries at a time."""
+"""Distances between features, optionally re-ranked, computed in blocks of queries."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ def feature_distances(
     rerank: RerankSettings | GnnRerankSettings | None,
     max_memory_gb: float | None,
 ) -> Iterator[Floats]:
-    """Distances of all queries, a block of rows after the other.
+    """Yield the distances of all queries, one block of query rows at a time.
 
     Args:
         query: (Q, D).
-        gallery: (G, D); None if the queries search one another, G = Q then.
+        gallery: (G, D); None if the queries search one another, so that G = Q.
         metric: "cosine" or "euclidean".
-        rerank: settings of k-reciprocal re-ranking, on unit vectors where the metric is cosine; or of GNN
-            re-ranking, under cosine and with a gallery only; None for none.
-        max_memory_gb: what re-ranking may use beyond the features.
+        rerank: settings of k-reciprocal re-ranking, which compares unit vectors if the metric is cosine; or
+            settings of GNN re-ranking, which needs the cosine metric and a gallery; None for no re-ranking.
+        max_memory_gb: memory limit of re-ranking, in addition to the features.
 
     Returns:
-        Blocks (some, G) of float32, together (Q, G); one block's memory may serve the next.
+        Float32 blocks (B, G) that make up (Q, G) together. A later block may reuse the memory of an earlier
+        one.
 
     Raises:
-        ValueError: unknown metric, or as distance_blocks, reranked_blocks and gnn_reranked_blocks.
+        ValueError: the metric is unknown; or see distance_blocks, reranked_blocks and gnn_reranked_blocks.
     """
     if rerank is None:
         return distance_blocks(query, query if gallery is None else gallery, metric=metric)
@@ -52,10 +53,12 @@ def feature_distances(
 
 
 def compared_rows(rows: Floats, metric: str) -> torch.Tensor:
-    """A float32 copy of rows whose Euclidean distances order pictures as the metric does.
+    """Copy rows to float32 so that their Euclidean distances order images as the metric does.
+
+    Rows are normalised for cosine and unchanged for euclidean.
 
     Raises:
-        ValueError: unknown metric.
+        ValueError: the metric is unknown.
     """
     if metric not in METRICS:
         raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")

@@ -1,4 +1,4 @@
-"""Features that another program made: .npz, .mat, .h5 and .csv files."""
+"""Read features that other programs wrote: .npz, .mat, .h5 and .csv files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = {
     "query_camids": ("query_camids", "query_cam", "query_cams", "q_camids"),
     "gallery_camids": ("gallery_camids", "gallery_cam", "gallery_cams", "g_camids"),
 }
-"""What an array may be called; the first name is ours, some others are those of common programs."""
+"""Accepted names of each array: first our own, then aliases, some of which common programs write."""
 
 DAMAGES = (
     OSError,
@@ -39,29 +39,29 @@ DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What numpy, scipy and h5py raise on a damaged file."""
+"""Exceptions that numpy, scipy and h5py raise on a damaged file."""
 
 SUFFIXES = (".npz", ".mat", ".h5", ".hdf5", ".csv")
 
 
 def load_features(path: str | Path) -> tuple[Features, Features | None]:
-    """Query and gallery from one file.
+    """Load query and gallery features from one file.
 
-    .npz, .mat and .h5 files hold the arrays of NAMES: features (Q, D) and (G, D), identities (Q,) and (G,),
-    and, or not, cameras. A .csv file has a line of titles and the columns split (query or gallery), pid,
-    camid (or not), and then the D numbers of the feature, one picture a line. A .npz file of `reid-gl
-    extract` holds a list: its splits are query and gallery; without them every picture is a query.
+    .npz, .mat and .h5 files contain the arrays of NAMES: features (Q, D) and (G, D), identities (Q,) and
+    (G,), and optionally cameras. A .csv file has a header line and one image per line. Its columns are split
+    (query or gallery), pid, optionally camid, and the D numbers of the feature. A .npz file that `reid-gl
+    extract` wrote contains a list of images with optional splits; without splits every image is a query.
 
     Args:
-        path: nothing in it is executed; pickled arrays are refused.
+        path: the file. Nothing in it is executed; pickled arrays are refused.
 
     Returns:
-        Query and gallery, None if every query searches all the others; cameras are -1 where the file has
-        none.
+        Query and gallery. The gallery is None if every query searches all other queries. Cameras are -1
+        if the file has none.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: another kind of file, an array that is missing, or shapes that disagree.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file type is unknown, an array is missing, or shapes disagree.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
@@ -96,7 +96,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             arrays = {
                 key: np.asarray(value) for key, value in file.items() if isinstance(value, h5py.Dataset)
             }
-        if suffix == ".mat":  # of MATLAB 7.3, which stores columns first
+        if suffix == ".mat":  # MATLAB 7.3 files store arrays in column-major order
             arrays = {key: value.T for key, value in arrays.items()}
         return _named(arrays)
     except DAMAGES as error:
@@ -104,7 +104,7 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _named(found: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """The arrays we know, under our names."""
+    """Select the known arrays and rename them to our names."""
     arrays = {}
     for name, aliases in NAMES.items():
         present = [alias for alias in aliases if alias in found]
@@ -178,13 +178,13 @@ def _side(arrays: dict[str, NDArray[Any]], side: str, path: Path) -> Features:
 
 
 def _ids(values: NDArray[Any] | None, name: str, count: int, path: Path) -> NDArray[np.int64]:
-    """Whole numbers (count,); MATLAB makes one row or one column of them."""
+    """Convert to whole numbers (count,); MATLAB stores them as a single row or column."""
     if values is None:
         return np.full(count, -1, dtype=np.int64)
     flat = values.reshape(-1)
     whole = np.zeros(0, np.int64)
     if flat.dtype.kind in "fiu":
-        with np.errstate(invalid="ignore"):  # what does not fit differs below
+        with np.errstate(invalid="ignore"):  # values that do not fit fail the comparison below
             whole = flat.astype(np.int64)
     if max(values.shape, default=0) != count or not np.array_equal(whole, flat):
         raise ValueError(f"{path}: {name} must be {count} whole numbers, got {values.dtype} {values.shape}")

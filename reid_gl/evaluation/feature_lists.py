@@ -1,4 +1,4 @@
-"""Features of a plain list of images, as `reid-gl extract` writes them, divided into query and gallery."""
+"""Split the features of a list of images, as `reid-gl extract` writes them, into query and gallery."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from reid_gl.records import JUNK_PID
 logger = logging.getLogger(__name__)
 
 LIST_NAMES = ("features", "pids", "ids", "camids", "splits", "valid")
-"""Arrays of such a file that are read; "features" tells it from others."""
+"""Arrays read from such a file; only this kind of file has an array named "features"."""
 SIDES = ("query", "gallery")
 
 
 def divide_list(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of query and gallery out of those of a list.
+    """Split the arrays of a list of images into query and gallery arrays.
 
     Args:
-        arrays: "features" (M, D); identities "pids" (M,), or "ids" (M,) of ground truth, from 0, -1 where
-            unknown; and, or not, "camids", "splits" (words) and "valid" (M,), where False has no feature.
-        path: of the file, for messages.
+        arrays: "features" (M, D); identities, either "pids" (M,) or ground-truth "ids" (M,), which start at
+            0 and are -1 if unknown; optionally "camids", "splits" (words) and "valid", (M,) each. Rows with
+            valid = False have no feature.
+        path: path of the file, for messages.
 
     Returns:
-        Features, identities and cameras by their names, as load_features wants them. A list without splits,
-        or without a gallery, has a query only, which searches itself.
+        Features, identities and cameras under the names that load_features expects. A list without splits,
+        or without a gallery, results in query arrays only; the queries then search one another.
 
     Raises:
-        ValueError: there are no identities, columns differ in length, or there is no query.
+        ValueError: identities are missing, columns differ in length, or there is no query.
     """
     num_rows = len(arrays["features"])
     columns = {name: np.asarray(column).reshape(-1) for name, column in arrays.items() if name != "features"}
@@ -60,7 +61,10 @@ def divide_list(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDA
 
 
 def _identities(columns: Mapping[str, NDArray[Any]], path: Path) -> NDArray[Any]:
-    """Identities as the protocol counts them; ids of ground truth know no distractors, so 0 is a person."""
+    """Return identities in the protocol's numbering.
+
+    Ground-truth ids have no distractors and 0 is a person, so they are shifted by 1; unknown ids become junk.
+    """
     if "pids" in columns:
         return columns["pids"]
     ids = columns.get("ids")

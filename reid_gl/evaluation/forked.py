@@ -1,4 +1,4 @@
-"""Processes that were forked from one that has evaluated already."""
+"""Detect processes that were forked after their parent started to evaluate."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from functools import cache
 
 @cache
 def _first_process() -> int:
-    """The process that evaluated first; a forked one inherits the answer."""
+    """Return the id of the process that evaluated first; forked processes inherit the cached value."""
     return os.getpid()
 
 
 def check_not_forked() -> None:
     """Raise in a process that was forked after its parent had evaluated.
 
-    The threads of OpenMP, which torch and numba compute with, do not survive a fork: numba's end the process,
-    torch's wait for ever.
+    torch and numba compute with OpenMP threads, which do not survive a fork. After a fork, numba terminates
+    the process and torch hangs forever.
 
     Raises:
-        RuntimeError: this is such a process.
+        RuntimeError: this process was forked after its parent had evaluated.
     """
     if _first_process() != os.getpid():
         raise RuntimeError(

@@ -1,4 +1,4 @@
-"""Several pictures of a person in one camera as a single query."""
+"""Multi-query: pool several images of an identity in one camera into a single query."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ POOLINGS = ("average", "max")
 
 
 def pool_queries(query: Features, extra: Features, *, pooling: str = "average") -> Features:
-    """Replace each query's feature by the pooled one of all pictures of its identity in its camera.
+    """Pool each query's feature with those of all extra images of the same identity and camera.
 
-    Pooled are the query itself and the extra pictures of the same identity and camera. The query counts once:
-    an extra picture of them with the query's file name (without folders) is the query itself, and the query's
-    own feature stands for it. A query stays alone if it has no such pictures, if its camera is unknown, or if
-    its identity names nobody (junk or distractor).
+    The query counts once: an extra image of the same identity and camera with the query's file name (without
+    folders) is the query itself, so it is left out. A query is not pooled if it has no such extra images, if
+    its camera is unknown, or if it is junk or a distractor.
 
     Args:
         query: Q features with identities, cameras and paths.
-        extra: E features with the same; none is allowed.
-        pooling: all rows are made unit vectors first; "average" takes their mean, "max" the largest of each
-            number among them, which is meant for features that are nowhere negative.
+        extra: E features with identities, cameras and paths; E may be 0.
+        pooling: "average" or "max" over rows that have been normalised; "max" takes the maximum of each
+            column and is meant for non-negative features.
 
     Returns:
-        Q features, float32 unit rows in the order of the queries; everything else as in query. Rows of zeros
-        stay zero.
+        Q features in the order of the queries, with float32 unit rows; everything else as in query. Rows of
+        zeros stay zero.
 
     Raises:
-        ValueError: unknown pooling, another dimension, features that are not finite, or no paths.
+        ValueError: the pooling is unknown, the dimensions differ, features are not finite, or paths are
+            missing.
 
     Source:
         Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015, section 5.
@@ -62,7 +62,7 @@ def pool_queries(query: Features, extra: Features, *, pooling: str = "average") 
 
 
 def _pool(rows: torch.Tensor, pooling: str) -> Floats:
-    """One unit vector (D,) of many rows (M, D)."""
+    """Pool rows (M, D) into one unit vector (D,)."""
     unit = unit_rows(rows)
     merged = unit.mean(dim=0, keepdim=True) if pooling == "average" else unit.amax(dim=0, keepdim=True)
     vector: Floats = unit_rows(merged)[0].numpy()
@@ -88,7 +88,7 @@ def _check(query: Features, extra: Features) -> None:
 
 
 def check_finite(name: str, rows: Floats) -> None:
-    """Raise ValueError, with the side's name, unless all rows (M, D) are finite numbers."""
+    """Raise a ValueError that starts with the side's name unless all rows (M, D) are finite."""
     broken = np.flatnonzero(~np.isfinite(rows).all(axis=1))
     if len(broken):
         raise ValueError(

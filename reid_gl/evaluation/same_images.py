@@ -1,4 +1,4 @@
-"""Images that are query and gallery at once: each is left out against itself."""
+"""Find images that are in both query and gallery, so that no image is matched with itself."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ CHUNK = 1 << 20
 
 
 def number_same_images(query: Sequence[Sample], gallery: Sequence[Sample]) -> tuple[Ints, Ints]:
-    """Numbers that are equal for the same image of one identity on both sides.
+    """Number the images so that the same image of one identity has the same number on both sides.
 
-    Images are the same if file and box are, or if the bytes of two files are; only files of the same identity
-    and size are read for that. Frames of tracks count as different ones: they are pooled.
+    Two samples are the same image if their boxes are equal and their files have the same path or the same
+    bytes. Only files with the same identity and size are read for that. Frames of tracks always count as
+    different images, because they are pooled.
 
     Args:
         query: Q samples.
         gallery: G samples.
 
     Returns:
-        (Q,) and (G,) numbers; NO_COPY for an image that the other side does not have.
+        Numbers (Q,) and (G,); NO_COPY for an image that the other side does not contain.
     """
     numbers = np.full(len(query), NO_COPY), np.full(len(gallery), NO_COPY)
     queries_of: dict[int, list[int]] = defaultdict(list)
@@ -55,7 +56,7 @@ def number_same_images(query: Sequence[Sample], gallery: Sequence[Sample]) -> tu
 
 
 def _contents(query: Sequence[Sample], gallery: Sequence[Sample]) -> tuple[list[object], list[object]]:
-    """Something for each sample that is equal where the image is."""
+    """Return a comparable key for each sample; the same image has the same key."""
     sizes = [{sample.path: _num_bytes(sample.path) for sample in side} for side in (query, gallery)]
     common = set(sizes[0].values()) & set(sizes[1].values()) - {None}
     paths = {path for side in sizes for path, size in side.items() if size in common}
@@ -69,7 +70,7 @@ def _contents(query: Sequence[Sample], gallery: Sequence[Sample]) -> tuple[list[
 
 
 def _num_bytes(path: str) -> int | None:
-    """Size of a regular file; None for anything else, which others complain about."""
+    """Return the size of a regular file; None for anything else, which is reported when images are loaded."""
     try:
         status = os.stat(path)
     except OSError:

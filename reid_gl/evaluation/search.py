@@ -1,4 +1,4 @@
-"""The nearest pictures of a large gallery, exactly."""
+"""Exact nearest-neighbour search in a large gallery."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from reid_gl.similarity import METRICS, euclidean_distance, unit_rows
 
 Floats = NDArray[np.float32]
 TILE_QUERIES, TILE_PICTURES = 1_024, 8_192
-"""Distances held at once: 32 MB of float32, which the processor's caches see again while they are warm."""
+"""Rows and columns of a tile of distances: 32 MB of float32, small enough to be reused from CPU caches."""
 SHORT = 1e-12
-"""The square of a length below it may be too small for float32."""
+"""Lengths below it may have squares that underflow float32."""
 
 
 def search_gallery(
     query: Floats, gallery: Floats, *, num_nearest: int = 100, metric: str = "cosine"
 ) -> tuple[Floats, NDArray[np.int64]]:
-    """The nearest gallery pictures of each query, nearest first; at equal distances the lower index first.
+    """Find the nearest gallery images of each query, nearest first; ties go to the lower index.
 
     Args:
-        query: (Q, D); of no query there are no results.
-        gallery: (G, D); it may be a memory-mapped file, of which some thousand rows are read at a time.
-        num_nearest: K, at least 1; all pictures, if there are fewer.
+        query: (Q, D); Q may be 0.
+        gallery: (G, D); may be a memory-mapped file, which is read a few thousand rows at a time.
+        num_nearest: K, at least 1; all G images if the gallery has fewer.
         metric: "cosine" or "euclidean".
 
     Returns:
-        Distances (Q, K) and places in the gallery (Q, K).
+        Distances (Q, K) and gallery indices (Q, K).
 
     Raises:
-        ValueError: shapes disagree, features that are not finite, unknown metric, or num_nearest below 1.
+        ValueError: shapes disagree, features are not finite, the metric is unknown or num_nearest < 1.
     """
     if metric not in METRICS:
         raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
@@ -49,16 +49,16 @@ def search_gallery(
     if metric == "cosine":
         queries = unit_rows(queries)
     for first in range(0, len(gallery), TILE_PICTURES):
-        pictures = torch.tensor(gallery[first : first + TILE_PICTURES], dtype=torch.float32)
+        images = torch.tensor(gallery[first : first + TILE_PICTURES], dtype=torch.float32)
         for start in range(0, len(query), TILE_QUERIES):
             rows = slice(start, start + TILE_QUERIES)
-            tile = _distances(queries[rows], pictures, metric)
+            tile = _distances(queries[rows], images, metric)
             nearest_of_rows(tile, first, places[rows], distances[rows], largest[rows])
     return distances, places.astype(np.int64)
 
 
 def _distances(query: torch.Tensor, gallery: torch.Tensor, metric: str) -> Floats:
-    """Distances (Q, G); under cosine of queries that are unit vectors."""
+    """Return distances (Q, G); for cosine, the queries must be unit vectors already."""
     if metric == "euclidean":
         distances: Floats = euclidean_distance(query, gallery).numpy()
         return distances

@@ -1,4 +1,4 @@
-"""The frames of a track as one picture: how sets cut from videos are scored."""
+"""Pool the frames of each track into one feature, as video test sets are scored."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from reid_gl.similarity import unit_rows
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 BLOCK_ROWS = 4096
-"""Frames made unit vectors at once."""
+"""Number of frames normalised at once."""
 
 
 def pool_tracks(features: Features, tracklets: Ints) -> Features:
-    """Replace the frames of each track by one row, the direction of the mean of their directions.
+    """Replace the frames of each track by one row: the normalised mean of their unit vectors.
 
     Args:
-        features: M frames with identities and cameras; only directions count.
-        tracklets: (M,) number of each frame's track; a frame below 0 belongs to none and stays alone.
+        features: M frames with identities and cameras; rows are normalised first.
+        tracklets: (M,) track number of each frame; a frame with a negative number has no track and stays a
+            row of its own.
 
     Returns:
-        One row for each track and for each frame without one, in the order of their first frames, whose path
-        it has: float32 unit rows; a track whose frames are all zeros, or cancel out, gives zeros.
+        One float32 unit row for each track and for each frame without a track, ordered by first frame. Each
+        row has the path of its first frame. If the frames of a track are all zeros, or cancel out, its row is
+        zero.
 
     Raises:
-        ValueError: shapes disagree, features that are not finite, or a track of two identities or cameras.
+        ValueError: shapes disagree, features are not finite, or a track has two identities or cameras.
 
     Source:
-        Zheng et al., "MARS: A Video Benchmark for Large-Scale Person Re-identification", ECCV 2016, whose
-        average pooling of a tracklet it is, of unit vectors here.
+        Zheng et al., "MARS: A Video Benchmark for Large-Scale Person Re-identification", ECCV 2016: average
+        pooling of a tracklet, here of unit vectors.
     """
     rows = features.embeddings
     if rows.ndim != 2 or not len(rows):
@@ -58,7 +60,7 @@ def pool_tracks(features: Features, tracklets: Ints) -> Features:
 
 
 def _number(tracklets: Ints) -> tuple[Ints, Ints]:
-    """The first frame of each pooled row (T,), rising, and the pooled row of each frame (M,)."""
+    """Return the first frame of each pooled row (T,), ascending, and the pooled row of each frame (M,)."""
     alone = -1 - np.arange(len(tracklets))
     _, first, inverse = np.unique(
         np.where(tracklets < 0, alone, tracklets), return_index=True, return_inverse=True
@@ -80,7 +82,7 @@ def _check_agreement(name: str, values: Ints, expected: Ints, tracklets: Ints) -
 
 
 def _mean_directions(rows: Floats, places: Ints, num_pooled: int) -> Floats:
-    """Unit vectors (num_pooled, D); the sum has the direction of the mean."""
+    """Return unit vectors (num_pooled, D); sums suffice, because a sum has the direction of the mean."""
     sums = torch.zeros(num_pooled, rows.shape[1])
     frames = torch.from_numpy(places)
     for start in range(0, len(rows), BLOCK_ROWS):

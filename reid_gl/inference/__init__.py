@@ -1,4 +1,4 @@
-"""From pictures to features and scores; imports nothing of training."""
+"""Extract features from images and score them; imports nothing from training."""
 
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.extract import extract_features

@@ -1,4 +1,4 @@
-"""The baseline without learning: which colours the picture shows at which height."""
+"""Baseline without learning: colour histograms of horizontal stripes of an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reid_gl.records import Features, Sample
 
 HSV_LIMITS = (180.0, 256.0, 256.0)
 BODY_SHARE = 0.12
-"""Standard deviation of the bell around the middle column, share of the picture's width."""
+"""Standard deviation of the Gaussian column weights, as a share of the image's width."""
 
 
 def color_histogram(
@@ -22,18 +22,18 @@ def color_histogram(
     """Hellinger-normalised HSV histogram of horizontal stripes.
 
     The dot product of two such vectors is the mean Bhattacharyya coefficient of their stripes. Pixels near
-    the middle column count most, because the person stands there and the background does not.
+    the middle column have the largest weight, because they usually show the person and not the background.
 
     Args:
         image: (H, W, 3) uint8 RGB with at least as many rows as stripes.
-        bins: of hue, saturation and value, each at least 1.
-        stripes: of equal height, at least 1.
+        bins: number of bins of hue, saturation and value, each at least 1.
+        stripes: number of stripes of equal height, at least 1.
 
     Returns:
-        (stripes * product of bins,) float32 of norm 1, no entry below 0.
+        (stripes * product of bins,) float32 of norm 1, non-negative.
 
     Raises:
-        ValueError: if shape, bins or stripes are out of range.
+        ValueError: shape, bins or stripes are out of range.
     """
     if image.ndim != 3 or image.shape[2] != 3 or not 1 <= stripes <= image.shape[0]:
         raise ValueError(
@@ -58,7 +58,7 @@ def color_histogram(
 
 
 def _column_weights(width: int) -> NDArray[np.float64]:
-    """(width,) bell around the middle column."""
+    """Gaussian weights (width,) centred on the middle column."""
     position = (np.arange(width) + 0.5) / width - 0.5
     weights: NDArray[np.float64] = np.exp(-0.5 * (position / BODY_SHARE) ** 2)
     return weights
@@ -67,18 +67,18 @@ def _column_weights(width: int) -> NDArray[np.float64]:
 def extract_color_histograms(
     samples: Sequence[Sample], *, bins: tuple[int, int, int] = (8, 4, 1), stripes: int = 12
 ) -> Features:
-    """Colour histograms of pictures on disk, cut to their boxes, to be compared by cosine similarity.
+    """Compute colour histograms of image files, cropped to their boxes; compare them by cosine similarity.
 
     Args:
-        samples: M pictures.
-        bins: of hue, saturation and value.
-        stripes: of equal height.
+        samples: M images.
+        bins: number of bins of hue, saturation and value.
+        stripes: number of stripes of equal height.
 
     Returns:
         Features with (M, stripes * product of bins) float32 embeddings of norm 1.
 
     Raises:
-        ValueError: if there are no samples, or as `color_histogram` does.
+        ValueError: there are no samples; or see `color_histogram`.
     """
     if not samples:
         raise ValueError("cannot describe the colours of no samples: expected at least one")

@@ -1,4 +1,4 @@
-"""A network and a data set in, scores out."""
+"""Evaluate a network on a data set."""
 
 from __future__ import annotations
 
@@ -38,33 +38,34 @@ def evaluate(
     precision: str = "float32",
     show_progress: bool = False,
 ) -> RankingResult:
-    """Score a network on the query and gallery of a data set by the Market-1501 protocol.
+    """Score a network on the query and gallery of a data set with the Market-1501 protocol.
 
     Args:
-        model: any module from images (N, 3, H, W) to a tensor (N, D) or a ReidOutput.
-        dataset: its query and gallery are used, or its queries alone where there is no gallery; samples of
-            one side with the same tracklet count as one picture, see pool_tracks, under cosine only.
-        preprocessing: how images become the network's input; None is 256 x 128 with ImageNet statistics.
-        feature: "before_neck", "after_neck" or "concatenated", where the network gives both.
-        metric: "cosine" or "euclidean"; beta-normalisation needs the latter.
+        model: any module that maps images (N, 3, H, W) to a tensor (N, D) or a ReidOutput.
+        dataset: its query and gallery are used, or only its queries if there is no gallery. Samples of one
+            side with the same tracklet are pooled into one (see pool_tracks), for cosine only.
+        preprocessing: converts images to the network's input; None means 256 x 128 (height x width) with
+            ImageNet statistics.
+        feature: "before_neck", "after_neck" or "concatenated", if the network returns both embeddings.
+        metric: "cosine" or "euclidean"; beta-normalisation needs "euclidean".
         inference: pooling, views and normalisation at test time.
-        extra_queries: further pictures of the queries' people in the queries' cameras, see pool_queries;
-            under cosine only.
-        query_pooling: "average" or "max", of a query and its extra pictures.
-        rerank: settings of k-reciprocal re-ranking; None for none.
-        max_memory_gb: what re-ranking may use beyond the features.
+        extra_queries: further images of the queries' identities in the queries' cameras (see pool_queries),
+            for cosine only.
+        query_pooling: how to pool a query with its extra images, "average" or "max".
+        rerank: settings of k-reciprocal re-ranking; None for no re-ranking.
+        max_memory_gb: memory limit of re-ranking, in addition to the features.
         camera_filter: "auto", "on" or "off", see check_protocol.
-        batch_size: pictures at once.
-        num_workers: processes that read pictures.
-        precision: number format of the network's layers.
-        show_progress: draw progress bars.
+        batch_size: images per batch.
+        num_workers: processes that read images.
+        precision: dtype of the network's layers: "float32", "bfloat16", "float16" or "auto".
+        show_progress: show progress bars.
 
     Returns:
         CMC, mAP by both rules and mINP.
 
     Raises:
-        ValueError: nothing can be scored, a switch of `inference` cannot act, or the network's features are
-            not finite.
+        ValueError: nothing can be scored, a setting of `inference` does not apply to the feature, the metric
+            or the network, or features are not finite.
     """
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
     query, gallery = extract_sides(
@@ -106,9 +107,9 @@ def extract_sides(
     precision: str = "float32",
     show_progress: bool = False,
 ) -> tuple[Features, Features | None]:
-    """What evaluate scores: features of the queries, and of the gallery without junk, if there is one.
+    """Extract the features that evaluate scores: of the queries, and of the gallery without junk.
 
-    Arguments and errors are those of evaluate.
+    The gallery's features are None if the data set has no gallery. For arguments and errors see evaluate.
     """
     check_comparison(inference, feature=feature, metric=metric)
     gallery = [sample for sample in dataset.gallery if sample.pid != JUNK_PID]
@@ -143,7 +144,7 @@ def number_shared(
     query_samples: Sequence[Sample],
     gallery_samples: Sequence[Sample],
 ) -> tuple[Features, Features | None]:
-    """The same features with numbers for images that are on both sides, unless tracks have been pooled."""
+    """Add image numbers for images that are on both sides, unless tracks have been pooled."""
     is_pooled = any(sample.tracklet >= 0 for sample in (*query_samples, *gallery_samples))
     if gallery is None or is_pooled:
         return query, gallery
@@ -154,6 +155,6 @@ def number_shared(
 
 
 def pool_frames(features: Features, samples: Sequence[Sample]) -> Features:
-    """One row for each track, where there are tracks."""
+    """Pool the frames of each track into one row, if there are tracks."""
     tracklets = np.array([sample.tracklet for sample in samples], dtype=np.int64)
     return pool_tracks(features, tracklets) if (tracklets >= 0).any() else features

@@ -1,4 +1,4 @@
-"""Samples through a network: features in the samples' order."""
+"""Extract features of samples with a network, in the order of the samples."""
 
 from __future__ import annotations
 
@@ -30,28 +30,29 @@ def extract_features(
     precision: str = "float32",
     show_progress: bool = False,
 ) -> Features:
-    """Run a network over samples, on the device its parameters are on.
+    """Run a network over samples, on the device of its parameters.
 
-    The network and its layers are left in the mode they came in. Batch normalisation works from its
-    stored statistics, so a picture's feature does not depend on its neighbours.
+    The network runs in evaluation mode; afterwards each of its modules is restored to its previous mode.
+    Batch normalisation therefore uses its running statistics, and the feature of an image does not depend on
+    the other images of the batch.
 
     Args:
-        net: any module from images (N, 3, H, W) to a tensor (N, D) or a ReidOutput.
-        samples: M pictures.
-        preprocessing: resize and normalisation the network was trained with.
-        feature: "before_neck", "after_neck" or, (M, 2D), "concatenated", where the network gives both.
-        inference: pooling, views and normalisation at test time; mixing, slope and beta act before the neck.
-        batch_size: pictures at once.
-        num_workers: processes that read pictures; 0 reads in this one.
-        precision: "float32", "bfloat16", "float16" or "auto" for the network's layers.
-        show_progress: draw a bar with an estimate of the time left.
+        net: any module that maps images (N, 3, H, W) to a tensor (N, D) or a ReidOutput.
+        samples: M images.
+        preprocessing: resizing and normalisation that the network was trained with.
+        feature: "before_neck", "after_neck" or "concatenated" (M, 2D), if the network returns both.
+        inference: pooling, views and normalisation at test time; mixing, slope and beta need "before_neck".
+        batch_size: images per batch.
+        num_workers: processes that read images; 0 reads in the current process.
+        precision: dtype of the network's layers: "float32", "bfloat16", "float16" or "auto".
+        show_progress: show a progress bar with the estimated time left.
 
     Returns:
-        M features (M, D) float32 with identities and cameras.
+        Features (M, D) float32 with identities and cameras.
 
     Raises:
-        ValueError: no samples, unknown feature, a switch that cannot act on it or in that network, or
-            features that are not finite (names the pictures).
+        ValueError: there are no samples, the feature is unknown, a setting does not apply to the feature or
+            the network, or features are not finite (the message names the images).
     """
     model = apply_strategies(net, Strategies(feature, inference), preprocessing)
     return run_network(
@@ -75,7 +76,7 @@ def run_network(
     precision: str = "float32",
     show_progress: bool = False,
 ) -> Features:
-    """The loop of extract_features, for a network that gives a tensor (N, D)."""
+    """Run the extraction loop of extract_features on a network that returns a tensor (N, D)."""
     if not samples:
         raise ValueError("there are no images to extract features from")
     batches = ImageBatches(samples, [0] * len(samples), preprocessing=preprocessing)
@@ -96,7 +97,7 @@ def run_network(
             for batch in loader:
                 images = preprocessing.normalize(batch.images.to(device))
                 rows = net(images.contiguous(memory_format=torch.channels_last)).float().cpu().numpy()
-                if not done:  # filled in place: joining the batches at the end would take twice the memory
+                if not done:  # fill in place: concatenating batches at the end would double the memory
                     embeddings = np.empty((len(samples), rows.shape[1]), dtype=np.float32)
                 embeddings[done : done + len(rows)] = rows
                 done += len(rows)

@@ -1,4 +1,4 @@
-"""One pass of the network, and then features under every setting."""
+"""Run the network once and keep statistics from which features follow for every test-time setting."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from reid_gl.records import TEST_FEATURES, Features, Sample
 
 @dataclass(frozen=True)
 class FeatureStatistics:
-    """What one pass of a network leaves of M pictures.
+    """Statistics of M images from one pass of a network.
 
     Attributes:
         net: the network.
-        feature: what `features` gives.
-        rows: (M, S * P * width) of S sides (the picture, its mirror image) and P parts: those of
-            PoolingStatistics before the neck, else the embeddings before and after it.
-        num_sides: S.
-        num_crops: views over which the parts were averaged.
+        feature: name of the feature that `features` returns.
+        rows: (M, S * P * width) for S sides (the image, its mirror image) and P parts. For "before_neck" the
+            parts are those of PoolingStatistics, else the embeddings before and after the neck.
+        num_sides: S, 1 or 2.
+        num_crops: number of crops over which the parts were averaged.
     """
 
     net: ReidNet
@@ -44,11 +44,11 @@ class FeatureStatistics:
     num_crops: int
 
     def features(self, inference: InferenceSettings) -> Features:
-        """What extract_features gives under these settings, up to rounding.
+        """Compute what extract_features returns with these settings, up to rounding.
 
         Raises:
-            ValueError: a switch that cannot act on the feature or in the network, or other views than
-                those that were looked at.
+            ValueError: a setting does not apply to the feature or the network, or the settings need views
+                that the network was not run on.
         """
         if reason := refusal(self.net, self.feature, inference):
             raise ValueError(reason)
@@ -84,22 +84,22 @@ def extract_statistics(
     num_crops: int = 1,
     **settings: Any,  # noqa: ANN401 - batch_size, num_workers, precision and show_progress of extract_features
 ) -> FeatureStatistics:
-    """Run a network once over samples.
+    """Run a network once over samples and keep the statistics for FeatureStatistics.features.
 
-    Before the neck this keeps four or five numbers for each of a feature, twice that with mirror images:
+    For "before_neck" this keeps four or five numbers per channel, and twice as many with mirror images:
     1.3 GB for Market-1501 and ResNet-50.
 
     Args:
         net: the network.
-        samples: M pictures.
-        preprocessing: resize and normalisation the network was trained with.
+        samples: M images.
+        preprocessing: resizing and normalisation that the network was trained with.
         feature: "before_neck", "after_neck" or "concatenated".
-        flip: look at mirror images too.
+        flip: also run on mirror images.
         num_crops: 1 or 5.
-        settings: as extract_features.
+        settings: further arguments of extract_features.
 
     Raises:
-        ValueError: as extract_features.
+        ValueError: see extract_features.
     """
     if feature not in TEST_FEATURES:
         raise ValueError(f"unknown feature {feature!r}: expected one of {', '.join(TEST_FEATURES)}")
@@ -116,7 +116,7 @@ def extract_statistics(
 
 
 class _NeckParts(nn.Module):
-    """Images (N, 3, H, W) to both embeddings (N, 2, D)."""
+    """Map images (N, 3, H, W) to both embeddings (N, 2, D)."""
 
     def __init__(self, net: ReidNet) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class _NeckParts(nn.Module):
 
 
 def _project(net: ReidNet, pooled: Tensor) -> Tensor:
-    """Pooled features (M, num_pooled) to embeddings (M, D), both on the CPU."""
+    """Map pooled features (M, num_pooled) to embeddings (M, D); input and output are on the CPU."""
     device = next(net.parameters()).device
     with torch.inference_mode():
         embeddings: Tensor = net.projection(pooled.to(device)).cpu()
@@ -136,7 +136,7 @@ def _project(net: ReidNet, pooled: Tensor) -> Tensor:
 
 
 class _Flat(nn.Module):
-    """All numbers of an image in one row (N, any)."""
+    """Flatten the network's output to one row per image, (N, any)."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

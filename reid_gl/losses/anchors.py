@@ -1,4 +1,4 @@
-"""Which pictures of a batch give their class away to the others."""
+"""Choose the anchors of a batch: images that vote with their labels in Group Loss."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def choose_anchors(
     choice: str = "random",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Pick the rows whose class is given away to the others.
+    """Choose the anchor rows of a batch.
 
     Args:
         labels: (N,) int64.
-        anchors_per_class: rows of each class to pick; classes with fewer rows give all of them.
-        choice: "random", or "first" in batch order as the authors do.
-        generator: CPU random state for "random"; None takes torch's own.
+        anchors_per_class: rows of each class to choose; all rows of a class that has fewer.
+        choice: "random", or "first" in batch order, as in the authors' code.
+        generator: CPU random state for "random"; None uses torch's global one.
 
     Returns:
         (N,) bool on the device of labels.
 
     Raises:
-        TypeError, ValueError: no labels, a negative number, or an unknown choice.
+        TypeError, ValueError: labels are invalid, anchors_per_class is negative, or the choice is unknown.
     """
     if anchors_per_class < 0:
         raise ValueError(f"anchors per class must not be negative, got {anchors_per_class}")

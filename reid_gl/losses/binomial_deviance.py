@@ -1,4 +1,4 @@
-"""Binomial deviance: a logistic loss on every pair, positives and negatives averaged apart."""
+"""Binomial deviance: a logistic loss on every pair, averaged separately over positives and negatives."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ def binomial_deviance_loss(
 ) -> Tensor:
     """Mean over anchors of the mean logistic loss of their positives plus that of their negatives.
 
-    The part of an anchor without positives, or without negatives, is 0; a single picture gives 0 with a live
-    graph.
+    An anchor without positives (or negatives) contributes 0 for that part. A batch of a single image gives 0
+    with a live graph.
 
     Args:
         embeddings: (N, D), any scale; similarities are cosines.
         labels: (N,) int64.
         alpha: slope on positives, log(1 + exp(alpha * (base - similarity))).
         beta: slope on negatives, log(1 + exp(beta * (similarity - base))).
-        base: similarity at which a pair costs log 2.
+        base: similarity at which the loss of a pair is log 2.
 
     Returns:
         Scalar, mean over all N anchors, nats.
 
     Raises:
-        ValueError: shapes disagree, or a setting out of range.
+        ValueError: shapes disagree, or a setting is out of range.
 
     Source:
         Yi et al., "Deep Metric Learning for Person Re-Identification", ICPR 2014, in the form of Wang et al.,
@@ -44,7 +44,7 @@ def binomial_deviance_loss(
 def binomial_deviance_loss_of_similarity(
     similarity: Tensor, labels: Tensor, *, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5
 ) -> Tensor:
-    """binomial_deviance_loss of cosine similarities (N, N), row = anchor, taken as independent numbers."""
+    """binomial_deviance_loss of cosine similarities (N, N), row = anchor, treated as independent inputs."""
     _check(alpha, beta, base)
     similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
     positives, negatives = pair_masks(labels)
@@ -54,12 +54,12 @@ def binomial_deviance_loss_of_similarity(
 
 
 class BinomialDevianceLoss(nn.Module):
-    """binomial_deviance_loss with its settings.
+    """binomial_deviance_loss as a module.
 
     Args:
         alpha: slope on positives.
         beta: slope on negatives.
-        base: cosine at which a pair costs log 2.
+        base: cosine at which the loss of a pair is log 2.
     """
 
     def __init__(self, *, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> None:
@@ -89,8 +89,8 @@ class BinomialDevianceLoss(nn.Module):
 
 
 def _mean_logistic(exponents: Tensor, pairs: Tensor) -> Tensor:
-    """Mean of log(1 + exp) over each row's pairs, (N,); 0 for a row without any."""
-    # not softplus, which returns its argument beyond 20 and is then wrong by up to 2e-9
+    """Mean of log(1 + exp(exponent)) over each row's pairs, (N,); 0 for a row without pairs."""
+    # not softplus: it returns its argument beyond 20, which is wrong by up to 2e-9
     losses = torch.where(pairs, -F.logsigmoid(-exponents), 0.0)
     return losses.sum(dim=1) / pairs.sum(dim=1).clamp_min(1)
 

@@ -1,4 +1,4 @@
-"""Centre loss: every embedding is drawn to a learnable centre of its identity."""
+"""Centre loss: pull every embedding towards a learnable centre of its identity."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from reid_gl.losses.pairs import check_batch
 def center_loss(embeddings: Tensor, labels: Tensor, *, centers: Tensor) -> Tensor:
     """Half the mean squared Euclidean distance between embeddings and the centres of their identities.
 
-    It is 0, and so is its gradient, where each embedding lies on its centre.
+    The loss and its gradient are 0 if each embedding equals its centre.
 
     Args:
         embeddings: (N, D), not normalised: the loss grows with the square of their scale.
         labels: (N,) int64 in [0, C).
-        centers: (C, D), also learnt.
+        centers: (C, D), learnable; they get gradients, too.
 
     Returns:
         Scalar, in squared units of the embeddings, mean over rows.
 
     Raises:
-        TypeError, ValueError: see check_batch; or the centres have another width.
+        TypeError, ValueError: see check_batch; or the centres do not have D columns.
 
     Source:
         Wen et al., "A Discriminative Feature Learning Approach for Deep Face Recognition", ECCV 2016,
-        section 3.2; a mean over the batch instead of a sum, and centres that follow the gradient of this
-        loss instead of an update of their own, which divides by how often an identity is in the batch.
+        section 3.2, with two differences: the loss is a mean over the batch instead of a sum, and the
+        centres follow the gradient of this loss. The paper updates them by a separate rule, which divides by
+        the number of images of an identity in the batch.
     """
     return _center_loss(embeddings, check_batch(embeddings, labels, num_classes=len(centers)), centers)
 
@@ -45,9 +46,9 @@ def _center_loss(embeddings: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
 
 
 class CenterLoss(nn.Module):
-    """center_loss with the centres it learns, `centers` (C, D), drawn from a normal distribution.
+    """center_loss as a module with learned `centers` (C, D), initialised from a normal distribution.
 
-    They are parameters: the optimiser must be given them, often with a learning rate of their own.
+    The centres are parameters: pass them to the optimiser, often with a separate learning rate.
     """
 
     def __init__(self, num_classes: int, num_features: int) -> None:

@@ -1,4 +1,4 @@
-"""Circle loss with class-level labels: a cosine classifier whose scores weigh themselves."""
+"""Circle loss with class-level labels: a cosine classifier with self-paced weights of its scores."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ def circle_classifier_loss(
 ) -> Tensor:
     """Cross-entropy of circle-weighted cosines between embeddings and learnable class directions.
 
-    With s the cosine, the logit of the own class is scale * [1 + margin - s]+ * (s - (1 - margin)) and of
-    any other class scale * [s + margin]+ * (s - margin); the brackets take no gradient. Defined for every
-    batch: a row of zeros is at cosine 0 to every class and has no gradient; a single class gives 0 with a
-    live graph.
+    With s the cosine, the logit of the true class is scale * [1 + margin - s]+ * (s - (1 - margin)). The
+    logit of any other class is scale * [s + margin]+ * (s - margin). The brackets are detached. The loss is
+    defined for every batch: a row of zeros has cosine 0 to every class and no gradient; a single class gives
+    0 with a live graph.
 
     Args:
         embeddings: (N, D), any scale.
         labels: (N,) int64 in [0, C).
         weight: (C, D) one direction for each class, any scale.
-        margin: relaxation; the optimum is a cosine of 1 + margin to the own class and -margin to the others.
+        margin: relaxation; the optimum is a cosine of 1 + margin to the true class and -margin to the others.
         scale: sharpness of the softmax.
 
     Returns:
         Scalar, nats per row.
 
     Raises:
-        TypeError, ValueError: see check_batch; or a setting out of range, or directions of another width.
+        TypeError, ValueError: see check_batch; or a setting is out of range, or weight does not have D
+            columns.
 
     Source:
         Sun et al., "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020,
         sections 3 and 4 (class-level labels). pytorch-metric-learning's CircleLoss(m, gamma) is
-        (margin, scale) here, with the weight as its reference embeddings, one for each class.
+        (margin, scale) here, if it gets the weight as reference embeddings, one per class.
     """
     _check_settings(margin, scale)
     labels = check_batch(embeddings, labels, num_classes=len(weight))
@@ -57,17 +58,17 @@ def _circle_classifier_loss(
     with torch.autocast(embeddings.device.type, enabled=False):
         cosines = unit_rows(embeddings.to(wide)) @ unit_rows(weight.to(wide)).T  # (N, C)
         fixed = cosines.detach()
-        own = (1 + margin - fixed) * (cosines - (1 - margin))  # a cosine never makes this factor negative
+        own = (1 + margin - fixed) * (cosines - (1 - margin))  # the first factor needs no clamp: s <= 1
         other = (fixed + margin).clamp_min(0.0) * (cosines - margin)
         is_own = labels[:, None] == torch.arange(len(weight), device=labels.device)
         return F.cross_entropy(scale * torch.where(is_own, own, other), labels)
 
 
 class CircleClassifierLoss(nn.Module):
-    """circle_classifier_loss with its settings and the directions it learns, `weight` (C, D).
+    """circle_classifier_loss as a module with learned class directions, `weight` (C, D).
 
-    Their length does not change the loss; they start as random directions of about unit length. They are
-    parameters: the optimiser must be given them.
+    The lengths of the directions do not change the loss. They are initialised randomly with about unit
+    length. They are parameters: pass them to the optimiser.
 
     Args:
         num_classes: C.

@@ -35,7 +35,7 @@ def _cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float) -> Te
 
 
 class CrossEntropyLoss(nn.Module):
-    """cross_entropy_loss with its setting.
+    """cross_entropy_loss as a module.
 
     Args:
         label_smoothing: share of the target spread over all identities, in [0, 1).

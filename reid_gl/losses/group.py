@@ -1,4 +1,4 @@
-"""Group Loss: the classes of a batch are refined by the similarities inside it, then scored."""
+"""Group Loss: refine class beliefs by the similarities within the batch, then apply cross-entropy."""
 
 from __future__ import annotations
 
@@ -32,51 +32,51 @@ def group_loss(
     class_subset: str = "all",
     positives: str = "sum",
 ) -> Tensor:
-    """Cross-entropy of class beliefs after similar samples have voted; anchors vote with the truth.
+    """Cross-entropy of class beliefs after similar samples have voted; anchors vote with their labels.
 
-    Two forms. With a tensor of anchors it is the paper's: the other rows are free and vote on one another
-    with their beliefs. With "others" it is ours, leave-one-out: every row is predicted once, and the labels
-    of all other rows are its anchors.
+    There are two forms. A tensor of anchors selects the paper's form: rows that are not anchors are free and
+    vote for one another with their beliefs. "others" selects our leave-one-out form: every row is predicted
+    once, with the labels of all other rows as anchors.
 
-    Computed in float32 or better, also under autocast, in memory that does not grow with num_steps (see
-    `refinement`). First derivatives only in the paper's form.
+    Computed in float32 or better, also under autocast. Memory does not grow with num_steps (see
+    `refinement`). The paper's form supports first derivatives only.
 
-    Defined for every batch: identical or constant embeddings, one class and one image per class give
-    finite values and gradients. A row that nobody supports keeps its belief. A row that hears only anchors
-    of other classes has a large finite loss, where the formula says infinity: 1e-20 is added to supports.
-    With "others", a row without another image of its class does not count; if no row counts, or if the batch
-    has a single class, the loss is 0.
+    Values and gradients are finite for every batch, including identical or constant embeddings, a single
+    class, and one image per class. A row without any support keeps its belief. A row that gets support from
+    anchors of other classes only has a large finite loss instead of the formula's infinity, because 1e-20 is
+    added to supports. With "others", a row without another image of its class does not count; if no row
+    counts, or if the batch has a single class, the loss is 0.
 
     Args:
         embeddings: (N, D) pooled features, any scale; before the neck in the paper's form.
         labels: (N,) int64 in [0, C).
         logits: (N, C) scores over all training identities.
-        anchors: (N,) bool, rows whose belief is fixed to their label; or "others".
+        anchors: (N,) bool, True for rows with the belief fixed to their label; or "others".
         num_steps: replicator updates, at least 1.
         temperature: divides the logits before they become beliefs.
         similarity: "pearson", each row centred over its own D numbers, or "cosine".
-        negatives: what becomes of negative similarities: "clip" sets them to zero; "shift" subtracts the
-            smallest similarity of the batch, if it is negative, from all of them.
+        negatives: how to remove negative similarities: "clip" sets them to zero; "shift" subtracts the
+            smallest similarity of the batch from all similarities, if it is negative.
         similarity_scale: s > 0 replaces a similarity r by exp(s (r - 1)); None is the paper's form. Clipped
-            similarities are a nearly flat kernel: no image of another class weighs much more than the rest.
-            Must be given with "others", where it also bounds the gradient: the logarithm of a row's support
-            moves by at most s times the change of its similarities, while that of a clipped vote near 0 has
-            a slope without limit.
+            similarities are a nearly flat kernel: no image of another class weighs much more than the others.
+            Required with "others", where it also bounds the gradient: the logarithm of a row's support
+            changes by at most s times the change of its similarities. The logarithm of a clipped similarity
+            near 0 has an unbounded slope.
         self_similarity: whether a row also supports its own belief, as in the authors' code; the paper
-            sets the diagonal of the similarities to zero. Must be false with a scale and with "others".
-        class_subset: "all" training identities compete, or only those in the "batch". With "others" it makes
-            no difference, since nobody votes for an identity that is not in the batch.
-        positives: support of the true class with "others": the "sum" of its votes, as the replicator has it,
-            in which the most similar image drowns the rest; or their number times their "geometric" mean, in
-            which the least similar one counts as much.
+            sets the diagonal of the similarities to zero. Must be False with a scale and with "others".
+        class_subset: "all" training identities compete, or only those in the "batch". With "others" both give
+            the same loss, since no row votes for an identity that is not in the batch.
+        positives: support of the true class with "others". "sum" adds its votes, as the replicator does, so
+            the most similar image dominates. "geometric" is the number of votes times their geometric mean,
+            so the least similar image counts as much as the most similar one.
 
     Returns:
-        Scalar, nats per row that is not an anchor; 0 with a live graph if every row is one. The authors'
-        code divides by all rows instead, which only scales the loss.
+        Scalar, nats, mean over the rows that are not anchors; 0 with a live graph if all rows are anchors.
+        The authors' code divides by the number of all rows instead, which only scales the loss.
 
     Raises:
-        ValueError: shapes disagree, a label outside [0, C), no step, a temperature that is not positive, an
-            unknown choice, or settings that exclude each other.
+        ValueError: shapes disagree, a label is outside [0, C), num_steps is below 1, the temperature is not
+            positive, a choice is unknown, or settings exclude each other.
 
     Source:
         Elezi et al., "The Group Loss for Deep Metric Learning", ECCV 2020, section 3. The scale and "others"
@@ -85,9 +85,9 @@ def group_loss(
 
     Example:
         Two images of person 0, the first of them an anchor, and one of person 1. Their correlations are 1/2
-        (images 0, 1), -1 (0, 2) and -1/2 (1, 2); the classifier knows nothing: beliefs start at (1/2, 1/2).
-        Image 1 is supported by 1/2 (1, 0) + (1/2, 1/2) = (1, 1/2): its belief becomes (2/3, 1/3). Image 2 is
-        supported by itself only and stays. The loss is (log 3/2 + log 2) / 2 = log(3) / 2.
+        (images 0, 1), -1 (0, 2) and -1/2 (1, 2). All logits are 0, so beliefs start at (1/2, 1/2).
+        Image 1 gets the support 1/2 (1, 0) + (1/2, 1/2) = (1, 1/2), so its belief becomes (2/3, 1/3). Image 2
+        gets support from itself only, so its belief stays. The loss is (log 3/2 + log 2) / 2 = log(3) / 2.
 
         >>> embeddings = torch.tensor([[1.0, -1.0, 0.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
         >>> labels, logits = torch.tensor([0, 0, 1]), torch.zeros(3, 2)
@@ -113,7 +113,7 @@ def group_loss(
 def _losses_of_free_rows(
     embeddings: Tensor, labels: Tensor, *, logits: Tensor, anchors: Tensor | str, settings: GroupSettings
 ) -> Tensor:
-    """(M,) nats of the rows that are predicted; arguments as of group_loss."""
+    """Losses (M,), in nats, of the predicted rows; for the arguments see group_loss."""
     labels = check_batch(embeddings, labels, logits=logits)
     _check_anchors(labels, anchors)
     check_form(leave_one_out=isinstance(anchors, str), settings=settings)
@@ -144,24 +144,24 @@ def _losses_of_free_rows(
 
 
 class GroupLoss(nn.Module):
-    """group_loss with its settings; picks the anchors unless they are given.
+    """group_loss as a module; chooses the anchors unless they are given.
 
-    `GroupLoss()` is the paper's form. What trains better in our measurements is `GroupLoss(num_steps=1,
+    `GroupLoss()` is the paper's form. In our measurements, `GroupLoss(num_steps=1,
     anchors_per_class="others", similarity_scale=10.0, self_similarity=False, positives="geometric")` on
-    features after the neck.
+    features after the neck trains better.
 
     Args:
         num_steps: replicator updates.
         temperature: divides the logits.
-        anchors_per_class: rows of each class whose belief is fixed, 0 is allowed; or "others": every row is
+        anchors_per_class: rows of each class with a fixed belief, may be 0; or "others": every row is
             predicted from the labels of all other rows.
-        anchor_choice: "random", or "first" in batch order as the authors do.
+        anchor_choice: "random", or "first" in batch order, as in the authors' code.
         similarity: "pearson" or "cosine".
         negatives: "clip" or "shift".
-        similarity_scale: sharpness of the similarities; None for the paper's. Must be given with "others".
-        self_similarity: whether a row supports its own belief; False with a scale or "others".
+        similarity_scale: sharpness of the similarities; None for the paper's form. Required with "others".
+        self_similarity: whether a row supports its own belief; must be False with a scale or "others".
         class_subset: "all" or "batch".
-        positives: "sum" or "geometric", the latter with "others" only.
+        positives: "sum", or "geometric" (with "others" only).
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class GroupLoss(nn.Module):
         anchors: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Scalar loss of embeddings (N, D), labels (N,) and logits (N, C)."""
+        """Return the scalar loss of embeddings (N, D), labels (N,) and logits (N, C)."""
         if logits is None:
             raise ValueError("Group Loss needs logits (N, C): the network must have a classifier")
         chosen: Tensor | str = anchors if anchors is not None else self._choose(labels, generator)

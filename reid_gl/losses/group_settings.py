@@ -1,4 +1,4 @@
-"""The settings of Group Loss, and which of them exclude each other."""
+"""Settings of Group Loss and the checks of their combinations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLASS_SUBSETS = ("all", "batch")
 
 @dataclass(frozen=True)
 class GroupSettings:
-    """Settings of group_loss, under its names, checked together."""
+    """Settings of group_loss, with the same names; invalid values and combinations raise ValueError."""
 
     num_steps: int
     temperature: float
@@ -45,8 +45,8 @@ class GroupSettings:
             )
         if self.self_similarity:
             raise ValueError(
-                "similarity_scale needs self_similarity=False: under a sharp kernel an image would hear "
-                "hardly anyone but itself"
+                "similarity_scale needs self_similarity=False: with a sharp kernel an image would get nearly "
+                "all its support from itself"
             )
         if self.negatives != "clip":
             raise ValueError(
@@ -55,10 +55,10 @@ class GroupSettings:
 
 
 def check_form(*, leave_one_out: bool, settings: GroupSettings) -> None:
-    """Whether the settings fit the form, leave-one-out or the paper's.
+    """Check that the settings fit the form: leave-one-out or the paper's.
 
     Raises:
-        ValueError: they do not.
+        ValueError: the settings do not fit the form.
     """
     if leave_one_out and (settings.self_similarity or settings.similarity_scale is None):
         raise ValueError(
@@ -71,6 +71,6 @@ def check_form(*, leave_one_out: bool, settings: GroupSettings) -> None:
 
 
 def check_choice(what: str, choice: str, choices: Collection[str]) -> None:
-    """Raise ValueError unless the choice is one of the choices."""
+    """Raise ValueError unless choice is one of choices."""
     if choice not in choices:
         raise ValueError(f"unknown {what} {choice!r}: expected one of {', '.join(choices)}")

@@ -1,4 +1,4 @@
-"""Multi-Similarity loss: soft counts of a picture's hard positives and hard negatives."""
+"""Multi-Similarity loss: soft counts of each image's hard positives and hard negatives."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def multi_similarity_loss(
     base: float = 0.5,
     epsilon: float | None = 0.1,
 ) -> Tensor:
-    """Multi-Similarity loss of a batch, in [0, infinity), on the pairs that its mining keeps.
+    """Multi-Similarity loss of a batch, in [0, infinity), over the pairs that mining keeps.
 
-    A sum over no pair is 0 and its part log 1 = 0. Mining compares with the least similar positive and the
-    most similar negative: an anchor without positives keeps no negative and one without negatives keeps no
-    positive, so both contribute 0, and a batch of one identity, or of one picture per identity, is 0 with a
-    live graph.
+    An empty sum over pairs contributes log 1 = 0. Mining compares pairs with the least similar positive and
+    the most similar negative. So an anchor without positives keeps no negatives, an anchor without negatives
+    keeps no positives, and both contribute 0. A batch of one identity, or of one image per identity, gives 0
+    with a live graph.
 
     Args:
         embeddings: (N, D), any scale; similarities are cosines.
         labels: (N,) int64.
         alpha: sharpness on positives, exp(-alpha * (similarity - base)).
         beta: sharpness on negatives, exp(beta * (similarity - base)).
-        base: similarity at which a pair weighs 1 inside the logarithm.
+        base: similarity at which a pair contributes 1 to the sum inside the logarithm.
         epsilon: keep negatives above the least similar positive less epsilon, and positives below the most
             similar negative plus epsilon; None keeps every pair.
 
@@ -40,12 +40,12 @@ def multi_similarity_loss(
         Scalar, mean over all N anchors.
 
     Raises:
-        ValueError: shapes disagree, or a setting out of range.
+        ValueError: shapes disagree, or a setting is out of range.
 
     Source:
         Wang et al., "Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning", CVPR 2019,
-        section 4. The authors' code leaves out an anchor whose mining keeps no positive or no negative; the
-        formula, followed here and in pytorch-metric-learning, counts the part that it has.
+        section 4. The authors' code leaves out an anchor if mining keeps no positive or no negative of it.
+        This loss and pytorch-metric-learning follow the formula, which counts the remaining part.
     """
     return multi_similarity_loss_of_similarity(
         pair_similarity(embeddings, labels), labels, alpha=alpha, beta=beta, base=base, epsilon=epsilon
@@ -61,7 +61,7 @@ def multi_similarity_loss_of_similarity(
     base: float = 0.5,
     epsilon: float | None = 0.1,
 ) -> Tensor:
-    """multi_similarity_loss of cosine similarities (N, N), row = anchor, taken as independent numbers."""
+    """multi_similarity_loss of cosine similarities (N, N), row = anchor, treated as independent inputs."""
     _check(alpha, beta, base, epsilon)
     similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
     positives, negatives = pair_masks(labels)
@@ -75,17 +75,17 @@ def multi_similarity_loss_of_similarity(
 def mine_pairs(
     similarity: Tensor, positives: Tensor, negatives: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor]:
-    """Pairs that are hard next to the hardest pair of the other kind, by row.
+    """Keep the pairs of each row that are hard compared with the hardest pair of the other kind.
 
     Args:
         similarity: (N, N), row = anchor.
         positives: (N, N) bool.
         negatives: (N, N) bool.
-        epsilon: slack; how much easier than the hardest of the other kind a pair may be.
+        epsilon: slack: how much easier a pair may be than the hardest pair of the other kind.
 
     Returns:
-        The positives and the negatives that are kept, (N, N) bool. A row without positives keeps no negative
-        and a row without negatives no positive.
+        The kept positives and the kept negatives, (N, N) bool each. A row without positives keeps no
+        negatives, and a row without negatives keeps no positives.
     """
     least_similar_positive = similarity.masked_fill(~positives, math.inf).amin(dim=1, keepdim=True)
     most_similar_negative = similarity.masked_fill(~negatives, -math.inf).amax(dim=1, keepdim=True)
@@ -95,13 +95,13 @@ def mine_pairs(
 
 
 class MultiSimilarityLoss(nn.Module):
-    """multi_similarity_loss with its settings; the defaults are those of the authors' code.
+    """multi_similarity_loss as a module; the defaults are those of the authors' code.
 
     Args:
         alpha: sharpness on positives.
         beta: sharpness on negatives.
-        base: cosine at which pairs balance.
-        epsilon: cosine by which mining is slack; None: all pairs, no mining.
+        base: cosine at which a pair contributes 1 to the sum inside the logarithm.
+        epsilon: slack of mining, a difference of cosines; None turns mining off and keeps all pairs.
     """
 
     def __init__(
@@ -134,8 +134,8 @@ class MultiSimilarityLoss(nn.Module):
 
 
 def _log_one_plus_sum(exponents: Tensor, pairs: Tensor) -> Tensor:
-    """log(1 + sum over each row's pairs of exp), (N,), without overflow."""
-    # the column of zeros is the 1, and keeps a row without pairs finite
+    """log(1 + sum of exp(exponent) over each row's pairs), (N,), without overflow."""
+    # the added column of zeros is the 1, since exp(0) = 1; it also keeps a row without pairs finite
     padded = F.pad(exponents.masked_fill(~pairs, -math.inf), (0, 1))  # (N, N + 1)
     return padded.logsumexp(dim=1)
 

@@ -1,4 +1,4 @@
-"""What every loss on a batch starts from: its shape, its similarities, its pairs."""
+"""Batch checks, similarities and pair masks that the losses share."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from reid_gl.similarity import cosine_similarity
 
 
 class NonFiniteEmbeddingsError(ValueError):
-    """Embeddings or logits are NaN or infinite: no loss of them means anything."""
+    """Embeddings or logits are NaN or infinite, so no meaningful loss can be computed."""
 
 
 def check_batch(
     embeddings: Tensor, labels: Tensor, *, logits: Tensor | None = None, num_classes: int | None = None
 ) -> Tensor:
-    """The labels as int64, if a loss can be computed of these; every loss starts here.
+    """Check a batch and return its labels as int64. Every loss calls this first.
 
-    What is given is checked, whether or not the loss reads it.
+    All given tensors are checked, whether or not the loss uses them.
 
     Args:
-        embeddings: (N, D) floating point, at least one image and one feature.
-        labels: (N,) of any integer type, at least 0, and in [0, C) where C is known.
+        embeddings: (N, D) floating point, N and D at least 1.
+        labels: (N,) of any integer type, at least 0, and in [0, C) if C is known.
         logits: (N, C) floating point; None without a classifier.
-        num_classes: C, where the loss has vectors of its own; None takes that of the logits.
+        num_classes: C, for a loss with learned class vectors; None uses the number of logits.
 
     Raises:
-        TypeError: no tensors.
-        ValueError: shapes, number formats or devices do not fit, or a label is out of range.
-        NonFiniteEmbeddingsError: some embedding or logit is NaN or infinite; names the rows.
+        TypeError: an argument is not a tensor.
+        ValueError: shapes, dtypes or devices do not fit, or a label is out of range.
+        NonFiniteEmbeddingsError: embeddings or logits are NaN or infinite; the message names the rows.
     """
     rows = {"embeddings": embeddings} if logits is None else {"embeddings": embeddings, "logits": logits}
     return check_rows(rows, labels, num_classes=num_classes)
 
 
 def check_rows(rows: Mapping[str, Tensor], labels: Tensor, *, num_classes: int | None = None) -> Tensor:
-    """check_batch of any of "embeddings" and "logits"; one answer is fetched from the device."""
+    """Check any of "embeddings" and "logits" like check_batch, with a single device synchronisation."""
     labels = check_labels(labels)
     for name, tensor in rows.items():
         _check_shape(name, tensor, labels)
@@ -47,7 +47,7 @@ def check_rows(rows: Mapping[str, Tensor], labels: Tensor, *, num_classes: int |
     if num_classes is not None:
         fits = fits & (labels.amax() < num_classes)
     for tensor in rows.values():
-        # NaN passes through both; several times cheaper than isfinite() of every number
+        # aminmax propagates NaN, and is several times cheaper than isfinite() of every number
         smallest, largest = tensor.detach().aminmax()
         fits = fits & smallest.isfinite() & largest.isfinite()
     if not fits:
@@ -58,11 +58,11 @@ def check_rows(rows: Mapping[str, Tensor], labels: Tensor, *, num_classes: int |
 
 
 def check_labels(labels: Tensor) -> Tensor:
-    """Labels (N,) of any integer type as int64.
+    """Check labels (N,) of any integer type and convert them to int64.
 
     Raises:
-        TypeError: no tensor.
-        ValueError: another shape or number format.
+        TypeError: labels are not a tensor.
+        ValueError: the shape or dtype is wrong.
     """
     _check_tensor("labels", labels)
     if labels.ndim != 1:
@@ -82,7 +82,7 @@ def _check_tensor(name: str, value: object) -> None:
 
 
 def _check_shape(name: str, tensor: Tensor, labels: Tensor) -> None:
-    """Whether this is one row of numbers for each label."""
+    """Check that a tensor has one non-empty floating-point row per label, on the labels' device."""
     _check_tensor(name, tensor)
     axes, meaning = ("(N, C)", "class") if name == "logits" else ("(N, D)", "feature")
     if tensor.ndim != 2 or len(tensor) != len(labels):
@@ -109,10 +109,10 @@ def _refuse_broken_rows(name: str, tensor: Tensor) -> None:
 
 
 def check_labels_in_range(labels: Tensor, num_classes: int | None) -> None:
-    """Whether every label is a column of logits (N, C), or at least 0 where C is not known.
+    """Check that every label is in [0, C), or at least 0 if C is not known.
 
     Raises:
-        ValueError: some label is outside [0, C).
+        ValueError: a label is out of range.
     """
     smallest, largest = (int(label) for label in labels.aminmax())
     if smallest < 0 and num_classes is None:
@@ -127,11 +127,11 @@ def check_labels_in_range(labels: Tensor, num_classes: int | None) -> None:
 
 
 def pair_similarity(embeddings: Tensor, labels: Tensor, *, logits: Tensor | None = None) -> Tensor:
-    """Cosine similarities of a batch, in float32 or better also under autocast.
+    """Compute the cosine similarities of a batch, in float32 or better, also under autocast.
 
     Args:
-        embeddings: (N, D), any scale; a zero row is at similarity 0 to everything.
-        labels: (N,) int64.
+        embeddings: (N, D), any scale; a zero row has similarity 0 to every row.
+        labels: (N,) int64, only checked.
         logits: (N, C), only checked.
 
     Returns:
@@ -146,9 +146,9 @@ def pair_similarity(embeddings: Tensor, labels: Tensor, *, logits: Tensor | None
 
 
 def pair_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Which pairs are of one identity, and which are not; labels (N,) to two (N, N) bool.
+    """Return masks of positive and negative pairs, two (N, N) bool, from labels (N,).
 
-    A picture is no pair with itself: the diagonal is in neither mask.
+    The diagonal (an image paired with itself) is in neither mask.
     """
     same = labels[:, None] == labels[None, :]
     itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
@@ -156,9 +156,10 @@ def pair_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def distance_from_cosine(similarity: Tensor) -> Tensor:
-    """Euclidean distance of unit vectors from their cosine, sqrt(2 - 2S), of any shape.
+    """Convert cosines S of unit vectors to Euclidean distances sqrt(2 - 2S), any shape.
 
-    Where vectors coincide, up to rounding, the distance is 0 and so is its gradient.
+    If vectors coincide up to rounding, the distance and its gradient are 0 (the square root's gradient would
+    be infinite).
     """
     squared = 2.0 - 2.0 * similarity
     apart = squared > torch.finfo(similarity.dtype).eps

@@ -1,6 +1,6 @@
-"""Losses with the interface of pytorch-metric-learning, called as this package calls its own.
+"""Adapt losses of pytorch-metric-learning to the interface of this package's losses.
 
-The library itself is not imported here: its losses are recognised by what they do.
+The library itself is not imported here; its losses are recognised by duck typing.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from reid_gl.losses.pairs import check_batch, check_labels, distance_from_cosine
 from reid_gl.similarity import unit_rows
 
 READS_WIDTH = ("DistanceWeightedMiner",)
-"""Parts of the library that ask for distances and for D, which a similarity matrix does not say."""
+"""Parts of the library that need D in addition to distances; a similarity matrix does not contain D."""
 
 
 class PeerLoss(nn.Module):
-    """A loss of pytorch-metric-learning, and its miner if it has one.
+    """A loss of pytorch-metric-learning with an optional miner.
 
-    Computes in float32 or better; a loss with parameters computes in their number format. The value is
-    the library's, and a value that hangs on no embedding (no pair or triplet counts) is a zero with a
-    live graph.
+    Computes in float32 or better; a loss with parameters computes in their dtype. The value is that of the
+    library. If it does not depend on the embeddings (no pair or triplet counts), it still has a live graph,
+    with gradient 0.
 
     Attributes:
         loss: called (embeddings, labels, indices).
-        miner: called (embeddings, labels); None takes all pairs.
-        only_directions: the length of an embedding does not matter to the loss. Rows are then divided by
-            their length first, so that neither large nor small ones are lost, and a zero row, which has no
-            direction, is at similarity 0 to everything and gets no gradient.
+        miner: called (embeddings, labels); None uses all pairs.
+        only_directions: whether the loss ignores the length of embeddings. If so, rows are normalised first,
+            which avoids overflow and underflow of very large or small rows. A zero row has no direction: it
+            has similarity 0 to every row and gets no gradient.
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class PeerLoss(nn.Module):
                 f"the loss has learned vectors {tuple(learned.shape)}, which do not fit embeddings "
                 f"{tuple(embeddings.shape)}"
             )
-        # the library would turn its parameters into the embeddings' format, behind the optimiser's back
+        # otherwise the library would replace its parameters by copies in the embeddings' dtype, which the
+        # optimiser does not know
         dtype = learned.dtype if learned is not None else torch.promote_types(embeddings.dtype, torch.float32)
         with torch.autocast(embeddings.device.type, enabled=False):
             rows = embeddings.to(dtype)
@@ -69,31 +70,31 @@ class PeerLoss(nn.Module):
             return _live(self.loss(rows, labels, indices), rows)
 
     def from_similarity(self, similarity: Tensor, labels: Tensor) -> Tensor:
-        """Scalar loss of cosines (N, N), row = anchor; see value_of_similarity."""
+        """Return the scalar loss of cosines (N, N), row = anchor; see value_of_similarity."""
         return value_of_similarity(self.loss, similarity, labels, self.miner)
 
 
 def value_of_similarity(
     loss: nn.Module, similarity: Tensor, labels: Tensor, miner: nn.Module | None = None
 ) -> Tensor:
-    """What any pair loss of pytorch-metric-learning makes of a given similarity matrix.
+    """Evaluate a pair loss of pytorch-metric-learning on a given similarity matrix S.
 
-    Loss and miner are not changed. Embeddings count as unit vectors, whatever their distances say about
-    normalising: a cosine or a dot product is S itself, a Euclidean distance sqrt(2 - 2S).
+    Loss and miner are not modified. Embeddings count as unit vectors, whatever the normalisation settings of
+    the distance: a cosine or dot product is S itself, a Euclidean distance is sqrt(2 - 2S).
 
     Args:
-        loss: reads nothing but the distances of pairs within the batch.
-        similarity: (N, N) cosines, row = anchor; floating point, taken as independent entries.
+        loss: must read only the distances of pairs within the batch.
+        similarity: (N, N) cosines, row = anchor; floating point, treated as independent inputs.
         labels: (N,) int64.
-        miner: chooses the pairs; None takes the loss's own choice.
+        miner: chooses the pairs; None leaves the choice to the loss.
 
     Returns:
         Scalar in float32 or better, with a live graph.
 
     Raises:
-        ValueError: shapes disagree, or the loss gives no single number.
-        TypeError: loss or miner learn class vectors or read the embeddings themselves, or their distance
-            is neither a cosine nor Euclidean.
+        ValueError: shapes disagree, or the loss does not return a single number.
+        TypeError: loss or miner learns class vectors or reads the embeddings themselves, or its distance is
+            neither a cosine nor Euclidean.
     """
     labels = check_labels(labels)
     if similarity.shape != (len(labels), len(labels)):
@@ -102,7 +103,7 @@ def value_of_similarity(
             f"{tuple(labels.shape)}"
         )
     wide = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
-    # in place of embeddings the rows' numbers: the distance looks them up in the matrix
+    # pass row indices in place of embeddings; the replaced distance looks them up in the matrix
     rows = torch.arange(len(labels), device=wide.device, dtype=wide.dtype)[:, None]  # (N, 1)
     indices = None
     with torch.autocast(wide.device.type, enabled=False):
@@ -112,7 +113,7 @@ def value_of_similarity(
 
 
 def _call(reader: Any, original: nn.Module, *arguments: Any) -> Any:  # noqa: ANN401
-    """What the copy that reads from the matrix says, once it has shown that it does read from there."""
+    """Call the copy that reads the matrix; raise if it returned a non-zero value without reading it."""
     value = reader(*arguments)
     if not reader.distance.was_read and not _is_zero(value):
         raise _not_on_pairs(original, "it reads the embeddings themselves")
@@ -120,14 +121,18 @@ def _call(reader: Any, original: nn.Module, *arguments: Any) -> Any:  # noqa: AN
 
 
 def _is_zero(value: object) -> bool:
-    """Whether nothing was there to compare; a miner then returns indices without an entry."""
+    """Whether there was nothing to compare: a zero loss, or empty index tensors from a miner."""
     if isinstance(value, tuple):
         return not any(len(indices) for indices in value)
     return isinstance(value, int | float | Tensor) and not bool(torch.as_tensor(value).any())
 
 
 def _reading(original: nn.Module, similarity: Tensor) -> nn.Module:
-    """A shallow copy whose distance looks up the matrix; parameters stay shared."""
+    """Copy a loss or miner, with a distance that looks up the matrix; parameters stay shared.
+
+    Raises:
+        TypeError: the module needs more than the distances of pairs.
+    """
     distance = getattr(original, "distance", None)
     if not isinstance(distance, nn.Module):
         raise _not_on_pairs(original, "it has no distance")
@@ -143,7 +148,10 @@ def _reading(original: nn.Module, similarity: Tensor) -> nn.Module:
 
 
 def _shallow_copy(module: nn.Module) -> nn.Module:
-    """Own attributes and submodules, the same parameters; kept methods are bound to the copy."""
+    """Copy a module's attributes and registries; share its parameters.
+
+    Bound methods that the module stores as attributes are rebound to the copy.
+    """
     twin = copy.copy(module)
     twin._modules, twin._parameters = dict(module._modules), dict(module._parameters)
     twin._buffers = dict(module._buffers)
@@ -154,7 +162,7 @@ def _shallow_copy(module: nn.Module) -> nn.Module:
 
 
 def _look_up(distance: nn.Module, owner: nn.Module, similarity: Tensor) -> nn.Module:
-    """The distance, but the matrix instead of a computation; its arguments are numbers of rows, (A, 1)."""
+    """Copy a distance so that it looks up the matrix; its arguments are row indices (A, 1)."""
     matrix = similarity if _is_cosine(distance, owner, similarity) else distance_from_cosine(similarity)
     twin: Any = _shallow_copy(distance)
     twin.normalize_embeddings = False
@@ -164,7 +172,7 @@ def _look_up(distance: nn.Module, owner: nn.Module, similarity: Tensor) -> nn.Mo
         if query.ndim != 2 or query.shape[1] != 1:
             raise _not_on_pairs(owner, "it reads the embeddings themselves")
         twin.was_read = True
-        # a fresh tensor, as some losses write into it
+        # indexing returns a new tensor, which is needed because some losses write into it
         return matrix[query[:, 0].long()][:, reference[:, 0].long()]
 
     twin.compute_mat = compute_mat
@@ -172,7 +180,13 @@ def _look_up(distance: nn.Module, owner: nn.Module, similarity: Tensor) -> nn.Mo
 
 
 def _is_cosine(distance: nn.Module, owner: nn.Module, similarity: Tensor) -> bool:
-    """Whether it is a cosine; it is tried on three unit vectors, whose cosines are 0.6, -0.8 and 0."""
+    """Whether a distance is a cosine (True) or Euclidean (False).
+
+    Evaluates it on three unit vectors, which have the cosines 0.6, -0.8 and 0, and compares the result.
+
+    Raises:
+        TypeError: it is neither.
+    """
     vectors = similarity.new_tensor([[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6]])
     with torch.no_grad():
         found = _shallow_copy(distance)(vectors)
@@ -186,7 +200,7 @@ def _is_cosine(distance: nn.Module, owner: nn.Module, similarity: Tensor) -> boo
 
 
 def _live(value: Any, source: Tensor) -> Tensor:  # noqa: ANN401
-    """The value as a scalar that hangs on the source, at least with a gradient of zero."""
+    """Convert the value to a scalar that depends on the source, with gradient 0 if it did not before."""
     number = value if isinstance(value, int | float | Tensor) else None
     if number is None or (isinstance(number, Tensor) and number.numel() != 1):
         raise ValueError("the loss gives no single number: choose a reducer that does")

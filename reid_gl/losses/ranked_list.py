@@ -1,4 +1,4 @@
-"""Ranked List Loss: positives inside a ball around every picture, negatives outside a larger one."""
+"""Ranked List Loss: pull positives inside a ball around each image, push negatives outside a larger one."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ def ranked_list_loss(
     negative_weight: float = 1.0,
     balance: float | None = None,
 ) -> Tensor:
-    """Ranked List Loss of a batch, every picture the query once and the rest of the batch its gallery.
+    """Ranked List Loss of a batch: each image is the query once, with the rest of the batch as gallery.
 
-    The part of a query without violating positives, or without violating negatives, is 0: so is the whole
-    loss, with a live graph, where no pair violates its bound. Pictures that coincide are at distance 0 and
-    give no gradient; coinciding pictures of different identities cost alpha times their weight.
+    A query without violating positives (or negatives) contributes 0 for that part. If no pair violates its
+    bound, the loss is 0 with a live graph. Images with the same embedding are at distance 0 and get no
+    gradient from their pair; if their identities differ, the pair contributes alpha times its weight.
 
     Args:
         embeddings: (N, D), any scale; distances are Euclidean after L2 normalisation, in [0, 2].
         labels: (N,) int64.
         alpha: distance beyond which negatives are pushed.
-        margin: positives are pulled inside alpha - margin.
-        temperature: sharpness of the weights exp(temperature * violation) of negatives; 0 is their mean.
+        margin: positives are pulled to within alpha - margin.
+        temperature: sharpness of the weights exp(temperature * violation) of negatives; 0 weights all
+            violating negatives equally.
         positive_temperature: the same for positives.
-        negative_weight: factor of the negatives' part.
-        balance: in [0, 1]; where given, the parts are weighted 1 - balance (positives) and balance.
+        negative_weight: weight of the negatives' part; that of the positives' part is 1.
+        balance: in [0, 1]; if given, the parts have weights 1 - balance (positives) and balance (negatives).
 
     Returns:
         Scalar, mean over all N queries. The gradient also flows through the weights.
 
     Raises:
-        ValueError: shapes disagree, a setting out of range, or both balance and a negative_weight.
+        ValueError: shapes disagree, a setting is out of range, or both balance and negative_weight are set.
 
     Source:
         Wang et al., "Ranked List Loss for Deep Metric Learning", CVPR 2019, section 3 (the defaults); TPAMI
@@ -73,7 +74,7 @@ def ranked_list_loss_of_similarity(
     negative_weight: float = 1.0,
     balance: float | None = None,
 ) -> Tensor:
-    """ranked_list_loss of cosine similarities (N, N), row = query, taken as independent numbers."""
+    """ranked_list_loss of cosine similarities (N, N), row = query, treated as independent inputs."""
     _check(alpha, margin, temperature, positive_temperature, negative_weight, balance)
     similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
     distance = distance_from_cosine(similarity)  # (N, N)
@@ -85,15 +86,15 @@ def ranked_list_loss_of_similarity(
 
 
 class RankedListLoss(nn.Module):
-    """ranked_list_loss with its settings, all stored; either negative_weight or balance is given.
+    """ranked_list_loss as a module; set negative_weight or balance, not both.
 
     Args:
-        alpha: Euclidean distance between unit vectors from which negatives are left alone.
-        margin: positives are left alone below alpha - margin.
-        temperature: how much harder negatives weigh more; 0: not at all.
-        positive_temperature: the same of positives.
-        negative_weight: of the negatives' part; that of the positives is 1.
-        balance: in [0, 1]: the parts weigh 1 - balance and balance instead; None: negative_weight is used.
+        alpha: Euclidean distance between unit vectors beyond which negatives cost nothing.
+        margin: positives closer than alpha - margin cost nothing.
+        temperature: how much more harder negatives weigh; 0 weights all violating negatives equally.
+        positive_temperature: the same for positives.
+        negative_weight: weight of the negatives' part; that of the positives' part is 1.
+        balance: in [0, 1]: the parts have weights 1 - balance and balance; None: negative_weight is used.
     """
 
     def __init__(
@@ -142,10 +143,10 @@ class RankedListLoss(nn.Module):
 
 
 def _mean_violation(excess: Tensor, pairs: Tensor, temperature: float) -> Tensor:
-    """Mean of the positive excesses of each row's pairs under weights exp(temperature * excess), (N,)."""
+    """Mean of each row's positive excesses over its pairs, weighted by exp(temperature * excess), (N,)."""
     violating = pairs & (excess > 0)
-    # a softmax subtracts the largest exponent of the row, so that no temperature overflows; the lowest finite
-    # number instead of -inf, so that a row without violations has no NaN
+    # softmax subtracts the largest exponent of the row, so no temperature overflows. The mask value is the
+    # lowest finite number instead of -inf, because a row of -inf only would give NaN.
     lowest = torch.finfo(excess.dtype).min
     weights = (temperature * excess).masked_fill(~violating, lowest).softmax(dim=1)
     return torch.where(violating, weights * excess, 0.0).sum(dim=1)

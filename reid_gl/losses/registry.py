@@ -1,4 +1,4 @@
-"""Every loss by its name."""
+"""Registry of losses by name."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from reid_gl.records import FEATURES
 
 @dataclass(frozen=True)
 class LossRecipe:
-    """How one loss is made, and what it sees in a training unless its section of LOSS says otherwise.
+    """How to make a loss, and which feature it gets in training unless its section of LOSS changes it.
 
-    Before the neck features are not negative, so all cosines start near 1: losses on cosines see the feature
-    after the neck, where the BNNeck has centred them; losses on Euclidean distances see the one before it,
-    as in the strong baseline.
+    Features before the neck are non-negative, so all cosines start near 1. Losses on cosines therefore get
+    the feature after the neck, which the BNNeck has centred. Losses on Euclidean distances get the feature
+    before the neck, as in the strong baseline.
 
     Attributes:
         make: called with the settings as keywords; all of them have defaults.
-        feature: "before_neck" or "after_neck"; "" for a loss that sees the logits only.
-        learns: it has a vector for each identity, so make takes num_classes and num_features first.
-        lr_factor: what it learns itself learns at this multiple of the base rate.
+        feature: "before_neck" or "after_neck"; "" for a loss that uses the logits only.
+        learns: whether it has a vector for each identity; make then takes num_classes and num_features first.
+        lr_factor: learning rate of its own parameters, as a multiple of the base rate.
     """
 
     make: Callable[..., nn.Module]
@@ -53,7 +53,7 @@ class LossRecipe:
 
 
 SIZES = ("num_classes", "num_features")
-"""What make takes first if the loss learns."""
+"""First arguments of make for a loss with learned vectors."""
 
 LOSSES = {
     "cross_entropy": LossRecipe(CrossEntropyLoss, feature=""),
@@ -63,23 +63,23 @@ LOSSES = {
     "triplet": LossRecipe(make_triplet_loss),
     "soft_triplet": LossRecipe(make_soft_triplet_loss),
     "circle": LossRecipe(make_circle_loss, "after_neck"),
-    # 100: as the authors of Proxy Anchor
+    # 100 as in the Proxy Anchor authors' code
     "proxy_anchor": LossRecipe(make_proxy_anchor_loss, "after_neck", learns=True, lr_factor=100.0),
-    # a centre must keep up with features of about unit size though its identity is in few batches only
+    # high, because a centre must follow features of about unit size although its identity is in few batches
     "center": LossRecipe(CenterLoss, learns=True, lr_factor=100.0),
     "contrastive": LossRecipe(make_contrastive_loss, "after_neck"),
     "lifted_structure": LossRecipe(make_lifted_structure_loss, "after_neck"),
     "binomial_deviance": LossRecipe(BinomialDevianceLoss, "after_neck"),
     "supervised_contrastive": LossRecipe(make_supervised_contrastive_loss, "after_neck"),
-    # classifiers like the network's own, whose rate is the base rate
+    # classifiers like that of the network, which learns at the base rate
     "arcface": LossRecipe(make_arcface_loss, "after_neck", learns=True),
     "cosface": LossRecipe(make_cosface_loss, "after_neck", learns=True),
     "circle_classifier": LossRecipe(CircleClassifierLoss, "after_neck", learns=True),
 }
-"""What make_loss and LOSS.NAMES know; register_loss adds to it."""
+"""Losses that make_loss and LOSS.NAMES accept; register_loss adds to them."""
 
 SHORT_NAMES = {"ce": "cross_entropy", "ms": "multi_similarity", "rll": "ranked_list"}
-"""What commands also take."""
+"""Short names that commands also accept."""
 
 
 def register_loss(
@@ -90,21 +90,21 @@ def register_loss(
     learns: bool = False,
     lr_factor: float = 1.0,
 ) -> None:
-    """Add a loss of your own to what LOSS.NAMES and make_loss know; call it before a configuration is read.
+    """Register a custom loss for LOSS.NAMES and make_loss; call this before reading a configuration.
 
     A configuration then has a section LOSS.<NAME> with a key for each setting.
 
     Args:
         name: lower-case letters, digits and underscores.
-        make: class or function that gives a module called (embeddings, labels, *, logits, anchors,
+        make: class or function that returns a module called (embeddings, labels, *, logits, anchors,
             generator); its settings are keywords with defaults.
-        feature: which embedding it sees, "before_neck" or "after_neck".
-        learns: make also takes num_classes and num_features, and the module has parameters of its own.
-        lr_factor: these learn at this multiple of the base rate.
+        feature: which embedding it gets, "before_neck" or "after_neck".
+        learns: whether make also takes num_classes and num_features, and the module has parameters.
+        lr_factor: learning rate of these parameters, as a multiple of the base rate.
 
     Raises:
-        ValueError: the name is taken or no such word, the feature is unknown, or a setting has no default
-            that a configuration can hold.
+        ValueError: the name is invalid or taken, the feature is unknown, or a setting has no default that a
+            configuration can hold.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in {"names", "weights"}:
         raise ValueError(f"a loss is called by a lower-case word like 'my_loss', got {name!r}")
@@ -123,16 +123,16 @@ def register_loss(
 
 
 def make_loss(name: str, *, num_classes: int, num_features: int, **settings: object) -> nn.Module:
-    """A loss by its name.
+    """Make a loss by name.
 
     Args:
         name: one of LOSSES.
-        num_classes: C, training identities; used by losses that learn a vector for each.
-        num_features: D, likewise.
-        settings: of the loss, as its class or function documents them.
+        num_classes: C, number of training identities; used only by losses that learn a vector for each.
+        num_features: D, the embedding dimension; used only by the same losses.
+        settings: settings of the loss, as documented by its class or function.
 
     Raises:
-        ValueError: unknown name, or a setting out of range.
+        ValueError: the name is unknown, or a setting is out of range.
         TypeError: the loss has no such setting.
     """
     if name not in LOSSES:

@@ -1,4 +1,4 @@
-"""Several losses as one, each term named for the log."""
+"""The weighted sum of several losses; terms have names for the log."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from reid_gl.records import FEATURES, ReidOutput
 
 @dataclass(frozen=True)
 class LossTerm:
-    """One loss with its share.
+    """One weighted loss of a sum.
 
     Attributes:
-        name: how logs call it.
+        name: its name in logs.
         loss: module called (embeddings, labels, *, logits, anchors, generator).
         weight: factor in the sum.
-        feature: which embedding it sees, "before_neck" or "after_neck".
-        lr_factor: what it learns itself, proxies or centres, learns at this multiple of the base rate.
+        feature: which embedding it gets, "before_neck" or "after_neck".
+        lr_factor: learning rate of its own parameters (proxies or centres), as a multiple of the base rate.
     """
 
     name: str
@@ -54,22 +54,20 @@ class WeightedSum(nn.Module):
     def forward(
         self, output: ReidOutput, labels: Tensor, *, generator: torch.Generator | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Total and the detached terms before weighting.
+        """Compute the weighted total and the detached, unweighted terms.
 
         Args:
-            output: the network's output for N pictures.
+            output: the network's output for N images.
             labels: (N,) int64.
-            generator: CPU random state of the losses that draw.
+            generator: CPU random state for losses that draw random numbers.
 
         Returns:
-            The scalar to minimise, and name -> scalar of each term.
+            The scalar to minimise, and a scalar for each term by name.
 
         Raises:
             TypeError, ValueError: see check_batch.
         """
-        for feature in {
-            term.feature: None for term in self.terms
-        }:  # a loss of the caller's may check nothing
+        for feature in {term.feature: None for term in self.terms}:  # a custom loss may not check its inputs
             check_batch(getattr(output, feature), labels, logits=output.logits)
         total = output.logits.new_zeros(())
         values: dict[str, Tensor] = {}

@@ -1,4 +1,4 @@
-"""How sure a mean average precision is, and how it differs between cameras."""
+"""Confidence interval of mean average precision, and scores per pair of cameras."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Ints = NDArray[np.int64]
 def mean_ap_interval(
     result: RankingResult, *, level: float = 0.95, num_samples: int = 1_000, seed: int = 0
 ) -> tuple[float, float]:
-    """Bootstrap interval of the mean average precision: what other queries of the same kind would give.
+    """Bootstrap interval of the mean average precision, resampling queries with replacement.
 
-    Queries are drawn with replacement; the gallery stays, and so does the network: the interval says nothing
-    about another training run.
+    The interval covers the choice of queries only. The gallery and the network stay fixed, so it says nothing
+    about the variation between training runs.
 
     Args:
         result: scores with the average precision of each query.
-        level: share of the means that lie inside, in (0, 1).
-        num_samples: means drawn.
-        seed: of the draws.
+        level: share of the bootstrap means inside the interval, in (0, 1).
+        num_samples: number of bootstrap samples.
+        seed: seed of the resampling.
 
     Returns:
         Lower and upper end, in [0, 1].
 
     Raises:
-        ValueError: level or num_samples out of range.
+        ValueError: level or num_samples is out of range.
 
     Source: Efron, "Bootstrap Methods: Another Look at the Jackknife", Annals of Statistics 1979.
     """
@@ -49,12 +49,12 @@ def mean_ap_interval(
 
 @dataclass(frozen=True)
 class CameraPair:
-    """Scores of the queries of one camera in the pictures of another.
+    """Scores of one camera's queries against the gallery images of one camera.
 
     Attributes:
         query_camid: camera of the queries.
         gallery_camid: camera of the gallery.
-        result: their scores; None if no query has a match there.
+        result: scores; None if no query has a match in the gallery camera.
     """
 
     query_camid: int
@@ -70,21 +70,21 @@ def evaluate_camera_pairs(
     rerank: RerankSettings | None = None,
     max_rank: int = 50,
 ) -> list[CameraPair]:
-    """Score every camera's queries in every camera's pictures by themselves.
+    """Score each pair of a query camera and a gallery camera separately.
 
     Args:
         query: Q features.
         gallery: G features.
-        metric: as evaluate_features.
-        rerank: as evaluate_features; each pair of cameras is a pool of its own.
-        max_rank: as evaluate_features.
+        metric: see evaluate_features.
+        rerank: see evaluate_features; each pair of cameras is re-ranked separately.
+        max_rank: see evaluate_features.
 
     Returns:
-        One entry for every camera of the queries and every camera of the gallery, in the order of their
-        numbers. A camera with itself has no match unless cameras are unknown (-1).
+        One entry for each pair of a query camera and a gallery camera, ordered by camera number. A camera
+        paired with itself has no matches, unless the camera is unknown (-1).
 
     Raises:
-        ValueError: as evaluate_features.
+        ValueError: see evaluate_features.
     """
     pairs = []
     for query_camid in np.unique(query.camids).tolist():
@@ -111,7 +111,7 @@ def _of_camera(features: Features, camid: int) -> Features:
 
 
 def _has_match(query: Features, gallery: Features) -> bool:
-    """Whether somebody is in both, if these are different cameras or unknown ones."""
+    """Whether a query has a match: a shared identity, and cameras that differ or are unknown."""
     camid = int(query.camids[0])
     if camid == gallery.camids[0] and camid >= 0:
         return False

@@ -1,4 +1,4 @@
-"""How well clusters of features agree with labels: NMI, AMI and F1."""
+"""Agreement between k-means clusters of features and labels: NMI, AMI and F1."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class ClusteringResult:
     """Agreement of clusters with labels; 1 is perfect.
 
     Attributes:
-        nmi: mutual information over the mean of both entropies, in [0, 1].
-        ami: the same after what chance would give has been taken off; at most 1, around 0 for chance.
+        nmi: mutual information divided by the mean of both entropies, in [0, 1].
+        ami: mutual information adjusted for chance; at most 1, around 0 for random clusters.
         f1: harmonic mean of precision and recall of the pairs that share a cluster, in [0, 1].
-        num_clusters: clusters asked for, as many as there are labels.
+        num_clusters: number of clusters requested, equal to the number of distinct labels.
     """
 
     nmi: float
@@ -39,25 +39,26 @@ class ClusteringResult:
 def evaluate_clustering(
     features: Floats, labels: Ints, *, seed: int = 0, metric: str = "cosine"
 ) -> ClusteringResult:
-    """Score k-means with as many clusters as there are labels.
+    """Cluster features with k-means, one cluster per distinct label, and score the clusters.
 
     Args:
         features: (M, D).
         labels: (M,) any whole numbers.
-        seed: of k-means.
-        metric: "cosine" for clusters of unit vectors, or "euclidean".
+        seed: seed of k-means.
+        metric: "cosine" clusters unit vectors, "euclidean" the features as given.
 
     Returns:
         Scores of one run of k-means. With a single label all of them are 1.
 
     Raises:
-        ValueError: shapes disagree, features are not finite, or an unknown metric.
+        ValueError: shapes disagree, features are not finite, or the metric is unknown.
 
     Source:
         Vinh, Epps and Bailey, "Information Theoretic Measures for Clusterings Comparison", JMLR 2010 (NMI,
         AMI); Manning, Raghavan and Schütze, "Introduction to Information Retrieval", 2008, section 16.3 (F1).
     """
-    from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score  # seconds to load
+    # imported here because the import takes seconds
+    from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
     check_rows("features", features)
     known, numbers = np.unique(whole_numbers("labels", labels, len(features)), return_inverse=True)
@@ -72,7 +73,7 @@ def evaluate_clustering(
 
 
 def pair_f1(labels: Ints, clusters: Ints) -> float:
-    """F1 of pairs that share a cluster as a guess of those that share a label; 1 if there are neither.
+    """F1 of predicting that two rows share a label if they share a cluster; 1 if no pair shares either.
 
     Args:
         labels: (M,) numbers from 0.
@@ -86,6 +87,6 @@ def pair_f1(labels: Ints, clusters: Ints) -> float:
 
 
 def _num_pairs(groups: Ints) -> int:
-    """Pairs of places with the same number."""
+    """Count the pairs of positions with the same group number."""
     sizes = np.unique(groups, return_counts=True)[1]
     return int((sizes * (sizes - 1) // 2).sum())

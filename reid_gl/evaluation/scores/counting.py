@@ -1,8 +1,8 @@
-"""Ranks of matches by counting, compiled: what ranking and retrieval share.
+"""Compiled kernels that rank matches by counting; ranking and retrieval share them.
 
-A match's rank is the number of wrong images that are as near or nearer, plus its place among the matches.
-Counting how many numbers of a row are at most a threshold is what a processor does fastest, so no row is
-sorted; images of the query's own identity are then taken off again, as they are few.
+A match's rank is the number of wrong images at the same or a smaller distance, plus its position among the
+matches. Counting the numbers of a row that are at most a threshold vectorises well, so no row is sorted. The
+count includes images of the query's own identity; these are few and are subtracted afterwards.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from reid_gl.evaluation.compiled import compiled
 
 RECTANGLE, TRAPEZOID, INVERSE_PENALTY, FIRST_MATCH, MAP_AT_R, R_PRECISION, NUM_SCORES = range(7)
-"""Columns of what score_rows fills in, and their number."""
+"""Columns of the score array that score_rows fills, and their number."""
 
 MAX_COUNTED = 64
-"""Up to so many matches one pass over the row for each is faster than sorting the row into them."""
+"""Up to this many matches, one pass over the row per match is faster than a binary search per image."""
 
 
 @compiled(parallel=True)
@@ -35,20 +35,20 @@ def score_rows(
     gallery_images: NDArray[np.int64],
     scores: NDArray[np.float64],
 ) -> None:
-    """Score every row by itself.
+    """Score each row (query) independently, in parallel.
 
     Args:
         distances: (Q, G) floating point, C-contiguous.
-        kept: (G,) 1 for images that are no junk.
-        starts: (number of identities + 1,) where each identity's images begin in members.
-        members: kept gallery images, identity by identity.
-        groups: (Q,) number of the query's identity; -1 if the gallery does not have it.
-        query_camids: (Q,); -1 matches no camera.
+        kept: (G,) 1 for images that are not junk, 0 for junk.
+        starts: (number of identities + 1,) offset of each identity's images in members.
+        members: indices of the kept gallery images, grouped by identity.
+        groups: (Q,) index of the query's identity in starts; -1 if the gallery does not contain it.
+        query_camids: (Q,); -1 (unknown) differs from every camera.
         gallery_camids: (G,).
-        query_images: (Q,); -1 is like no other.
-        gallery_images: (G,) numbers; one that is the query's own image does not count.
-        scores: (Q, NUM_SCORES) filled in; rows without a match stay as they are. A row with a distance that
-            is not a number gets FIRST_MATCH -1.
+        query_images: (Q,) image numbers; -1 differs from every image.
+        gallery_images: (G,) image numbers; a gallery image with the query's number is not a match.
+        scores: (Q, NUM_SCORES) output; rows without a match are not changed. A row that contains NaN gets
+            FIRST_MATCH -1.
     """
     for i in prange(len(distances)):
         row = distances[i]
@@ -58,7 +58,7 @@ def score_rows(
         if groups[i] < 0:
             continue
         images = members[starts[groups[i]] : starts[groups[i] + 1]]
-        own = row[images]  # the identity's distances, those of the query's camera included
+        own = row[images]  # distances to all images of the identity, including the query's camera
         is_match = (gallery_camids[images] != query_camids[i]) | (query_camids[i] < 0)
         if query_images[i] >= 0:
             is_match &= gallery_images[images] != query_images[i]
@@ -76,7 +76,7 @@ def score_rows(
 def _has_nan(row: NDArray[Any]) -> bool:
     count = 0
     for value in row:
-        count += value != value  # true for NaN only, and vectorised
+        count += value != value  # true for NaN only; this form vectorises
     return count > 0
 
 
@@ -84,7 +84,11 @@ def _has_nan(row: NDArray[Any]) -> bool:
 def _count_each(
     row: NDArray[Any], kept: NDArray[np.uint8], own: NDArray[Any], matches: NDArray[Any]
 ) -> NDArray[np.int64]:
-    """Rank of each match, from 1: a pass over the row for each."""
+    """Rank of each match, starting at 1, with one pass over the row per match.
+
+    Every image of the query's identity is subtracted from the count; `place + 1` adds the matches up to and
+    including this one.
+    """
     ranks = np.empty(len(matches), dtype=np.int64)
     for place in range(len(matches)):
         threshold = matches[place]
@@ -101,8 +105,8 @@ def _count_each(
 def _count_sorted(
     row: NDArray[Any], kept: NDArray[np.uint8], own: NDArray[Any], matches: NDArray[Any]
 ) -> NDArray[np.int64]:
-    """The same by one pass that sorts every image in between the matches."""
-    nearer = np.zeros(len(matches) + 1, dtype=np.int64)  # images not nearer than so many matches
+    """Compute the same ranks as _count_each in one pass, with a binary search in the matches per image."""
+    nearer = np.zeros(len(matches) + 1, dtype=np.int64)  # [m]: wrong images behind exactly m matches
     for j in range(len(row)):
         if kept[j]:
             nearer[np.searchsorted(matches, row[j])] += 1
@@ -113,8 +117,9 @@ def _count_sorted(
 
 @compiled()
 def _score(ranks: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+    """Fill one row of scores from the ascending ranks of its matches."""
     rectangle = trapezoid = at_r = 0.0
-    num_within = 0  # matches that the first len(ranks) images hold
+    num_within = 0  # matches among the first len(ranks) images
     for place in range(len(ranks)):
         precision = (place + 1) / ranks[place]
         if ranks[place] <= len(ranks):

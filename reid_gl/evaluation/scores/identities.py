@@ -1,4 +1,4 @@
-"""Identities and cameras of one side of the protocol, checked."""
+"""Check the identities and cameras of query or gallery."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ Ints = NDArray[np.int64]
 
 
 def check_identities(side: str, pids: Ints, camids: Ints | None, count: int) -> tuple[Ints, Ints]:
-    """Identities and cameras as whole numbers of the right length.
+    """Check identities and cameras and convert them to int64.
 
     Args:
         side: "query" or "gallery", for messages.
         pids: (count,) identities.
         camids: (count,) cameras, or None.
-        count: pictures of this side.
+        count: number of images of this side.
 
     Returns:
-        Identities and cameras, (count,) int64 each; cameras are -1, which matches no other one, where none
-        are given.
+        Identities and cameras, (count,) int64 each. If camids is None, all cameras are -1, which differs from
+        every camera.
 
     Raises:
-        ValueError: another shape, or something other than whole numbers of 64 bits.
+        ValueError: the shape is wrong, or values are not 64-bit whole numbers.
     """
     cameras = np.full(count, -1) if camids is None else camids
     return whole_numbers(f"{side}_pids", pids, count), whole_numbers(f"{side}_camids", cameras, count)
 
 
 def whole_numbers(name: str, given: Ints, count: int) -> Ints:
-    """Given numbers as (count,) int64.
+    """Convert numbers to (count,) int64.
 
     Raises:
-        ValueError: another shape, something other than whole numbers of 64 bits, or floating point numbers so
-            large that neighbours are one; says the name.
+        ValueError: the shape is wrong, values are not 64-bit whole numbers, or floating-point values are so
+            large that adjacent whole numbers are rounded to the same value. The message contains the name.
     """
     values = as_array(given)
     if values.shape != (count,):
         raise ValueError(f"{name} must have shape ({count},), got {values.shape}")
     if values.dtype.kind not in "iuf":
         raise ValueError(f"{name} must be whole numbers, got {values.dtype}")
-    with np.errstate(invalid="ignore"):  # what does not fit differs below
+    with np.errstate(invalid="ignore"):  # values that do not fit fail the comparison below
         whole = values.astype(np.int64)
     different = np.flatnonzero(whole != values)
     if len(different):
@@ -50,7 +50,7 @@ def whole_numbers(name: str, given: Ints, count: int) -> Ints:
     if values.dtype.kind == "f" and count:
         exact = 2 ** (int(np.finfo(str(values.dtype)).nmant) + 1)
         largest = whole[np.abs(values).argmax()]
-        if abs(int(largest)) >= exact:  # its neighbour may have been rounded to it
+        if abs(int(largest)) >= exact:  # an adjacent whole number may have been rounded to it
             raise ValueError(
                 f"{name} are {values.dtype}, which tells whole numbers apart below {exact} only, and reach "
                 f"{largest}: different identities would be one; give them as integers"

@@ -1,4 +1,4 @@
-"""k-means of many clusters: scikit-learn's takes half an hour to choose the first 11,000 centres."""
+"""k-means for many clusters; scikit-learn's takes half an hour just to seed 11,000 centres."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ Ints = NDArray[np.int64]
 MAX_ITERATIONS = 50
 NUM_DRAWN = 256
 BLOCK_CELLS = 16_000_000
-"""Distances held at once: 64 MB of float32."""
+"""Maximum number of distances in memory at once: 64 MB of float32."""
 
 
 def k_means(rows: Tensor, num_clusters: int, *, seed: int) -> Ints:
-    """Clusters of rows by their Euclidean distances, from one seeding, until nothing moves.
+    """Cluster rows by Euclidean distance, from one seeding.
 
-    A cluster that loses all its rows gets the row that is farthest from its own centre. Where there are fewer
-    different rows than clusters, some clusters stay empty.
+    Iterates until no row changes its cluster, at most MAX_ITERATIONS times. A cluster that loses all its rows
+    takes over the row that is farthest from its current centre. If there are fewer distinct rows than
+    clusters, some clusters stay empty.
 
     Args:
         rows: (M, D) float32.
         num_clusters: at least 1 and at most M.
-        seed: of the first centres.
+        seed: seed of the initial centres.
 
     Returns:
         (M,) cluster of each row, in [0, num_clusters).
@@ -53,17 +54,24 @@ def k_means(rows: Tensor, num_clusters: int, *, seed: int) -> Ints:
 
 
 def _scaled(rows: Tensor) -> Tensor:
-    """Around 0 and at most 1, as neither changes clusters, but rounding of squares and their overflow do."""
+    """Centre the rows and scale them to at most 1 in absolute value.
+
+    This does not change the clusters, but prevents squares from overflowing or losing precision.
+    """
     centred = rows - rows.double().mean(dim=0)
     largest = centred.abs().max()
     return (centred / largest if largest > 0 else centred).float()
 
 
 def _seed_centres(rows: Tensor, num: int, rng: np.random.Generator) -> Tensor:
-    """Rows, one after the other: of some drawn by squared distance the one that leaves least of it.
+    """Choose initial centres (num, D) with greedy k-means++.
 
-    Many are drawn at once, for the sake of one large product. A row drawn before the latest centres is kept
-    with a chance of its distance now over the one then, which is as good as having drawn it just now.
+    Each centre is the best of several candidate rows, drawn with probability proportional to their squared
+    distance to the nearest centre; the best leaves the smallest sum of squared distances.
+
+    Candidates are drawn in batches of NUM_DRAWN, so that their distances are one large matrix product. If
+    centres were added after a candidate was drawn, it is accepted with probability (squared distance now) /
+    (squared distance when drawn). This rejection sampling gives the same distribution as drawing it now.
     """
     num_compared = 2 + int(math.log(num))
     chosen = [int(rng.integers(len(rows)))]
@@ -88,13 +96,13 @@ def _seed_centres(rows: Tensor, num: int, rng: np.random.Generator) -> Tensor:
 
 
 def _squared_distances(first: Tensor, second: Tensor) -> Tensor:
-    """(A, B) of rows (A, D) and (B, D)."""
+    """Squared Euclidean distances (A, B) between rows (A, D) and (B, D)."""
     products = torch.addmm(second.square().sum(dim=1), first, second.T, alpha=-2.0)
     return products.add_(first.square().sum(dim=1, keepdim=True)).clamp_(min=0.0)
 
 
 def _nearest_centres(rows: Tensor, centres: Tensor) -> tuple[Ints, NDArray[np.float32]]:
-    """Number and squared distance (M,) of each row's nearest centre."""
+    """Index (M,) of each row's nearest centre, and the squared distance (M,) to it."""
     clusters, squared = [], []
     for block in rows.split(max(1, BLOCK_CELLS // len(centres))):
         distances = _squared_distances(block, centres)
@@ -105,7 +113,7 @@ def _nearest_centres(rows: Tensor, centres: Tensor) -> tuple[Ints, NDArray[np.fl
 
 
 def _fill_empty(clusters: Ints, squared: NDArray[np.float32], num: int) -> Ints:
-    """Clusters after each empty one has got one of the rows that are farthest from their centres."""
+    """Assign one of the rows farthest from their centres to each empty cluster."""
     empty = np.flatnonzero(np.bincount(clusters, minlength=num) == 0)
     farthest = np.argsort(-squared, kind="stable")[: len(empty)]
     filled: Ints = clusters.copy()
@@ -114,7 +122,7 @@ def _fill_empty(clusters: Ints, squared: NDArray[np.float32], num: int) -> Ints:
 
 
 def _means(rows: Tensor, clusters: Ints, centres: Tensor) -> Tensor:
-    """Mean row of each cluster; an empty one stays where it was."""
+    """Mean row of each cluster; an empty cluster keeps its previous centre."""
     ones = np.ones(len(clusters), dtype=np.float32)
     shape = (len(centres), len(clusters))
     sums = csr_matrix((ones, (clusters, np.arange(len(clusters)))), shape=shape) @ rows.numpy()

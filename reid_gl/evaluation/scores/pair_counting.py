@@ -1,7 +1,8 @@
-"""Pairs of a block of distances, compiled: those of one identity apart, all others counted by distance.
+"""Compiled kernels that count and collect pairs in a block of distances.
 
-Distances at least 0 have the order of their bits read as a whole number, so their highest bits number bins
-whose width is a fixed share of the distance, whatever its unit.
+Pairs of one identity (positives) are collected; pairs of two identities (negatives) are counted in bins by
+distance. Non-negative float32 values have the same order as their bit patterns read as integers. The highest
+bits are therefore bin numbers, and each bin's width is a fixed share of the distance, whatever its unit.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from reid_gl.evaluation.compiled import compiled
 from reid_gl.records import JUNK_PID
 
 SHIFT = 11
-"""Bits of a float32 that do not count: a bin is at most 2 ** -12 of its distance wide."""
+"""Number of low float32 bits that the bin number drops; a bin is at most 2 ** -12 of its distance wide."""
 
 NUM_BINS = 2**31 >> SHIFT
 INFINITY_BITS = 0x7F800000
@@ -33,16 +34,19 @@ def count_pairs(
     histograms: Ints,
     counts: Ints,
 ) -> None:
-    """Count pairs of different identities in bins, and what collect_pairs will find in each row.
+    """Add pairs of different identities to histograms, and count the pairs that collect_pairs will write.
+
+    Pairs with junk, and pairs of one identity in one camera, are skipped.
 
     Args:
         block: (B, G) distances.
-        bits: (B, G) the same memory as whole numbers.
-        query: (B,) identities and (B,) cameras; camera -1 matches none.
+        bits: (B, G) the same memory viewed as int32.
+        query: (B,) identities and (B,) cameras; camera -1 (unknown) differs from every camera.
         gallery: (G,) identities and (G,) cameras.
-        limit: pairs of different identities nearer than this will be collected.
-        histograms: (any, NUM_BINS) to which is added; one row for each share of the work.
-        counts: (B, 2) filled in: pairs of one identity, pairs of two below the limit.
+        limit: collect_pairs will write pairs of different identities with a distance below this.
+        histograms: (T, NUM_BINS) to add to; each parallel share of the rows has its own histogram, so that
+            threads do not write to the same memory.
+        counts: (B, 2) output: pairs of one identity, and pairs of different identities below the limit.
     """
     num_shares = len(histograms)
     for share in prange(num_shares):
@@ -69,14 +73,16 @@ def collect_pairs(
 ) -> None:
     """Write the distances that count_pairs counted.
 
+    Each row fills its own range of the outputs backwards from its end, so rows can run in parallel.
+
     Args:
         block: (B, G) distances.
-        query: (B,) identities and (B,) cameras; camera -1 matches none.
+        query: (B,) identities and (B,) cameras; camera -1 (unknown) differs from every camera.
         gallery: (G,) identities and (G,) cameras.
-        limit: as given to count_pairs.
-        ends: (B, 2) running totals of counts.
-        same: distances of pairs of one identity, filled in.
-        near: distances below the limit of pairs of two identities, filled in.
+        limit: the limit given to count_pairs.
+        ends: (B, 2) cumulative sums of counts: where each row's range ends.
+        same: output, distances of pairs of one identity.
+        near: output, distances of pairs of different identities below the limit.
     """
     for i in prange(len(block)):
         same_place, near_place = ends[i, 0], ends[i, 1]
@@ -91,13 +97,13 @@ def collect_pairs(
 
 
 def upper_edges(bins: Ints) -> Floats:
-    """Largest distance in each bin, (any,) float32."""
+    """Return the largest distance of each bin, same shape, float32."""
     bits = np.minimum(((bins + 1) << SHIFT) - 1, INFINITY_BITS).astype(np.int32)
     edges: Floats = bits.view(np.float32)
     return edges
 
 
 def bin_numbers(distances: Floats) -> Ints:
-    """Bin of each distance, (any,); negative ones, which rounding leaves, are in the first."""
+    """Return the bin number of each distance; slightly negative distances (rounding) go to bin 0."""
     bits = np.ascontiguousarray(distances, dtype=np.float32).view(np.int32)
     return (np.maximum(bits, 0) >> SHIFT).astype(np.int64)

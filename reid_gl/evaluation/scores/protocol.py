@@ -1,4 +1,4 @@
-"""Before anything is computed: can this query set be scored against this gallery?"""
+"""Check, before extracting features, whether the queries can be scored against the gallery."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ CAMERA_FILTERS = ("auto", "on", "off")
 
 @dataclass(frozen=True)
 class Preflight:
-    """What the protocol leaves of a test set.
+    """Number of queries and gallery images that count under the protocol.
 
     Attributes:
-        use_cameras: whether images of the query's own identity and camera are left out.
+        use_cameras: whether gallery images of the query's own identity and camera are left out.
         num_queries: queries given.
         num_scored: queries with at least one match left.
-        num_only_same_camera: queries whose only matches the camera rule leaves out.
-        num_absent: queries whose identity is not in the gallery at all.
+        num_only_same_camera: queries that have matches in their own camera only, which the camera rule leaves
+            out.
+        num_absent: queries with an identity that is not in the gallery.
         num_gallery: gallery images without junk.
-        num_distractors: gallery images of people whom no query shows.
-        num_in_both: queries that are in the gallery too, where only they themselves are left out, not their
-            camera.
+        num_distractors: gallery images of identities without a query.
+        num_in_both: queries that are also in the gallery and that the camera rule alone does not leave out;
+            only the image itself is left out.
     """
 
     use_cameras: bool
@@ -42,7 +43,7 @@ class Preflight:
 
     @property
     def name(self) -> str:
-        """The protocol's name as results print it."""
+        """Name of the protocol in printed results."""
         return "market1501" if self.use_cameras else "no camera rule"
 
     def __str__(self) -> str:
@@ -57,13 +58,14 @@ class Preflight:
 def check_protocol(
     query: Sequence[Sample], gallery: Sequence[Sample], *, camera_filter: str = "auto"
 ) -> Preflight:
-    """Count the queries that can be scored, from the samples alone.
+    """Count the queries that can be scored. Needs the samples only, no features.
 
     Args:
-        query: samples to look for.
-        gallery: samples to search; empty if every query searches all the others.
-        camera_filter: "on" leaves out images of the query's own identity and camera, "off" does not,
-            "auto" is "off" if the test set has a single camera or unknown ones, and says so.
+        query: query samples.
+        gallery: gallery samples; empty if every query searches all other queries.
+        camera_filter: "on" leaves out images of the query's own identity and camera, "off" keeps them.
+            "auto" means "off" if the test set has a single camera or unknown cameras, and "on" otherwise;
+            it logs a warning when it turns the rule off, unless no camera is known and there is no gallery.
 
     Returns:
         The counts, and whether the camera rule applies.
@@ -112,8 +114,8 @@ def check_protocol(
 
 
 def _cameras_of_copies(query: Sequence[Sample], gallery: Sequence[Sample]) -> list[Counter[int]]:
-    """Of each query, the cameras of the images searched that are the query itself."""
-    if not gallery:  # a query that searches the others is among the images of its identity
+    """Return, for each query, the cameras of the searched images that are the query itself."""
+    if not gallery:  # the searched images are the queries, so each query is among them once
         return [Counter([sample.camid]) for sample in query]
     numbers = number_same_images(query, gallery)
     cameras: dict[int, Counter[int]] = defaultdict(Counter)
@@ -128,7 +130,7 @@ def _use_cameras(samples: Sequence[Sample], camera_filter: str, *, searches_itse
     cameras = {sample.camid for sample in samples}
     if len(cameras) > 1 and -1 not in cameras:
         return True
-    if cameras == {-1} and searches_itself:  # image retrieval, which knows no cameras
+    if cameras == {-1} and searches_itself:  # image retrieval has no cameras: no warning
         return False
     reason = "some images have no camera" if -1 in cameras else "the test set has one camera only"
     logger.warning("%s: the camera rule is off (TEST.CAMERA_FILTER on|off decides otherwise)", reason)

@@ -1,8 +1,8 @@
 """CMC, mAP and mINP under the Market-1501 protocol, without sorting the gallery.
 
-Only the ranks of the matches matter, so each query counts the wrong images that are as near as each of
-its matches or nearer (`counting`). Equal distances rank the wrong images first (pessimistic): the result
-does not depend on the gallery's order, and a network that gives every picture the same feature scores badly.
+Only the ranks of the matches matter. For each match, `counting` counts the wrong images at the same or a
+smaller distance. At equal distances, wrong images rank first (pessimistic). The result therefore does not
+depend on the order of the gallery, and a network that gives every image the same feature scores badly.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def evaluate_ranking(
 ) -> RankingResult:
     """Score a matrix of distances.
 
-    Gallery images of the query's identity taken by the query's camera do not count, nor do junk images.
-    Without camera ids there is no camera rule.
+    Gallery images with the query's identity and camera are ignored, and so are junk images. Without camera
+    ids there is no camera rule.
 
     Args:
         distances: (Q, G), larger is more different.
         query_pids: (Q,) identities.
-        gallery_pids: (G,) identities; 0, a distractor, is wrong for every query of another identity. Numbers
-            that count people from 0 are fine: a query of identity 0 finds its own like any other.
+        gallery_pids: (G,) identities; 0, a distractor, is wrong for every query of another identity. Data
+            sets that number identities from 0 also work: a query of identity 0 matches images of identity 0.
         query_camids: (Q,) cameras, or None.
         gallery_camids: (G,) cameras, or None.
         junk_pid: identity of gallery images to ignore.
@@ -55,8 +55,7 @@ def evaluate_ranking(
         Scores in [0, 1]; queries without a match are counted and not scored.
 
     Raises:
-        ValueError: shapes disagree, a distance is not a number, only one side has cameras, or no query
-            has a match.
+        ValueError: shapes disagree, a distance is NaN, only one side has cameras, or no query has a match.
 
     Source:
         Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015, section 5.
@@ -83,25 +82,25 @@ def evaluate_features(
     use_cameras: bool = True,
     max_rank: int = 50,
 ) -> RankingResult:
-    """Score features without ever holding all Q x G distances.
+    """Score features without holding all Q x G distances in memory.
 
     Args:
         query: Q features with identities and cameras.
-        gallery: G features; junk (-1) is ignored, and so is an image against itself where both sides have
-            numbers of their images. None if every query searches all the others.
+        gallery: G features; junk (-1) is ignored. If both sides have image numbers (`images`), a query does
+            not match its own image. None if every query searches all other queries.
         metric: "cosine" or "euclidean".
-        rerank: settings of k-reciprocal re-ranking, on unit vectors where the metric is cosine; or of GNN
-            re-ranking, an approximation of it, under cosine only; None for none.
-        max_memory_gb: what re-ranking may use beyond the features.
+        rerank: settings of k-reciprocal re-ranking, which compares unit vectors if the metric is cosine; or
+            settings of GNN re-ranking, its approximation, for cosine only; None for no re-ranking.
+        max_memory_gb: memory limit of re-ranking, in addition to the features.
         use_cameras: leave out gallery images of the query's own identity and camera.
         max_rank: length of the CMC curve.
 
     Returns:
-        What evaluate_ranking gives for the same distances.
+        The same scores as evaluate_ranking for these distances.
 
     Raises:
-        ValueError: as evaluate_ranking; also if the two sides differ in dimension, or features are not
-            finite; says which rows.
+        ValueError: see evaluate_ranking; also if the dimensions of the two sides differ, or features are not
+            finite (the message names the rows).
     """
     searches_itself = gallery is None
     if gallery is None:
@@ -116,7 +115,7 @@ def evaluate_features(
     if not searches_itself and query.images is not None and gallery.images is not None:
         images = (query.images, gallery.images)
     searched = None if searches_itself else gallery.embeddings
-    if rerank is not None:  # junk is no neighbour of anybody
+    if rerank is not None:  # re-ranking must not use junk as neighbours
         kept = sides[1][0] != JUNK_PID
         sides[1] = (sides[1][0][kept], sides[1][1][kept])
         searched = None if searched is None else searched[kept]
@@ -128,10 +127,11 @@ def evaluate_features(
 
 
 def _with_own_cameras(features: Features, use_cameras: bool) -> Features:
-    """Without junk; a camera of its own where there is none, so that no picture finds itself."""
+    """Remove junk, and give each image without a camera a unique one, so that no image matches itself."""
     kept = features.pids != JUNK_PID
     camids = features.camids[kept] if use_cameras else np.full(int(kept.sum()), -1)
-    known = np.unique(camids, return_inverse=True)[1]  # small numbers, whatever the cameras are called
+    # renumber cameras from 0, so that the unique ones, which start at len(camids), cannot collide with them
+    known = np.unique(camids, return_inverse=True)[1]
     own = np.where(camids < 0, len(camids) + np.arange(len(camids)), known)
     return Features(features.embeddings[kept], features.pids[kept], own)
 
@@ -145,7 +145,7 @@ def _score(
     max_rank: int,
     images: tuple[Ints, Ints] | None = None,
 ) -> RankingResult:
-    """Score (any, G) blocks of distances, the queries in their order."""
+    """Score blocks of distances (B, G), which contain the queries in order."""
     if max_rank < 1:
         raise ValueError(f"max_rank must be at least 1, got {max_rank}")
     kept = gallery[0] != junk_pid
@@ -156,7 +156,7 @@ def _score(
 
 
 def _why_nothing(query_pids: Ints, gallery_pids: Ints) -> str:
-    """What to do about queries of which none has a match."""
+    """Return the error message for queries without any match, including what to do."""
     if not len(query_pids):
         return "there are no queries: nothing can be scored"
     result = (
@@ -171,7 +171,7 @@ def _why_nothing(query_pids: Ints, gallery_pids: Ints) -> str:
 
 
 def _summarise(scores: NDArray[np.float64], *, num_gallery: int, max_rank: int) -> RankingResult:
-    """Means over the rows of score_rows that have a match."""
+    """Average the scores of score_rows over the queries that have a match."""
     first_match = scores[:, FIRST_MATCH].astype(np.int64)
     scored = scores[first_match > 0]
     found = np.bincount(np.minimum(first_match[first_match > 0], max_rank + 1), minlength=max_rank + 1)

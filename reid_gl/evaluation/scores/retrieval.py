@@ -31,8 +31,8 @@ class RetrievalResult:
 
     Attributes:
         recall_at: for each K, share of queries with a match among the K nearest.
-        map_at_r: mean over the R nearest of the precision up to each that is a match, and 0 for the others;
-            R is the number of the query's matches.
+        map_at_r: MAP@R. With R the number of the query's matches, the mean over the R nearest images of the
+            precision at that image if it is a match, else 0.
         r_precision: share of matches among the R nearest.
         num_queries: queries given.
         num_scored: queries that have a match in the gallery; only these count.
@@ -57,28 +57,28 @@ def evaluate_retrieval(
     max_memory_gb: float | None = None,
     images: tuple[Ints, Ints] | None = None,
 ) -> RetrievalResult:
-    """Score the search for pictures of the same label.
+    """Score the retrieval of images with the same label.
 
-    A picture that searches all the others never finds itself, but it does find its duplicates. Queries
-    without a match are counted and not scored; a log line says how many there are.
+    An image that searches all others never finds itself, but it does find its duplicates. Queries without
+    a match are counted but not scored; a log message reports their number.
 
     Args:
         features: (M, D) of the queries.
         labels: (M,) any whole numbers; there is no junk.
-        gallery_features: (G, D); None if every query searches all the others.
-        gallery_labels: (G,), with gallery_features.
-        ks: the K of Recall@K, from 1 to the number of pictures that a query searches.
+        gallery_features: (G, D); None if every query searches all other queries.
+        gallery_labels: (G,), required with gallery_features.
+        ks: values of K for Recall@K, each from 1 to the number of images that a query searches.
         metric: "cosine" or "euclidean".
-        rerank: settings of k-reciprocal re-ranking, on unit vectors where the metric is cosine.
-        max_memory_gb: what re-ranking may use beyond the features.
-        images: numbers (M,) and (G,) of an image that is query and gallery at once, see score_blocks.
+        rerank: settings of k-reciprocal re-ranking, which compares unit vectors if the metric is cosine.
+        max_memory_gb: memory limit of re-ranking, in addition to the features.
+        images: image numbers (M,) and (G,) that identify images in both query and gallery; see score_blocks.
 
     Returns:
         Scores in [0, 1], recall_at in the order of ks.
 
     Raises:
-        ValueError: shapes disagree, features are not finite, a K is out of range, features and labels of the
-            gallery are not given together, or no query has a match.
+        ValueError: shapes disagree, features are not finite, a K is out of range, only one of
+            gallery_features and gallery_labels is given, or no query has a match.
 
     Source:
         Musgrave, Belongie and Lim, "A Metric Learning Reality Check", ECCV 2020, section 3.2; Recall@K as in
@@ -90,7 +90,8 @@ def evaluate_retrieval(
     labels = whole_numbers("labels", labels, len(features))
     own = np.arange(len(labels))
     if gallery_features is None:
-        query = gallery = (labels, own)  # to each its own camera, which leaves out the picture itself
+        # give each image a unique camera, so that the camera rule leaves out the image itself
+        query = gallery = (labels, own)
         num_searched = len(labels) - 1
     else:
         num_searched = len(gallery_features)
@@ -113,7 +114,7 @@ def _check_ks(ks: Sequence[int], num_searched: int) -> None:
 
 
 def _summarise(scores: NDArray[np.float64], ks: Sequence[int], num_searched: int) -> RetrievalResult:
-    """Means over the rows of score_blocks that have a match."""
+    """Average the scores of score_blocks over the queries that have a match."""
     scored = scores[scores[:, FIRST_MATCH] > 0]
     if not len(scored):
         raise ValueError(

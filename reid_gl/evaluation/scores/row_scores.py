@@ -1,4 +1,4 @@
-"""Scores of every query from blocks of distances: what ranking and retrieval share."""
+"""Per-query scores from blocks of distances; ranking and retrieval share them."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def score_blocks(
     *,
     images: tuple[Ints, Ints] | None = None,
 ) -> NDArray[np.float64]:
-    """Score (any, G) blocks of distances, the queries in their order.
+    """Score blocks of distances (B, G), which contain the queries in order.
 
     Args:
-        blocks: together (Q, G), larger is more different.
-        query: identities and cameras, (Q,) each; a camera of -1 is like no other.
-        gallery: the same, (G,) each; images of the query's identity and camera do not count.
-        kept: (G,) images that are no junk.
-        images: numbers (Q,) and (G,) that are equal for an image that is query and gallery at once, which
-            does not count against itself; -1 is like no other. None if there is none.
+        blocks: blocks that make up (Q, G) together; larger is more different.
+        query: identities and cameras, (Q,) each; camera -1 (unknown) differs from every camera.
+        gallery: identities and cameras, (G,) each; images with the query's identity and camera are ignored.
+        kept: (G,) True for images that are not junk.
+        images: image numbers (Q,) and (G,), equal for the same image in query and gallery; a query does not
+            match its own image. -1 differs from every image. None if no image is on both sides.
 
     Returns:
-        (Q, NUM_SCORES), columns as `counting` names them; NaN, and FIRST_MATCH 0, for a query without a
-        match.
+        (Q, NUM_SCORES) with the columns named in `counting`. A query without a match has FIRST_MATCH 0 and
+        NaN in the other columns.
 
     Raises:
-        ValueError: a distance is not a number.
+        ValueError: a distance is NaN.
     """
     gallery_pids, gallery_camids = gallery
     members = np.argsort(gallery_pids, kind="stable")

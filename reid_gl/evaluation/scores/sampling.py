@@ -1,8 +1,8 @@
-"""One query at a time of CUHK03's single-gallery-shot protocol, compiled: draws and their exact expectation.
+"""Compiled kernels of CUHK03's single-gallery-shot protocol: random draws and their exact expectation.
 
-A picture of somebody else comes before a match if it is as near or nearer. So of another person only two
-numbers matter: how many pictures there are, and how many of them are as near as the match. A draw is a number
-that depends on the query's key, repeat and identity alone: neither threads nor the gallery's order change it.
+An image of another identity ranks before a match if its distance is the same or smaller. Only two numbers per
+identity matter: how many images it has, and how many of them rank before the match. Each draw is a hash of
+the query's key, the repeat and the identity, so neither threads nor the order of the gallery change it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reid_gl.evaluation.compiled import compiled
 
 HAS_NAN, UNMATCHED, SCORED = -1, 0, 1
-"""What can become of a query."""
+"""State of a query: its row contains NaN, it has no match, or it was scored."""
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
 FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -38,20 +38,21 @@ def sample_rows(
     drawn: NDArray[np.int64],
     states: NDArray[np.int8],
 ) -> None:
-    """Score every query by itself.
+    """Score each query independently, in parallel.
 
     Args:
         distances: (Q, G) floating point, C-contiguous.
-        people: (G,) place of each picture's identity in pids; -2 for junk.
+        people: (G,) index of each image's identity in pids; -2 for junk.
         pids: (P,) identities of the gallery.
-        groups: (Q,) place of each query's identity in pids; -1 if the gallery does not have it.
-        query_camids: (Q,); -1 matches no camera.
+        groups: (Q,) index of each query's identity in pids; -1 if the gallery does not contain it.
+        query_camids: (Q,); -1 (unknown) differs from every camera.
         gallery_camids: (G,).
-        keys: (Q,) any numbers; another one gives other draws.
-        num_repeats: draws for each query.
-        expected: (Q, max_rank) zeros, filled in: chance that the match is among the first 1, 2, ...
-        drawn: (Q, max_rank + 1) zeros, filled in: draws with the match at rank 1, 2, ...; the last, later.
-        states: (Q,) filled in; rows without a match or with a NaN stay zero.
+        keys: (Q,) random keys; a different key gives different draws.
+        num_repeats: draws per query.
+        expected: (Q, max_rank) zeros, output: probability that the match is among the first 1, 2, ...
+        drawn: (Q, max_rank + 1) zeros, output: number of draws with the match at rank 1, 2, ...; the last
+            column counts all later ranks.
+        states: (Q,) output: HAS_NAN, UNMATCHED or SCORED. Rows of the other outputs stay zero unless SCORED.
     """
     sizes = np.zeros(len(pids), dtype=np.int64)
     for person in people:
@@ -75,7 +76,7 @@ def sample_rows(
 def _has_nan(row: NDArray[Any]) -> bool:
     count = 0
     for value in row:
-        count += value != value  # true for NaN only, and vectorised
+        count += value != value  # true for NaN only; this form vectorises
     return count > 0
 
 
@@ -87,7 +88,7 @@ def _matches(
     camid: int,
     gallery_camids: NDArray[np.int64],
 ) -> NDArray[Any]:
-    """Distances of the query's own person in other cameras, nearest first."""
+    """Distances to images of the query's identity in other cameras, nearest first."""
     found = np.empty(len(row), dtype=row.dtype)
     count = 0
     for j in range(len(row)):
@@ -101,7 +102,7 @@ def _matches(
 def _count_nearer(
     row: NDArray[Any], people: NDArray[np.int64], own: int, threshold: float, num_people: int
 ) -> NDArray[np.int64]:
-    """How many pictures of everybody but the query's person are as near as a match, (P,)."""
+    """Count each other identity's images at most as far as a match, (P,); 0 for the query's identity."""
     nearer = np.zeros(num_people, dtype=np.int64)
     for j in range(len(row)):
         if people[j] >= 0:
@@ -112,10 +113,11 @@ def _count_nearer(
 
 @compiled()
 def _add_chances(nearer: NDArray[np.int64], sizes: NDArray[np.int64], expected: NDArray[np.float64]) -> None:
-    """Add the chance that at most 0, 1, ... of the drawn pictures come before the match, (max_rank,).
+    """Add the probability that at most 0, 1, ... drawn images rank before the match, (max_rank,).
 
-    Each person by himself comes before it with the share of his pictures that are as near, so their number is
-    Poisson-binomial: person after person it stays or grows by one.
+    One image per identity is drawn. It ranks before the match with probability nearer / sizes, independently
+    of the other identities, so the number of such images is Poisson-binomial. The recursion over identities
+    updates `exactly`, the probabilities of exactly 0, 1, ...; identities with probability 1 only shift it.
     """
     max_rank = len(expected)
     exactly = np.zeros(max_rank)
@@ -148,7 +150,7 @@ def _add_draws(
     num_repeats: int,
     drawn: NDArray[np.int64],
 ) -> None:
-    """Make the draws that show this match and count how many others come before it in each."""
+    """For each repeat that draws this match, count the other drawn images that rank before it."""
     for repeat in range(num_repeats):
         if int(_uniform(key, repeat, pids[own]) * num_matches) == place:
             before = 0
@@ -159,13 +161,14 @@ def _add_draws(
 
 @compiled()
 def _uniform(key: np.uint64, repeat: int, pid: int) -> float:
-    """A number in [0, 1) that looks random and depends on the arguments alone."""
+    """Pseudorandom number in [0, 1), a hash of the arguments."""
     number = _mix(_mix(key ^ np.uint64(repeat)) ^ np.uint64(pid))
     return float(number >> np.uint64(11)) / 9007199254740992.0  # 2 ** 53
 
 
 @compiled()
 def _mix(number: np.uint64) -> np.uint64:
+    """Hash a number: one step of SplitMix64."""
     number += STEP
     number = (number ^ (number >> np.uint64(30))) * FIRST
     number = (number ^ (number >> np.uint64(27))) * SECOND

@@ -1,6 +1,6 @@
-"""CUHK03's old protocol: one gallery picture of each person, drawn anew for every query, ten times.
+"""CUHK03's original protocol: one random gallery image per identity, redrawn ten times for every query.
 
-The curve depends on the draws; its expectation does not, and is computed exactly beside it.
+The CMC curve depends on the draws. Its expectation does not and is computed exactly as well.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SingleShotResult:
-    """Scores of galleries with one picture of each person, all in [0, 1].
+    """Scores of galleries with one image per identity, all in [0, 1].
 
     Attributes:
         cmc: (max_rank,) share of scored queries and repeats with the match among the first 1, 2, ...
-        expected_cmc: (max_rank,) what cmc is on average over all possible draws, exactly.
-        standard_error: (max_rank,) standard deviation of cmc over draws, exactly: from the chance of each
-            query, as all queries and repeats are drawn independently.
+        expected_cmc: (max_rank,) exact expectation of cmc over all possible draws.
+        standard_error: (max_rank,) exact standard deviation of cmc over draws, from the success probability
+            of each query; all queries and repeats are drawn independently.
         num_queries: queries given.
         num_scored: queries that have a match in the gallery; only these count.
     """
@@ -51,12 +51,13 @@ def evaluate_single_shot(
     junk_pid: int = JUNK_PID,
     max_rank: int = 50,
 ) -> SingleShotResult:
-    """Score a matrix of distances with one gallery picture of each person.
+    """Score a matrix of distances with one gallery image per identity.
 
-    For every query and repeat one picture of each gallery identity is drawn, after junk and the pictures of
-    the query's identity in its own camera have gone; the match must come before the drawn pictures of all
-    others. Equal distances rank the wrong picture first. Distractors count as one identity, 0. Average
-    precision in this protocol is by custom that of the whole gallery: see evaluate_ranking.
+    First, junk and the images with the query's identity and camera are removed. Then one image of each
+    gallery identity is drawn for every query and repeat, and the drawn match is ranked among the drawn images
+    of the other identities. At equal distances, the wrong image ranks first. Distractors count as one
+    identity, 0. This protocol customarily reports the average precision of the whole gallery: see
+    evaluate_ranking.
 
     Args:
         distances: (Q, G), larger is more different.
@@ -64,19 +65,19 @@ def evaluate_single_shot(
         gallery_pids: (G,) identities.
         query_camids: (Q,) cameras, or None.
         gallery_camids: (G,) cameras, or None.
-        num_repeats: draws for each query.
-        seed: draws depend on it, the query's row and the identities; not on the gallery's order, nor on the
-            number of threads.
+        num_repeats: draws per query.
+        seed: seed of the draws. They also depend on the query's row and the identities, but not on the order
+            of the gallery or the number of threads.
         junk_pid: identity of gallery images to ignore.
         max_rank: length of the curves; they stay at 1 beyond the number of identities.
 
     Returns:
-        The curve, its expectation and its standard error; queries without a match are counted and not
+        The curve, its expectation and its standard error; queries without a match are counted but not
         scored.
 
     Raises:
-        ValueError: shapes disagree, a distance is not a number, only one side has cameras, no query has a
-            match, or a setting is too small.
+        ValueError: shapes disagree, a distance is NaN, only one side has cameras, no query has a match, or a
+            setting is too small.
 
     Source:
         Li et al., "DeepReID: Deep Filter Pairing Neural Network for Person Re-identification", CVPR 2014,
@@ -112,7 +113,7 @@ def evaluate_single_shot(
 def _summarise(
     expected: NDArray[np.float64], drawn: Ints, scored: NDArray[np.bool_], num_repeats: int
 ) -> SingleShotResult:
-    """Means over the scored queries; each draw of a query is a success with the query's chance."""
+    """Average over the scored queries; each draw is a Bernoulli trial with the query's probability."""
     num_scored = int(scored.sum())
     if not num_scored:
         raise ValueError(

@@ -1,7 +1,8 @@
-"""Are two pictures of the same person? True and false positives over all pairs of queries and gallery.
+"""Verification: true and false positive rates over all pairs of query and gallery images.
 
-All pairs of Market-1501 are 53 million, so they are not kept: those of one identity are, of the others only
-the nearest, as far as the asked rates need, and how many there are in each of many narrow bins of distance.
+Market-1501 has 53 million pairs, too many to keep all distances. The distances of pairs of one identity are
+kept. Of pairs of two identities, only the nearest are kept, as many as the requested rates need; all of them
+are counted in narrow bins of distance.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from reid_gl.records import JUNK_PID, Features
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 NUM_CURVE_POINTS = 500
-"""Points of the curve along a linear axis of false positives, and as many along a logarithmic one."""
+"""Points of the curve on a linear axis of false positive rates, and as many on a logarithmic axis."""
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What accepting the pairs up to one distance brings.
+    """Rates when all pairs up to one distance threshold are accepted.
 
     Attributes:
-        asked_rate: false positive rate that was asked for.
-        threshold: pairs at most so far apart are accepted; -inf accepts none, NaN if not measurable.
+        asked_rate: requested false positive rate.
+        threshold: pairs with at most this distance are accepted; -inf accepts none, NaN if not measurable.
         false_positive_rate: share of pairs of two identities that are accepted, at most asked_rate.
         true_positive_rate: share of pairs of one identity that are accepted; NaN if not measurable.
-        reason: why it cannot be measured; empty if it can.
+        reason: why the point cannot be measured; empty if it can.
     """
 
     asked_rate: float
@@ -55,12 +56,12 @@ class VerificationResult:
     """Scores of accepting pairs by distance, all rates in [0, 1].
 
     Attributes:
-        points: one for each asked rate, in the order asked; exact.
-        thresholds: (R,) ascending from -inf, with which the curve was drawn.
+        points: one exact point for each requested rate, in the order requested.
+        thresholds: (R,) thresholds of the curve, ascending from -inf.
         false_positive_rate: (R,) at each threshold, exact; from 0 to 1.
         true_positive_rate: (R,) at each threshold, exact.
-        equal_error_rate: where false positives are as frequent as misses, on a straight line between the
-            nearest two thresholds.
+        equal_error_rate: rate at which false positives and misses are equally frequent, interpolated linearly
+            between the two nearest thresholds.
         num_positive: pairs of one identity.
         num_negative: pairs of two identities.
     """
@@ -76,7 +77,7 @@ class VerificationResult:
 
 @dataclass(frozen=True)
 class _Curve:
-    """Thresholds, ascending from -inf, and the number of accepted pairs (R,) of two and of one identity."""
+    """Thresholds (R,), ascending from -inf, and how many negatives and positives (R,) each accepts."""
 
     thresholds: NDArray[np.float64]
     false_positives: Ints
@@ -91,33 +92,34 @@ def verify_pairs(
     use_cameras: bool = True,
     false_positive_rates: Sequence[float] = (1e-4, 1e-3, 1e-2),
 ) -> VerificationResult:
-    """Score all pairs of a query and a gallery picture without holding their distances.
+    """Score all pairs of a query and a gallery image without holding all distances in memory.
 
-    Pairs with junk, and those of one identity in one camera, do not count. A pair is accepted if its distance
-    is at most the threshold, so equal distances are accepted together, and a threshold that would exceed the
-    asked rate with them is not taken. A rate below 1 / num_negative cannot be measured: its point is NaN and
-    says so.
+    Pairs with junk, and pairs of one identity in one camera, do not count. A pair is accepted if its distance
+    is at most the threshold, so pairs at equal distance are accepted together. The chosen threshold never
+    exceeds the requested rate. A rate below 1 / num_negative cannot be measured: its point is NaN and gives
+    the reason.
 
-    Up to the largest asked rate any distance that occurs may be a threshold; beyond it only one in each bin,
-    at most 2 ** -12 of the distance wide. That thins out the curve there, all of whose points are exact, and
-    moves an equal error rate that lies there by less than a bin's share of the pairs.
+    Up to the largest requested rate, every distance that occurs is a possible threshold. Beyond it there is
+    one threshold per bin, and a bin is at most 2 ** -12 of the distance wide. The curve has fewer points
+    there, but all of them are exact. An equal error rate in that range is off by less than the share of pairs
+    in one bin.
 
-    Memory: the distances of all pairs of one identity, the largest asked rate's share of all others, and four
-    blocks of distances.
+    Memory: the distances of all pairs of one identity, those of the nearest pairs of two identities (the
+    largest requested rate's share of them), and four blocks of distances.
 
     Args:
         query: Q features with identities and cameras.
         gallery: G features.
         metric: "cosine" or "euclidean".
         use_cameras: leave out pairs of one identity in one camera.
-        false_positive_rates: rates to keep to, each in (0, 1).
+        false_positive_rates: rates to report the true positive rate at, each in (0, 1).
 
     Returns:
-        The asked points, the curve and the equal error rate.
+        The requested points, the curve and the equal error rate.
 
     Raises:
-        ValueError: a rate out of range, shapes that disagree, features that are not finite, or no pair left
-            of one or of two identities.
+        ValueError: a rate is out of range, shapes disagree, features are not finite, or there is no pair of
+            one identity or no pair of two identities.
     """
     if not false_positive_rates or not all(0 < rate < 1 for rate in false_positive_rates):
         raise ValueError(f"expected false positive rates between 0 and 1, got {tuple(false_positive_rates)}")
@@ -142,14 +144,14 @@ def verify_pairs(
 
 
 def _count_negative(query_pids: Ints, gallery_pids: Ints) -> int:
-    """Pairs of two identities, junk left out."""
-    queries, pictures = (pids[pids != JUNK_PID] for pids in (query_pids, gallery_pids))
-    in_gallery = Counter(pictures.tolist())
-    return len(queries) * len(pictures) - sum(in_gallery[pid] for pid in queries.tolist())
+    """Count the pairs of two identities, without junk."""
+    queries, images = (pids[pids != JUNK_PID] for pids in (query_pids, gallery_pids))
+    in_gallery = Counter(images.tolist())
+    return len(queries) * len(images) - sum(in_gallery[pid] for pid in queries.tolist())
 
 
 def _allowed(rate: float, num_negative: int) -> int:
-    """The largest count whose share, as it will be divided, does not exceed the rate."""
+    """Largest count with count / num_negative <= rate in floating point."""
     guess = round(rate * num_negative)
     return guess if guess / num_negative <= rate else guess - 1
 
@@ -157,7 +159,7 @@ def _allowed(rate: float, num_negative: int) -> int:
 def _stream(
     blocks: Iterable[Floats], query: tuple[Ints, Ints], gallery: tuple[Ints, Ints], num_kept: int
 ) -> tuple[Floats, Floats, Ints]:
-    """Sorted distances of positive pairs, those of the num_kept nearest negative ones, negatives by bin."""
+    """Return sorted distances of positives and of the num_kept nearest negatives, and negatives per bin."""
     positives: list[Floats] = []
     nearest = np.empty(0, dtype=np.float32)
     histograms = np.zeros((numba.get_num_threads(), NUM_BINS), dtype=np.int64)
@@ -181,13 +183,13 @@ def _smallest(values: Floats, count: int) -> Floats:
 
 
 def _largest(nearest: Floats, num_kept: int) -> np.float32:
-    """From where on pairs of two identities are not kept one by one."""
+    """Distance from which on negatives are not kept individually; infinite while fewer than num_kept are."""
     largest: np.float32 = nearest.max() if len(nearest) == num_kept else np.float32(np.inf)
     return largest
 
 
 def _curve(positives: Floats, nearest: Floats, histogram: Ints, last: np.float32) -> _Curve:
-    """Every distance below the last one that was kept, then the upper edges of the bins that hold a pair."""
+    """Use every distance below the last kept one as threshold, then the upper edges of non-empty bins."""
     observed = np.unique(np.concatenate([nearest, positives]))
     low = observed[observed < last]
     used = histogram > 0
@@ -238,7 +240,7 @@ def _operating_point(curve: _Curve, rate: float) -> OperatingPoint:
 
 
 def _equal_error_rate(false_rate: NDArray[np.float64], missed_rate: NDArray[np.float64]) -> float:
-    """Crossing of a rising and a falling curve, which start at 0 and 1 and end at 1 and 0."""
+    """Interpolate where the false rate, rising from 0 to 1, crosses the missed rate, falling from 1 to 0."""
     gaps = false_rate - missed_rate
     after = int(np.searchsorted(gaps, 0.0))
     before = after - 1

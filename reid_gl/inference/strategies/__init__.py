@@ -1,1 +1,1 @@
-"""What may be done at test time: views, pooling, normalisation."""
+"""Test-time strategies: views, pooling, normalisation."""

@@ -1,8 +1,8 @@
-"""The one place where test-time strategies are applied to a network.
+"""Apply test-time strategies to a network; all code that applies them uses this module.
 
 Scoring, extraction, FeatureExtractor and exports all run the module that `apply_strategies` returns, so a
-network gives the same features wherever it is used. A new strategy takes a field of InferenceSettings and a
-step in `apply_strategies`.
+network returns the same features everywhere. To add a strategy, add a field to InferenceSettings and a step
+to `apply_strategies`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from reid_gl.models import ReidNet
 from reid_gl.records import TEST_FEATURES
 
 KEY = "inference"
-"""Entry of a checkpoint that holds its Strategies."""
+"""Key of the checkpoint entry that contains its Strategies."""
 
 
 @dataclass(frozen=True)
 class Strategies:
-    """The feature that is compared and how it is made; checkpoints keep them beside the preprocessing.
+    """Which feature is compared and how it is computed; checkpoints store this with the preprocessing.
 
     Attributes:
         feature: "before_neck", "after_neck" or "concatenated".
@@ -38,12 +38,12 @@ class Strategies:
     settings: InferenceSettings = PLAIN
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as checkpoints keep them."""
+        """Convert to plain values for a checkpoint."""
         return {"feature": self.feature, **asdict(self.settings)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Strategies:
-        """What to_dict gave.
+        """Convert back from the result of to_dict.
 
         Raises:
             ValueError: an entry is missing, unknown or out of range.
@@ -56,18 +56,19 @@ class Strategies:
 
 
 def apply_strategies(net: nn.Module, strategies: Strategies, preprocessing: Preprocessing) -> nn.Module:
-    """A module from normalised images to the feature that is compared.
+    """Wrap a network in a module that maps normalised images to the feature that is compared.
 
     Args:
-        net: from images (N, 3, H, W) to a tensor (N, D) or a ReidOutput; mixing and slope need a ReidNet.
-        strategies: what to apply.
-        preprocessing: of the network; the module takes images prepared by `input_preprocessing`.
+        net: maps images (N, 3, H, W) to a tensor (N, D) or a ReidOutput; mixing and slope need a ReidNet.
+        strategies: the strategies to apply.
+        preprocessing: preprocessing of the network. The returned module expects images prepared with
+            `input_preprocessing`.
 
     Returns:
-        A module from images to (N, D) float32, in the mode of the network.
+        A module that maps images to (N, D) float32; the network keeps its mode (training or evaluation).
 
     Raises:
-        ValueError: unknown feature, or a strategy that cannot act on it or in this network.
+        ValueError: the feature is unknown, or a strategy does not apply to the feature or the network.
     """
     feature, settings = strategies.feature, strategies.settings
     if feature not in TEST_FEATURES:
@@ -82,12 +83,12 @@ def apply_strategies(net: nn.Module, strategies: Strategies, preprocessing: Prep
 
 
 def input_preprocessing(preprocessing: Preprocessing, settings: InferenceSettings) -> Preprocessing:
-    """How images are prepared for a network under these settings: larger where several crops are cut out."""
+    """Return the preprocessing for these settings: larger images if several crops are cut out of them."""
     return enlarged(preprocessing) if settings.num_crops > 1 else preprocessing
 
 
 class _ComparedFeature(nn.Module):
-    """The last step: choose the feature (N, D) of a network's output and normalise it with beta."""
+    """Last step: select the feature (N, D) of a network's output and apply beta-normalisation."""
 
     def __init__(self, net: nn.Module, feature: str, beta: float) -> None:
         super().__init__()

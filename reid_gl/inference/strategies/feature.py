@@ -1,4 +1,4 @@
-"""Which of a network's outputs is compared."""
+"""Select the feature that is compared from a network's output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reid_gl.similarity import unit_rows
 
 
 def concatenate(before_neck: Tensor, after_neck: Tensor) -> Tensor:
-    """Both embeddings (M, D), each of length one, side by side (M, 2D)."""
+    """Normalise both embeddings (M, D) and concatenate them to (M, 2D)."""
     return torch.cat([unit_rows(before_neck.float()), unit_rows(after_neck.float())], dim=1)
 
 
@@ -19,11 +19,11 @@ def feature_of(output: Any, feature: str) -> Tensor:  # noqa: ANN401
     """Select a feature (N, D) float32 from the output of a network.
 
     Args:
-        output: a tensor, which is the feature whatever its name, or a ReidOutput.
+        output: a ReidOutput, or a tensor, which is used as "before_neck" and as "after_neck".
         feature: "before_neck", "after_neck" or "concatenated".
 
     Raises:
-        ValueError: a tensor cannot be concatenated, or the network gives no (N, D).
+        ValueError: "concatenated" is requested of a single tensor, or the feature is not (N, D).
     """
     if isinstance(output, Tensor):
         if feature == "concatenated":

@@ -1,8 +1,8 @@
-"""Mixed pooling and the leaky ReLU of every value, from a single pass of the network.
+"""Statistics from one network pass that give mixed pooling after a leaky ReLU, for any mixing and slope.
 
-A leaky ReLU never falls, so the largest value stays the largest: its maximum over a map is the leaky ReLU of
-the maximum, and its mean is the mean of the positive part plus slope times that of the negative part. Four
-numbers per channel are enough, and everything after them is linear: they may be averaged over views.
+A leaky ReLU is monotonic, so its maximum over a map is the leaky ReLU of the map's maximum. Its mean is the
+mean of the positive part plus slope times the mean of the negative part. Four numbers per channel are
+therefore enough. All later steps are linear in them, so they can be averaged over views.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MAX_POSITIVE, MAX_NEGATIVE, MEAN_POSITIVE, MEAN_NEGATIVE, TRAINED = range(5)
 
 
 class PoolingStatistics(nn.Module):
-    """Images to what every pooling needs, positive and negative parts of maximum and mean.
+    """Map images to the positive and negative parts of the maximum and mean of the feature map.
 
     Args:
-        net: its map before the last ReLU is described; where there is no residual sum, the map itself, all of
-            which then counts as its positive part.
-        keep_trained: add the network's own pooled feature, for a pooling that the others do not give.
+        net: the network. Statistics are those of its feature map before the last ReLU. If the backbone does
+            not end in a residual sum, they are those of the map itself, stored as its positive parts.
+        keep_trained: add the network's own pooled feature, for a pooling that is not a mix of max and mean.
     """
 
     def __init__(self, net: ReidNet, *, keep_trained: bool = False) -> None:
@@ -31,12 +31,12 @@ class PoolingStatistics(nn.Module):
         self.net, self.keep_trained = net, keep_trained
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (N, 3, H, W) to (N, 4 or 5, num_pooled) float32, in this file's order."""
+        """Map normalised images (N, 3, H, W) to (N, 4 or 5, num_pooled) float32, ordered by the constants."""
         backbone = self.net.backbone
         if ends_in_residual_sum(backbone):
             summed = residual_sum(backbone, images).float()
             maps, parts = summed.clamp_min(0), parts_of(summed)
-        else:  # the map as the network pools it, which may have negative numbers of its own
+        else:  # the map that the network pools; it may contain negative values
             maps = backbone(images).float()
             nothing = maps.new_zeros(maps.shape[:2])
             parts = [maps.amax(dim=(2, 3)), nothing, maps.mean(dim=(2, 3)), nothing]
@@ -46,14 +46,17 @@ class PoolingStatistics(nn.Module):
 
 
 def parts_of(maps: Tensor) -> list[Tensor]:
-    """Maps (N, D, H, W) before a ReLU to positive and negative part of maximum and mean, (N, D) each."""
+    """Map (N, D, H, W) before a ReLU to the positive and negative parts of maximum and mean, (N, D) each."""
     largest = maps.amax(dim=(2, 3))
     means = [part.mean(dim=(2, 3)) for part in (maps.clamp_min(0), maps.clamp_max(0))]
     return [largest.clamp_min(0), largest.clamp_max(0), *means]
 
 
 class SwitchedPooling(nn.Module):
-    """Images to the feature before the neck under mixing and slope that network_refusal allows."""
+    """Map images to the feature before the neck, with another mixing and slope.
+
+    The settings must be ones that network_refusal accepts.
+    """
 
     def __init__(self, net: ReidNet, inference: InferenceSettings) -> None:
         super().__init__()
@@ -61,7 +64,7 @@ class SwitchedPooling(nn.Module):
         self.mixing = trained_mixing(net) if inference.mixing is None else inference.mixing
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (N, 3, H, W) to (N, D) float32."""
+        """Map normalised images (N, 3, H, W) to embeddings (N, D) float32."""
         pooled = combine_statistics(self.statistics(images), mixing=self.mixing, slope=self.slope)
         with torch.autocast(images.device.type, enabled=False):
             embeddings: Tensor = self.statistics.net.projection(pooled)
@@ -69,12 +72,12 @@ class SwitchedPooling(nn.Module):
 
 
 def combine_statistics(statistics: Tensor, *, mixing: float | None, slope: float = 0.0) -> Tensor:
-    """The pooled feature of a mixed pooling after a leaky ReLU.
+    """Compute the feature of mixed pooling after a leaky ReLU from its statistics.
 
     Args:
-        statistics: (M, 4 or 5, D), as PoolingStatistics gives them.
-        mixing: share of max pooling; None for the fifth, the pooling trained with.
-        slope: of the leaky ReLU; it does not act on the fifth.
+        statistics: (M, 4 or 5, D), as returned by PoolingStatistics.
+        mixing: share of max pooling; None selects the fifth entry, the pooling used in training.
+        slope: slope of the leaky ReLU; ignored if mixing is None.
 
     Returns:
         (M, D).
@@ -87,18 +90,18 @@ def combine_statistics(statistics: Tensor, *, mixing: float | None, slope: float
 
 
 def trained_mixing(net: ReidNet) -> float | None:
-    """Share of max in the pooling that the network was trained with; None for one of another kind."""
+    """Return the share of max pooling in the network's pooling; None if it is not a mix of max and mean."""
     known = {"average": 0.0, "max": 1.0, "mixed": net.settings.mixed_weight}
     return known.get(net.settings.pooling)
 
 
 def refusal(net: nn.Module, feature: str, inference: InferenceSettings) -> str:
-    """Why those switches cannot act on that feature of that network; "" if they can."""
+    """Return why the settings do not apply to this feature of this network; "" if they do."""
     return feature_refusal(inference, feature) or network_refusal(net, inference)
 
 
 def network_refusal(net: nn.Module, inference: InferenceSettings) -> str:
-    """Why mixing and slope cannot act in that network; "" if they can or are off."""
+    """Return why mixing and slope do not apply to this network; "" if they do or are off."""
     if not inference.changes_pooling:
         return ""
     if not isinstance(net, ReidNet):

@@ -1,4 +1,4 @@
-"""What can be done to features at test time, without training anything again."""
+"""Settings of the test-time strategies, which change features without retraining."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NUM_CROPS = (1, 5)
 
 @dataclass(frozen=True)
 class InferenceSettings:
-    """How a picture becomes the feature that is compared; the defaults change nothing.
+    """Test-time settings of pooling, normalisation and views; the defaults change nothing.
 
     Attributes:
-        mixing: share of max in max and average pooling, in [0, 1]; None for the pooling trained with.
-        slope: of negative numbers in a leaky ReLU instead of the last ReLU, in [0, 1]; 0 is the ReLU, 1 none.
-        beta: weight of the feature itself beside its direction, at least 0; 0 leaves the feature as it is.
-        flip: average the features of the picture and of its mirror image.
-        num_crops: 1, or 5 for the average over the corners and the centre of a larger picture.
+        mixing: share of max in a mix of max and average pooling, in [0, 1]; None for the trained pooling.
+        slope: negative slope of a leaky ReLU in place of the last ReLU, in [0, 1]; 0 is a ReLU, 1 is none.
+        beta: weight of the feature added to its unit vector, at least 0; 0 leaves the feature unchanged.
+        flip: average the features of the image and of its mirror image.
+        num_crops: 1, or 5 for the average over the four corners and the centre of a larger image.
 
     Source:
         mixing, slope, beta: Elezi et al., "The Group Loss++", TPAMI 2022, inference strategies.
@@ -58,16 +58,16 @@ class InferenceSettings:
 
 
 PLAIN = InferenceSettings()
-"""The feature as the network gives it."""
+"""The network's feature, without any test-time strategy."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings that belong together.
+    """Published settings of features and re-ranking for one data set.
 
     Attributes:
-        inference: how features are made.
-        rerank: how they are re-ranked.
+        inference: settings of the features.
+        rerank: settings of re-ranking.
     """
 
     inference: InferenceSettings
@@ -75,7 +75,7 @@ class Preset:
 
 
 _DOUBLED = RerankSettings(k1=50, k2=20, lambda_value=0.94, doubled_pool=True)
-"""Every picture is in the pool twice, as query and gallery, so these span about 25 and 10 pictures."""
+"""Every image is in the pool twice, as query and as gallery: k1 and k2 span about 25 and 10 images."""
 
 PRESETS: Mapping[str, Preset] = {
     "cub": Preset(InferenceSettings(mixing=0.5, slope=0.75, beta=0.004), _DOUBLED),
@@ -87,18 +87,18 @@ PRESETS: Mapping[str, Preset] = {
     ),
     "person": Preset(InferenceSettings(), RerankSettings(k1=20, k2=6, lambda_value=0.3)),
 }
-"""The settings of the Group Loss++ authors' public code, by data set; people were re-ranked only."""
+"""Settings of the Group Loss++ authors' public code, by data set; for persons they only re-rank."""
 
 
 def beta_normalize(features: Tensor, beta: float) -> Tensor:
-    """The direction of each feature, and a little of its length: x / |x| + beta * x.
+    """Add a small multiple of each feature to its unit vector: x / |x| + beta * x.
 
     Args:
-        features: (M, D) floating point; a row of zeros stays one.
+        features: (M, D) floating point; a row of zeros stays zero.
         beta: at least 0.
 
     Returns:
-        (M, D), to be compared by Euclidean distance and not normalised again.
+        (M, D). Compare these by Euclidean distance and do not normalise them again.
 
     Source:
         Elezi et al., "The Group Loss++", TPAMI 2022, inference strategies.
@@ -107,7 +107,7 @@ def beta_normalize(features: Tensor, beta: float) -> Tensor:
 
 
 def check_comparison(inference: InferenceSettings, *, feature: str, metric: str) -> None:
-    """Raise ValueError where a switch cannot act on that feature, or not under that metric."""
+    """Raise ValueError if a setting does not apply to the feature, or has no effect with the metric."""
     if reason := feature_refusal(inference, feature):
         raise ValueError(reason)
     if inference.beta and metric != "euclidean":
@@ -118,7 +118,7 @@ def check_comparison(inference: InferenceSettings, *, feature: str, metric: str)
 
 
 def feature_refusal(inference: InferenceSettings, feature: str) -> str:
-    """Why mixing, slope and beta cannot act on that feature; "" if they can or are off."""
+    """Return why mixing, slope and beta do not apply to this feature; "" if they do or are off."""
     if feature == "before_neck" or not (inference.changes_pooling or inference.beta):
         return ""
     return (

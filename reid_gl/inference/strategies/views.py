@@ -1,4 +1,4 @@
-"""Several views of one picture, mirrored or cut out of it, and the mean of what a network says of them."""
+"""Average a network's outputs over several views of an image: mirror images and crops."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from reid_gl.records import ReidOutput
 
 
 def enlarged(preprocessing: Preprocessing) -> Preprocessing:
-    """The same with 8/7 of the height and width (256 for crops of 224, as is custom)."""
+    """Return the preprocessing with 8/7 of the height and width (256 for crops of 224, as is customary)."""
     height, width = (round(side * 8 / 7) for side in (preprocessing.height, preprocessing.width))
     shorter_side = preprocessing.shorter_side and max(preprocessing.shorter_side, height, width)
     return replace(preprocessing, height=height, width=width, shorter_side=shorter_side)
 
 
 def five_crops(images: Tensor, *, height: int, width: int) -> list[Tensor]:
-    """Corners and centre, each (N, 3, height, width), of images (N, 3, H, W) that are at least as large."""
+    """Cut corners and centre (N, 3, height, width) out of images (N, 3, H, W), H >= height, W >= width."""
     down, right = images.shape[2] - height, images.shape[3] - width
     corners = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
     return [images[:, :, top : top + height, left : left + width] for top, left in corners]
 
 
 class AveragedViews(nn.Module):
-    """The mean of a network's outputs over views of each picture.
+    """Average a network's outputs over views of each image.
 
-    What follows that is not linear, lengths of one and beta, comes after the mean.
+    The non-linear steps (normalisation, beta) must be applied after the mean.
 
     Args:
-        net: from images to a tensor, or to a ReidOutput.
-        preprocessing: of the network; with five crops, pictures must come `enlarged`.
+        net: maps images to a tensor or a ReidOutput.
+        preprocessing: preprocessing of the network; with five crops, images must be prepared with `enlarged`.
         num_crops: 1 or 5.
-        flip: look at the mirror images too.
+        flip: also use the mirror images.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class AveragedViews(nn.Module):
         self.height, self.width = preprocessing.height, preprocessing.width
 
     def forward(self, images: Tensor) -> Tensor | ReidOutput:
-        """Normalised images (N, 3, H, W) to what the network gives for one view."""
+        """Map normalised images (N, 3, H, W) to the mean output, of the same type as for one view."""
         sides = [images, images.flip(3)] if self.flip else [images]
         views = [view for side in sides for view in self._cut(side)]
         return _mean([self.net(view.contiguous(memory_format=torch.channels_last)) for view in views])
@@ -58,14 +58,14 @@ class AveragedViews(nn.Module):
 
 
 class BothSides(nn.Module):
-    """What a module gives for pictures, and beside it what it gives for their mirror images."""
+    """Stack a module's outputs for images and for their mirror images."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W) to (N, 2, ...)."""
+        """Map images (N, 3, H, W) to (N, 2, ...)."""
         return torch.stack([self.net(images), self.net(images.flip(3))], dim=1)
 
 

@@ -29,6 +29,7 @@ def run_export(
     settings: ExportSettings,
     *,
     out: str | Path | None = None,
+    force: bool = False,
     calibration_images: str | Path | None = None,
     config: CfgNode | None = None,
 ) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def run_export(
         weights: a checkpoint of ours.
         settings: what to write.
         out: the file, see export_weights.
+        force: see export_weights.
         calibration_images: folder with crops of people, also in folders inside it; None takes the training
             set of the configuration.
         config: an experiment, of which DATA is used, and TEST.CAMERA_FILTER and TEST.BATCH_SIZE; None for no
@@ -53,7 +55,7 @@ def run_export(
     pictures: Sequence[Sample] = () if dataset is None else dataset.train
     if calibration_images is not None:
         pictures = find_pictures(calibration_images)
-    result = export_weights(weights, settings, out=out, pictures=pictures)
+    result = export_weights(weights, settings, out=out, force=force, pictures=pictures)
     if dataset is not None and config is not None:
         result["mAP"] = _score(Path(weights), result["file"], settings, dataset, config)
     return result

@@ -97,10 +97,14 @@ def require_files(paths: Sequence[str], listed_in: str) -> None:
     """
     wanted: dict[str, set[str]] = defaultdict(set)
     for path in paths:
-        folder, name = os.path.split(path)
+        folder, name = os.path.split(os.path.abspath(path))
         wanted[folder].add(name)
     present = {folder: set(os.listdir(folder)) if os.path.isdir(folder) else set() for folder in wanted}
-    missing = sorted(path for path in paths if os.path.basename(path) not in present[os.path.dirname(path)])
+    missing = sorted(
+        path
+        for path in paths
+        if os.path.basename(path) not in present[os.path.dirname(os.path.abspath(path))]
+    )
     if missing:
         raise FileNotFoundError(
             f"{len(missing):,} of the {len(paths):,} pictures named in {listed_in} do not exist, the first "

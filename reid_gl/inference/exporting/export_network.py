@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reid_gl.files import unfinished_beside
 from reid_gl.inference.exporting.export_boxmot import boxmot_files, write_boxmot_metadata
 from reid_gl.inference.exporting.export_formats import write_onnx, write_openvino, write_torchscript
 from reid_gl.inference.exporting.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
@@ -63,14 +63,13 @@ def export_weights(
         net = _load(weights, settings, half=True).net
     normalized = reference.preprocessing.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)).contiguous()
     description = json.dumps(_describe(weights, reference, settings), indent=2)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        partial = Path(folder) / out.name
+    with unfinished_beside(out) as folder:
+        partial = folder / out.name
         _write(partial, net, normalized, description, settings)
         if _has_boxmot_metadata(settings):
             write_boxmot_metadata(partial, reference.preprocessing, folder=out.absolute().parent.name)
         parity = measure_parity(partial, reference, crops[:NUM_COMPARED], settings.precision)
-        num_bytes = sum(file.stat().st_size for file in Path(folder).iterdir())
+        num_bytes = sum(file.stat().st_size for file in folder.iterdir())
         check_parity(parity, settings.precision, str(out))
         _move(partial, out)
     return {

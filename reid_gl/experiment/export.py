@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 
 from reid_gl.config.build import build_dataset
 from reid_gl.config.build_inference import build_evaluation
+from reid_gl.data.datasets.own.image_tree import list_tree
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.exporting.export_network import export_weights
@@ -67,11 +68,8 @@ def find_pictures(folder: str | Path) -> list[Sample]:
     Raises:
         FileNotFoundError: no such folder, or no pictures in it.
     """
-    files = sorted(
-        path
-        for path in Path(folder).rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
+    folder = Path(folder)
+    files = [folder / path for path in list_tree(folder)] if folder.is_dir() else []
     if not files:
         raise FileNotFoundError(
             f"there are no pictures ({', '.join(IMAGE_SUFFIXES)}) in {folder}: give a folder with crops "

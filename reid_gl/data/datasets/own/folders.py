@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from reid_gl.data.datasets.reading.entries import is_image
 from reid_gl.data.datasets.reading.missing import describe_miss
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 
@@ -68,15 +69,10 @@ def list_images(folder: Path) -> list[str]:
 
     Raises:
         FileNotFoundError: not one picture.
+        ValueError: a pipe, socket or device has the name of one.
     """
     with os.scandir(folder) as entries:
-        names = sorted(
-            entry.name
-            for entry in entries
-            if entry.name.lower().endswith(IMAGE_SUFFIXES)
-            and not entry.name.startswith(".")
-            and entry.is_file()
-        )
+        names = sorted(entry.name for entry in entries if is_image(entry))
     if not names:
         raise FileNotFoundError(
             f"no picture in {folder}: expected files ending in {', '.join(IMAGE_SUFFIXES)}; "

@@ -147,7 +147,7 @@ def read_part(path: Path) -> tuple[Floats, Flags]:
     try:
         with np.load(path, allow_pickle=False) as part:
             return part["features"], part["valid"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is broken ({error}): delete it and start again, it is made anew") from None
 
 
@@ -257,7 +257,7 @@ def _read_origin(path: Path) -> tuple[str, Texts]:
     try:
         with np.load(path, allow_pickle=False) as part:
             return str(part["digest"]), part["reasons"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return "", np.zeros(0, np.str_)
 
 

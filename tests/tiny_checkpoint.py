@@ -58,5 +58,9 @@ def made_up_embedder(
     preprocessing: Preprocessing | None = None, *, backbone: str = "resnet50", **other: Any
 ) -> LoadedEmbedder:
     """What is known of a checkpoint, without the network."""
-    checkpoint = {"net": {"backbone": backbone}, "config": "{DATA: {NAMES: market1501}}", **other}
+    checkpoint = {
+        "net": {"backbone": backbone},
+        "config": "{DATA: {NAMES: market1501}, TEST: {FEATURE: after_neck}}",
+        **other,
+    }
     return LoadedEmbedder(nn.Identity(), preprocessing or Preprocessing(), Strategies(), 2048, checkpoint)

@@ -13,6 +13,7 @@ from reid_gl.config import load_config
 from reid_gl.evaluation.feature_files import load_features
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.experiment.measure_thresholds import calibrate_weights, report_calibration
+from reid_gl.own_files import check_replaceable
 from reid_gl.report.thresholds import format_calibration
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", default="calibration.png", metavar="FILE", help="figure, .png, .pdf or .svg"
     )
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no such figure")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     figure = Path(options.output)
     if figure.suffix.lower() not in PICTURE_SUFFIXES:
         raise ValueError(f"cannot draw {figure}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
+    check_replaceable(figure, force=options.force)
     path = None if weights is None else Path(weights)
     if path is not None and not path.is_file():
         raise FileNotFoundError(f"weights {path} do not exist")

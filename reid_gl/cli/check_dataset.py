@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pattern", default="", metavar="REGEX", help="regular expression for the data set `pattern`"
     )
     parser.add_argument("--html", metavar="FILE", help="write a contact sheet to this file")
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no contact sheet")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,7 +34,12 @@ def run(options: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         summary = run_check_dataset(
-            options.name, options.root, pattern=options.pattern, sheet=options.html, progress=show
+            options.name,
+            options.root,
+            pattern=options.pattern,
+            sheet=options.html,
+            force=options.force,
+            progress=show,
         )
     print(summary["table"], file=sys.stderr)
     for sentence in summary["warnings"]:

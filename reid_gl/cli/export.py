@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", default="default", choices=PROFILES, help="layout that a tracker expects"
     )
     parser.add_argument("--out", metavar="FILE", help="default: beside the checkpoint")
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no export")
     parser.add_argument("--flip", action="store_true", help="average with the features of the mirrored image")
     parser.add_argument(
         "--square-size",
@@ -56,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
             options.weights,
             settings,
             out=options.out,
+            force=options.force,
             calibration_images=options.calibration_images,
             config=config,
         )

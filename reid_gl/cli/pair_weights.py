@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", default="pair_weights.png", metavar="FILE", help="figure, .png, .pdf or .svg"
     )
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no such figure")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -30,5 +31,5 @@ def run(options: argparse.Namespace) -> int:
     names, overrides = split_overrides(options.losses)
     config = load_config(options.config_file, [*options.overrides, *overrides])
     prepare_torch(config.SEED)
-    print(json.dumps(run_pair_weights(config, names, options.output)))
+    print(json.dumps(run_pair_weights(config, names, options.output, force=options.force)))
     return 0

@@ -13,6 +13,7 @@ from reid_gl.data.datasets import load_dataset
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.experiment.check_findings import judge_dataset, scored_copies
 from reid_gl.experiment.check_sheet import make_contact_sheet
+from reid_gl.own_files import check_replaceable
 from reid_gl.records import ReidDataset
 from reid_gl.training.run_folder import write_text
 
@@ -25,6 +26,7 @@ def run_check_dataset(
     *,
     pattern: str = "",
     sheet: str | Path | None = None,
+    force: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Load a data set, read all its pictures, and say whether it can be trained on and scored.
@@ -34,6 +36,7 @@ def run_check_dataset(
         root: the data folder or its parent.
         pattern: regular expression of the data set "pattern".
         sheet: HTML file for a contact sheet; its folder must exist.
+        force: replace a file of that name that is no contact sheet.
         progress: told (done, total) in pictures.
 
     Returns:
@@ -42,9 +45,10 @@ def run_check_dataset(
 
     Raises:
         FileNotFoundError: the data set or the folder of the sheet is not there.
+        FileExistsError: another file has the name of the sheet.
         ValueError: the data set's own files contradict themselves.
     """
-    page = None if sheet is None else _check_sheet_path(Path(sheet))
+    page = None if sheet is None else _check_sheet_path(Path(sheet), force=force)
     dataset = load_dataset(name, root, pattern=pattern)
     report = check_dataset(dataset, progress=progress)
     preflight = _preflight(dataset)
@@ -90,7 +94,7 @@ def _format_spread(spread: Spread | None) -> str:
     return "-" if spread is None else f"{spread.min:g}/{spread.median:g}/{spread.max:g}"
 
 
-def _check_sheet_path(path: Path) -> Path:
+def _check_sheet_path(path: Path, *, force: bool) -> Path:
     """Better now than after all pictures have been read."""
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"the folder of the contact sheet {path} does not exist: make it first")
@@ -98,6 +102,7 @@ def _check_sheet_path(path: Path) -> Path:
         raise IsADirectoryError(
             f"the contact sheet {path} is a folder: name a file, such as {path / 'sheet.html'}"
         )
+    check_replaceable(path, force=force)
     return path
 
 

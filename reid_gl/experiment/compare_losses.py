@@ -20,6 +20,7 @@ from reid_gl.experiment.score import run_test
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.report.comparison import SCORES, draw_comparison, summarize_runs
+from reid_gl.report.figures import save_figure
 from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, write_text
 from reid_gl.training.step import NonFiniteError
 
@@ -191,6 +192,4 @@ def _draw(summary: dict[str, Any], contenders: Sequence[Contender], num_seeds: i
         + summary["tested_on"],
         values=values if len(values) == len(contenders) else None,
     )
-    partial = path.with_name(f".{path.name}.partial")
-    figure.savefig(partial, format="png")
-    partial.replace(path)
+    save_figure(figure, path)

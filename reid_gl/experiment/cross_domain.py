@@ -16,6 +16,7 @@ from reid_gl.config.build import build_dataset, build_test_sets
 from reid_gl.experiment.score import run_tests
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
 from reid_gl.report.cross_domain import draw_matrix
+from reid_gl.report.figures import save_figure
 from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
@@ -66,9 +67,7 @@ def run_cross_domain(
         rows[names] = _run(config_file, [*words, "DATA.NAMES", names], place, stop_signal)
     summary = {"rows": rows}
     write_text(folder / MATRIX_FILE, json.dumps(summary, indent=2) + "\n")
-    partial = folder / f".{PICTURE_FILE}.partial"
-    draw_matrix(rows).savefig(partial, format="png")
-    partial.replace(folder / PICTURE_FILE)
+    save_figure(draw_matrix(rows), folder / PICTURE_FILE)
     return summary
 
 

@@ -19,6 +19,7 @@ from reid_gl.experiment.train import run_training
 from reid_gl.experiment.untrained import run_untrained
 from reid_gl.synthetic.plan import SyntheticSize
 from reid_gl.synthetic.write_people import DEFAULT_SIZE, write_synthetic
+from reid_gl.training.run_folder import CONFIG_FILE as RUN_CONFIG
 from reid_gl.training.run_folder import TRAINING_FILE, write_text
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,9 @@ def run_demo(
 
     Returns:
         Scores by name, "seconds" of each part, and "resumed".
+
+    Raises:
+        FileExistsError: the folder holds files of no demo.
     """
     resume = _make_room(folder)
     settings = ["DATA.ROOT", str(data), "SEED", str(seed), "OUTPUT_DIR", str(folder / "train"), *overrides]
@@ -87,12 +91,17 @@ class _timed:  # noqa: N801 - reads like the context manager it is
 
 
 def _make_room(folder: Path) -> bool:
-    """Whether an unfinished training waits in the folder; whatever else is there is moved aside."""
+    """Whether an unfinished training waits in the folder; a finished demo is moved aside."""
     if not folder.exists():
         return False
-    if not (folder / SUMMARY_FILE).exists() and (folder / "train" / TRAINING_FILE).exists():
-        logger.info("continuing the unfinished demo in %s", folder)
-        return True
+    names = {file.name for file in folder.iterdir()}
+    if SUMMARY_FILE not in names and names <= {"train", f".{SUMMARY_FILE}.partial"}:
+        resume = (folder / "train" / TRAINING_FILE).exists()
+        if resume:
+            logger.info("continuing the unfinished demo in %s", folder)
+        return resume
+    if not (SUMMARY_FILE in names and (folder / "train" / RUN_CONFIG).is_file()):
+        raise FileExistsError(f"{folder} holds files of no demo: choose another folder with --out")
     number = 1
     while (aside := folder.with_name(f"{folder.name}-{number}")).exists():
         number += 1

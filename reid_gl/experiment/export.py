@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 
 from reid_gl.config.build import build_dataset
 from reid_gl.config.build_inference import build_evaluation
+from reid_gl.data.datasets.own.image_tree import list_tree
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.exporting.export_network import export_weights
@@ -29,6 +30,7 @@ def run_export(
     settings: ExportSettings,
     *,
     out: str | Path | None = None,
+    force: bool = False,
     calibration_images: str | Path | None = None,
     config: CfgNode | None = None,
 ) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def run_export(
         weights: a checkpoint of ours.
         settings: what to write.
         out: the file, see export_weights.
+        force: see export_weights.
         calibration_images: folder with crops of people, also in folders inside it; None takes the training
             set of the configuration.
         config: an experiment, of which DATA is used, and TEST.CAMERA_FILTER and TEST.BATCH_SIZE; None for no
@@ -53,7 +56,7 @@ def run_export(
     pictures: Sequence[Sample] = () if dataset is None else dataset.train
     if calibration_images is not None:
         pictures = find_pictures(calibration_images)
-    result = export_weights(weights, settings, out=out, pictures=pictures)
+    result = export_weights(weights, settings, out=out, force=force, pictures=pictures)
     if dataset is not None and config is not None:
         result["mAP"] = _score(Path(weights), result["file"], settings, dataset, config)
     return result
@@ -65,11 +68,8 @@ def find_pictures(folder: str | Path) -> list[Sample]:
     Raises:
         FileNotFoundError: no such folder, or no pictures in it.
     """
-    files = sorted(
-        path
-        for path in Path(folder).rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
+    folder = Path(folder)
+    files = [folder / path for path in list_tree(folder)] if folder.is_dir() else []
     if not files:
         raise FileNotFoundError(
             f"there are no pictures ({', '.join(IMAGE_SUFFIXES)}) in {folder}: give a folder with crops "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
-import shutil
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_gl.inference.bulk.crop_lists import CropList
-from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts
+from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts, remove_parts
 from reid_gl.inference.bulk.feature_tables import import_pyarrow, whole_or_nothing, write_npz, write_parquet
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.tracking import write_boxmot_cache, write_deep_sort_file
@@ -72,11 +72,10 @@ def extract_to_file(
         ImportError: Parquet without pyarrow.
     """
     form = choose_format(output)
-    finished = output / "dets" / f"{crops.name}.txt" if form == "boxmot" else output
     place = output / crops.name if form == "boxmot" else output
     rejects = place.with_name(f"{place.name}.rejects.csv")
-    for path in (finished, rejects):
-        if path.exists():
+    for path in (*_files(form, crops, output, reid_name), rejects):
+        if os.path.lexists(path):
             raise FileExistsError(f"{path} exists: delete it, or choose another output")
     if form in ("deep_sort", "boxmot") and (crops.boxes is None or "frames" not in crops.columns):
         raise ValueError(f"{output}: this format is for boxes of frames, {crops.name} has none; write .npz")
@@ -106,7 +105,7 @@ def extract_to_file(
     num_invalid = sum(int((~valid).sum()) for _, valid in parts)
     if num_invalid:
         logger.warning("%s of %s boxes hold nothing of their picture", f"{num_invalid:,}", f"{len(crops):,}")
-    shutil.rmtree(folder)
+    remove_parts(parts)
     return {
         "output": str(output),
         "format": form,
@@ -127,6 +126,13 @@ def _write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> 
         for row, reason in sorted(rejected.items()):
             frame = crops.columns["frames"][row] if "frames" in crops.columns else ""
             writer.writerow((row, crops.video or crops.paths[row], frame, reason))
+
+
+def _files(form: str, crops: CropList, output: Path, reid_name: str) -> list[Path]:
+    """What will be written."""
+    if form != "boxmot":
+        return [output]
+    return [output / place / f"{crops.name}.txt" for place in ("dets", f"embs/{reid_name}")]
 
 
 def _write_for_tracker(

@@ -22,6 +22,7 @@ from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.stored_thresholds import KEY, read_own_checkpoint
 from reid_gl.records import Features, ReidDataset, Sample
+from reid_gl.report.figures import save_figure
 from reid_gl.report.thresholds import draw_calibration
 from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.run_folder import write_text
@@ -82,9 +83,7 @@ def report_calibration(calibration: Calibration, weights: Path | None, picture: 
     if calibration.collapse:
         logger.warning("%s", calibration.collapse)
     picture.parent.mkdir(parents=True, exist_ok=True)
-    partial = picture.with_name(f".{picture.name}.partial")
-    draw_calibration(calibration).savefig(partial, format=picture.suffix[1:])
-    partial.replace(picture)
+    save_figure(draw_calibration(calibration), picture)
     file = None if weights is None else str(store_calibration(weights, calibration))
     return {**calibration.to_dict(), "file": file, "picture": str(picture)}
 

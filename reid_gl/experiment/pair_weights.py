@@ -21,6 +21,8 @@ from reid_gl.losses import SHORT_NAMES
 from reid_gl.losses.pair_weights import pair_weights
 from reid_gl.losses.pairs import pair_masks, pair_similarity
 from reid_gl.models import load_net
+from reid_gl.own_files import check_replaceable
+from reid_gl.report.figures import save_figure
 from reid_gl.report.pair_weights import draw_pair_weights
 
 logger = logging.getLogger(__name__)
@@ -30,7 +32,9 @@ MADE_UP_WIDTH = 16
 MADE_UP_SPREAD = 0.8
 
 
-def run_pair_weights(config: CfgNode, names: Sequence[str], path: str | Path) -> dict[str, Any]:
+def run_pair_weights(
+    config: CfgNode, names: Sequence[str], path: str | Path, *, force: bool = False
+) -> dict[str, Any]:
     """Compare the weights of losses on one P x K batch, and draw them.
 
     With MODEL.WEIGHTS it is the first batch of the training set that the seed gives, through the network in
@@ -42,6 +46,7 @@ def run_pair_weights(config: CfgNode, names: Sequence[str], path: str | Path) ->
         config: the experiment; losses take their settings from LOSS.
         names: losses as LOSS.NAMES would call them, or ce, ms, rll; one given twice counts once.
         path: picture to write, .png, .pdf or .svg, in one step; folders are made.
+        force: replace a file of that name that no command of ours wrote.
 
     Returns:
         The batch in numbers, and for each loss how many pairs have weight, the mean weights of positives
@@ -54,15 +59,13 @@ def run_pair_weights(config: CfgNode, names: Sequence[str], path: str | Path) ->
     """
     if not names:
         raise ValueError("no loss to draw: give at least one name, such as multi_similarity")
-    path = _prepare_output(Path(path))
+    path = _prepare_output(Path(path), force=force)
     embeddings, labels = trained_batch(config) if config.MODEL.WEIGHTS else made_up_batch(config)
     sizes = (int(labels.max()) + 1, embeddings.shape[1])
     losses = {name: build.build_loss(config, SHORT_NAMES.get(name, name), *sizes) for name in names}
     weights = {name: pair_weights(loss, embeddings, labels) for name, loss in losses.items()}
     figure = draw_pair_weights(weights, pair_similarity(embeddings, labels), labels)
-    partial = path.with_name(f".{path.name}.partial")
-    figure.savefig(partial, format=path.suffix[1:])
-    partial.replace(path)
+    save_figure(figure, path)
     logger.info("picture: %s", path)
     return {
         "weights": config.MODEL.WEIGHTS or "made-up batch",
@@ -120,12 +123,13 @@ def summarize(weights: Tensor, labels: Tensor) -> dict[str, float | int | None]:
     }
 
 
-def _prepare_output(path: Path) -> Path:
+def _prepare_output(path: Path, *, force: bool) -> Path:
     """Find out before the work, not after it, that the picture cannot be written."""
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise ValueError(f"cannot draw {path}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
     if path.is_dir():
         raise IsADirectoryError(f"cannot draw {path}: it is a folder")
+    check_replaceable(path, force=force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -81,8 +82,9 @@ def run_training(
         "config": dump_config(config),
     }
     with open_run_folder(folder, config_text=dump_config(config), go_on=go_on):
+        images = _describe_images(train)
         if go_on:
-            _restore(state, folder / TRAINING_FILE, pids)
+            _restore(state, folder / TRAINING_FILE, pids, images)
         log = _make_log(folder, settings, sampler, state)
         try:
             fit(
@@ -92,7 +94,7 @@ def run_training(
                 preprocessing,
                 settings,
                 log=log,
-                save=lambda state, selected: _save(state, selected, header, folder),
+                save=lambda state, selected: _save(state, selected, header, images, folder),
                 evaluate=_make_evaluation(config, holdout or dataset, preprocessing),
                 stop_signal=stop_signal,
             )
@@ -159,15 +161,31 @@ def _make_state(config: CfgNode, settings: FitSettings, num_classes: int, *, go_
     return make_training_state(net, losses, optimizer, settings)
 
 
-def _restore(state: TrainingState, path: Path, pids: list[int]) -> None:
+def _restore(state: TrainingState, path: Path, pids: list[int], images: dict[str, Any]) -> None:
     checkpoint = read_checkpoint(path)
     if checkpoint["pids"] != pids:
         raise ValueError(
             f"{path} was trained on {len(checkpoint['pids'])} identities, the training set has {len(pids)} "
             "or other ones: give the data set that the run began with"
         )
+    before = checkpoint["training"].get("images", images)
+    if before != images:
+        logger.warning(
+            "the training set has %d images and the run began with %d, or other ones: from here on it is not "
+            "the run that it would have been",
+            images["number"],
+            before["number"],
+        )
     state.load_dict(checkpoint["training"])
     logger.info("resuming after epoch %d, step %d", state.epoch, state.step)
+
+
+def _describe_images(train: Sequence[Sample]) -> dict[str, Any]:
+    """Number of the images, and a digest of their names, wherever the folder lies."""
+    digest = hashlib.sha256()
+    for sample in train:
+        digest.update(repr((Path(sample.path).name, sample.pid, sample.camid, sample.box)).encode())
+    return {"number": len(train), "digest": digest.hexdigest()}
 
 
 def _make_log(
@@ -196,7 +214,9 @@ def _make_evaluation(
     return run
 
 
-def _save(state: TrainingState, selected: bool, header: dict[str, Any], folder: Path) -> None:
+def _save(
+    state: TrainingState, selected: bool, header: dict[str, Any], images: dict[str, Any], folder: Path
+) -> None:
     weights = {
         **header,
         "model": state.final_net.state_dict(),
@@ -205,4 +225,4 @@ def _save(state: TrainingState, selected: bool, header: dict[str, Any], folder: 
     }
     if selected:
         save_checkpoint(weights, folder / MODEL_FILE)
-    save_checkpoint({**weights, "training": state.to_dict()}, folder / TRAINING_FILE)
+    save_checkpoint({**weights, "training": {**state.to_dict(), "images": images}}, folder / TRAINING_FILE)

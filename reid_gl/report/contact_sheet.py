@@ -18,6 +18,7 @@ HEAD = """\
 <!DOCTYPE html>
 <html lang="en">
 <head>
+<meta name="generator" content="reid_gl">
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
 style-src 'unsafe-inline'">

@@ -74,3 +74,15 @@ def test_an_interrupted_demo_goes_on(finished: Path, tmp_path: Path) -> None:
     straight = json.loads((finished / "demo" / "summary.json").read_text())
     assert result["resumed"] is True
     assert result["trained"]["mAP"] == straight["trained"]["mAP"]
+
+
+@pytest.mark.parametrize("names", [["thesis.tex"], ["summary.json"], ["train", "thesis.tex"]])
+def test_a_folder_of_somebody_else_is_not_moved(names: list[str], tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    for name in names:
+        (tmp_path / "demo" / name).write_text("years of work")
+    with pytest.raises(
+        FileExistsError, match="demo holds files of no demo: choose another folder with --out"
+    ):
+        demo(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["demo"]

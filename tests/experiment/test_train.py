@@ -350,3 +350,17 @@ def test_an_empty_cache_is_none(words: list[str], tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     train([*words, "SOLVER.NUM_EPOCHS", "1", "DATA.CACHE", ""])
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_training_images_that_have_gone_are_remarked_on(
+    words: list[str], people: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved = shutil.copytree(people, tmp_path / "moved" / "market1501")
+    words += ["SOLVER.NUM_EPOCHS", "1"]
+    train(words)
+    words += ["DATA.ROOT", str(moved)]
+    train(words, resume=True)
+    assert "or other ones" not in caplog.text
+    sorted((moved / "bounding_box_train").iterdir())[0].unlink()
+    train(words, resume=True)
+    assert "the training set has 47 images and the run began with 48, or other ones" in caplog.text

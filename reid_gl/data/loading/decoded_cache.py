@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import shutil
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 HEADER, INDEX, PICTURES = "header.json", "index.npy", "pictures.u8"
+INTACT = "intact.txt"
+"""Names the start of the machine since which the content has been checked."""
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NUM_THREADS = 4
 CHUNK = 256
 """Pictures decoded ahead of what is written."""
@@ -96,7 +101,9 @@ def open_cache(folder: Path, samples: Sequence[Sample], form: CacheForm) -> Deco
     name, checksum = _identify(samples, form)
     target = folder / name
     try:
-        return DecodedCache(target, checksum)
+        cache = DecodedCache(target, checksum)
+        _check_content(target)
+        return cache
     except FileNotFoundError:
         logger.info("%s holds no decoded cache of these files and settings", folder)
     except (ValueError, KeyError, EOFError) as error:
@@ -156,4 +163,36 @@ def _write(folder: Path, samples: Sequence[Sample], form: CacheForm, checksum: s
                 bar.update()
     np.save(folder / INDEX, index)
     header = {"version": VERSION, "checksum": checksum, "form": form.to_dict(), "num_bytes": offset}
+    header["content"] = _sum_content(folder)
     (folder / HEADER).write_text(f"{json.dumps(header, indent=2)}\n", encoding="utf-8")
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _check_content(folder: Path) -> None:
+    """Read everything once after each start of the machine: a power loss may have left zeros.
+
+    Raises:
+        ValueError: the bytes are not those that were written.
+        KeyError: an older version, which did not sum them.
+    """
+    started = BOOT_ID.read_text().strip() if BOOT_ID.is_file() else ""
+    noted = folder / INTACT
+    if started and noted.is_file() and noted.read_text(encoding="utf-8") == started:
+        return
+    header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+    if _sum_content(folder) != header["content"]:
+        raise ValueError(f"{folder} does not hold the bytes that were written, perhaps after a power loss")
+    with contextlib.suppress(OSError):  # a cache that may only be read is checked every time
+        noted.write_text(started, encoding="utf-8")
+
+
+def _sum_content(folder: Path) -> int:
+    """A checksum of index and pictures."""
+    total = 0
+    for name in (INDEX, PICTURES):
+        with (folder / name).open("rb") as file:
+            while block := file.read(2**22):
+                total = zlib.crc32(block, total)
+    return total

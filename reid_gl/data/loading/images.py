@@ -163,6 +163,6 @@ def check_image(path: str | Path) -> str:
     try:
         data = read_image_bytes(path)
         _check_header(data, str(path))
-    except (FileNotFoundError, UnreadableImageError) as error:
+    except (OSError, UnreadableImageError) as error:
         return str(error)
     return ""

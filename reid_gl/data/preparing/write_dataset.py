@@ -94,6 +94,9 @@ def write_market_layout(
         )
     samples = [sample for _, part in _parts(dataset) for sample in part]
     require_files([sample.path for sample in samples], f"the data set {dataset.name}")
+    for sample in samples:
+        if not os.path.isfile(sample.path):
+            raise ValueError(f"image {sample.path} is a pipe, socket, device or folder: remove it")
     unknown = _number_unknown_camera(samples)
     read = lru_cache(maxsize=1)(read_image)  # boxes of one picture follow one another
     number = 0

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.data.datasets.own.image_tree import list_tree
 from reid_gl.data.datasets.own.table_files import TABLE_SUFFIXES
-from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.data.mot.read import MotBoxes, load_sequence
 from reid_gl.inference.bulk.box_files import BoxFile, own_boxes
 from reid_gl.inference.bulk.crop_tables import read_crop_table
@@ -127,13 +127,8 @@ def list_crops(
 
 
 def _list_folder(folder: Path) -> CropList:
-    paths = sorted(
-        os.path.join(place, name)
-        for place, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
-    )
-    return CropList(folder.resolve().name, tuple(paths))
+    paths = tuple(os.path.join(folder, path) for path in list_tree(folder))
+    return CropList(folder.resolve().name, paths)
 
 
 def _list_video(path: Path, boxes: BoxFile | None, stride: int, show_progress: bool) -> CropList:

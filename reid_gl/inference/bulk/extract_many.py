@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import zipfile
@@ -100,6 +101,7 @@ def extract_in_parts(
     Raises:
         ValueError: the folder belongs to another list or network; a picture, video or feature is broken;
             nothing of the list can be read.
+        FileExistsError: the folder holds files of somebody else.
         FileNotFoundError: a picture is missing.
     """
     if on_error not in ON_ERROR:
@@ -145,8 +147,18 @@ def read_part(path: Path) -> tuple[Floats, Flags]:
     try:
         with np.load(path, allow_pickle=False) as part:
             return part["features"], part["valid"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is broken ({error}): delete it and start again, it is made anew") from None
+
+
+def remove_parts(parts: FeatureParts) -> None:
+    """Delete the parts and their plan, and the folder if nothing else lies in it."""
+    starts = range(0, parts.num_rows, parts.part_rows)
+    for path in [*(part_path(parts.folder, start) for start in starts), parts.folder / PLAN_FILE]:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".partial").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # somebody put something there
+        parts.folder.rmdir()
 
 
 class _Pictures:
@@ -245,7 +257,7 @@ def _read_origin(path: Path) -> tuple[str, Texts]:
     try:
         with np.load(path, allow_pickle=False) as part:
             return str(part["digest"]), part["reasons"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return "", np.zeros(0, np.str_)
 
 
@@ -266,6 +278,11 @@ def _claim_folder(folder: Path, plan: dict[str, Any]) -> None:
             raise _other_work(folder, changed)
         return
     folder.mkdir(parents=True, exist_ok=True)
+    if foreign := sorted(file.name for file in folder.iterdir() if file.suffix != ".partial"):
+        raise FileExistsError(
+            f"{folder} holds {foreign[0]} and no beginning of an extraction: move it away, or choose another "
+            "output"
+        )
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(plan, indent=2))
     partial.replace(path)

@@ -12,6 +12,14 @@ FOLDER_ENDING = "_openvino_model"
 MANIFEST = "manifest.json"
 
 
+def boxmot_files(path: Path, *, folder: str) -> list[Path]:
+    """The files that write_boxmot_metadata writes."""
+    files = [path.with_name(f"{path.name}.metadata.json")]
+    if folder.endswith(FOLDER_ENDING):
+        files.append(path.with_name(MANIFEST))
+    return files
+
+
 def write_boxmot_metadata(path: Path, preprocessing: Preprocessing, *, folder: str) -> None:
     """Write the size of the input where BoxMOT 25 looks for it: it reads that of ONNX files alone.
 
@@ -29,6 +37,5 @@ def write_boxmot_metadata(path: Path, preprocessing: Preprocessing, *, folder: s
         "img_size": size,
     }
     text = json.dumps(metadata, indent=2) + "\n"
-    path.with_name(f"{path.name}.metadata.json").write_text(text, encoding="utf-8")
-    if folder.endswith(FOLDER_ENDING):
-        path.with_name(MANIFEST).write_text(text, encoding="utf-8")
+    for file in boxmot_files(path, folder=folder):
+        file.write_text(text, encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reid_gl.inference.exporting.export_boxmot import write_boxmot_metadata
+from reid_gl.files import unfinished_beside
+from reid_gl.inference.exporting.export_boxmot import boxmot_files, write_boxmot_metadata
 from reid_gl.inference.exporting.export_formats import write_onnx, write_openvino, write_torchscript
 from reid_gl.inference.exporting.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
 from reid_gl.inference.exporting.export_settings import ExportSettings, check_name, default_name
-from reid_gl.inference.exporting.exported_network import EXPORT_FORMAT, sidecar_of
+from reid_gl.inference.exporting.exported_network import EXPORT_FORMAT, read_sidecar, sidecar_of
 from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder, stored_strategies
+from reid_gl.own_files import check_replaceable
 from reid_gl.records import Sample
 
 
@@ -27,6 +28,7 @@ def export_weights(
     settings: ExportSettings,
     *,
     out: str | Path | None = None,
+    force: bool = False,
     pictures: Sequence[Sample] = (),
 ) -> dict[str, Any]:
     """Write a checkpoint's network, up to features of length one, to a file of another runtime.
@@ -37,6 +39,7 @@ def export_weights(
         weights: a checkpoint of ours.
         settings: what to write.
         out: the file; None names it after the checkpoint, or as the profile wants it, in the same folder.
+        force: replace a file of that name that is no export of ours.
         pictures: real crops of people, at least FEWEST_PICTURES for int8, which calibrate it; also what the
             check compares. None: made-up pictures.
 
@@ -46,26 +49,27 @@ def export_weights(
     Raises:
         ArithmeticError: the file's features are too far from the network's; no file is left.
         ValueError, FileNotFoundError: weights, pictures or settings cannot be used.
+        FileExistsError: a file of somebody else would be replaced.
         ImportError: a package of the extra "export" is missing.
     """
     weights = Path(weights)
     reference = _load(weights, settings)
     out = default_name(weights, reference, settings) if out is None else Path(out)
     check_name(out, reference, settings)
+    _check_replaceable(out, settings, force=force)
     crops = read_crops(pictures, reference.preprocessing, settings.precision)
     net = reference.net
     if settings.precision == "fp16" and settings.format != "openvino":  # OpenVINO shortens weights itself
         net = _load(weights, settings, half=True).net
     normalized = reference.preprocessing.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)).contiguous()
     description = json.dumps(_describe(weights, reference, settings), indent=2)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        partial = Path(folder) / out.name
+    with unfinished_beside(out) as folder:
+        partial = folder / out.name
         _write(partial, net, normalized, description, settings)
-        if settings.profile == "boxmot" and settings.format != "onnx":
+        if _has_boxmot_metadata(settings):
             write_boxmot_metadata(partial, reference.preprocessing, folder=out.absolute().parent.name)
         parity = measure_parity(partial, reference, crops[:NUM_COMPARED], settings.precision)
-        num_bytes = sum(file.stat().st_size for file in Path(folder).iterdir())
+        num_bytes = sum(file.stat().st_size for file in folder.iterdir())
         check_parity(parity, settings.precision, str(out))
         _move(partial, out)
     return {
@@ -99,6 +103,28 @@ def _write(path: Path, net: nn.Module, crops: Tensor, description: str, settings
         write_openvino(intermediate, path, description, half=half, calibration=calibration)
         intermediate.unlink()
     sidecar_of(path).write_text(f"{description}\n", encoding="utf-8")
+
+
+def _has_boxmot_metadata(settings: ExportSettings) -> bool:
+    return settings.profile == "boxmot" and settings.format != "onnx"
+
+
+def _check_replaceable(out: Path, settings: ExportSettings, *, force: bool) -> None:
+    """Nothing but an earlier export may lie where the files will; its description says that it is one."""
+
+    def is_ours(path: Path) -> bool:
+        try:
+            return read_sidecar(out).get("format") == EXPORT_FORMAT
+        except ValueError:
+            return False
+
+    files = [out, sidecar_of(out)]
+    if settings.format == "openvino":
+        files.append(out.with_suffix(".bin"))
+    if _has_boxmot_metadata(settings):
+        files += boxmot_files(out, folder=out.absolute().parent.name)
+    for file in files:
+        check_replaceable(file, force=force, is_ours=is_ours)
 
 
 def _describe(weights: Path, reference: LoadedEmbedder, settings: ExportSettings) -> dict[str, Any]:

@@ -241,3 +241,30 @@ def test_several_processes_at_once(samples: list[Sample], tmp_path: Path) -> Non
         assert run.returncode == 0, errors.decode()
     _assert_holds(open_cache(tmp_path / "cache", samples * 50, FORM), samples * 50)
     assert _only(tmp_path / "cache")
+
+
+def test_zeros_of_a_power_loss_are_noticed_at_the_first_use_after_it(
+    samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from reid_gl.data.loading import decoded_cache
+
+    started, sums = tmp_path / "boot_id", []
+    monkeypatch.setattr(decoded_cache, "BOOT_ID", started)
+    sum_content = decoded_cache._sum_content
+    monkeypatch.setattr(decoded_cache, "_sum_content", lambda folder: sums.append(0) or sum_content(folder))
+    started.write_text("first start\n")
+    for _ in range(3):
+        _assert_holds(open_cache(tmp_path / "cache", samples, FORM), samples)
+    assert len(sums) == 2  # when it was made, and at its first use
+    started.write_text("second start\n")
+    path = _only(tmp_path / "cache") / PICTURES
+    path.write_bytes(path.read_bytes()[:100] + bytes(path.stat().st_size - 100))
+    with caplog.at_level(logging.INFO):
+        _assert_holds(open_cache(tmp_path / "cache", samples, FORM), samples)
+    assert "does not hold the bytes that were written, perhaps after a power loss" in caplog.text
+
+
+def test_a_cache_that_may_only_be_read_is_checked_every_time(samples: list[Sample], tmp_path: Path) -> None:
+    open_cache(tmp_path / "cache", samples, FORM)
+    (_only(tmp_path / "cache") / "intact.txt").mkdir()  # root may write everywhere else
+    _assert_holds(open_cache(tmp_path / "cache", samples, FORM), samples)

@@ -318,3 +318,13 @@ def test_the_bar_goes_on_where_the_work_does(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert ("11/11" in shown.err) == is_terminal
+
+
+def test_a_part_that_a_power_loss_left_empty_is_made_again(people: Path, tmp_path: Path) -> None:
+    crops, folder = list_crops(people), tmp_path / "parts"
+    before, _ = _joined(_extract(crops, folder))
+    part_path(folder, 4).write_bytes(b"")
+    runtime = _Mortal()
+    after, _ = _joined(_extract(crops, folder, runtime))
+    assert np.array_equal(after, before)
+    assert runtime.seen == 4

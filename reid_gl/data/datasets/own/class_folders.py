@@ -9,6 +9,7 @@ from pathlib import Path
 from reid_gl.data.datasets.own.folders import Layout, find_folder
 from reid_gl.data.datasets.own.image_tree import list_tree
 from reid_gl.data.datasets.own.own_data import SPLITS, LabelledPicture, assemble
+from reid_gl.data.datasets.reading.entries import is_folder
 from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.records import JUNK_PID, ReidDataset
 
@@ -82,7 +83,7 @@ def read_identity_folders(folder: Path) -> list[LabelledPicture]:
 
 def _warn_of_empty(folder: Path, with_pictures: set[str]) -> None:
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if os.path.isdir(entry.path) and entry.name[0] != "."]
+        names = [entry.name for entry in entries if entry.name[0] != "." and is_folder(entry)]
     empty = sorted(set(names) - with_pictures)
     if empty:
         shown = ", ".join(repr(name) for name in empty[:MAX_SHOWN])

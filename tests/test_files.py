@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reid_gl.files import JUST_MADE, finished_or_nothing
+
+
+def fail_in(out: Path) -> None:
+    with finished_or_nothing(out) as folder:
+        (folder / "a").touch()
+        raise RuntimeError
+
+
+def test_it_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    with pytest.raises(RuntimeError):
+        fail_in(out)
+    assert list(out.parent.iterdir()) == []
+    with finished_or_nothing(out) as folder:
+        (folder / "a").touch()
+        assert not out.exists()
+    assert [path.name for path in out.iterdir()] == ["a"]
+    assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o700), (0o022, 0o755), (0o002, 0o775)])
+def test_rights_are_what_the_umask_leaves(umask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        with finished_or_nothing(tmp_path / "out"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == mode
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_makes_stays(tmp_path: Path) -> None:
+    out = tmp_path / "o[1]"
+    code = (
+        "import sys, pathlib\n"
+        "from reid_gl.files import finished_or_nothing\n"
+        f"with finished_or_nothing(pathlib.Path({str(out)!r})) as folder:\n"
+        "    print(folder, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    foreign = tmp_path / ".o[1]-20240101"
+    foreign.mkdir()
+    os.utime(foreign, (0, 0))
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        theirs = Path(other.stdout.readline().strip())
+        long_ago = time.time() - 2 * JUST_MADE
+        os.utime(theirs, (long_ago, long_ago))
+        with finished_or_nothing(tmp_path / "o[1]x"):
+            assert theirs.is_dir()
+        with pytest.raises(RuntimeError):
+            fail_in(out)
+        assert theirs.is_dir()  # its process lives
+        other.kill()
+        other.wait()
+        assert theirs.is_dir()
+        with finished_or_nothing(out):
+            assert not theirs.exists()
+    assert foreign.is_dir()

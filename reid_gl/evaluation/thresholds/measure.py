@@ -139,7 +139,7 @@ def _against_itself(features: Features) -> tuple[Features, Features]:
     pids, camids = check_identities("query", features.pids, features.camids, len(features.embeddings))
     kept = pids != DISTRACTOR_PID
     if not (pids[kept] != JUNK_PID).any():
-        raise ValueError("no picture of a known person is left: expected identities from 1 on")
+        raise ValueError("no image of a known person is left: expected identities from 1 on")
     own = np.where(camids < 0, camids.max() + 1 + np.arange(len(camids)), camids)
     alone = Features(features.embeddings[kept], pids[kept], own[kept])
     return alone, alone

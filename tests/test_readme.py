@@ -21,7 +21,7 @@ def test_the_library_example_runs_and_prints_what_it_says() -> None:
 
 
 def test_every_file_it_names_is_there() -> None:
-    names = re.findall(r"`(configs/[\w/]+\.yml)`|\((\w[\w/.]+)\)|python (tools/\w+\.py)", README)
+    names = re.findall(r"`(configs/[\w/]+\.yml)`|\]\((\w[\w/.]+)\)|python (tools/\w+\.py)", README)
     named = {name for group in names for name in group if name}
     assert len(named) > 8
     assert not [name for name in named if not (ROOT / name).exists()]

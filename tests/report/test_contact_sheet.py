@@ -51,7 +51,7 @@ def decode(source: str | None) -> np.ndarray:
     assert source is not None
     assert source.startswith("data:image/jpeg;base64,")
     data = base64.b64decode(source.partition(",")[2], validate=True)
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
 
 def test_the_page_parses_and_its_pictures_decode() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from reid_gl.data.loading.bit_depth import to_8_bits
+from reid_gl.data.loading.orientation import transposition
 from reid_gl.data.loading.regular_file import read_regular_file
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -61,8 +62,10 @@ def decode_image(data: bytes, *, name: str = "image") -> Image8:
         UnreadableImageError: as read_image.
     """
     _check_header(data, name)
+    is_webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | (cv2.IMREAD_IGNORE_ORIENTATION if is_webp else 0)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise UnreadableImageError(f"image {name} cannot be decoded: {error.err}") from None
     if image is None:
@@ -71,7 +74,15 @@ def decode_image(data: bytes, *, name: str = "image") -> Image8:
         raise UnreadableImageError(f"image {name} holds {image.dtype}: {EXPECTED_DEPTH}")
     if image.dtype == np.uint16:
         image = to_8_bits(image.astype(np.uint16, copy=False))
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return _turned_webp(rgb, data) if is_webp else rgb
+
+
+def _turned_webp(image: Image8, data: bytes) -> Image8:
+    """The image as its EXIF data say: older OpenCV turns every kind but WebP."""
+    with Image.open(io.BytesIO(data)) as header:
+        method = transposition(header)
+    return image if method is None else np.array(Image.fromarray(image).transpose(method))
 
 
 def read_image_bytes(path: str | Path) -> bytes:

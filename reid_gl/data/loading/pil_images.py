@@ -14,17 +14,8 @@ from reid_gl.data.loading.images import (
     UnreadableImageError,
     decode_image,
 )
+from reid_gl.data.loading.orientation import transposition
 
-ORIENTATION_TAG = 0x0112
-TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 LARGEST_16_BIT = 65_535
 
 
@@ -86,8 +77,6 @@ def _encoded_16_bits(image: Image.Image) -> bytes | None:
 
 
 def _turned(image: Image.Image) -> Image.Image:
-    """The image as its EXIF data say; what XMP says does not count, as OpenCV does not read it."""
-    exif = Image.Exif()
-    exif.load(image.info.get("exif") or b"")
-    method = TRANSPOSITIONS.get(exif.get(ORIENTATION_TAG, 1))
+    """The image as its EXIF data say."""
+    method = transposition(image)
     return image if method is None else image.transpose(method)

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     prepare_torch(config.SEED)
     log_little_of_scoring()
     result = run_tuning(config)
-    words = ["python", "tools/test.py"]
+    words = ["reid-gl", "test"]
     if options.config_file:
         words += ["--config-file", options.config_file]
     words += options.overrides

@@ -37,8 +37,9 @@ def test_the_command_it_prints_can_be_pasted(words: list[str]) -> None:
     assert "I re-ranking" not in tuned.stderr
     assert [line.split()[0] for line in tuned.stderr.splitlines() if "  " in line][1:] == ["before", "after"]
     program, *rest = shlex.split(result["command"])
-    assert program == "python"
-    tested = subprocess.run([sys.executable, *rest], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert program == "reid-gl"  # a wheel has no tools/
+    command = [sys.executable, "-m", "reid_gl.cli.main", *rest]
+    tested = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     scores = json.loads(tested.stdout)
     assert scores["dataset"] == "market1501"
     assert scores["inference"]["beta"] == result["settings"]["TEST.BETA"]

@@ -191,3 +191,15 @@ def test_queries_without_a_match() -> None:
         "match in their own camera only, 1 not at all",
     )
     assert judge_dataset(SOUND, "nothing can be scored").errors == ("nothing can be scored",)
+
+
+def test_two_letters_that_are_alike_do_not_spoil_thousands() -> None:
+    """As in Omniglot, where nobody has touched anything."""
+    pairs = (Pair(TEST, TRAIN, 0.01),)
+    large = replace(with_split("query", images=13_180), train_test_pairs=pairs)
+    findings = judge_dataset(large, ALL_MATCH)
+    assert findings.errors == ()
+    assert findings.warnings[0].startswith("1 test picture is nearly the same as a training picture, so few")
+    assert judge_dataset(replace(large, train_test_pairs=pairs * 20), ALL_MATCH).errors
+    copied = replace(with_split("query", images=13_180), copies=((TRAIN, TEST),))
+    assert judge_dataset(copied, ALL_MATCH).errors  # an exact copy is no chance

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 FOLDER_NAMES = ("prid_2011", "prid2011", "prid-2011", "prid")
 CAMERAS = ("multi_shot/cam_a", "multi_shot/cam_b")
+SINGLE = ("single_shot/cam_a", "single_shot/cam_b")
 TREE = """\
 prid_2011/
     multi_shot/
@@ -49,7 +50,12 @@ def load_prid2011(root: str | Path, *, split: int = 0) -> ReidDataset:
     Classification", SCIA 2011; the choice of people by Wang, Gong, Zhu, Wang, "Person Re-identification by
     Video Ranking", ECCV 2014.
     """
-    folder, _ = find_folder(root, Layout("PRID 2011", FOLDER_NAMES, (CAMERAS,), TREE))
+    folder, cameras_found = find_folder(root, Layout("PRID 2011", FOLDER_NAMES, (CAMERAS, SINGLE), TREE))
+    if cameras_found == SINGLE:
+        raise FileNotFoundError(
+            f"{folder} holds single_shot only, one picture a person, and prid2011 reads the sequences: "
+            "unpack multi_shot of the same release beside it"
+        )
     cameras = [list_people(folder / camera) for camera in CAMERAS]
     shared = [person for person in cameras[0] if person in cameras[1] and person <= NUM_SHARED]
     samples = read_sequences(cameras, shared, min_frames=MIN_FRAMES)

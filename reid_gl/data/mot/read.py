@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.mot.frames import USUAL_DIGITS, find_frame_names
 from reid_gl.data.mot.lines import check_rows, read_numbers
+from reid_gl.data.mot.sequence_names import check_sequence_names
 
 PEDESTRIAN = 1
 """Class of people on foot in MOT16, MOT17 and MOT20."""
@@ -141,22 +142,13 @@ def load_sequence(folder: str | Path) -> MotSequence:
             f"{path} is no seqinfo.ini: expected [Sequence] with frameRate, seqLength, imWidth and imHeight; "
             f"{type(error).__name__}: {error}"
         ) from None
-    _check_names(path, sequence.name, entries.get("imDir", "img1"), sequence.suffix)
+    folder_name = entries.get("imDir", "img1")
+    check_sequence_names(path, name=sequence.name, image_folder=folder_name, suffix=sequence.suffix)
     if min(sequence.frame_rate, sequence.num_frames, sequence.width, sequence.height) <= 0:
         raise ValueError(
             f"{path}: frameRate, seqLength, imWidth and imHeight must be above 0, got {sequence}"
         )
     return sequence
-
-
-def _check_names(path: Path, name: str, image_folder: str, suffix: str) -> None:
-    """A sequence names files inside itself, and results after itself, and none anywhere else."""
-    words = {"name": name, "imDir": image_folder, "imExt": suffix}
-    for key, word in words.items():
-        parts = word.replace("\\", "/").split("/")
-        inside = key == "imDir" and not os.path.isabs(word)
-        if word in ("", ".") or ".." in parts or not word.isprintable() or (len(parts) > 1 and not inside):
-            raise ValueError(f"{path}: {key} must be a plain name without folders, got {word!r}: correct it")
 
 
 def read_detections(path: str | Path, *, num_frames: int | None = None) -> MotBoxes:

@@ -9,6 +9,8 @@ import numpy as np
 
 from reid_gl.records import ReidDataset, Sample
 
+FEWEST_IDENTITIES = 4
+
 
 def hold_out_identities(train: Sequence[Sample], share: float, *, seed: int = 0) -> ReidDataset:
     """Take some identities out of a training set and make a query and gallery of them.
@@ -67,6 +69,11 @@ def choose_test_identities(
         ValueError: too few identities to draw or to leave.
     """
     eligible = [pid for pid in sorted(groups) if _can_be_scored(groups[pid])]
+    if len(groups) < FEWEST_IDENTITIES:
+        raise ValueError(
+            f"there are {len(groups)} identities, and at least {FEWEST_IDENTITIES} are needed, two to train "
+            "on and two to test on: check how the identities are read"
+        )
     count = max(2, round(share * len(groups)))
     if count > len(eligible) or count >= len(groups) - 1:
         raise ValueError(

@@ -80,9 +80,15 @@ def read_labelled_folder(root: str | Path, *, pattern: str = "") -> list[Sample]
 
     Raises:
         FileNotFoundError: no such folder, or no picture in it.
+        NotADirectoryError: a file, such as a table.
         ValueError: pictures whose identity is not to be found out, or a pattern that is none.
     """
     folder = Path(root).expanduser()
+    if folder.is_file():
+        raise NotADirectoryError(
+            f"{folder} is a file: give the folder of the pictures, with a folder for each identity in it, or "
+            "with --pattern; a table says in its column split what is train, query and gallery"
+        )
     return as_samples(read_pattern(folder, pattern) if pattern else read_identity_folders(folder))
 
 

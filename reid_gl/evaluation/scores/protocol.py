@@ -130,6 +130,8 @@ def _use_cameras(samples: Sequence[Sample], camera_filter: str, *, searches_itse
     cameras = {sample.camid for sample in samples}
     if len(cameras) > 1 and -1 not in cameras:
         return True
+    if not cameras:  # a training set alone
+        return False
     if cameras == {-1} and searches_itself:  # image retrieval has no cameras: no warning
         return False
     reason = "some images have no camera" if -1 in cameras else "the test set has one camera only"

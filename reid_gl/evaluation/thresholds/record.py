@@ -155,7 +155,7 @@ class Calibration:
             return cls(**fields)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"no calibration that this version reads ({error}): make it again with tools/calibrate.py"
+                f"no calibration that this version reads ({error}): make it again with reid-gl calibrate"
             ) from None
 
     def _why_not(self, far: float) -> str:

@@ -15,7 +15,7 @@ from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
 from reid_gl.models import read_checkpoint
 
 KEY = "calibration"
-NO_CALIBRATION = "has no calibration, so that no threshold is known: run tools/calibrate.py on it"
+NO_CALIBRATION = "has no calibration, so that no threshold is known: run reid-gl calibrate on it"
 
 
 def read_own_checkpoint(weights: Path) -> dict[str, Any] | None:

@@ -62,7 +62,7 @@ def test_identities_are_disjoint_and_every_query_has_a_match_in_another_camera(
     eligible = sum(len(set(camids)) > 1 for camids in cameras)
     count = max(2, round((1 - share) * len(cameras)))
     if count > eligible or count > len(cameras) - 2:
-        with pytest.raises(ValueError, match="identities cannot be held out"):
+        with pytest.raises(ValueError, match=r"identities cannot be held out|at least 4 are needed"):
             make_split(samples, train_share=share, queries_per_camera=queries, seed=seed)
         return
     dataset = make_split(samples, train_share=share, queries_per_camera=queries, seed=seed)
@@ -122,8 +122,16 @@ def test_settings_and_data_that_do_not_do() -> None:
         r"train on; raise the share of training identities, now 0\.5, or give the cameras",
     ):
         make_split(people(8, 0, 0))
-    with pytest.raises(ValueError, match="2 of 0 identities cannot be held out"):
-        make_split([])
+    for number in (0, 1, 3):
+        with pytest.raises(ValueError, match=rf"^there are {number} identities, and at least 4 are"):
+            make_split(people(number, 0, 1))
+
+
+def test_a_table_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("path,pid\na.jpg,1\n")
+    for pattern in ("", "(?P<pid>x)"):
+        with pytest.raises(NotADirectoryError, match=r"labels.csv is a file: give the folder of"):
+            read_labelled_folder(tmp_path / "labels.csv", pattern=pattern)
 
 
 def test_a_labelled_folder(tmp_path: Path) -> None:

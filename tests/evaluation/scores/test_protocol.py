@@ -130,3 +130,9 @@ def test_nothing_to_score_says_which_rule_is_to_blame() -> None:
 def test_unknown_filter() -> None:
     with pytest.raises(ValueError, match="camera filter 'yes': expected one of auto, on, off"):
         check_protocol(_samples((1, 0)), _samples((1, 1)), camera_filter="yes")
+
+
+def test_a_training_set_alone_has_no_camera_to_speak_of(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ValueError, match=r"The query set is empty: check the folder"):
+        check_protocol((), ())
+    assert not caplog.messages

@@ -284,7 +284,7 @@ def test_the_roc_ends_with_everything_accepted() -> None:
     [{}, {"points": 3}, {"camera_pairs": [], "points": [{"interval": [0, 1]}]}, {"version": 7}],
 )
 def test_other_things_are_no_calibration(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"no calibration that this version reads .* tools/calibrate.py"):
+    with pytest.raises(ValueError, match=r"no calibration that this version reads .* reid-gl calibrate"):
         Calibration.from_dict(values)
 
 

@@ -107,7 +107,7 @@ def test_without_a_calibration_it_says_how_to_get_one(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "model.ckpt")
     assert load_calibration(path) is None
     for extractor in (FeatureExtractor(path, device="cpu"), FeatureExtractor(MeanColor())):
-        with pytest.raises(ValueError, match=r"has no calibration.*: run tools/calibrate.py on it"):
+        with pytest.raises(ValueError, match=r"has no calibration.*: run reid-gl calibrate on it"):
             extractor.same_person(unit(0), unit(0))
         with pytest.raises(ValueError, match="has no calibration"):
             _ = extractor.calibration

@@ -22,9 +22,12 @@ def list_tree(root: Path) -> list[str]:
         Paths relative to the root, parts joined by /, sorted.
 
     Raises:
+        NotADirectoryError: a file.
         FileNotFoundError: no such folder, or a link that leads nowhere.
         ValueError: a pipe, socket or device has the name of an image.
     """
+    if root.is_file():
+        raise NotADirectoryError(f"{root} is a file: give the folder that holds the pictures")
     if not root.is_dir():
         raise FileNotFoundError(f"folder {root} does not exist: give the folder that holds the pictures")
     found: list[str] = []

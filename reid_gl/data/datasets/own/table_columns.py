@@ -55,7 +55,7 @@ def choose_columns(
         raise ValueError(
             f"line 1 of {table} has no column {', '.join(map(repr, missing))}: expected "
             f"{', '.join(required)} and, or not, {others}, found {', '.join(titles)}; "
-            f"{_advice(missing[0], titles, extra)}"
+            f"{_advice(missing, titles, extra)}"
         )
     if extra:
         logger.info(
@@ -64,12 +64,15 @@ def choose_columns(
     return wanted
 
 
-def _advice(missing: str, titles: Sequence[str], extra: Sequence[str]) -> str:
+def _advice(missing: Sequence[str], titles: Sequence[str], extra: Sequence[str]) -> str:
     separator = next((mark for mark in ";\t|," if mark in titles[0]), "") if len(titles) == 1 else ""
     if separator:
         return f"it is separated by {separator!r}: use commas in .csv and tabs in .tsv"
-    other = next((title for title in extra if _meant(title) == missing), "")
-    return f"rename {other!r}" if other else "add it"
+    others = {column: next((title for title in extra if _meant(title) == column), "") for column in missing}
+    renamed = [f"{other!r} to {column!r}" for column, other in others.items() if other]
+    added = [repr(column) for column, other in others.items() if not other]
+    steps = [f"rename {', '.join(renamed)}"] * bool(renamed) + [f"add {', '.join(added)}"] * bool(added)
+    return " and ".join(steps)
 
 
 def _describe(title: str, wanted: Sequence[str]) -> str:

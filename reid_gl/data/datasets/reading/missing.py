@@ -95,7 +95,7 @@ def _nearest_folder(base: Path, variants: tuple[tuple[str, ...], ...]) -> str:
             if rank > best_rank:
                 best_rank = rank
                 best = f"{folder}, which " + (
-                    f"lacks {', '.join(lacking)}" if lacking else "holds everything"
+                    f"lacks {', '.join(lacking)}" if lacking else "holds everything: give this folder"
                 )
     return best
 

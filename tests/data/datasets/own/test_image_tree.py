@@ -94,6 +94,7 @@ def test_links_in_circles_are_followed_once(
 
 def test_no_such_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for name in ("nowhere", "file"):
-        with pytest.raises(FileNotFoundError, match=f"{name} does not exist: give the folder that holds"):
-            list_tree(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist: give the folder that holds"):
+        list_tree(tmp_path / "nowhere")
+    with pytest.raises(NotADirectoryError, match="file is a file: give the folder that holds the pictures"):
+        list_tree(tmp_path / "file")

@@ -31,13 +31,17 @@ def test_others_are_named_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize(
     ("titles", "message"),
     [
-        ("path,person_id,split", r"line 1 of mine\.csv has no column 'pid': .*; rename 'person_id'$"),
-        ("file,pid,split", r"has no column 'path': .*; rename 'file'$"),
+        (
+            "path,person_id,split",
+            r"of mine\.csv has no column 'pid': .*; rename 'person_id' to 'pid'$",
+        ),
+        ("file,pid,split", r"has no column 'path': .*; rename 'file' to 'path'$"),
         (
             "path,pid",
-            r"has no column 'split': expected path, pid, split and, or not, .*, found path, pid; add it",
+            r"has no column 'split': expected path, pid, split and, .*, found path, pid; add 'split'$",
         ),
-        ("path,Pid,Split", r"has no column 'pid', 'split': .*; rename 'Pid'$"),
+        ("path,Pid,Split", r"has no column 'pid', 'split': .*; rename 'Pid' to 'pid', 'Split' to 'split'$"),
+        ("file,pid", r"has no column 'path', 'split': .*; rename 'file' to 'path' and add 'split'$"),
         ("path,pid,split,x1,y1,x2", r"has no column 'y2': "),
         ("a.jpg,7,0,train", r"has no column 'path', 'pid', 'split': .* found a\.jpg, 7, 0, train"),
     ],

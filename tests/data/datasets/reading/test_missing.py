@@ -58,7 +58,7 @@ def test_a_root_that_is_no_folder_is_said_and_its_neighbours_searched(
 ) -> None:
     make_files(tmp_path, ["mine/train_set/1", "mine/query/1", "mine/test_set/1", "file.txt"])
     assert f"found in {tmp_path} ({tmp_path / name} {reason}): file.txt, mine/\n" in describe(tmp_path / name)
-    assert nearest(tmp_path / name) == f"{tmp_path / 'mine'}, which holds everything"
+    assert nearest(tmp_path / name) == f"{tmp_path / 'mine'}, which holds everything: give this folder"
 
 
 def test_the_name_of_an_absent_root_is_compared_with_its_neighbours(
@@ -76,7 +76,7 @@ def test_the_fullest_folder_up_to_two_levels_down_is_nearest(tmp_path: Path, mak
 def test_a_whole_variant_is_nearer_than_much_of_another(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["a/query/1", "a/test_set/1", "b/all.mat"])
     text = describe_miss(tmp_path, "Tiny", ("tiny",), (*VARIANTS, ("all.mat",)), "tree")
-    assert f"nearest match: {tmp_path / 'b'}, which holds everything\n" in text
+    assert f"nearest match: {tmp_path / 'b'}, which holds everything: give this folder\n" in text
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from reid_gl.training.event_file import EventFile
 from reid_gl.training.run_folder import LOG_FILE, TENSORBOARD_FOLDER, write_text
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class RunLog:
         self._file = self._path.open("a", encoding="utf-8")
         self._num_epochs, self._steps_per_epoch, self._every = num_epochs, steps_per_epoch, every
         done = epoch * steps_per_epoch + step
-        self._writer = SummaryWriter(str(folder / TENSORBOARD_FOLDER), purge_step=done if done else None)
+        self._writer = EventFile(folder / TENSORBOARD_FOLDER, purge_step=done or None)
         self._bar = tqdm(
             total=num_epochs * steps_per_epoch * batch_size,
             initial=done * batch_size,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,15 +43,45 @@ def write_onnx(net: nn.Module, example: Tensor, path: Path, description: str) ->
             program, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False, optimize=True
         )
     assert onnx is not None  # with dynamo and without a file name there always is a program
+    _forget_the_machine(onnx.model)
     onnx.model.metadata_props[METADATA_KEY] = description
     onnx.save(path)
 
 
+def _forget_the_machine(model: Any) -> None:  # noqa: ANN401 - of onnx_ir, which is optional
+    """Take out the notes of torch: source lines and paths on the disk of whoever exports."""
+    for part in (model.graph, *model.functions.values()):
+        part.metadata_props.clear()
+        for node in part:
+            node.metadata_props.clear()
+            for value in (*node.outputs, *node.inputs):
+                if value is not None:
+                    value.metadata_props.clear()
+        for value in part.inputs:
+            value.metadata_props.clear()
+
+
 def write_torchscript(net: nn.Module, example: Tensor, path: Path, description: str) -> None:
-    """Write a module as TorchScript; arguments as write_onnx."""
+    """Write a module as TorchScript; arguments as write_onnx.
+
+    It is written to memory first: on a full disk torch itself would end the process.
+
+    Raises:
+        OSError: the disk is full or not writable.
+    """
     with torch.no_grad():
         traced = torch.jit.trace(net, example, check_trace=False)
-    torch.jit.save(traced, str(path), _extra_files={DESCRIPTION_FILE: description})
+    whole, kept = io.BytesIO(), io.BytesIO()
+    torch.jit.save(traced, whole, _extra_files={DESCRIPTION_FILE: description})
+    whole.seek(0)
+    reader, writer = torch._C.PyTorchFileReader(whole), torch._C.PyTorchFileWriter(kept)
+    for name in reader.get_all_records():
+        # .debug_pkl: paths on the disk of whoever exports; the others the writer adds itself
+        if not name.endswith(".debug_pkl") and name not in ("version", "byteorder", ".data/serialization_id"):
+            record = reader.get_record(name)
+            writer.write_record(name, record, len(record))
+    writer.write_end_of_file()
+    path.write_bytes(kept.getbuffer())
 
 
 def write_openvino(

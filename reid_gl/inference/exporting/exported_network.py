@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 Shape = tuple[int | None, ...]
 
 EXPORT_FORMAT = "reid_gl/export/1"
+MAX_DESCRIPTION = 10_000_000
 METADATA_KEY = "reid_gl"
 """Name under which the description, as JSON, stands in a file's own metadata."""
 
@@ -82,7 +83,8 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     sidecar = sidecar_of(path)
     if not sidecar.is_file():
         return {}
-    return parse_description(sidecar.read_bytes(), str(sidecar))
+    with sidecar.open("rb") as file:
+        return parse_description(file.read(MAX_DESCRIPTION + 1), str(sidecar))
 
 
 def parse_description(text: str | bytes, source: str) -> dict[str, Any]:
@@ -96,8 +98,10 @@ def parse_description(text: str | bytes, source: str) -> dict[str, Any]:
         ValueError: no JSON object, or of another format.
     """
     try:
+        if len(text) > MAX_DESCRIPTION:
+            raise ValueError(f"{len(text):,} bytes, more than {MAX_DESCRIPTION:,}")
         description = json.loads(text)
-    except ValueError as error:  # of JSON or of UTF-8
+    except (ValueError, RecursionError) as error:  # of JSON or of UTF-8, or nested brackets
         raise ValueError(f"{source} is no JSON ({error}): remove it, or export the network again") from None
     found = description.get("format", EXPORT_FORMAT) if isinstance(description, dict) else description
     if found != EXPORT_FORMAT:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -286,3 +288,34 @@ def test_nncf_is_imported_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [("1", "true")]
     assert "NNCF_CI" not in os.environ
     assert os.environ["CI"] == "before"
+
+
+@pytest.mark.parametrize("form", ["onnx", "openvino", "torchscript"])
+def test_an_export_says_nothing_of_the_disk_it_was_made_on(form: str, weights: Path, tmp_path: Path) -> None:
+    names = {"onnx": "net.onnx", "openvino": "net.xml", "torchscript": "net.torchscript"}
+    export_weights(weights, ExportSettings(form), out=tmp_path / "out" / names[form])
+    package, root = Path(torch.__file__).parents[1], Path(__file__).parents[2]
+    for path in (tmp_path / "out").iterdir():
+        content = path.read_bytes()
+        for word in (str(package), str(root), str(tmp_path), "site-packages", "stack_trace"):
+            assert word.encode() not in content, f"{path.name} says {word}"
+
+
+def test_a_full_disk_ends_in_an_error_and_leaves_nothing(weights: Path, tmp_path: Path) -> None:
+    """In a process of its own: torch's own writer aborts it."""
+    out = str(tmp_path / "a.torchscript")
+    code = (
+        "import resource, signal, warnings\n"
+        "from reid_gl.inference.exporting.export_network import export_weights\n"
+        "from reid_gl.inference.exporting.export_settings import ExportSettings\n"
+        "warnings.simplefilter('ignore')\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        "try:\n"
+        f"    export_weights({str(weights)!r}, ExportSettings('torchscript'), out={out!r})\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert answer.stdout == "File too large\n", answer.stderr
+    assert list(tmp_path.iterdir()) == []

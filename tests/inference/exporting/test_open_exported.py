@@ -386,3 +386,12 @@ def test_a_signal_after_two_openvino_files_were_closed_is_heard(tmp_path: Path) 
     words = [sys.executable, "-c", CLOSE_TWO, str(write(tmp_path, "openvino"))]
     answer = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert (answer.returncode, answer.stdout.strip()) == (0, "[True]"), answer.stderr
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{" + " " * 10_000_001 + "}"])
+def test_a_description_of_nested_brackets_or_without_an_end(text: str, tmp_path: Path) -> None:
+    from reid_gl.inference.exporting.exported_network import read_sidecar
+
+    (tmp_path / "net.onnx.json").write_text(text)
+    with pytest.raises(ValueError, match=r"net.onnx.json is no JSON \(.*\): remove it, or export"):
+        read_sidecar(tmp_path / "net.onnx")

@@ -167,7 +167,7 @@ def _clip(
     parameters = [p for p in (*net.parameters(), *losses.parameters()) if p.grad is not None]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, clip_norm or float("inf"), foreach=True))
     if not _is_finite(norm) and not scaler.is_enabled():  # the scaler skips such a step and lowers its scale
-        raise NonFiniteError(f"the gradient's length is {norm}")
+        raise NonFiniteError(f"the gradient's norm is {norm}")
     return norm
 
 

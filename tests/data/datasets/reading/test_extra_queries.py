@@ -76,8 +76,8 @@ def test_another_count_is_said_once_and_the_published_one_not_at_all(
     assert not caplog.records
 
 
-def test_a_query_of_nobody_has_no_further_pictures(
+def test_a_query_of_identity_0_means_that_people_are_counted_from_0(
     tmp_path: Path, make_files: MakeFiles, market_names: tuple[str, ...]
 ) -> None:
     make_files(tmp_path, [*market_names, *BOXES, "query/0000_c3s1_1.jpg", "gt_bbox/0000_c3s1_1.jpg"])
-    assert {sample.pid for sample in load_multi_query(tmp_path)} == {1}
+    assert {sample.pid for sample in load_multi_query(tmp_path)} == {1, 2}  # 0 and 1 in the files

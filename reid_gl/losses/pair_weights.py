@@ -72,7 +72,7 @@ def _value_of_similarity(
         return value
     if type(loss).__module__.startswith("reid_gl."):
         raise TypeError(
-            f"{_name(loss)} has no pair weights: it is not a function of the pairs' similarities alone; use "
+            f"{_name(loss)} has no pair weights: it does not depend on pair similarities alone; use "
             "one with from_similarity, such as MultiSimilarityLoss, or a pair loss of pytorch-metric-learning"
         )
     return value_of_similarity(loss, similarity, labels, miner=miner)

@@ -153,6 +153,8 @@ def load_runtime(
             precision=precision,
             inference=InferenceSettings(flip=bool(flip)),
         )
+    if path.suffix.lower() == SAFETENSORS:
+        raise ValueError(f"{path} is of a foreign network, give the architecture, such as 'osnet_x1_0'")
     if not given.is_empty() or given.kernel:
         raise ValueError(
             f"{path} is a reid_gl checkpoint and knows the pictures it takes: say nothing of them"

@@ -140,19 +140,7 @@ def load_runtime(
             f"int8 needs a calibrated export of {path}: reid-gl export --format openvino --precision int8"
         )
     if architecture is not None:
-        foreign = load_foreign(path, architecture)
-        kernel = given.kernel or foreign.kernel
-        preprocessing = Preprocessing(kernel=kernel, mean=foreign.mean, std=foreign.std)
-        if not given.is_empty():
-            preprocessing = given.build(str(path), kernel=foreign.kernel)
-        return TorchRuntime(
-            foreign.net,
-            preprocessing,
-            feature=foreign.feature,
-            device=device,
-            precision=precision,
-            inference=InferenceSettings(flip=bool(flip)),
-        )
+        return _load_foreign(path, architecture, device, precision, flip, given)
     if path.suffix.lower() == SAFETENSORS:
         raise ValueError(f"{path} is of a foreign network, give the architecture, such as 'osnet_x1_0'")
     if not given.is_empty() or given.kernel:
@@ -178,6 +166,33 @@ def load_runtime(
     )
 
 
+def _load_foreign(
+    path: Path,
+    architecture: str,
+    device: str,
+    precision: str,
+    flip: bool | None,
+    given: GivenPreprocessing | Preprocessing,
+) -> Runtime:
+    """A network of another project; what it does not say of its images, the caller does."""
+    foreign = load_foreign(path, architecture)
+    if isinstance(given, Preprocessing):
+        preprocessing = given
+    elif given.is_empty():
+        kernel = given.kernel or foreign.kernel
+        preprocessing = Preprocessing(kernel=kernel, mean=foreign.mean, std=foreign.std)
+    else:
+        preprocessing = given.build(str(path), kernel=foreign.kernel)
+    return TorchRuntime(
+        foreign.net,
+        preprocessing,
+        feature=foreign.feature,
+        device=device,
+        precision=precision,
+        inference=InferenceSettings(flip=bool(flip)),
+    )
+
+
 def _load_reid_folder(
     path: Path,
     config_file: Path,
@@ -194,12 +209,4 @@ def _load_reid_folder(
             f"{config_file} says that {path} is {config.architecture} and what pictures it takes: say "
             "nothing of them, or give weights that lie elsewhere"
         )
-    foreign = load_foreign(path, config.architecture)
-    return TorchRuntime(
-        foreign.net,
-        config.preprocessing,
-        feature=foreign.feature,
-        device=device,
-        precision=precision,
-        inference=InferenceSettings(flip=bool(flip)),
-    )
+    return _load_foreign(path, config.architecture, device, precision, flip, config.preprocessing)

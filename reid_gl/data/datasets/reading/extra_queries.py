@@ -9,7 +9,7 @@ from reid_gl.data.datasets.market1501 import FOLDER_NAMES
 from reid_gl.data.datasets.own.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS, market_tree, read_market_folders
 from reid_gl.data.datasets.reading.notices import warn_once
-from reid_gl.records import DISTRACTOR_PID, Sample
+from reid_gl.records import Sample
 
 logger = logging.getLogger(__name__)
 
@@ -46,5 +46,5 @@ def load_multi_query(root: str | Path) -> tuple[Sample, ...]:
             f"market1501: {len(dataset.train):,} pictures (published {PUBLISHED_BOXES:,}) in "
             f"{folder / boxes}; multi-query scores cannot be compared with published ones",
         )
-    wanted = {(sample.pid, sample.camid) for sample in dataset.query if sample.pid != DISTRACTOR_PID}
+    wanted = {(sample.pid, sample.camid) for sample in dataset.query}
     return tuple(sample for sample in dataset.train if (sample.pid, sample.camid) in wanted)

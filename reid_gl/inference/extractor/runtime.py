@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +19,11 @@ from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
 from reid_gl.models import ReidNet
 from reid_gl.models.fusion import fuse_convolutions
 
+logger = logging.getLogger(__name__)
+
 Floats = NDArray[np.float32]
+LEAST_COSINE = 0.9
+"""Rounding to bfloat16 leaves some 0.99; broken kernels leave anything."""
 
 
 class Runtime(Protocol):
@@ -62,19 +67,55 @@ class TorchRuntime:
         inference: InferenceSettings = PLAIN,
     ) -> None:
         self._device = choose_device(device)
-        self._dtype = choose_precision(precision, self._device)
+        dtype = choose_precision(precision, self._device)
+        self._dtype = torch.float32
         net = copy.deepcopy(net).eval()
         fuse_convolutions(net.backbone if isinstance(net, ReidNet) else net)
         net = net.to(self._device).to(memory_format=torch.channels_last)
-        for module in net.modules():
-            if isinstance(module, nn.Conv2d):
-                module.to(self._dtype)  # once, where autocast would do it at every call
         self._net = apply_strategies(net, Strategies(feature, inference), preprocessing)
         preprocessing = input_preprocessing(preprocessing, inference)
         self.preprocessing, self.device = preprocessing, str(self._device)
+        if dtype != torch.float32:
+            self._shorten(dtype, is_asked_for=precision != "auto")
         self.embedding_dim = self(
             np.zeros((1, preprocessing.height, preprocessing.width, 3), np.uint8)
         ).shape[1]
+
+    def _shorten(self, dtype: torch.dtype, *, is_asked_for: bool) -> None:
+        """Compute in `dtype` from now on; on the CPU only if its features agree with float32's.
+
+        torch's bfloat16 kernels for CPUs give garbage for some small maps: in 2.14, a 3 x 3 convolution of
+        stride 2 whose output is one pixel wide.
+
+        Raises:
+            ValueError: they disagree, and the precision is asked for.
+        """
+        exact = self._net
+        noise = torch.randint(
+            0,
+            256,
+            (2, 3, self.preprocessing.height, self.preprocessing.width),
+            generator=torch.Generator().manual_seed(0),
+            dtype=torch.uint8,
+        )
+        normalized = self.preprocessing.normalize(noise.to(self._device))
+        expected = self.run(normalized) if self._device.type == "cpu" else None
+        self._net = copy.deepcopy(exact) if expected is not None else exact
+        for module in self._net.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(dtype)  # once, where autocast would do it at every call
+        self._dtype = dtype
+        if expected is None:
+            return
+        cosine = float(nn.functional.cosine_similarity(self.run(normalized), expected).min())
+        if cosine > LEAST_COSINE:  # false for NaN
+            return
+        size = f"{self.preprocessing.height} x {self.preprocessing.width}"
+        problem = f"{dtype} on this CPU gives other features than float32 at {size} (cosine {cosine:.2f})"
+        if is_asked_for:
+            raise ValueError(f"{problem}: use precision float32")
+        logger.warning("%s: computing in float32", problem)
+        self._net, self._dtype = exact, torch.float32
 
     def __call__(self, images: Image8) -> Floats:
         """Pictures (N, height, width, 3) uint8 RGB to features (N, D)."""

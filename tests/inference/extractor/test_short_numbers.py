@@ -1,0 +1,61 @@
+"""bfloat16 kernels of the CPU that give garbage must not reach a user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.inference.extractor import runtime as module
+from reid_gl.inference.extractor.runtime import TorchRuntime
+from tests.tiny_checkpoint import coloured_crops
+
+SMALL = Preprocessing(96, 32)
+CROPS = np.stack(coloured_crops(3, size=(96, 32)))
+
+
+class BrokenInShort(nn.Module):
+    """A network whose float32 and bfloat16 features have nothing to do with each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 8, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.convolution(images).float().mean(dim=(2, 3))
+        return features if self.convolution.weight.dtype == torch.float32 else features.flip(1) * float("nan")
+
+
+def test_automatic_precision_falls_back_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "choose_precision", lambda *_: torch.bfloat16)
+    exact = TorchRuntime(BrokenInShort(), SMALL, device="cpu")
+    assert "gives other features than float32 at 96 x 32" in caplog.text
+    assert np.isfinite(exact(CROPS)).all()
+
+
+def test_a_precision_that_was_asked_for_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"torch.bfloat16 on this CPU gives .*: use precision float32"):
+        TorchRuntime(BrokenInShort(), SMALL, device="cpu", precision="bfloat16")
+
+
+@pytest.mark.parametrize("size", [(96, 32), (64, 32), (128, 64)])
+def test_a_stride_to_one_column_gives_the_features_of_float32(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    wide = nn.Sequential(nn.Conv2d(3, 256, 16, stride=16), nn.ReLU())
+    net = nn.Sequential(
+        wide, nn.Conv2d(256, 512, 3, stride=2, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    settings: dict[str, Any] = {"device": "cpu"}
+    crops = np.stack(coloured_crops(3, size=size))
+    expected = TorchRuntime(net, Preprocessing(*size), precision="float32", **settings)(crops)
+    found = TorchRuntime(net, Preprocessing(*size), precision="auto", **settings)(crops)
+    cosines = (
+        (found * expected).sum(axis=1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
+    )
+    assert cosines.min() > 0.99

@@ -18,30 +18,30 @@ SMALL = Preprocessing(96, 32)
 CROPS = np.stack(coloured_crops(3, size=(96, 32)))
 
 
-class BrokenInShort(nn.Module):
-    """A network whose float32 and bfloat16 features have nothing to do with each other."""
+class BrokenInShort(nn.Conv2d):
+    """A convolution whose bfloat16 kernel is broken."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(3, 8, 3)
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        output = super()._conv_forward(input, weight, bias)
+        return output if output.dtype == torch.float32 else output * float("nan")
 
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.convolution(images).float().mean(dim=(2, 3))
-        return features if self.convolution.weight.dtype == torch.float32 else features.flip(1) * float("nan")
+
+def network() -> nn.Module:
+    return nn.Sequential(BrokenInShort(3, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 def test_automatic_precision_falls_back_and_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "choose_precision", lambda *_: torch.bfloat16)
-    exact = TorchRuntime(BrokenInShort(), SMALL, device="cpu")
-    assert "gives other features than float32 at 96 x 32" in caplog.text
+    exact = TorchRuntime(network(), SMALL, device="cpu")
+    assert "gives other numbers than float32 in net.0 at 96 x 32: computing in float32" in caplog.text
     assert np.isfinite(exact(CROPS)).all()
 
 
 def test_a_precision_that_was_asked_for_is_refused() -> None:
     with pytest.raises(ValueError, match=r"torch.bfloat16 on this CPU gives .*: use precision float32"):
-        TorchRuntime(BrokenInShort(), SMALL, device="cpu", precision="bfloat16")
+        TorchRuntime(network(), SMALL, device="cpu", precision="bfloat16")
 
 
 @pytest.mark.parametrize("size", [(96, 32), (64, 32), (128, 64)])

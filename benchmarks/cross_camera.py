@@ -3,7 +3,7 @@
     python benchmarks/cross_camera.py --weights runs/demo/train/model.ckpt [--seeds 100 101 102]
 
 Tracklets are the ground truth's, cut where somebody is out of sight for a second, so that only the linking is
-judged; features are pooled over their pictures. The threshold is calibrated at a false accept rate of 1e-2 on
+judged; features are pooled over their images. The threshold is calibrated at a false accept rate of 1e-2 on
 other sequences (seed 99). Prints a Markdown page for docs/benchmarks/.
 """
 
@@ -31,7 +31,7 @@ from reid_gl.tracking import Tracklet, associate_tracklets, pool_tracklets
 SIZE = SequenceSize(num_cameras=3, num_frames=450, num_people=12)
 FALSE_ACCEPTS = 1e-2
 LEAST_VISIBLE = 0.3
-STRIDE = 3  # frames between the pictures that are looked at
+STRIDE = 3  # frames between the images that are looked at
 Describe = Callable[[list[Image8]], np.ndarray]
 
 
@@ -90,7 +90,7 @@ def threshold_of(seen: list[tuple[int, int, int, Image8]], describe: Describe) -
 
 
 def score(seen: list[tuple[int, int, int, Image8]], describe: Describe, threshold: float) -> float:
-    """IDF1 of the identities given to all pictures of all cameras."""
+    """IDF1 of the identities given to all images of all cameras."""
     numbers = tracklet_numbers(seen)
     pooled = pool_tracklets(describe([crop for *_, crop in seen]), numbers)
     tracklets = []
@@ -104,7 +104,7 @@ def score(seen: list[tuple[int, int, int, Image8]], describe: Describe, threshol
 
 
 def tracklet_numbers(seen: list[tuple[int, int, int, Image8]]) -> np.ndarray:
-    """(M,) number of each picture's tracklet: one person in one camera, without a gap of a second."""
+    """(M,) number of each image's tracklet: one person in one camera, without a gap of a second."""
     last: dict[tuple[int, int], tuple[int, int]] = {}
     numbers = []
     count = 0
@@ -118,7 +118,7 @@ def tracklet_numbers(seen: list[tuple[int, int, int, Image8]]) -> np.ndarray:
 
 
 def identity_f1(truth: np.ndarray, found: np.ndarray) -> float:
-    """Pictures under the best one-to-one match of true and found identities, as a share of all."""
+    """Images under the best one-to-one match of true and found identities, as a share of all."""
     table = np.zeros((truth.max() + 1, found.max() + 1), int)
     np.add.at(table, (truth, found), 1)
     rows, columns = linear_sum_assignment(-table)

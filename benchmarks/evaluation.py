@@ -2,7 +2,7 @@
 
     python benchmarks/evaluation.py [--no-peers]
 
-3,368 queries and 15,913 gallery pictures of 750 people, 2,048 numbers each. Times are medians of three after
+3,368 queries and 15,913 gallery images of 750 people, 2,048 numbers each. Times are medians of three after
 one that is not counted, torchreid's scoring and re-ranking are run once; memory is what a process of its own
 needs beyond features and result. Prints a Markdown page for docs/benchmarks/.
 """
@@ -37,7 +37,7 @@ def main() -> None:
         print(rerank_megabytes(query, gallery))
         return
     print_header("Evaluation")
-    print(f"{NUM_QUERIES:,} queries, {NUM_GALLERY:,} gallery pictures, {WIDTH:,} numbers.\n")
+    print(f"{NUM_QUERIES:,} queries, {NUM_GALLERY:,} gallery images, {WIDTH:,} numbers.\n")
     print("| work | seconds | peer | ratio |\n|---|---|---|---|", flush=True)
     score(query, gallery, options.no_peers)
     rerank(query, gallery, options.no_peers)

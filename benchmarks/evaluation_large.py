@@ -2,7 +2,7 @@
 
     python benchmarks/evaluation_large.py [--no-peers]
 
-11,659 queries and 82,161 gallery pictures (MSMT17's size), 512 numbers each: scored and re-ranked without
+11,659 queries and 82,161 gallery images (MSMT17's size), 512 numbers each: scored and re-ranked without
 ever holding their distances, in a process of its own, once. 1,000 queries in a gallery of a million, 512
 numbers: the nearest hundred with their distances, beside faiss (pip install faiss-cpu) on the same unit
 vectors; medians of three (faiss: one) after one that is not counted. Prints a Markdown page for
@@ -43,13 +43,13 @@ def main() -> None:
         print(json.dumps(streamed(options.streamed == "re-ranked")))
         return
     print_header("Evaluation of large galleries")
-    print(f"{NUM_QUERIES:,} queries, {NUM_GALLERY:,} gallery pictures, {WIDTH} numbers, streamed:\n")
+    print(f"{NUM_QUERIES:,} queries, {NUM_GALLERY:,} gallery images, {WIDTH} numbers, streamed:\n")
     print("| work | seconds | peak MiB beyond the features |\n|---|---|---|", flush=True)
     for work in ("scored", "re-ranked"):
         command = [sys.executable, __file__, "--streamed", work]
         answer = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         print(f"| {work} | {answer['seconds']:.1f} | {answer['megabytes']:.0f} |", flush=True)
-    print(f"\n{NUM_SEARCHES:,} queries, {NUM_SEARCHED:,} gallery pictures, {WIDTH} numbers:\n")
+    print(f"\n{NUM_SEARCHES:,} queries, {NUM_SEARCHED:,} gallery images, {WIDTH} numbers:\n")
     print("| work | seconds | peer | ratio |\n|---|---|---|---|", flush=True)
     search(options.no_peers)
 

@@ -123,9 +123,7 @@ def exports(name: str, folder: Path, theirs: float | None) -> None:
     """Our network of that name and stride, exported to OpenVINO; int8 calibrated on synthetic people."""
     crops = [Sample(str(path), 0) for path in sorted(PEOPLE.glob("*.jpg"))[:320]]
     if not crops:
-        print(
-            f"| {name} | OpenVINO: no pictures in {PEOPLE}, see tools/make_synthetic.py | | | |", flush=True
-        )
+        print(f"| {name} | OpenVINO: no images in {PEOPLE}, see tools/make_synthetic.py | | | |", flush=True)
         return
     checkpoint = save_checkpoint_of_ours(name, folder, crops[:32])
     exact = FeatureExtractor(checkpoint, precision="float32")([crop.path for crop in crops[:64]])

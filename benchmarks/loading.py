@@ -39,7 +39,7 @@ P, K = 16, 4
 WORKERS = (0, 2)
 
 Pass = Callable[[], int]
-"""One epoch; returns its number of pictures."""
+"""One epoch; returns its number of images."""
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
         start = time.perf_counter()
         cache = open_cache(folder / "cache", train, CacheForm(PREPROCESSING))
         seconds = time.perf_counter() - start
-        print(f"{len(train)} pictures, decoded into the cache in {seconds:.1f} s.\n")
+        print(f"{len(train)} images, decoded into the cache in {seconds:.1f} s.\n")
         print("| workers | loader | images/s | ratio |\n|---|---|---|---|")
         for num_workers in WORKERS:
             sides = {
@@ -96,7 +96,7 @@ def our_pass(train: tuple[Sample, ...], num_workers: int, cache: DecodedCache | 
 
 
 def torchvision_pass(train: tuple[Sample, ...], folder: Path, num_workers: int) -> Pass:
-    """The same pictures in a folder for each identity, and the usual transforms."""
+    """The same images in a folder for each identity, and the usual transforms."""
     for sample in train:
         link = folder / str(sample.pid) / Path(sample.path).name
         link.parent.mkdir(parents=True, exist_ok=True)

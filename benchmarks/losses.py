@@ -70,7 +70,7 @@ def synchronize() -> None:
 
 def print_shares() -> None:
     step = step_seconds()
-    print(f"## Share of a ResNet-50 training step, {P} x {K} pictures of 256 x 128, C = {NUM_IDENTITIES}\n")
+    print(f"## Share of a ResNet-50 training step, {P} x {K} images of 256 x 128, C = {NUM_IDENTITIES}\n")
     print(f"The whole step with Group Loss and cross-entropy takes {1000 * step:.0f} ms.\n")
     print("| loss | forward and backward (ms) | share of a step |\n|---|---|---|")
     labels = torch.arange(P, device=DEVICE).repeat_interleave(K)
@@ -182,7 +182,7 @@ def print_identities() -> None:
     )
     print("Ratios are to cross-entropy on the same logits; similarities are part of Group Loss.\n")
     for num_anchors in (2, 0):
-        print(f"{num_anchors} anchors in {LARGE_K} pictures of an identity:\n")
+        print(f"{num_anchors} anchors in {LARGE_K} images of an identity:\n")
         print("| C | | time (ms) | ratio | peak extra memory (MiB) | ratio |\n|---|---|---|---|---|---|")
         for num_identities in (1_000, 10_000, 100_000):
             batch = large_batch(num_identities, num_anchors)

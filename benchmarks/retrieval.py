@@ -2,7 +2,7 @@
 
     python benchmarks/retrieval.py [--small] [--no-peers]
 
-60,502 pictures of 11,316 classes (the test side of Stanford Online Products), 512 numbers each, every picture
+60,502 images of 11,316 classes (the test side of Stanford Online Products), 512 numbers each, every image
 searching all the others: Recall@1, 10, 100 and 1000, MAP@R and R-precision, beside Recall@1, MAP@R and
 R-precision by the AccuracyCalculator of pytorch-metric-learning, which searches with faiss (pip install
 faiss-cpu). Then k-means with as many clusters as classes, NMI, AMI and F1, beside faiss's k-means (20
@@ -37,7 +37,7 @@ NOISE = 2.2  # Recall@1 comes out near the 0.75 that trained networks reach
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--small", action="store_true", help="a tenth of pictures and classes")
+    parser.add_argument("--small", action="store_true", help="a tenth of images and classes")
     parser.add_argument("--no-peers", action="store_true", help="leave out pytorch-metric-learning and faiss")
     parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -48,7 +48,7 @@ def main() -> None:
         print(json.dumps(measured(JOBS[options.job], num_pictures, num_classes)))
         return
     print_header("Image retrieval")
-    print(f"{num_pictures:,} pictures of {num_classes:,} classes, {WIDTH} numbers.")
+    print(f"{num_pictures:,} images of {num_classes:,} classes, {WIDTH} numbers.")
     compare("Search", ("search", "peer search"), options)
     compare("Clusters", ("clusters", "peer clusters"), options)
 
@@ -90,7 +90,7 @@ def measured(job: Callable[[np.ndarray, np.ndarray], Scores], num: int, num_clas
 
 
 def made_up_pictures(num: int, num_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors around the classes' centres, two pictures of each class at least."""
+    """Unit vectors around the classes' centres, two images of each class at least."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(num_classes, WIDTH)).astype(np.float32)
     twice = np.tile(np.arange(num_classes), 2)

@@ -2,7 +2,7 @@
 
     python benchmarks/training.py [--root FOLDER] [--steps N] [--repeats N]
 
-Both train a ResNet with last stride 2 (ours also has a BNNeck) on 16 identities x 4 pictures from the
+Both train a ResNet with last stride 2 (ours also has a BNNeck) on 16 identities x 4 images from the
 same files, with random flips, crops and erasing, on the same device; they take turns, and the median of
 the repeats counts. Without --root the synthetic people are rendered first. Prints a Markdown page for
 docs/benchmarks/.

@@ -27,7 +27,7 @@ def _logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def write_noise(tmp_path: Path) -> WriteNoise:
-    """Write a picture of random pixels: write_noise("a.png", seed=0, size=(rows, columns))."""
+    """Write an image of random pixels: write_noise("a.png", seed=0, size=(rows, columns))."""
 
     def write(name: str, *, seed: int = 0, size: tuple[int, int] = (32, 16)) -> Path:
         pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -40,7 +40,7 @@ def write_noise(tmp_path: Path) -> WriteNoise:
 
 @pytest.fixture
 def make_samples(write_noise: WriteNoise) -> MakeSamples:
-    """Samples of (pid, camid) pairs, each with a picture of its own."""
+    """Samples of (pid, camid) pairs, each with an image of its own."""
 
     def make(*people: tuple[int, int], prefix: str = "") -> list[Sample]:
         return [

@@ -13,7 +13,7 @@ CAMERAS = 2
 def write_people(
     root: Path, *, num_people: int = 8, images: int = 3, size: tuple[int, int] = (64, 32)
 ) -> Path:
-    """Training people 1..num_people; people 101.. as query and gallery; one distractor, one junk picture."""
+    """Training people 1..num_people; people 101.. as query and gallery; one distractor, one junk image."""
     folders = {name: root / name for name in ("bounding_box_train", "query", "bounding_box_test")}
     for folder in folders.values():
         folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A checkpoint of a small network that never learned anything, but whose features differ between pictures."""
+"""A checkpoint of a small network that never learned anything, but whose features differ between images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLOURS = Preprocessing(*SIZE, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))
 
 
 def write_checkpoint(path: Path, *, feature: str = "after_neck", **other: Any) -> Path:
-    """Write a ResNet-18 for 64 x 32 pictures, with the statistics of coloured crops in its normalisations."""
+    """Write a ResNet-18 for 64 x 32 images, with the statistics of coloured crops in its normalisations."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = ReidNet(NetSettings("resnet18", 7)).train()

@@ -32,7 +32,7 @@ SETTINGS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument(
-        "source", help="folder of pictures, .csv (path[,x1,y1,x2,y2][,pid][,camid][,frame]), video, sequence"
+        "source", help="folder of images, .csv (path[,x1,y1,x2,y2][,pid][,camid][,frame]), video, sequence"
     )
     parser.add_argument(
         "output", type=Path, help=".npz, .parquet, .npy for deep_sort, or a folder for BoxMOT's cache"
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--on-error",
         choices=ON_ERROR,
         default="stop",
-        help="at a picture that cannot be read: stop, or skip it and list it in OUTPUT.rejects.csv; default: "
+        help="at an image that cannot be read: stop, or skip it and list it in OUTPUT.rejects.csv; default: "
         "%(default)s",
     )
     parser.add_argument(
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="average with the mirror image",
     )
-    foreign = parser.add_argument_group("pictures that a network takes, where its file does not say")
+    foreign = parser.add_argument_group("images that a network takes, where its file does not say")
     foreign.add_argument("--input-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
     foreign.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"))
     foreign.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"))

@@ -1,1 +1,1 @@
-"""From a folder of pictures to batches."""
+"""From a folder of images to batches."""

@@ -82,7 +82,7 @@ def _check(query: Features, extra: Features) -> None:
         if wrong:
             raise ValueError(
                 f"{name} has {count} features, but {', '.join(wrong)}: expected as many; file names tell "
-                "which extra picture is the query itself"
+                "which extra image is the query itself"
             )
         check_finite(name, side.embeddings)
 

@@ -41,7 +41,7 @@ def run_ablation(config: CfgNode, dataset: ReidDataset | None = None) -> dict[st
 
     Args:
         config: the experiment.
-        dataset: what DATA describes, if it has been loaded and its pictures checked already.
+        dataset: what DATA describes, if it has been loaded and its images checked already.
 
     Returns:
         What summarize_ablation gives, with the values of the switches and where the scores come from; also

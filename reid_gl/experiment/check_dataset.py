@@ -29,7 +29,7 @@ def run_check_dataset(
     force: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Load a data set, read all its pictures, and say whether it can be trained on and scored.
+    """Load a data set, read all its images, and say whether it can be trained on and scored.
 
     Args:
         name: as load_dataset takes it.
@@ -37,7 +37,7 @@ def run_check_dataset(
         pattern: regular expression of the data set "pattern".
         sheet: HTML file for a contact sheet; its folder must exist.
         force: replace a file of that name that is no contact sheet.
-        progress: told (done, total) in pictures.
+        progress: told (done, total) in images.
 
     Returns:
         What JSON can hold: the report, the matches of the queries, errors, warnings, the table in words, and
@@ -95,7 +95,7 @@ def _format_spread(spread: Spread | None) -> str:
 
 
 def _check_sheet_path(path: Path, *, force: bool) -> Path:
-    """Better now than after all pictures have been read."""
+    """Better now than after all images have been read."""
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"the folder of the contact sheet {path} does not exist: make it first")
     if path.is_dir():

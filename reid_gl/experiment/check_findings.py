@@ -44,7 +44,7 @@ def judge_dataset(report: DatasetReport, preflight: Preflight | str) -> Findings
     uses_cameras = isinstance(preflight, Preflight) and preflight.use_cameras
     errors = (
         *_unusable_splits(report, preflight),
-        *_unusable_pictures(report.unreadable, "picture cannot be read", "pictures cannot be read"),
+        *_unusable_pictures(report.unreadable, "image cannot be read", "images cannot be read"),
         *_unusable_pictures(report.empty_boxes, "box holds nothing", "boxes hold nothing"),
         *_leaks(report),
         *_found_copies(report, uses_cameras=uses_cameras),
@@ -84,7 +84,7 @@ def _unusable_splits(report: DatasetReport, preflight: Preflight | str) -> list[
         count = _count(train.identities, "identity", "identities")
         sentences.append(f"the training set shows {count}: at least 2 are needed to tell them apart")
     if train.without_identity:
-        count = _count(train.without_identity, "training picture has", "training pictures have")
+        count = _count(train.without_identity, "training image has", "training images have")
         sentences.append(
             f"{count} identity 0 or -1, which stand for distractors and junk: number the identities from 1"
         )
@@ -110,7 +110,7 @@ def _leaks(report: DatasetReport) -> list[str]:
             f"{count} in the training set and in the test set ({named}): split the data by identity"
         )
     if copies := report.leaked_copies:
-        count = _count(len(copies), "training picture is", "training pictures are")
+        count = _count(len(copies), "training image is", "training images are")
         first = next(one for one in copies[0] if one.split == "train")
         second = next(one for one in copies[0] if one.split != "train")
         sentences.append(
@@ -118,9 +118,9 @@ def _leaks(report: DatasetReport) -> list[str]:
             "remove them from one of the two"
         )
     if (pairs := report.train_test_pairs) and not _may_be_coincidence(report):
-        count = _count(len(pairs), "test picture is", "test pictures are")
+        count = _count(len(pairs), "test image is", "test images are")
         sentences.append(
-            f"{count} nearly the same as a training picture, the first: {_pair(pairs[0])}; "
+            f"{count} nearly the same as a training image, the first: {_pair(pairs[0])}; "
             "remove them from one of the two"
         )
     return sentences
@@ -135,9 +135,9 @@ def _may_be_coincidence(report: DatasetReport) -> bool:
 def _coincidences(report: DatasetReport) -> list[str]:
     if not report.train_test_pairs or not _may_be_coincidence(report):
         return []
-    count = _count(len(report.train_test_pairs), "test picture is", "test pictures are")
+    count = _count(len(report.train_test_pairs), "test image is", "test images are")
     return [
-        f"{count} nearly the same as a training picture, so few that it may be chance, the first: "
+        f"{count} nearly the same as a training image, so few that it may be chance, the first: "
         f"{_pair(report.train_test_pairs[0])}"
     ]
 
@@ -160,15 +160,15 @@ def _repeated_pictures(report: DatasetReport) -> list[str]:
         if groups:
             inside = [one for one in groups[0] if one.split == split]
             sentences.append(
-                f"{_count(len(groups), 'picture is', 'pictures are')} more than once in the {split} set, "
+                f"{_count(len(groups), 'image is', 'images are')} more than once in the {split} set, "
                 f"the first: {inside[0].path} is {inside[1].path}"
             )
     if conflicts := report.label_conflicts:
         first = conflicts[0][0]
         other = next(one for one in conflicts[0] if one.pid != first.pid)
         sentences.append(
-            f"{_count(len(conflicts), 'picture has', 'pictures have')} several identities, the first: "
-            f"{first.path} is {first.pid} and {other.path}, the same picture, is {other.pid}"
+            f"{_count(len(conflicts), 'image has', 'images have')} several identities, the first: "
+            f"{first.path} is {first.pid} and {other.path}, the same image, is {other.pid}"
         )
     return sentences
 
@@ -179,7 +179,7 @@ def _doubtful_pairs(pairs: Sequence[Pair]) -> list[str]:
     if not doubtful:
         return []
     return [
-        f"{_count(len(doubtful), 'query is', 'queries are')} nearly the same as a gallery picture of another "
+        f"{_count(len(doubtful), 'query is', 'queries are')} nearly the same as a gallery image of another "
         f"identity, the first: {_pair(doubtful[0])}"
     ]
 
@@ -189,7 +189,7 @@ def _boxes(report: DatasetReport) -> list[str]:
         return []
     first = report.cut_boxes[0]
     count = _count(len(report.cut_boxes), "box lies", "boxes lie")
-    return [f"{count} partly outside the picture, the first: {first.box} of {first.path}; the rest is used"]
+    return [f"{count} partly outside the image, the first: {first.box} of {first.path}; the rest is used"]
 
 
 def _identities(report: DatasetReport) -> list[str]:
@@ -197,13 +197,13 @@ def _identities(report: DatasetReport) -> list[str]:
     sentences = []
     if train.single_image_identities:
         sentences.append(
-            f"{train.single_image_identities:,} of {train.identities:,} training identities have one picture "
+            f"{train.single_image_identities:,} of {train.identities:,} training identities have one image "
             "only: a batch can only repeat it"
         )
     spread = train.images_per_identity
     if spread is not None and spread.max > MAX_IMBALANCE * spread.median:
         sentences.append(
-            f"the largest training identity has {spread.max:,.0f} pictures, the median one "
+            f"the largest training identity has {spread.max:,.0f} images, the median one "
             f"{spread.median:g}: P x K batches balance this, plain shuffling does not"
         )
     return sentences

@@ -31,13 +31,13 @@ def make_contact_sheet(dataset: ReidDataset, report: DatasetReport, findings: Fi
 
     Args:
         dataset: what is shown; of each split up to 20 identities, drawn with a fixed seed, with up to 12 of
-            their pictures.
+            their images.
         report: of the same data set; up to 40 faults of a kind are shown.
         findings: its faults in words.
         table: its counts.
 
     Returns:
-        The page; pictures are read again and kept as thumbnails.
+        The page; images are read again and kept as thumbnails.
     """
     sections = [
         SheetSection("Errors", findings.errors or ("none",)),
@@ -56,7 +56,7 @@ def make_contact_sheet(dataset: ReidDataset, report: DatasetReport, findings: Fi
 
 
 def _identity_rows(samples: Sequence[Sample]) -> tuple[SheetRow, ...]:
-    """Some people, each with pictures from all cameras."""
+    """Some people, each with images from all cameras."""
     images_of: dict[int, list[Sample]] = defaultdict(list)
     for sample in sorted(samples, key=lambda one: (one.camid, one.path, one.box or ())):
         if sample.pid > 0:
@@ -73,17 +73,17 @@ def _identity_row(pid: int, samples: Sequence[Sample]) -> SheetRow:
         SheetPicture(_thumbnail(one.path, one.box), f"{_camera(one.camid)}, {os.path.basename(one.path)}")
         for one in shown
     )
-    return SheetRow(f"identity {pid}: {len(shown)} of {len(samples)} pictures", pictures)
+    return SheetRow(f"identity {pid}: {len(shown)} of {len(samples)} images", pictures)
 
 
 def _fault_sections(report: DatasetReport) -> list[SheetSection]:
     groups = {
-        "Training pictures in the test set": report.leaked_copies,
-        "Test pictures that are nearly the same as training pictures": [
+        "Training images in the test set": report.leaked_copies,
+        "Test images that are nearly the same as training images": [
             (pair.first, pair.second) for pair in report.train_test_pairs
         ],
-        "The same picture, several identities": report.label_conflicts,
-        "Queries that are nearly the same as gallery pictures": [
+        "The same image, several identities": report.label_conflicts,
+        "Queries that are nearly the same as gallery images": [
             (pair.first, pair.second) for pair in report.query_gallery_pairs
         ],
     }
@@ -95,7 +95,7 @@ def _fault_sections(report: DatasetReport) -> list[SheetSection]:
     ]
     if problems:
         lines = tuple(problem.problem for problem in problems[:NUM_FAULTS])
-        sections.append(SheetSection("Pictures that cannot be used", (*_how_many(len(problems)), *lines)))
+        sections.append(SheetSection("Images that cannot be used", (*_how_many(len(problems)), *lines)))
     return sections
 
 

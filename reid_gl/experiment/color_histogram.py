@@ -15,7 +15,7 @@ from reid_gl.report.scores import scores_to_dict
 
 
 def run_color_histogram(config: CfgNode) -> dict[str, Any]:
-    """Compare the HSV histograms of the pictures of DATA under the protocol of TEST.
+    """Compare the HSV histograms of the images of DATA under the protocol of TEST.
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings.

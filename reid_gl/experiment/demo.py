@@ -44,7 +44,7 @@ def run_demo(
 
     Args:
         folder: where results go.
-        data: where the pictures are, or will be rendered.
+        data: where the images are, or will be rendered.
         seed: of the people and of the training.
         size: of the set to render.
         overrides: configuration keys and values on top of configs/synthetic.yml.

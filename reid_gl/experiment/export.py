@@ -50,7 +50,7 @@ def run_export(
         As export_weights; with a data set also "mAP" of "torch" in float32 and "exported", and the "change".
 
     Raises:
-        ArithmeticError, ValueError, FileNotFoundError, ImportError: as export_weights; or no pictures.
+        ArithmeticError, ValueError, FileNotFoundError, ImportError: as export_weights; or no images.
     """
     dataset = None if config is None else build_dataset(config)
     pictures: Sequence[Sample] = () if dataset is None else dataset.train
@@ -63,16 +63,16 @@ def run_export(
 
 
 def find_pictures(folder: str | Path) -> list[Sample]:
-    """Every picture in a folder and the folders inside it, by name; nothing is opened.
+    """Every image in a folder and the folders inside it, by name; nothing is opened.
 
     Raises:
-        FileNotFoundError: no such folder, or no pictures in it.
+        FileNotFoundError: no such folder, or no images in it.
     """
     folder = Path(folder)
     files = [folder / path for path in list_tree(folder)] if folder.is_dir() else []
     if not files:
         raise FileNotFoundError(
-            f"there are no pictures ({', '.join(IMAGE_SUFFIXES)}) in {folder}: give a folder with crops "
+            f"there are no images ({', '.join(IMAGE_SUFFIXES)}) in {folder}: give a folder with crops "
             "of people"
         )
     return [Sample(str(path), 0) for path in files]

@@ -59,8 +59,8 @@ def extract_to_file(
         make_extractor: called when nothing else can go wrong any more.
         identity: plain values that make features what they are.
         reid_name: what BoxMOT's cache calls the network.
-        batch_size: pictures at once.
-        on_error: "stop" at a picture that cannot be read, or "skip" it.
+        batch_size: images at once.
+        on_error: "stop" at an image that cannot be read, or "skip" it.
         show_progress: draw a bar with an estimate of the time left.
 
     Returns:
@@ -68,7 +68,7 @@ def extract_to_file(
 
     Raises:
         FileExistsError: the output, or a file of rejects, is there already.
-        ValueError: a format that needs boxes, of pictures without; what extract_in_parts refuses.
+        ValueError: a format that needs boxes, of images without; what extract_in_parts refuses.
         ImportError: Parquet without pyarrow.
     """
     form = choose_format(output)
@@ -104,7 +104,7 @@ def extract_to_file(
         _write_rejects(rejects, everything, parts.rejected)
     num_invalid = sum(int((~valid).sum()) for _, valid in parts)
     if num_invalid:
-        logger.warning("%s of %s boxes hold nothing of their picture", f"{num_invalid:,}", f"{len(crops):,}")
+        logger.warning("%s of %s boxes hold nothing of their image", f"{num_invalid:,}", f"{len(crops):,}")
     remove_parts(parts)
     return {
         "output": str(output),
@@ -118,7 +118,7 @@ def extract_to_file(
 
 
 def _write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> None:
-    """A line for each row without a feature: its number from 0, picture or video, frame and the reason."""
+    """A line for each row without a feature: its number from 0, image or video, frame and the reason."""
     logger.warning("%s of %s rows are skipped, see %s", f"{len(rejected):,}", f"{len(crops):,}", path)
     with whole_or_nothing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -143,7 +143,7 @@ def _write_for_tracker(
     black: NDArray[np.float32],
     reid_name: str,
 ) -> None:
-    """Formats of trackers, which take no feature of zeros: a box outside has that of a black picture."""
+    """Formats of trackers, which take no feature of zeros: a box outside has that of a black image."""
     features = np.concatenate([np.where(valid[:, None], part, black) for part, valid in parts])
     corners, frames = crops.boxes, crops.columns["frames"]
     assert corners is not None

@@ -1,4 +1,4 @@
-"""Thresholds of a network on labelled pictures, kept with its weights."""
+"""Thresholds of a network on labelled images, kept with its weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 FEW_IDENTITIES = 20
 NUM_READ = 256
-"""Pictures in memory at once."""
+"""Images in memory at once."""
 TEST_CAUTION = "thresholds chosen on it must not be used to report scores of it"
 
 
@@ -41,11 +41,11 @@ def calibrate_weights(config: CfgNode, weights: Path, *, on: str) -> Calibration
     Args:
         config: where the data set is, device, precision and batch size.
         weights: a checkpoint of ours, or an exported file.
-        on: "held-out" for the training identities that the run of a checkpoint held out, every picture
+        on: "held-out" for the training identities that the run of a checkpoint held out, every image
             against every other one; "test" for query against gallery of the test set.
 
     Raises:
-        ValueError: no identities were held out, or too few pictures.
+        ValueError: no identities were held out, or too few images.
         FileNotFoundError: weights or data set are not there.
     """
     settings = build_evaluation(config)

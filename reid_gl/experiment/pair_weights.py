@@ -1,4 +1,4 @@
-"""What weights losses give to the pairs of one batch: numbers and a picture."""
+"""What weights losses give to the pairs of one batch: numbers and an image."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run_pair_weights(
     Args:
         config: the experiment; losses take their settings from LOSS.
         names: losses as LOSS.NAMES would call them, or ce, ms, rll; one given twice counts once.
-        path: picture to write, .png, .pdf or .svg, in one step; folders are made.
+        path: image to write, .png, .pdf or .svg, in one step; folders are made.
         force: replace a file of that name that no command of ours wrote.
 
     Returns:
@@ -55,7 +55,7 @@ def run_pair_weights(
     Raises:
         ValueError: no or an unknown loss, or a configuration that cannot be used.
         TypeError: a loss that is no function of the similarities of pairs.
-        OSError: weights or pictures cannot be read, or the picture cannot be written.
+        OSError: weights or images cannot be read, or the image cannot be written.
     """
     if not names:
         raise ValueError("no loss to draw: give at least one name, such as multi_similarity")
@@ -66,7 +66,7 @@ def run_pair_weights(
     weights = {name: pair_weights(loss, embeddings, labels) for name, loss in losses.items()}
     figure = draw_pair_weights(weights, pair_similarity(embeddings, labels), labels)
     save_figure(figure, path)
-    logger.info("picture: %s", path)
+    logger.info("image: %s", path)
     return {
         "weights": config.MODEL.WEIGHTS or "made-up batch",
         "images": len(labels),
@@ -124,7 +124,7 @@ def summarize(weights: Tensor, labels: Tensor) -> dict[str, float | int | None]:
 
 
 def _prepare_output(path: Path, *, force: bool) -> Path:
-    """Find out before the work, not after it, that the picture cannot be written."""
+    """Find out before the work, not after it, that the image cannot be written."""
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise ValueError(f"cannot draw {path}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
     if path.is_dir():

@@ -25,12 +25,12 @@ def score_retrieval(
     rerank: RerankSettings | None,
     max_memory_gb: float | None,
 ) -> dict[str, Any]:
-    """Recall@K, MAP@R and R-precision, and how well clusters of all pictures agree with the classes.
+    """Recall@K, MAP@R and R-precision, and how well clusters of all images agree with the classes.
 
     Args:
         query: features of the queries.
         gallery: of what they search; None for all the others.
-        ks: the K of Recall@K; those beyond the number of pictures searched are left out.
+        ks: the K of Recall@K; those beyond the number of images searched are left out.
         clustering: run k-means too.
         metric: "cosine" or "euclidean".
         rerank: settings of k-reciprocal re-ranking, which clusters know nothing of; None for none.
@@ -41,7 +41,7 @@ def score_retrieval(
     """
     num_searched = len(query.pids) - 1 if gallery is None else len(gallery.pids)
     if too_large := [k for k in ks if k > num_searched]:
-        logger.warning("a query searches %d pictures: no Recall@%s", num_searched, too_large)
+        logger.warning("a query searches %d images: no Recall@%s", num_searched, too_large)
     images = None
     if gallery is not None and query.images is not None and gallery.images is not None:
         images = (query.images, gallery.images)

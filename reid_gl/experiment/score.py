@@ -50,7 +50,7 @@ class Candidate:
         net: on the device, with the weights of the checkpoint.
         weights: the checkpoint's file.
         checkpoint: what else it holds.
-        dataset: of query and gallery, their pictures checked.
+        dataset: of query and gallery, their images checked.
         preflight: its protocol.
         settings: keyword arguments of reid_gl.inference.evaluate.evaluate.
         device: where the network runs.
@@ -89,7 +89,7 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
 
     Args:
         config: the experiment.
-        dataset: a test set that has been loaded and its pictures checked; None for the first that DATA names.
+        dataset: a test set that has been loaded and its images checked; None for the first that DATA names.
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings; those of image retrieval too, where the data set
@@ -142,7 +142,7 @@ def run_tests(config: CfgNode) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: as run_test; also two test sets of one name.
     """
-    load_net(build_weights_path(config))  # mistakes come to light before thousands of pictures are looked at
+    load_net(build_weights_path(config))  # mistakes come to light before thousands of images are looked at
     datasets = build_test_sets(config)
     if len({dataset.name for dataset in datasets}) < len(datasets):
         raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")

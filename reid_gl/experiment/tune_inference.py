@@ -63,7 +63,7 @@ class Choice:
 
 
 def run_tuning(config: CfgNode) -> dict[str, Any]:
-    """Find mixing, slope, beta, lambda, k1 and k2 for MODEL.WEIGHTS; opens no picture of the test set.
+    """Find mixing, slope, beta, lambda, k1 and k2 for MODEL.WEIGHTS; opens no image of the test set.
 
     One setting after the other takes its best value of a small grid, by mAP, until none changes: first
     without re-ranking, then with it; the better of the two is taken. Flip, crops, feature and precision stay

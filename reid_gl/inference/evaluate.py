@@ -114,7 +114,7 @@ def extract_sides(
     check_comparison(inference, feature=feature, metric=metric)
     gallery = [sample for sample in dataset.gallery if sample.pid != JUNK_PID]
     if extra_queries and metric != "cosine":
-        raise ValueError("several pictures of a query are pooled by direction: score them by cosine")
+        raise ValueError("several images of a query are pooled by direction: score them by cosine")
     if metric != "cosine" and any(sample.tracklet >= 0 for sample in (*dataset.query, *gallery)):
         raise ValueError("the frames of a track are pooled by direction: score them by cosine")
 

@@ -16,7 +16,7 @@ from reid_gl.losses.peer_loss import value_of_similarity
 def pair_weights(
     loss: nn.Module, embeddings: Tensor, labels: Tensor, *, miner: nn.Module | None = None
 ) -> Tensor:
-    """Weight w_ij = N |dL/dS_ij| that a loss gives to the pair of anchor i and picture j.
+    """Weight w_ij = N |dL/dS_ij| that a loss gives to the pair of anchor i and image j.
 
     S holds the cosine similarities as N x N independent entries, so that w_ij and w_ji may differ: each
     belongs to its own anchor. The factor N undoes the mean over anchors that most losses end with. The
@@ -32,7 +32,7 @@ def pair_weights(
 
     Returns:
         (N, N) float32 or better, at least 0; a row is an anchor. Zero for pairs the loss does not look at,
-        such as a picture with itself, and everywhere if the batch gives the loss nothing to do.
+        such as an image with itself, and everywhere if the batch gives the loss nothing to do.
 
     Raises:
         ValueError: shapes disagree, or the loss gives no single number.

@@ -210,6 +210,4 @@ def _live(value: Any, source: Tensor) -> Tensor:  # noqa: ANN401
 
 def _not_on_pairs(module: nn.Module, reason: str) -> TypeError:
     name = type(module).__name__
-    return TypeError(
-        f"{name} does not compare the pictures of a batch in pairs by their similarity: {reason}"
-    )
+    return TypeError(f"{name} does not compare the images of a batch in pairs by their similarity: {reason}")

@@ -1,4 +1,4 @@
-"""One optimiser step on one batch of P x K pictures."""
+"""One optimiser step on one batch of P x K images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StepSettings:
 
     Attributes:
         dtype: number format of the backbone's layers; the losses are always float32.
-        micro_batch: pictures in the backbone at once; 0 for the whole batch.
+        micro_batch: images in the backbone at once; 0 for the whole batch.
         clip_norm: largest length of the gradient; 0 for no limit.
     """
 
@@ -55,7 +55,7 @@ def train_step(
 ) -> dict[str, float]:
     """Forward, backward, clip and update.
 
-    With a micro-batch the backbone sees the pictures in parts, twice: first without a graph, then, once
+    With a micro-batch the backbone sees the images in parts, twice: first without a graph, then, once
     the losses of the *whole* batch have given every pooled feature its gradient, again with one. Losses
     and neck are the same as without parts; the backbone's batch normalisation uses each part's own
     statistics, and counts them once.

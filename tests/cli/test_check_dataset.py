@@ -41,8 +41,8 @@ def test_a_faulty_set_ends_with_one(people: Path, capsys: pytest.CaptureFixture[
     assert main(["check-dataset", "market1501", str(people)]) == 1
     out, err = capsys.readouterr()
     assert json.loads(out)["sound"] is False
-    assert "E 1 training picture is also in the test set" in err
-    assert "W 1 picture has several identities" in err
+    assert "E 1 training image is also in the test set" in err
+    assert "W 1 image has several identities" in err
 
 
 def test_a_set_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,5 +43,5 @@ def test_pictures_of_a_folder_and_those_inside(tmp_path: Path) -> None:
         str(tmp_path / "a" / "c.png"),
         str(tmp_path / "b.JPG"),
     ]
-    with pytest.raises(FileNotFoundError, match=r"no pictures \(.jpg, .*nowhere: give a folder with crops"):
+    with pytest.raises(FileNotFoundError, match=r"no images \(.jpg, .*nowhere: give a folder with crops"):
         find_pictures(tmp_path / "nowhere")

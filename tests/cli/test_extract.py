@@ -66,7 +66,7 @@ def test_a_broken_picture_is_skipped_on_request(
 ) -> None:
     people = write_people(tmp_path / "people", num_people=2, images=1) / "bounding_box_train"
     broken = sorted(people.iterdir())[1]
-    broken.write_text("no picture")
+    broken.write_text("no image")
     output = tmp_path / "features.npz"
     words = ["extract", str(people), str(output), "--weights", str(weights)]
     assert main(words) == 1

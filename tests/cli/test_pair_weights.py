@@ -48,7 +48,7 @@ def test_the_tool_prints_numbers_and_says_where_the_picture_is(tmp_path: Path) -
     scores = json.loads(answer.stdout)
     assert list(scores["losses"]) == ["multi_similarity", "triplet"]
     assert (scores["images"], scores["identities"]) == (6, 3)
-    assert f"picture: {picture}" in answer.stderr
+    assert f"image: {picture}" in answer.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

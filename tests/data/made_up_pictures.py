@@ -1,4 +1,4 @@
-"""Pictures of random blobs, and copies of them as the internet makes them."""
+"""Images of random blobs, and copies of them as the internet makes them."""
 
 from __future__ import annotations
 

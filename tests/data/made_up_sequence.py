@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 120, 90
 
 
 def write_sequence(folder: Path, truth: Sequence[str] = (), *, num_frames: int = 4) -> Path:
-    """A sequence of random pictures whose gt.txt has these lines."""
+    """A sequence of random images whose gt.txt has these lines."""
     (folder / "img1").mkdir(parents=True)
     (folder / "gt").mkdir()
     for frame in range(1, num_frames + 1):

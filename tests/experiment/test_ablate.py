@@ -50,7 +50,7 @@ def test_a_row_for_every_combination_from_one_pass(words: list[str], monkeypatch
 
     monkeypatch.setattr(module, "load_net", load_counting)
     summary = run_ablation(load_config(None, [*words, *RERANK]))
-    assert seen == 2 * (8 + 49)  # every picture and its mirror image, once; no junk
+    assert seen == 2 * (8 + 49)  # every image and its mirror image, once; no junk
     assert len(summary["rows"]) == 32
     assert len({tuple(row["on"]) for row in summary["rows"]}) == 32
     assert summary["rows"][0]["on"] == []

@@ -15,7 +15,7 @@ TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A sound set in the layout of Market-1501, every picture different."""
+    """A sound set in the layout of Market-1501, every image different."""
     folder = tmp_path / "market1501"
     names = [(TRAIN, pid, camera) for pid in (1, 2, 3) for camera in (1, 2)]
     names += [(QUERY, pid, 1) for pid in (11, 12)]
@@ -53,14 +53,14 @@ def test_faults_of_every_kind_and_the_sheet_that_shows_them(root: Path, tmp_path
     summary = run_check_dataset("market1501", root, sheet=tmp_path / "sheet.html")
     assert not summary["sound"]
     beginnings = (
-        "1 picture cannot be read",
+        "1 image cannot be read",
         "1 identity is in the training set",
-        "1 training picture is also",
+        "1 training image is also",
     )
-    for sentence, beginning in zip(summary["errors"], (*beginnings, "1 test picture is nearly"), strict=True):
+    for sentence, beginning in zip(summary["errors"], (*beginnings, "1 test image is nearly"), strict=True):
         assert sentence.startswith(beginning)
     assert [sentence[:40] for sentence in summary["warnings"]] == [
-        "1 picture has several identities, the fi",
+        "1 image has several identities, the fi",
         "1 of 4 training identities have one pict",
         "only 3 of 4 queries have a match from an",
     ]
@@ -70,16 +70,16 @@ def test_faults_of_every_kind_and_the_sheet_that_shows_them(root: Path, tmp_path
     text = (tmp_path / "sheet.html").read_text(encoding="utf-8")
     page = Page(text)
     for title in (
-        "Training pictures in the test set",
-        "Test pictures that are nearly the same as training pictures",
-        "The same picture, several identities",
-        "Pictures that cannot be used",
+        "Training images in the test set",
+        "Test images that are nearly the same as training images",
+        "The same image, several identities",
+        "Images that cannot be used",
         "Some identities: gallery",
-        "identity 12: 2 of 2 pictures",
+        "identity 12: 2 of 2 images",
     ):
         assert title in page.texts
     assert all(decode(image["src"]).shape == (112, 56, 3) for image in page.images)
-    # 3 pairs side by side, 8 training pictures of which one is broken, 4 queries, 5 of the gallery
+    # 3 pairs side by side, 8 training images of which one is broken, 4 queries, 5 of the gallery
     assert len(page.images) == 6 + 7 + 4 + 5
     assert page.tags.count("figure") == len(page.images) + 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["market1501", "sheet.html"]
@@ -105,7 +105,7 @@ def test_a_sheet_shows_at_most_twenty_people_with_twelve_pictures(root: Path, tm
     ]
     rows = [text for text in train if text.startswith("identity ")]
     assert len(rows) == 20
-    assert sum(row.endswith(": 12 of 15 pictures") for row in rows) >= 17
+    assert sum(row.endswith(": 12 of 15 images") for row in rows) >= 17
     cameras = [text[:8] for text in train if text.startswith("camera ")]
     assert set(cameras) == {"camera 0", "camera 1", "camera 2"}
 

@@ -70,13 +70,13 @@ ERRORS = [
     ),
     (
         with_split("train", without_identity=3),
-        "3 training pictures have identity 0 or -1, which stand for distractors and junk: number the "
+        "3 training images have identity 0 or -1, which stand for distractors and junk: number the "
         "identities from 1",
     ),
     (with_split("query", images=0), "the query set is empty: nothing can be scored"),
     (
         replace(SOUND, unreadable=(Problem("a.jpg", "image a.jpg does not exist"),)),
-        "1 picture cannot be read; the first: image a.jpg does not exist",
+        "1 image cannot be read; the first: image a.jpg does not exist",
     ),
     (
         replace(SOUND, empty_boxes=(Problem("a", "box a"), Problem("b", "box b"))),
@@ -93,7 +93,7 @@ ERRORS = [
     ),
     (
         replace(SOUND, train_test_pairs=(Pair(TEST, TRAIN, 0.01),)),
-        "1 test picture is nearly the same as a training picture, the first: b.jpg (identity 5) and "
+        "1 test image is nearly the same as a training image, the first: b.jpg (identity 5) and "
         "a.jpg (1); remove them from one of the two",
     ),
 ]
@@ -108,28 +108,28 @@ def test_each_error(report: DatasetReport, sentence: str) -> None:
 WARNINGS = [
     (
         replace(SOUND, copies=((TRAIN, replace(OTHER, pid=1)),)),
-        "1 picture is more than once in the train set, the first: a.jpg is c.jpg",
+        "1 image is more than once in the train set, the first: a.jpg is c.jpg",
     ),
     (
         replace(SOUND, copies=((used("query", "q.jpg", 3), used("gallery", "g.jpg", 4)),)),
-        "1 picture has several identities, the first: q.jpg is 3 and g.jpg, the same picture, is 4",
+        "1 image has several identities, the first: q.jpg is 3 and g.jpg, the same image, is 4",
     ),
     (
         replace(SOUND, query_gallery_pairs=(Pair(used("query", "q.jpg", 3), TEST, 0.01),)),
-        "1 query is nearly the same as a gallery picture of another identity, the first: q.jpg (identity "
+        "1 query is nearly the same as a gallery image of another identity, the first: q.jpg (identity "
         "3) and b.jpg (5)",
     ),
     (
         replace(SOUND, cut_boxes=(replace(TRAIN, box=(-1, 0, 9, 9)),)),
-        "1 box lies partly outside the picture, the first: (-1, 0, 9, 9) of a.jpg; the rest is used",
+        "1 box lies partly outside the image, the first: (-1, 0, 9, 9) of a.jpg; the rest is used",
     ),
     (
         with_split("train", single_image_identities=1),
-        "1 of 2 training identities have one picture only: a batch can only repeat it",
+        "1 of 2 training identities have one image only: a batch can only repeat it",
     ),
     (
         with_split("train", images_per_identity=Spread(1, 2.5, 1026)),
-        "the largest training identity has 1,026 pictures, the median one 2.5: P x K batches balance "
+        "the largest training identity has 1,026 images, the median one 2.5: P x K batches balance "
         "this, plain shuffling does not",
     ),
 ]
@@ -144,12 +144,12 @@ def test_each_warning(report: DatasetReport, sentence: str) -> None:
 def test_a_leaked_copy_is_also_a_conflict_of_identities() -> None:
     findings = judge_dataset(replace(SOUND, copies=((TRAIN, OTHER, TEST),)), ALL_MATCH)
     assert findings.errors == (
-        "1 training picture is also in the test set, the first: a.jpg is b.jpg; remove them from one of "
+        "1 training image is also in the test set, the first: a.jpg is b.jpg; remove them from one of "
         "the two",
     )
     assert findings.warnings == (
-        "1 picture is more than once in the train set, the first: a.jpg is c.jpg",
-        "1 picture has several identities, the first: a.jpg is 1 and c.jpg, the same picture, is 2",
+        "1 image is more than once in the train set, the first: a.jpg is c.jpg",
+        "1 image has several identities, the first: a.jpg is 1 and c.jpg, the same image, is 2",
     )
 
 
@@ -199,7 +199,7 @@ def test_two_letters_that_are_alike_do_not_spoil_thousands() -> None:
     large = replace(with_split("query", images=13_180), train_test_pairs=pairs)
     findings = judge_dataset(large, ALL_MATCH)
     assert findings.errors == ()
-    assert findings.warnings[0].startswith("1 test picture is nearly the same as a training picture, so few")
+    assert findings.warnings[0].startswith("1 test image is nearly the same as a training image, so few")
     assert judge_dataset(replace(large, train_test_pairs=pairs * 20), ALL_MATCH).errors
     copied = replace(with_split("query", images=13_180), copies=((TRAIN, TEST),))
     assert judge_dataset(copied, ALL_MATCH).errors  # an exact copy is no chance

@@ -40,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Pictures that are read."""
+    """Images that are read."""
     read, paths = read_image, set()
 
     def note(path: str) -> Any:

@@ -87,10 +87,10 @@ def test_numbers_are_those_of_the_weights_and_settings_come_from_the_configurati
 def test_the_configuration_is_not_changed(tmp_path: Path) -> None:
     config = load_config(None, TINY)
     before = config.dump()
-    run_pair_weights(config, ["triplet"], tmp_path / "picture.svg")
+    run_pair_weights(config, ["triplet"], tmp_path / "image.svg")
     assert config.dump() == before
     assert config.is_frozen()
-    assert "<svg" in (tmp_path / "picture.svg").read_text()
+    assert "<svg" in (tmp_path / "image.svg").read_text()
 
 
 def test_the_summary_by_hand() -> None:
@@ -121,7 +121,7 @@ def test_a_trained_network_sees_one_batch_of_the_training_set(
         preprocessing=Preprocessing(64, 32),
         feature=feature,
     )
-    # batch normalisation in eval mode: a picture has the same feature whatever its neighbours
+    # batch normalisation in eval mode: an image has the same feature whatever its neighbours
     distances = torch.cdist(embeddings, torch.from_numpy(everything.embeddings))
     nearest = distances.argmin(dim=1)
     assert distances.amin(dim=1).max() < 1e-3 * embeddings.norm(dim=1).min()

@@ -23,7 +23,7 @@ from tests.experiment.conftest import SMALL
 
 @pytest.fixture(scope="module")
 def classes(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders train/{class} and test/{class} of links to pictures of people."""
+    """Folders train/{class} and test/{class} of links to images of people."""
     root = tmp_path_factory.mktemp("classes")
     for part, split in (("bounding_box_train", "train"), ("bounding_box_test", "test")):
         for path in sorted((people / part).glob("[0-9]*.jpg")):

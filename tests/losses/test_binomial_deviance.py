@@ -22,7 +22,7 @@ SETTINGS = [DEFAULTS, {"alpha": 1.0, "beta": 5.0, "base": 0.0}, {"alpha": 40.0, 
 
 
 def _random_case(seed: int, *, num_rows: int = 12, width: int = 6) -> tuple[Tensor, Tensor]:
-    """Some identities have one picture, so that some anchors have no positive."""
+    """Some identities have one image, so that some anchors have no positive."""
     generator = torch.Generator().manual_seed(seed)
     embeddings = 3 * torch.randn(num_rows, width, generator=generator, dtype=torch.float64)
     return embeddings, torch.randint(6, (num_rows,), generator=generator)
@@ -107,8 +107,8 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
         "identical rows": (same, two_each, pull_at_one + push_at_one),
         "zero rows": (zero, two_each, pull_at_zero + push_at_zero),
         "one identity": (same, torch.zeros(4, dtype=torch.long), pull_at_one),
-        "one picture per identity": (same, torch.arange(4), push_at_one),
-        "one picture": (same[:1], torch.tensor([7]), 0.0),
+        "one image per identity": (same, torch.arange(4), push_at_one),
+        "one image": (same[:1], torch.tensor([7]), 0.0),
         "tiny embeddings": (1e-25 * embeddings, two_each, None),
         "large embeddings": (1e25 * embeddings, two_each, None),
     }

@@ -71,8 +71,8 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
         "every embedding on its centre": (centers[labels], labels, 0.0),
         "identical rows": (torch.ones_like(embeddings), torch.zeros_like(labels), None),
         "zero rows": (torch.zeros_like(embeddings), labels, None),
-        "one picture per identity": (embeddings[:4], torch.arange(4), None),
-        "one picture": (embeddings[:1], labels[:1], None),
+        "one image per identity": (embeddings[:4], torch.arange(4), None),
+        "one image": (embeddings[:1], labels[:1], None),
     }
     for name, (rows, classes, expected) in cases.items():
         loss, gradient, of_centers = _gradients(rows, classes, centers)

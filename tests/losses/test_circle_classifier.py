@@ -129,7 +129,7 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
         "zero rows": (torch.zeros_like(embeddings), labels, weight, at_zero),
         "zero weight": (embeddings, labels, torch.zeros_like(weight), at_zero),
         "one identity": (embeddings, torch.zeros_like(labels), weight, None),
-        "one picture": (embeddings[:1], labels[:1], weight, None),
+        "one image": (embeddings[:1], labels[:1], weight, None),
         "a single class": (embeddings, torch.zeros_like(labels), weight[:1], 0.0),
         "tiny embeddings": (1e-25 * embeddings, labels, weight, None),
         "large embeddings": (1e25 * embeddings, labels, weight, None),
@@ -174,7 +174,7 @@ def test_autocast_changes_nothing() -> None:
 def test_agrees_with_pytorch_metric_learning(
     seed: int, dtype: torch.dtype, tolerance: float, device: str
 ) -> None:
-    """Its pairwise Circle loss, with the weight as one reference picture for each class.
+    """Its pairwise Circle loss, with the weight as one reference image for each class.
 
     Its softplus is the identity beyond 20 and there wrong by up to 2.1e-9: at scale 3.5 no row can get so far
     (the logits differ by at most 3.5 * (1.25 * 0.75 + 2.25 * 1.75) = 17.1).

@@ -185,7 +185,7 @@ def test_without_a_positive_and_a_negative_it_is_zero(name: str, batch: str) -> 
 )
 def test_degenerate_values_by_hand(name: str, batch: str, expected: float) -> None:
     rows, labels = DEGENERATE[batch](random_batch(3, num_rows=10)[0])
-    if "triplet" in name or name == "contrastive":  # the last identity has fewer pictures
+    if "triplet" in name or name == "contrastive":  # the last identity has fewer images
         rows, labels = rows[:35], labels[:35]
     value, _ = gradients(CASES[name].build(), rows, labels % NUM_CLASSES)
     assert value.item() == pytest.approx(expected, abs=1e-9)

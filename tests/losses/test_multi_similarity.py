@@ -33,7 +33,7 @@ DEVICES = [
 
 
 def _random_case(seed: int, *, num_rows: int = 12, width: int = 6) -> tuple[Tensor, Tensor]:
-    """Some identities have one picture, so that some anchors have no positive."""
+    """Some identities have one image, so that some anchors have no positive."""
     generator = torch.Generator().manual_seed(seed)
     embeddings = 3 * torch.randn(num_rows, width, generator=generator, dtype=torch.float64)
     return embeddings, torch.randint(6, (num_rows,), generator=generator)
@@ -52,7 +52,7 @@ def _slow(embeddings: Tensor, labels: Tensor, **settings: Any) -> float:
 
 
 def test_three_pictures_by_hand() -> None:
-    """At the base every pair's exponential is 1; picture 2 has no positive, so mining leaves it nothing."""
+    """At the base every pair's exponential is 1; image 2 has no positive, so mining leaves it nothing."""
     similarity, labels = torch.full((3, 3), 0.5, dtype=torch.float64), torch.tensor([0, 0, 1])
     mined = multi_similarity_loss_of_similarity(similarity, labels)
     assert mined.item() == pytest.approx(2 * (LN2 / 2 + LN2 / 40) / 3, abs=1e-12)
@@ -61,7 +61,7 @@ def test_three_pictures_by_hand() -> None:
 
 
 def test_mining_by_hand() -> None:
-    """Picture 0: positives .9 and .3, negatives .15, .25 and .5; kept are .3, .25 and .5."""
+    """Image 0: positives .9 and .3, negatives .15, .25 and .5; kept are .3, .25 and .5."""
     row = [1.0, 0.9, 0.3, 0.15, 0.25, 0.5]
     labels = [0, 0, 0, 1, 1, 2]
     assert slow_mining(row, labels, 0, epsilon=0.1) == ([0.3], [0.25, 0.5])
@@ -146,8 +146,8 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
         "identical rows": (embeddings[:1].repeat(4, 1), two_each, at_one),
         "zero rows": (torch.zeros_like(embeddings), two_each, at_zero),
         "one identity": (embeddings, torch.zeros(4, dtype=torch.long), 0.0),
-        "one picture per identity": (embeddings, torch.arange(4), 0.0),
-        "one picture": (embeddings[:1], torch.tensor([7]), 0.0),
+        "one image per identity": (embeddings, torch.arange(4), 0.0),
+        "one image": (embeddings[:1], torch.tensor([7]), 0.0),
         "tiny embeddings": (1e-25 * embeddings, two_each, None),
         "large embeddings": (1e25 * embeddings, two_each, None),
     }

@@ -73,7 +73,7 @@ def test_three_pictures_by_hand() -> None:
     embeddings = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], dtype=torch.float64)
     labels = torch.tensor([0, 0, 1])
     loss = pml.TripletMarginLoss(margin=0.1, distance=CosineSimilarity(), reducer=SumReducer())
-    # picture 0: 0 - 0.6 + 0.1 < 0; picture 1: 0.8 - 0.6 + 0.1 > 0; picture 2 has no positive
+    # image 0: 0 - 0.6 + 0.1 < 0; image 1: 0.8 - 0.6 + 0.1 > 0; image 2 has no positive
     expected = torch.tensor([[0, 0, 0], [1, 0, 1], [0, 0, 0]], dtype=torch.float64)
     assert torch.equal(pair_weights(loss, embeddings, labels), 3 * expected)
 
@@ -287,7 +287,7 @@ def test_a_loss_of_ours_on_something_else_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["proxy_anchor", "arcface", "cosface"])
 def test_an_adapted_loss_with_class_vectors_is_refused(name: str) -> None:
     loss = make_loss(name, num_classes=3, num_features=4)
-    with pytest.raises(TypeError, match=r"does not compare the pictures of a batch in pairs"):
+    with pytest.raises(TypeError, match=r"does not compare the images of a batch in pairs"):
         pair_weights(loss, *random_batch(0))
 
 

@@ -32,7 +32,7 @@ DEVICES = [
 
 
 def _random_case(seed: int, *, num_rows: int = 12, width: int = 4) -> tuple[Tensor, Tensor]:
-    """Few enough classes and numbers that both kinds of pairs violate; some identities have one picture."""
+    """Few enough classes and numbers that both kinds of pairs violate; some identities have one image."""
     generator = torch.Generator().manual_seed(seed)
     embeddings = 3 * torch.randn(num_rows, width, generator=generator, dtype=torch.float64)
     return embeddings, torch.randint(5, (num_rows,), generator=generator)
@@ -52,7 +52,7 @@ def _slow(embeddings: Tensor, labels: Tensor, **settings: float) -> float:
 
 
 def _three_distances() -> Tensor:
-    """Cosines of three pictures at distances 1 (0 to 1 and 1 to 2) and 0.7 (0 to 2)."""
+    """Cosines of three images at distances 1 (0 to 1 and 1 to 2) and 0.7 (0 to 2)."""
     distance = torch.tensor([[0, 1, 0.7], [1, 0, 1], [0.7, 1, 0]], dtype=torch.float64)
     return 1 - distance.square() / 2
 
@@ -146,8 +146,8 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
         "identical rows, one identity": (spread[:1].repeat(4, 1), one_identity, 0.0),
         "zero rows": (torch.zeros_like(spread), two_each, math.sqrt(2) - 0.8),
         "one identity": (spread, one_identity, math.sqrt(2) - 0.8),
-        "one picture per identity": (spread[:2].repeat(2, 1) + spread[0], all_different, None),
-        "one picture": (spread[:1], torch.tensor([7]), 0.0),
+        "one image per identity": (spread[:2].repeat(2, 1) + spread[0], all_different, None),
+        "one image": (spread[:1], torch.tensor([7]), 0.0),
         "tiny embeddings": (1e-25 * embeddings, two_each, None),
         "large embeddings": (1e25 * embeddings, two_each, None),
     }

@@ -1,4 +1,4 @@
-"""Random changes of one picture, step by step."""
+"""Random changes of one image, step by step."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ Pair = tuple[float, int, int]
 
 
 def slow_people(query: Features, gallery: Features) -> tuple[list[int], list[int], int]:
-    """Number of each picture's person: identities in ascending order, then each distractor; junk is -1."""
+    """Number of each image's person: identities in ascending order, then each distractor; junk is -1."""
     pids = [*query.pids.tolist(), *gallery.pids.tolist()]
     numbers = {pid: number for number, pid in enumerate(sorted(set(pids) - {-1, 0}))}
     people, count = [], len(numbers)

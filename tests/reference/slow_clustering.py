@@ -1,4 +1,4 @@
-"""F1 of pairs, and one round of k-means, picture by picture."""
+"""F1 of pairs, and one round of k-means, image by image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def slow_pair_f1(labels: Sequence[int], clusters: Sequence[int]) -> float:
-    """Harmonic mean of precision and recall over all pairs of pictures; needs a pair of each kind."""
+    """Harmonic mean of precision and recall over all pairs of images; needs a pair of each kind."""
     pairs = list(itertools.combinations(range(len(labels)), 2))
     same_label = [labels[i] == labels[j] for i, j in pairs]
     same_cluster = [clusters[i] == clusters[j] for i, j in pairs]

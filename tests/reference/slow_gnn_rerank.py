@@ -1,4 +1,4 @@
-"""GNN re-ranking as Zhang et al. write it: dense matrices, one picture and one neighbour at a time."""
+"""GNN re-ranking as Zhang et al. write it: dense matrices, one image and one neighbour at a time."""
 
 from __future__ import annotations
 

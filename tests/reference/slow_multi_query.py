@@ -17,7 +17,7 @@ def slow_pool_queries(
     *,
     pooling: str,
 ) -> list[list[float]]:
-    """Pictures are (feature, pid, camid, file name)."""
+    """Images are (feature, pid, camid, file name)."""
     pooled = []
     for feature, pid, camid, name in query:
         rows = [slow_unit(feature)]

@@ -8,7 +8,7 @@ from reid_gl.data.checking.near_duplicates import MAX_BITS, MAX_DIFFERENCE, MIN_
 
 
 def slow_near_duplicates(left: Sketches, right: Sketches) -> list[tuple[int, int, float]]:
-    """(row, column, difference) of the picture most like each."""
+    """(row, column, difference) of the image most like each."""
     found = []
     for row in range(len(left.codes)):
         best: tuple[float, int] | None = None

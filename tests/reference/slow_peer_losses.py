@@ -1,4 +1,4 @@
-"""The losses taken from pytorch-metric-learning, literally from their papers, with loops over pictures."""
+"""The losses taken from pytorch-metric-learning, literally from their papers, with loops over images."""
 
 from __future__ import annotations
 

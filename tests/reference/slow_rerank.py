@@ -1,4 +1,4 @@
-"""k-reciprocal re-ranking as Zhong et al. write it: dense matrices, one picture at a time."""
+"""k-reciprocal re-ranking as Zhong et al. write it: dense matrices, one image at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def slow_rerank(
 ) -> NDArray[np.float64]:
     """Squared distances (N, N) of queries and gallery pooled, queries first, to new distances (Q, G).
 
-    If all pictures are queries and gallery at once, the result is (N, N).
+    If all images are queries and gallery at once, the result is (N, N).
     """
     num = len(squared)
     largest = squared.max(axis=1, keepdims=True)

@@ -20,7 +20,7 @@ def slow_retrieval(
     gallery_labels: Sequence[int] | None,
     ks: Sequence[int],
 ) -> SlowRetrieval:
-    """Without gallery labels every picture searches all the others."""
+    """Without gallery labels every image searches all the others."""
     lists = []
     for query, row in enumerate(distances):
         entries = []
@@ -29,7 +29,7 @@ def slow_retrieval(
                 continue
             searched = labels if gallery_labels is None else gallery_labels
             entries.append((distance, searched[other] == labels[query]))
-        entries.sort()  # at equal distances False comes before True: the wrong picture first
+        entries.sort()  # at equal distances False comes before True: the wrong image first
         hits = [is_match for _, is_match in entries]
         if any(hits):
             lists.append(hits)

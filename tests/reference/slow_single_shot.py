@@ -1,4 +1,4 @@
-"""CUHK03's single-gallery-shot protocol from its definition: draw a picture of each person, walk the list."""
+"""CUHK03's single-gallery-shot protocol from its definition: draw an image of each person, walk the list."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def slow_groups(
 
 
 def slow_rank(drawn: Sequence[Picture]) -> int:
-    """Place of the match among one picture of each person; at equal distances the wrong ones come first."""
+    """Place of the match among one image of each person; at equal distances the wrong ones come first."""
     return [is_match for _, is_match in sorted(drawn)].index(True) + 1
 
 
 def slow_expected_cmc(groups: Sequence[Sequence[Picture]], *, max_rank: int) -> list[Fraction]:
-    """One query: share of all possible draws that have the match among the first 1, 2, ... pictures."""
+    """One query: share of all possible draws that have the match among the first 1, 2, ... images."""
     ranks = [slow_rank(drawn) for drawn in itertools.product(*groups)]
     return [Fraction(sum(rank <= k for rank in ranks), len(ranks)) for k in range(1, max_rank + 1)]
 

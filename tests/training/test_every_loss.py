@@ -64,7 +64,7 @@ def prepare(net: ReidNet, *names: str) -> tuple[ReidNet, WeightedSum]:
 
 
 def rank1(net: ReidNet, images: Tensor, labels: Tensor, feature: str) -> float:
-    """Every picture looks for the others; the cameras make it skip itself."""
+    """Every image looks for the others; the cameras make it skip itself."""
     with torch.no_grad():
         embeddings = getattr(net.eval()(images), feature)
     own = torch.arange(len(labels)).numpy()

@@ -15,7 +15,7 @@ from reid_gl.records import ReidDataset, Sample
 
 @dataclass(frozen=True)
 class Occurrence:
-    """Where a picture is used.
+    """Where an image is used.
 
     Attributes:
         split: "train", "query" or "gallery".
@@ -34,10 +34,10 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures that show the same without being copies.
+    """Two images that show the same without being copies.
 
     Attributes:
-        first: a picture of the test set.
+        first: an image of the test set.
         second: what it is like.
         difference: one minus the correlation of their thumbnails.
     """
@@ -49,7 +49,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Problem:
-    """A picture that cannot be used.
+    """An image that cannot be used.
 
     Attributes:
         path: image file.
@@ -67,13 +67,13 @@ class DatasetReport:
     Attributes:
         name: of the data set.
         splits: "train", "query" and "gallery".
-        unreadable: files that are no whole pictures.
-        empty_boxes: boxes that hold nothing of their picture.
-        cut_boxes: samples whose box lies partly outside its picture.
+        unreadable: files that are no whole images.
+        empty_boxes: boxes that hold nothing of their image.
+        cut_boxes: samples whose box lies partly outside its image.
         shared_identities: in the training set and in the test set, ascending.
         copies: groups of two or more samples with the same file content and box, wherever they are used.
-        train_test_pairs: test pictures that are near-duplicates of a training picture, copies left out.
-        query_gallery_pairs: queries that are near-duplicates of a gallery picture, copies left out.
+        train_test_pairs: test images that are near-duplicates of a training image, copies left out.
+        query_gallery_pairs: queries that are near-duplicates of a gallery image, copies left out.
     """
 
     name: str
@@ -104,11 +104,11 @@ class DatasetReport:
 def check_dataset(
     dataset: ReidDataset, *, progress: Progress | None = None, num_threads: int = 2
 ) -> DatasetReport:
-    """Read every picture of a data set once and say what was found.
+    """Read every image of a data set once and say what was found.
 
     Args:
         dataset: any data set; its files may be missing or broken.
-        progress: told (done, total) in pictures.
+        progress: told (done, total) in images.
         num_threads: files read at the same time.
 
     Returns:
@@ -142,7 +142,7 @@ def check_dataset(
 
 
 class _Use(NamedTuple):
-    """A sample and the row of its picture in the fingerprints."""
+    """A sample and the row of its image in the fingerprints."""
 
     occurrence: Occurrence
     row: int

@@ -1,4 +1,4 @@
-"""What a check needs to know of each picture, from one reading of its file."""
+"""What a check needs to know of each image, from one reading of its file."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FILES_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """What was found of M pictures.
+    """What was found of M images.
 
     Attributes:
         pictures: M different ones, sorted by file.
         file_problems: M sentences, "" where the file could be read.
-        box_problems: M sentences, "" where the box, if there is one, holds a part of the picture.
-        is_cut: (M,) bool, where only a part of the box lies inside the picture.
+        box_problems: M sentences, "" where the box, if there is one, holds a part of the image.
+        is_cut: (M,) bool, where only a part of the box lies inside the image.
         digests: M SHA-256 of the whole file; b"" where it could not be read.
         sizes: (M, 2) int64 width and height in pixels inside the box; 0 where there is nothing.
         sketches: M sketches of what is inside the box; without contrast where there is nothing.
@@ -68,11 +68,11 @@ def read_fingerprints(
 
     Args:
         pictures: in any order; repetitions count once.
-        progress: told (done, total) in pictures.
+        progress: told (done, total) in images.
         num_threads: files read at the same time.
 
     Returns:
-        One row for each different picture; what cannot be read is said there and raises nothing.
+        One row for each different image; what cannot be read is said there and raises nothing.
     """
     ordered = sorted(set(pictures), key=lambda picture: (picture[0], picture[1] or ()))
     files = [(path, list(group)) for path, group in groupby(ordered, key=itemgetter(0))]
@@ -99,7 +99,7 @@ def _read_files(files: Sequence[tuple[str, list[Picture]]]) -> list[_Finding]:
 
 
 def _read_file(path: str, pictures: Sequence[Picture]) -> Iterator[_Finding]:
-    """One finding for each picture of a file."""
+    """One finding for each image of a file."""
     try:
         data = read_image_bytes(path)
         image = decode_image(data, name=path)

@@ -1,4 +1,4 @@
-"""Pictures that show the same after re-encoding, scaling or brightening, found without comparing all."""
+"""Images that show the same after re-encoding, scaling or brightening, found without comparing all."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MAX_BITS = 10
 NUM_BANDS = MAX_BITS + 1
 
 MAX_DIFFERENCE = 0.02
-"""One minus the correlation of two thumbnails, up to which they count as the same picture."""
+"""One minus the correlation of two thumbnails, up to which they count as the same image."""
 
 MIN_CONTRAST = 4.0
-"""Standard deviation of a thumbnail's grey values; below it there is nothing to tell pictures apart by."""
+"""Standard deviation of a thumbnail's grey values; below it there is nothing to tell images apart by."""
 
 MIN_STEP = 2
 """Grey values by which a place must be brighter than the one before; less is noise of flat backgrounds."""
@@ -31,11 +31,11 @@ CONFIRMED_AT_ONCE = 1 << 13
 
 Ints: TypeAlias = NDArray[np.int64]
 Sketch: TypeAlias = tuple[NDArray[np.uint64], Image8]
-"""Code (2,) and thumbnail (16, 16) of one picture: a row of Sketches."""
+"""Code (2,) and thumbnail (16, 16) of one image: a row of Sketches."""
 
 
 class Sketches(NamedTuple):
-    """What is kept of M pictures to find their like.
+    """What is kept of M images to find their like.
 
     Attributes:
         codes: (M, 2) uint64, difference hash and cosine hash.
@@ -46,13 +46,13 @@ class Sketches(NamedTuple):
     thumbnails: Image8
 
     def take(self, rows: Sequence[int]) -> Sketches:
-        """The sketches of some of the pictures, in the order given."""
+        """The sketches of some of the images, in the order given."""
         chosen = np.asarray(rows, dtype=np.int64)
         return Sketches(self.codes[chosen], self.thumbnails[chosen])
 
 
 class Matches(NamedTuple):
-    """Pictures of one set and the picture of another that is most like each; K of them.
+    """Images of one set and the image of another that is most like each; K of them.
 
     Attributes:
         left: (K,) int64 rows of the one set, ascending.
@@ -66,9 +66,9 @@ class Matches(NamedTuple):
 
 
 def make_sketch(image: Image8) -> Sketch:
-    """Two perceptual hashes and a thumbnail of a picture.
+    """Two perceptual hashes and a thumbnail of an image.
 
-    The difference hash says of 8 x 8 places whether the picture gets brighter to the right; the cosine hash
+    The difference hash says of 8 x 8 places whether the image gets brighter to the right; the cosine hash
     which of the 8 x 8 lowest frequencies lie above their median.
 
     Args:
@@ -89,30 +89,30 @@ def make_sketch(image: Image8) -> Sketch:
 
 
 def empty_sketch() -> Sketch:
-    """A row of Sketches that is like no other, for a picture that cannot be read."""
+    """A row of Sketches that is like no other, for an image that cannot be read."""
     return np.zeros(2, dtype=np.uint64), np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
 
 
 def stack_sketches(rows: Sequence[Sketch]) -> Sketches:
-    """Sketches of M pictures, M >= 0, from those of each."""
+    """Sketches of M images, M >= 0, from those of each."""
     codes = np.array([code for code, _ in rows], dtype=np.uint64).reshape(-1, 2)
     thumbnails = np.array([thumbnail for _, thumbnail in rows], dtype=np.uint8)
     return Sketches(codes, thumbnails.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE))
 
 
 def find_near_duplicates(left: Sketches, right: Sketches) -> Matches:
-    """For each picture of one set the picture of another that shows the same, if there is one.
+    """For each image of one set the image of another that shows the same, if there is one.
 
-    Alike are pictures with contrast whose codes differ in at most MAX_BITS and whose thumbnails, brought to
-    the same mean and contrast, differ by at most MAX_DIFFERENCE. Candidates are the pictures that share one
+    Alike are images with contrast whose codes differ in at most MAX_BITS and whose thumbnails, brought to
+    the same mean and contrast, differ by at most MAX_DIFFERENCE. Candidates are the images that share one
     of eleven bands of the code, so no pair within MAX_BITS is missed. Cut or mirrored copies are not found.
 
     Args:
-        left: pictures to look for.
-        right: pictures to search.
+        left: images to look for.
+        right: images to search.
 
     Returns:
-        One row for each picture of `left` that has its like; of several the one with the least difference,
+        One row for each image of `left` that has its like; of several the one with the least difference,
         and the first of these.
     """
     best = np.full(len(left.codes), np.inf, dtype=np.float32)
@@ -150,7 +150,7 @@ def _close_pairs(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> Iterato
 def _bands(codes: NDArray[np.uint64]) -> list[Ints]:
     """Eleven or twelve bits of each code at a time, as numbers: NUM_BANDS arrays (M,).
 
-    The bits of a band come from all over the code, because neighbours are often the same in every picture: an
+    The bits of a band come from all over the code, because neighbours are often the same in every image: an
     empty background makes whole lines of zeros.
     """
     bits = np.unpackbits(np.ascontiguousarray(codes).view(np.uint8), axis=1)  # (M, 128)

@@ -34,7 +34,7 @@ class SplitReport:
         images_per_identity: None if there is no identity.
         histogram: identities by their number of images, in ranges "1", "2-3", "4-7" and so on.
         single_image_identities: identities with one image.
-        width: pixels, of the pictures that can be seen, inside their boxes; None if there are none.
+        width: pixels, of the images that can be seen, inside their boxes; None if there are none.
         height: as width.
         aspect: height divided by width.
     """
@@ -57,7 +57,7 @@ def describe_split(samples: Sequence[Sample], sizes: NDArray[np.int64]) -> Split
 
     Args:
         samples: M of them.
-        sizes: (M, 2) width and height in pixels; 0 where the picture cannot be seen.
+        sizes: (M, 2) width and height in pixels; 0 where the image cannot be seen.
 
     Returns:
         The counts.

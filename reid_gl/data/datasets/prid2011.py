@@ -53,7 +53,7 @@ def load_prid2011(root: str | Path, *, split: int = 0) -> ReidDataset:
     folder, cameras_found = find_folder(root, Layout("PRID 2011", FOLDER_NAMES, (CAMERAS, SINGLE), TREE))
     if cameras_found == SINGLE:
         raise FileNotFoundError(
-            f"{folder} holds single_shot only, one picture a person, and prid2011 reads the sequences: "
+            f"{folder} holds single_shot only, one image a person, and prid2011 reads the sequences: "
             "unpack multi_shot of the same release beside it"
         )
     cameras = [list_people(folder / camera) for camera in CAMERAS]

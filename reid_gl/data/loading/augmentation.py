@@ -1,4 +1,4 @@
-"""Which random changes a training picture goes through: settings, and draws for a whole batch at once."""
+"""Which random changes a training image goes through: settings, and draws for a whole batch at once."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of a training picture that keep what it shows recognisable.
+    """Random changes of a training image that keep what it shows recognisable.
 
     Attributes:
         flip: chance of mirroring left and right.
         pad: black pixels added on every side before a crop of the original size is cut out at random.
         erase: chance of erasing a rectangle.
-        erase_area: smallest and largest share of the picture that is erased.
+        erase_area: smallest and largest share of the image that is erased.
         erase_aspect: smallest height / width of the rectangle, in (0, 1]; the largest is its inverse.
         color_gain: standard deviation of the logarithm of a random gain, one for each channel and one
             for all: another illumination and white balance; 0 for none.
         fill: RGB value in [0, 255] of erased pixels, by default the ImageNet mean.
-        crop_area: smallest and largest share of the original picture that is cut out at random, with a
+        crop_area: smallest and largest share of the original image that is cut out at random, with a
             width / height in CROP_ASPECT, and squeezed into the input; (0, 0) for none. It takes the
             place of `pad`.
 
@@ -68,7 +68,7 @@ class Augmentation:
     def _check_crops(self) -> None:
         if len(self.crop_area) != 2 or (self.crops and not 0 < self.crop_area[0] <= self.crop_area[1] <= 1):
             raise ValueError(
-                "crop_area is the smallest and the largest share of a picture, rising inside (0, 1], or "
+                "crop_area is the smallest and the largest share of an image, rising inside (0, 1], or "
                 f"(0, 0) for no random crops, got {self.crop_area}"
             )
         if self.crops and self.pad:
@@ -79,7 +79,7 @@ class Augmentation:
 
     @property
     def crops(self) -> bool:
-        """Whether a random part of the original picture is cut out, of which nothing else is seen."""
+        """Whether a random part of the original image is cut out, of which nothing else is seen."""
         return any(self.crop_area)
 
     def draw(self, key: tuple[int, ...], num_images: int, height: int, width: int) -> Changes:

@@ -1,4 +1,4 @@
-"""Training pictures decoded once into one memory-mapped file, which all processes share."""
+"""Training images decoded once into one memory-mapped file, which all processes share."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ INTACT = "intact.txt"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NUM_THREADS = 4
 CHUNK = 256
-"""Pictures decoded ahead of what is written."""
+"""Images decoded ahead of what is written."""
 
 
 class DecodedCache:
-    """Decoded pictures of samples, by the samples' order.
+    """Decoded images of samples, by the samples' order.
 
     The file is mapped, not read: what is asked for stays in the system's memory as long as there is room,
     once for all processes. Sent to another process, a cache opens its files again.
@@ -46,7 +46,7 @@ class DecodedCache:
         checksum: what its header must say.
 
     Attributes:
-        form: what is kept of each picture, see CacheForm.to_dict.
+        form: what is kept of each image, see CacheForm.to_dict.
 
     Raises:
         FileNotFoundError: there is none.
@@ -58,7 +58,7 @@ class DecodedCache:
         if header["checksum"] != checksum:
             raise ValueError(f"{folder} was made from other files than there are now")
         if (folder / PICTURES).stat().st_size != header["num_bytes"]:
-            raise ValueError(f"{folder} is not whole, its pictures should take {header['num_bytes']} bytes")
+            raise ValueError(f"{folder} is not whole, its images should take {header['num_bytes']} bytes")
         self._folder, self._checksum = folder, checksum
         self.form: dict[str, Any] = header["form"]
         self._index = np.load(folder / INDEX)  # (M, 3): offset, height, width
@@ -68,7 +68,7 @@ class DecodedCache:
         return len(self._index)
 
     def __getitem__(self, index: int) -> Image8:
-        """Picture (H, W, 3) uint8 RGB of a sample; cannot be written to."""
+        """Image (H, W, 3) uint8 RGB of a sample; cannot be written to."""
         offset, height, width = self._index[index].tolist()
         return self._bytes[offset : offset + height * width * 3].reshape(height, width, 3)
 
@@ -77,20 +77,20 @@ class DecodedCache:
 
 
 def open_cache(folder: Path, samples: Sequence[Sample], form: CacheForm) -> DecodedCache:
-    """The cache of some pictures, made first if there is none that fits.
+    """The cache of some images, made first if there is none that fits.
 
     A cache has a folder of its own, named after the list of files and their form; if the size or the time
     of a file has changed since, it is made anew. It appears when it is whole.
 
     Args:
         folder: of all caches.
-        samples: pictures, in their order.
+        samples: images, in their order.
         form: what is kept of them.
 
     Raises:
-        ValueError: no pictures, or the folder is a file.
+        ValueError: no images, or the folder is a file.
         OSError: not enough space, or the folder cannot be written to.
-        FileNotFoundError, UnreadableImageError: a picture cannot be read.
+        FileNotFoundError, UnreadableImageError: an image cannot be read.
     """
     if not samples:
         raise ValueError("there are no images to decode into a cache")
@@ -141,10 +141,10 @@ def _check_space(folder: Path, num_pictures: int, form: CacheForm) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OSError(
-            f"the decoded cache of {num_pictures} pictures needs {needed / 1e9:.2f} GB and {folder} has "
+            f"the decoded cache of {num_pictures} images needs {needed / 1e9:.2f} GB and {folder} has "
             f"{free / 1e9:.2f} GB free: make room, name another folder, or do without (DATA.CACHE empty)"
         )
-    logger.info("decoding %d pictures into %s, about %.2f GB", num_pictures, folder, needed / 1e9)
+    logger.info("decoding %d images into %s, about %.2f GB", num_pictures, folder, needed / 1e9)
 
 
 def _write(folder: Path, samples: Sequence[Sample], form: CacheForm, checksum: str) -> None:
@@ -189,7 +189,7 @@ def _check_content(folder: Path) -> None:
 
 
 def _sum_content(folder: Path) -> int:
-    """A checksum of index and pictures."""
+    """A checksum of index and images."""
     total = 0
     for name in (INDEX, PICTURES):
         with (folder / name).open("rb") as file:

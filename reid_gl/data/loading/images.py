@@ -1,4 +1,4 @@
-"""Reading picture files that may be broken, hostile, or no pictures at all."""
+"""Reading image files that may be broken, hostile, or no images at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reid_gl.data.loading.regular_file import read_regular_file
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Names of files that are taken for images, in lower case."""
 MAX_PIXELS = 64_000_000
-"""Larger pictures are refused by their header, before a byte of them is decoded."""
+"""Larger images are refused by their header, before a byte of them is decoded."""
 MAX_FILE_BYTES = 8 * MAX_PIXELS
 """Of the largest image without compression; larger files are refused before they are read."""
 
@@ -27,11 +27,11 @@ Image8 = NDArray[np.uint8]
 
 
 class UnreadableImageError(ValueError):
-    """A file that is not a whole picture of a sensible size."""
+    """A file that is not a whole image of a sensible size."""
 
 
 def read_image(path: str | Path) -> Image8:
-    """Decode a picture file.
+    """Decode an image file.
 
     Args:
         path: JPEG, PNG or whatever else OpenCV and PIL both know.
@@ -42,14 +42,14 @@ def read_image(path: str | Path) -> Image8:
 
     Raises:
         FileNotFoundError: no such file.
-        UnreadableImageError: no regular file, empty, truncated, no picture, pixels of floating point numbers
+        UnreadableImageError: no regular file, empty, truncated, no image, pixels of floating point numbers
             or 32 bits, or more than MAX_PIXELS.
     """
     return decode_image(read_image_bytes(path), name=str(path))
 
 
 def decode_image(data: bytes, *, name: str = "image") -> Image8:
-    """Decode a picture held in memory, as read_image does.
+    """Decode an image held in memory, as read_image does.
 
     Args:
         data: the encoded bytes.
@@ -170,7 +170,7 @@ def crop_box(image: Image8, box: tuple[int, int, int, int], *, name: str = "imag
 
 
 def check_image(path: str | Path) -> str:
-    """What is wrong with a picture file, judged by its header and end without decoding; "" if nothing."""
+    """What is wrong with an image file, judged by its header and end without decoding; "" if nothing."""
     try:
         data = read_image_bytes(path)
         _check_header(data, str(path))

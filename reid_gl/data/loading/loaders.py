@@ -1,4 +1,4 @@
-"""Pictures in batches, read and augmented by worker processes where asked."""
+"""Images in batches, read and augmented by worker processes where asked."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from reid_gl.records import Batch, Sample
 class ImageBatches(Dataset[Batch]):
     """Whole batches by their key; a key always gives the same batch.
 
-    Each picture's random changes are drawn from the seed, the epoch, the step and the picture's place in
+    Each image's random changes are drawn from the seed, the epoch, the step and the image's place in
     the batch, never from a state, so that neither workers nor an interruption alter them.
 
     Args:
-        samples: pictures that keys point to.
+        samples: images that keys point to.
         labels: of the samples.
         preprocessing: size and kernel.
         augmentation: random changes; None for none.
         seed: of the changes.
-        cache: decoded pictures of the samples; None reads the files. Without random crops the batches are
-            the same; with them they are cut out of the pictures as the cache keeps them.
+        cache: decoded images of the samples; None reads the files. Without random crops the batches are
+            the same; with them they are cut out of the images as the cache keeps them.
 
     Raises:
-        ValueError: numbers of samples, labels and cached pictures differ, or the cache is of other settings.
+        ValueError: numbers of samples, labels and cached images differ, or the cache is of other settings.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ImageBatches(Dataset[Batch]):
         form = CacheForm(preprocessing, augmentation is not None and augmentation.crops).to_dict()
         if cache is not None and (cache.form != form or len(cache) != len(samples)):
             raise ValueError(
-                f"the cache holds {len(cache)} pictures for {cache.form}, expected {len(samples)} for {form}"
+                f"the cache holds {len(cache)} images for {cache.form}, expected {len(samples)} for {form}"
             )
 
     def __getitem__(self, key: BatchKey) -> Batch:
@@ -94,7 +94,7 @@ class ImageBatches(Dataset[Batch]):
         )
 
     def _read(self, index: int, place: int, changes: Changes | None) -> Image8:
-        """One picture (height, width, 3), cropped at random where the changes say so."""
+        """One image (height, width, 3), cropped at random where the changes say so."""
         sample = self.samples[index]
         image = read_sample(sample) if self._cache is None else self._cache[index]
         if self.augmentation is not None and changes is not None and changes.cropping is not None:
@@ -111,7 +111,7 @@ class BatchLoader:
         num_workers: processes that make batches; 0 for none.
         pin_memory: make them ready to be sent to a GPU.
         change_on: device that makes the random changes, to whole batches, which it then holds; None leaves
-            them to whoever reads the pictures. The pixels are the same.
+            them to whoever reads the images. The pixels are the same.
     """
 
     def __init__(
@@ -182,7 +182,7 @@ def check_images(samples: Sequence[Sample], *, num_threads: int = 4) -> None:
     """Open every file's header before hours of work depend on it.
 
     Raises:
-        UnreadableImageError: some files are missing or are no whole pictures; names the first five.
+        UnreadableImageError: some files are missing or are no whole images; names the first five.
     """
     paths = sorted({sample.path for sample in samples})
     with ThreadPoolExecutor(num_threads) as pool:

@@ -1,4 +1,4 @@
-"""Random changes once drawn, made picture by picture on the CPU or to a whole batch on its device."""
+"""Random changes once drawn, made image by image on the CPU or to a whole batch on its device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reid_gl.data.loading.images import Image8
 
 @dataclass(frozen=True)
 class Changes:
-    """What becomes of each of N pictures, in this order; the same pixels wherever it is done.
+    """What becomes of each of N images, in this order; the same pixels wherever it is done.
 
     Attributes:
         flip: (N,) bool, mirrored left and right.
@@ -24,7 +24,7 @@ class Changes:
         erased: (N, 4) int64, top, bottom, left and right of a rectangle.
         fill: RGB value in [0, 255] of erased pixels.
         cropping: (N, attempts, 4) numbers in [0, 1) for `Augmentation.crop`, which comes before all this,
-            when a picture is read; None for no crops.
+            when an image is read; None for no crops.
     """
 
     flip: NDArray[np.bool_]
@@ -35,10 +35,10 @@ class Changes:
     cropping: NDArray[np.float64] | None = None
 
     def write(self, place: int, image: Image8, out: Image8) -> None:
-        """Change one picture.
+        """Change one image.
 
         Args:
-            place: of the picture in the batch.
+            place: of the image in the batch.
             image: (H, W, 3) uint8, left as it is.
             out: (H, W, 3) uint8, filled with the result; shares no memory with the image.
         """

@@ -1,4 +1,4 @@
-"""Batches of P identities with K pictures each."""
+"""Batches of P identities with K images each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_TURNS = 1_000_000
 
 
 class BatchKey(NamedTuple):
-    """Which pictures make a batch, and what its random changes are drawn from."""
+    """Which images make a batch, and what its random changes are drawn from."""
 
     epoch: int
     step: int
@@ -25,24 +25,24 @@ class BatchKey(NamedTuple):
 
 
 class PKSampler(Sampler[BatchKey]):
-    """Batches of exactly P different identities with K pictures each, every identity in every epoch.
+    """Batches of exactly P different identities with K images each, every identity in every epoch.
 
-    An epoch shows every picture about once: an identity with n pictures comes in floor(n / K) groups of
-    K, at least one; with fewer than K pictures some of them are repeated within the group. The order
+    An epoch shows every image about once: an identity with n images comes in floor(n / K) groups of
+    K, at least one; with fewer than K images some of them are repeated within the group. The order
     depends on the seed and the epoch only, so that an interrupted epoch can go on where it stopped.
 
     Attributes:
         num_identities: C.
-        num_short: identities with fewer than K pictures.
+        num_short: identities with fewer than K images.
     """
 
     def __init__(self, labels: Sequence[int], *, num_identities: int, num_images: int, seed: int = 0) -> None:
-        """Group the pictures.
+        """Group the images.
 
         Args:
-            labels: identity of every training picture.
+            labels: identity of every training image.
             num_identities: P, identities in a batch.
-            num_images: K, pictures of each.
+            num_images: K, images of each.
             seed: of the order.
 
         Raises:
@@ -82,7 +82,7 @@ class PKSampler(Sampler[BatchKey]):
         return _keys(self.epoch_batches(self._epoch), self._epoch, self._first_step)
 
     def epoch_batches(self, epoch: int) -> list[tuple[int, ...]]:
-        """All batches of one epoch, as indices of pictures; a batch is sorted by nothing but chance."""
+        """All batches of one epoch, as indices of images; a batch is sorted by nothing but chance."""
         rng = np.random.default_rng((self._seed, epoch))
         waiting = deque(self._rounds(rng))
         batches: list[tuple[int, ...]] = []
@@ -97,7 +97,7 @@ class PKSampler(Sampler[BatchKey]):
         return batches
 
     def _rounds(self, rng: np.random.Generator) -> Iterator[tuple[int, list[int]]]:
-        """(identity, K pictures): first one group of every identity, then the second ones, and so on."""
+        """(identity, K images): first one group of every identity, then the second ones, and so on."""
         groups = [self._split(members, rng) for members in self._groups]
         for turn in range(max(len(group) for group in groups)):
             for identity in rng.permutation(len(groups)):
@@ -125,12 +125,12 @@ class PKSampler(Sampler[BatchKey]):
 class BalancedSampler(Sampler[BatchKey]):
     """Batches in which every data set has its share of the P identities, however large it is.
 
-    An epoch shows every picture of the set that needs the most batches about once; those of the others come
+    An epoch shows every image of the set that needs the most batches about once; those of the others come
     again until it ends, in another order each time.
 
     Attributes:
         num_identities: C, of all sets.
-        num_short: identities with fewer than K pictures.
+        num_short: identities with fewer than K images.
     """
 
     def __init__(
@@ -142,13 +142,13 @@ class BalancedSampler(Sampler[BatchKey]):
         num_images: int,
         seed: int = 0,
     ) -> None:
-        """Group the pictures.
+        """Group the images.
 
         Args:
-            labels: identity of every training picture; no identity is in two sets.
-            sources: data set of every training picture.
+            labels: identity of every training image; no identity is in two sets.
+            sources: data set of every training image.
             num_identities: P, identities in a batch; the first sets have one more where it does not divide.
-            num_images: K, pictures of each.
+            num_images: K, images of each.
             seed: of the order.
 
         Raises:
@@ -185,7 +185,7 @@ class BalancedSampler(Sampler[BatchKey]):
         return _keys(self.epoch_batches(self._epoch), self._epoch, self._first_step)
 
     def epoch_batches(self, epoch: int) -> list[tuple[int, ...]]:
-        """All batches of one epoch, as indices of pictures, those of the first set first."""
+        """All batches of one epoch, as indices of images, those of the first set first."""
         turns = [part.epoch_batches(epoch * MAX_TURNS) for part in self._parts]
         count = max(len(batches) for batches in turns)
         for part, batches in zip(self._parts, turns, strict=True):

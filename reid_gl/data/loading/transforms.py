@@ -1,4 +1,4 @@
-"""How a picture becomes the network's input; stored in every checkpoint as plain data."""
+"""How an image becomes the network's input; stored in every checkpoint as plain data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Preprocessing:
             before it shrinks. PIL's "antialiased_linear" and "antialiased_cubic" do.
         mean: per channel, RGB, whatever channel_order is.
         std: per channel, RGB, whatever channel_order is.
-        shorter_side: 0 squeezes the whole picture into height x width. Otherwise it is resized with its
+        shorter_side: 0 squeezes the whole image into height x width. Otherwise it is resized with its
             shape kept until its shorter side has so many pixels, and the centre is cut out.
         channel_order: of the planes that the network takes, "rgb" or "bgr".
     """
@@ -61,8 +61,8 @@ class Preprocessing:
             raise ValueError(f"mean and std need three numbers, std positive, got {self.mean} and {self.std}")
         if self.shorter_side and self.shorter_side < max(self.height, self.width):
             raise ValueError(
-                f"a centre of {self.height} x {self.width} cannot be cut out of a picture whose shorter side "
-                f"is {self.shorter_side}: raise shorter_side, or set it to 0 to squeeze whole pictures"
+                f"a centre of {self.height} x {self.width} cannot be cut out of an image whose shorter side "
+                f"is {self.shorter_side}: raise shorter_side, or set it to 0 to squeeze whole images"
             )
 
     def resize(self, image: Image8, *, name: str = "image") -> Image8:
@@ -113,7 +113,7 @@ def scale_shorter_side(image: Image8, side: int, *, kernel: str, name: str = "im
         (side, W', 3) or (H', side, 3) uint8; the image itself if that is its size.
 
     Raises:
-        UnreadableImageError: the picture is so narrow that it would grow beyond MAX_PIXELS.
+        UnreadableImageError: the image is so narrow that it would grow beyond MAX_PIXELS.
     """
     height, width = image.shape[:2]
     longer = int(side * max(height, width) / min(height, width))

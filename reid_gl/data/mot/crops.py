@@ -66,14 +66,14 @@ class CropRule:
 
 @dataclass(frozen=True)
 class Crop:
-    """One picture to cut out.
+    """One image to cut out.
 
     Attributes:
         pid: identity, from 1.
         camera: number of the sequence, from 1.
         sequence: its name.
         frame: from 1.
-        corners: x1, y1, x2, y2 pixels from 0: the picture is frame[y1:y2, x1:x2].
+        corners: x1, y1, x2, y2 pixels from 0: the image is frame[y1:y2, x1:x2].
         visibility: as the ground truth has it.
         part: TRAIN, QUERY or GALLERY.
     """
@@ -88,7 +88,7 @@ class Crop:
 
     @property
     def path(self) -> str:
-        """Where the picture lies in the set, named as Market-1501 names it."""
+        """Where the image lies in the set, named as Market-1501 names it."""
         return f"{self.part}/{self.pid:04d}_c{self.camera}s1_{self.frame:06d}_00.jpg"
 
 
@@ -128,7 +128,7 @@ def find_sequences(folders: Sequence[str | Path]) -> list[MotSequence]:
 
 
 def plan_crops(sequences: Sequence[MotSequence], rule: CropRule) -> list[Crop]:
-    """Decide on every crop; no picture is opened.
+    """Decide on every crop; no image is opened.
 
     Only boxes with a flag above 0 and one of the rule's classes count. In each camera, one crop of each test
     identity is a query if there is another one of it; the rest are the gallery.

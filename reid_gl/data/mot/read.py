@@ -1,4 +1,4 @@
-"""Reading MOT Challenge folders: seqinfo.ini, pictures, detections and ground truth.
+"""Reading MOT Challenge folders: seqinfo.ini, images, detections and ground truth.
 
 The files count pixels from 1, as the official kit does: a box at the left edge has left = 1. Records here
 count from 0, like arrays: 1 is subtracted from left and top on reading and added on writing (mot_write.py).
@@ -36,12 +36,12 @@ class MotSequence:
     Attributes:
         folder: of the sequence.
         name: as results call it.
-        image_folder: where the pictures lie, img1 as a rule.
+        image_folder: where the images lie, img1 as a rule.
         frame_rate: frames a second.
         num_frames: frames are numbered from 1 to this.
-        width: of the pictures, pixels.
-        height: of the pictures, pixels.
-        suffix: of the pictures, such as ".jpg", as the files have it.
+        width: of the images, pixels.
+        height: of the images, pixels.
+        suffix: of the images, such as ".jpg", as the files have it.
         digits: of the frame numbers in their names, filled with zeros.
     """
 
@@ -56,7 +56,7 @@ class MotSequence:
     digits: int = USUAL_DIGITS
 
     def frame_path(self, frame: int) -> Path:
-        """The picture of a frame, counted from 1."""
+        """The image of a frame, counted from 1."""
         return self.image_folder / f"{frame:0{self.digits}d}{self.suffix}"
 
 
@@ -102,7 +102,7 @@ class MotBoxes:
 
 
 def load_sequence(folder: str | Path) -> MotSequence:
-    """Read seqinfo.ini and how the pictures are named; none is opened.
+    """Read seqinfo.ini and how the images are named; none is opened.
 
     Args:
         folder: of one sequence.
@@ -205,11 +205,11 @@ def iterate_frames(sequence: MotSequence) -> Iterator[tuple[int, Image8]]:
         sequence: which.
 
     Yields:
-        The frame's number, from 1, and the picture (H, W, 3) uint8 BGR.
+        The frame's number, from 1, and the image (H, W, 3) uint8 BGR.
 
     Raises:
-        FileNotFoundError: before the first frame, if pictures are missing.
-        ValueError: a picture is broken or has another size than seqinfo.ini says.
+        FileNotFoundError: before the first frame, if images are missing.
+        ValueError: an image is broken or has another size than seqinfo.ini says.
     """
     require_frames(sequence)
     for frame in range(1, sequence.num_frames + 1):
@@ -217,20 +217,20 @@ def iterate_frames(sequence: MotSequence) -> Iterator[tuple[int, Image8]]:
 
 
 def require_frames(sequence: MotSequence) -> None:
-    """Raise FileNotFoundError unless there is a picture of every frame."""
+    """Raise FileNotFoundError unless there is an image of every frame."""
     present = set(os.listdir(sequence.image_folder)) if sequence.image_folder.is_dir() else set()
     frames = range(1, sequence.num_frames + 1)
     missing = [frame for frame in frames if sequence.frame_path(frame).name not in present]
     if missing:
         raise FileNotFoundError(
-            f"{len(missing):,} of the {sequence.num_frames:,} frames of {sequence.name} have no picture, the "
+            f"{len(missing):,} of the {sequence.num_frames:,} frames of {sequence.name} have no image, the "
             f"first is {sequence.frame_path(missing[0])}: unpack the sequence again or correct seqLength in "
             "seqinfo.ini"
         )
 
 
 def read_frame(sequence: MotSequence, frame: int) -> Image8:
-    """The picture (H, W, 3) uint8 BGR of one frame, counted from 1."""
+    """The image (H, W, 3) uint8 BGR of one frame, counted from 1."""
     path = sequence.frame_path(frame)
     image = np.asarray(cv2.cvtColor(read_image(path), cv2.COLOR_RGB2BGR), dtype=np.uint8)
     if image.shape[:2] != (sequence.height, sequence.width):

@@ -39,13 +39,13 @@ def write_reid_crops(
         progress: called with (frames done, frames in all).
 
     Returns:
-        Pictures by split, "identities", and "queries_with_match": those with a picture of the same person by
+        Images by split, "identities", and "queries_with_match": those with an image of the same person by
         another camera in the gallery, which alone count in the protocol of Market-1501.
 
     Raises:
         FileExistsError: out exists.
-        FileNotFoundError: ground truth or pictures are missing.
-        ValueError: broken ground truth or pictures, or nothing is left.
+        FileNotFoundError: ground truth or images are missing.
+        ValueError: broken ground truth or images, or nothing is left.
     """
     if Path(out).exists():
         raise FileExistsError(f"{out} exists: choose another folder or remove this one")

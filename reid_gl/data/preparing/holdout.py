@@ -15,10 +15,10 @@ FEWEST_IDENTITIES = 4
 def hold_out_identities(train: Sequence[Sample], share: float, *, seed: int = 0) -> ReidDataset:
     """Take some identities out of a training set and make a query and gallery of them.
 
-    Only identities seen by two cameras are taken (with two pictures, where cameras are unknown). Each
-    camera with two pictures or more of an identity gives its first one as a query; if none has, the first
-    camera does. All other pictures are the gallery, so every query has a match from another camera. In a
-    training set without any camera every picture is a query that searches all the others.
+    Only identities seen by two cameras are taken (with two images, where cameras are unknown). Each
+    camera with two images or more of an identity gives its first one as a query; if none has, the first
+    camera does. All other images are the gallery, so every query has a match from another camera. In a
+    training set without any camera every image is a query that searches all the others.
 
     Args:
         train: training samples.
@@ -89,7 +89,7 @@ def divide_test_identities(
 ) -> tuple[list[Sample], list[Sample]]:
     """Make queries and a gallery in which each query has a match, from another camera if there is one.
 
-    Each camera with two pictures or more of an identity gives its first ones as queries and keeps at least
+    Each camera with two images or more of an identity gives its first ones as queries and keeps at least
     one; if none has two, the first camera gives its only one. All others are the gallery.
 
     Args:

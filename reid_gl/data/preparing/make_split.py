@@ -1,4 +1,4 @@
-"""A legal training set, query and gallery out of pictures of which only the identity is known."""
+"""A legal training set, query and gallery out of images of which only the identity is known."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def make_split(
     queries_per_camera: int = QUERIES_PER_CAMERA,
     seed: int = 0,
 ) -> ReidDataset:
-    """Share identities out between training and test, and pictures of the latter between query and gallery.
+    """Share identities out between training and test, and images of the latter between query and gallery.
 
-    Test identities are drawn from those seen by two cameras (with two pictures, where cameras are unknown),
+    Test identities are drawn from those seen by two cameras (with two images, where cameras are unknown),
     so that every query has a match, from another camera where cameras are known. Distractors (identity 0)
     go to the gallery, junk (-1) is left out.
 
     Args:
-        samples: labelled pictures; the same samples in another order give the same split.
+        samples: labelled images; the same samples in another order give the same split.
         train_share: part of the identities to train on, in (0, 1); at least two are for testing.
-        queries_per_camera: pictures of a test identity and a camera that become queries, at most.
+        queries_per_camera: images of a test identity and a camera that become queries, at most.
         seed: of the draw.
 
     Returns:
@@ -55,7 +55,7 @@ def make_split(
     distractors = groups.pop(DISTRACTOR_PID, [])
     if distractors:
         logger.warning(
-            "identity 0 marks pictures of nobody in particular: %d go to the gallery, where they are always "
+            "identity 0 marks images of nobody in particular: %d go to the gallery, where they are always "
             "wrong; call it otherwise if it is somebody",
             len(distractors),
         )
@@ -69,24 +69,24 @@ def make_split(
 
 
 def read_labelled_folder(root: str | Path, *, pattern: str = "") -> list[Sample]:
-    """Pictures of a folder that is not divided into training and test yet; none is opened.
+    """Images of a folder that is not divided into training and test yet; none is opened.
 
     Args:
-        root: holds a folder of pictures for each identity; with a pattern, pictures anywhere.
+        root: holds a folder of images for each identity; with a pattern, images anywhere.
         pattern: regular expression with the named group pid and, or not, camera, as load_pattern has it.
 
     Returns:
         Samples by path; identities are numbered from 1 if their names are not all whole numbers.
 
     Raises:
-        FileNotFoundError: no such folder, or no picture in it.
+        FileNotFoundError: no such folder, or no image in it.
         NotADirectoryError: a file, such as a table.
-        ValueError: pictures whose identity is not to be found out, or a pattern that is none.
+        ValueError: images whose identity is not to be found out, or a pattern that is none.
     """
     folder = Path(root).expanduser()
     if folder.is_file():
         raise NotADirectoryError(
-            f"{folder} is a file: give the folder of the pictures, with a folder for each identity in it, or "
+            f"{folder} is a file: give the folder of the images, with a folder for each identity in it, or "
             "with --pattern; a table says in its column split what is train, query and gallery"
         )
     return as_samples(read_pattern(folder, pattern) if pattern else read_identity_folders(folder))

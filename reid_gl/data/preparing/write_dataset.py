@@ -28,15 +28,15 @@ KNOWN_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def write_csv(dataset: ReidDataset, path: str | Path) -> None:
-    """Write a table that load_table reads; the pictures stay where they are.
+    """Write a table that load_table reads; the images stay where they are.
 
     Args:
         dataset: any data set; its name and ks are not kept.
-        path: file ending in .csv, which appears whole, in a folder around all pictures.
+        path: file ending in .csv, which appears whole, in a folder around all images.
 
     Raises:
         FileExistsError: the file exists.
-        ValueError: another ending, a picture outside the folder of the table, or no picture.
+        ValueError: another ending, an image outside the folder of the table, or no image.
     """
     table = Path(path)
     if table.suffix.lower() != ".csv":
@@ -45,7 +45,7 @@ def write_csv(dataset: ReidDataset, path: str | Path) -> None:
         raise FileExistsError(f"{table} exists: choose another name or remove it")
     rows = [(split, sample) for split, part in _parts(dataset) for sample in part]
     if not rows:
-        raise ValueError(f"{dataset.name} has no picture to list in {table}")
+        raise ValueError(f"{dataset.name} has no image to list in {table}")
     relative = _make_shortener(table)
     boxes = BOX_COLUMNS if any(sample.box for _, sample in rows) else ()
     tracklet = ("tracklet",) if any(sample.tracklet >= 0 for _, sample in rows) else ()
@@ -67,21 +67,21 @@ def write_csv(dataset: ReidDataset, path: str | Path) -> None:
 def write_market_layout(
     dataset: ReidDataset, folder: str | Path, *, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Write the three folders of Market-1501: whole pictures as hard links or copies, boxes cut out.
+    """Write the three folders of Market-1501: whole images as hard links or copies, boxes cut out.
 
-    A picture is called {identity}_c{camera, from 1}s1_{running number}_00 and keeps its suffix; one that the
+    An image is called {identity}_c{camera, from 1}s1_{running number}_00 and keeps its suffix; one that the
     layout does not know (.bmp …) becomes .png. Market-1501 has no unknown cameras: they become one more
     camera. Nor has it tracks: they are lost.
 
     Args:
         dataset: with all three parts.
         folder: to make; it appears whole or not at all.
-        progress: called with (pictures done, pictures in all).
+        progress: called with (images done, images in all).
 
     Raises:
         FileExistsError: the folder exists.
-        FileNotFoundError: a picture does not exist.
-        ValueError: a part without pictures, or a picture or box that cannot be read.
+        FileNotFoundError: an image does not exist.
+        ValueError: a part without images, or an image or box that cannot be read.
     """
     out = Path(folder)
     if out.exists():
@@ -89,7 +89,7 @@ def write_market_layout(
     empty = [split for split, part in _parts(dataset) if not part]
     if empty:
         raise ValueError(
-            f"{dataset.name} has no pictures for {' and '.join(empty)}, without which there is no layout of "
+            f"{dataset.name} has no images for {' and '.join(empty)}, without which there is no layout of "
             "Market-1501: write a .csv file instead"
         )
     samples = [sample for _, part in _parts(dataset) for sample in part]
@@ -98,7 +98,7 @@ def write_market_layout(
         if not os.path.isfile(sample.path):
             raise ValueError(f"image {sample.path} is a pipe, socket, device or folder: remove it")
     unknown = _number_unknown_camera(samples)
-    read = lru_cache(maxsize=1)(read_image)  # boxes of one picture follow one another
+    read = lru_cache(maxsize=1)(read_image)  # boxes of one image follow one another
     number = 0
     with finished_or_nothing(out) as unfinished:
         for part, (_, own) in zip(MARKET_FOLDERS, _parts(dataset), strict=True):
@@ -122,20 +122,20 @@ def _or_empty(number: int) -> int | str:
 
 
 def _make_shortener(table: Path) -> Callable[[str], str]:
-    """A function from a picture's file to its path as the table prints it."""
+    """A function from an image's file to its path as the table prints it."""
     folder, real_folder = os.path.abspath(table.parent), os.path.realpath(table.parent)
 
     def shorten(path: str) -> str:
         absolute, real = os.path.abspath(path), os.path.realpath(path)
         if not is_within(real, real_folder):
             raise ValueError(
-                f"picture {path} does not lie below {table.parent}, but paths in a table stay below its "
-                "folder: write the table into a folder around all pictures"
+                f"image {path} does not lie below {table.parent}, but paths in a table stay below its "
+                "folder: write the table into a folder around all images"
             )
         inside = is_within(absolute, folder)
         printed = os.path.relpath(absolute, folder) if inside else os.path.relpath(real, real_folder)
         if printed != printed.strip() or not _is_text(printed):
-            raise ValueError(f"picture {path!r} begins or ends with a space, or is no UTF-8: rename it")
+            raise ValueError(f"image {path!r} begins or ends with a space, or is no UTF-8: rename it")
         return PurePath(printed).as_posix()
 
     return shorten
@@ -156,7 +156,7 @@ def _number_unknown_camera(samples: Sequence[Sample]) -> int:
     camera = max(sample.camid for sample in samples) + 2
     if unknown:
         logger.warning(
-            "%d of %d pictures have no camera, but file names of Market-1501 have one: they become camera %d",
+            "%d of %d images have no camera, but file names of Market-1501 have one: they become camera %d",
             *(unknown, len(samples), camera),
         )
     if any(sample.tracklet >= 0 for sample in samples):
@@ -165,7 +165,7 @@ def _number_unknown_camera(samples: Sequence[Sample]) -> int:
 
 
 def _write_picture(sample: Sample, stem: Path, read: Callable[[str], Image8]) -> None:
-    """Link, copy or cut out one picture."""
+    """Link, copy or cut out one image."""
     suffix = os.path.splitext(sample.path)[1]
     is_known = suffix.lower() in KNOWN_SUFFIXES
     target = stem.with_name(stem.name + (suffix if is_known else ".png"))

@@ -62,7 +62,7 @@ def evaluate_clustering(
 
     check_rows("features", features)
     known, numbers = np.unique(whole_numbers("labels", labels, len(features)), return_inverse=True)
-    logger.info("k-means of %d pictures, %d clusters", len(features), len(known))
+    logger.info("k-means of %d images, %d clusters", len(features), len(known))
     clusters = k_means(compared_rows(features, metric), len(known), seed=seed)
     return ClusteringResult(
         nmi=float(normalized_mutual_info_score(numbers, clusters)),

@@ -109,7 +109,7 @@ def _check_ks(ks: Sequence[int], num_searched: int) -> None:
     for k in ks:
         if not 1 <= k <= num_searched or k != int(k):
             raise ValueError(
-                f"Recall@K needs whole K from 1 to the {num_searched} pictures that a query searches, got {k}"
+                f"Recall@K needs whole K from 1 to the {num_searched} images that a query searches, got {k}"
             )
 
 
@@ -118,7 +118,7 @@ def _summarise(scores: NDArray[np.float64], ks: Sequence[int], num_searched: int
     scored = scores[scores[:, FIRST_MATCH] > 0]
     if not len(scored):
         raise ValueError(
-            f"none of the {len(scores)} queries has a picture of its label among the {num_searched} that it "
+            f"none of the {len(scores)} queries has an image of its label among the {num_searched} that it "
             "searches: check how the labels are read"
         )
     if len(scored) < len(scores):

@@ -1,4 +1,4 @@
-"""Thresholds from labelled features, over all pairs of pictures, with intervals from redrawn people."""
+"""Thresholds from labelled features, over all pairs of images, with intervals from redrawn people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MIN_FALSE_ACCEPTS = 10
 MIN_PEOPLE_OF_CAMERAS = 10
 """Two cameras are calibrated by themselves if so many people are seen by both,"""
 MIN_SAME_OF_CAMERAS = 50
-"""and so many pairs of pictures, one from each, show one of them."""
+"""and so many pairs of images, one from each, show one of them."""
 NUM_BINS = 400
 NUM_ROC_POINTS = 200
 FIRST_SHARE = 2.0
@@ -41,7 +41,7 @@ def calibrate(
     num_redraws: int = 400,
     seed: int = 0,
 ) -> Calibration:
-    """Measure the cosine distances of one person's and of two people's pictures, and thresholds between them.
+    """Measure the cosine distances of one person's and of two people's images, and thresholds between them.
 
     A pair is accepted if its distance is at most the threshold. Pairs with junk do not count, nor do those of
     one person in one camera, unless nobody is seen by two: then they do, the log and `source` say so, and
@@ -57,9 +57,9 @@ def calibrate(
 
     Args:
         query: features with identities and cameras, -1 where unknown.
-        gallery: what they are compared with; None compares every picture of `query` with every other one,
+        gallery: what they are compared with; None compares every image of `query` with every other one,
             distractors (identity 0) left out, as nobody knows which of them are one person.
-        source: what the pictures are, kept with the result.
+        source: what the images are, kept with the result.
         false_accept_rates: each in (0, 1).
         num_redraws: at least 2.
         seed: of the redraws.
@@ -77,7 +77,7 @@ def calibrate(
     if num_redraws < 2:
         raise ValueError(f"num_redraws must be at least 2, got {num_redraws}")
     both = (query, gallery) if gallery is not None else _against_itself(query)
-    num_times = 1 if gallery is not None else 2  # each pair is seen from both of its pictures
+    num_times = 1 if gallery is not None else 2  # each pair is seen from both of its images
     if not _any_seen_by_two_cameras(*both):
         both = (
             (_without_cameras(query), _without_cameras(gallery))
@@ -95,7 +95,7 @@ def calibrate(
     found = tuple(point for point in points if isinstance(point, CalibratedPoint))
     if not found:
         raise ValueError(
-            f"{source} is too small to calibrate: {missing[0][1]}; add pictures of more people, or ask for "
+            f"{source} is too small to calibrate: {missing[0][1]}; add images of more people, or ask for "
             "larger rates"
         )
     histograms, means = distance_histograms(*both, num_bins=NUM_BINS)
@@ -118,7 +118,7 @@ def calibrate(
 
 
 def _any_seen_by_two_cameras(query: Features, gallery: Features) -> bool:
-    """Whether some person's pictures are from two cameras, or from unknown ones."""
+    """Whether some person's images are from two cameras, or from unknown ones."""
     sides = [
         check_identities(name, side.pids, side.camids, len(side.embeddings))
         for name, side in (("query", query), ("gallery", gallery))
@@ -135,7 +135,7 @@ def _without_cameras(features: Features) -> Features:
 
 
 def _against_itself(features: Features) -> tuple[Features, Features]:
-    """Without distractors; a camera of its own for each picture without one, so that none finds itself."""
+    """Without distractors; a camera of its own for each image without one, so that none finds itself."""
     pids, camids = check_identities("query", features.pids, features.camids, len(features.embeddings))
     kept = pids != DISTRACTOR_PID
     if not (pids[kept] != JUNK_PID).any():
@@ -192,7 +192,7 @@ def _calibrated(point: OperatingPoint, low: float, high: float) -> CalibratedPoi
 def _camera_pairs(
     sides: tuple[Features, Features], rates: Sequence[float], num_times: int, num_redraws: int, seed: int
 ) -> tuple[CalibratedCameras, ...]:
-    """Two cameras in both orders, or in one where every picture is compared with every other one."""
+    """Two cameras in both orders, or in one where every image is compared with every other one."""
     pairs = []
     for first, second in product(*(_cameras(side) for side in sides)):
         if first == second or (num_times == 2 and first > second):

@@ -1,4 +1,4 @@
-"""What to compute features of: pictures of a folder, rows of a CSV file, frames and boxes of a video."""
+"""What to compute features of: images of a folder, rows of a CSV file, frames and boxes of a video."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpe
 
 @dataclass(frozen=True)
 class CropList:
-    """M pictures, or boxes in pictures.
+    """M images, or boxes in images.
 
     Attributes:
         name: of the folder, file or sequence.
-        paths: (M,) picture of each row; empty if they are frames of a video.
+        paths: (M,) image of each row; empty if they are frames of a video.
         video: the video; None if there are paths.
         columns: further columns (M,) by name: "frames" from 1, "ids", "confidences", "pids", "camids",
             "tracklets", "splits".
-        boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0, NaN where the whole picture is meant; None if
+        boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0, NaN where the whole image is meant; None if
             it is everywhere.
     """
 
@@ -73,10 +73,10 @@ def list_crops(
     classes: Sequence[int] | None = None,
     show_progress: bool = False,
 ) -> CropList:
-    """What a folder or file holds; no picture is opened, a video without boxes is decoded to its end.
+    """What a folder or file holds; no image is opened, a video without boxes is decoded to its end.
 
     Args:
-        source: a folder of pictures, searched to the bottom; the folder of a MOT Challenge sequence; a table
+        source: a folder of images, searched to the bottom; the folder of a MOT Challenge sequence; a table
             (.csv, .tsv, .parquet) with the titles path and, or not, pid, camid, split, x1, y1, x2, y2,
             tracklet, frame, as make-split and mot-to-reid write it; or a video.
         boxes: det.txt or gt.txt, of a video or a sequence. A sequence has its own: det/det.txt, else
@@ -90,7 +90,7 @@ def list_crops(
         At least one row.
 
     Raises:
-        FileNotFoundError: no such folder, file or picture.
+        FileNotFoundError: no such folder, file or image.
         ValueError: nothing in it, a file of another kind, or arguments that do not belong to it.
     """
     source = Path(source)
@@ -149,7 +149,7 @@ def _list_sequence(folder: Path, boxes: BoxFile) -> CropList:
     missing = [path for path in pictures.values() if not path.is_file()]
     if missing:
         raise FileNotFoundError(
-            f"{boxes.path} has boxes in {len(missing):,} frames without a picture, the first is {missing[0]}"
+            f"{boxes.path} has boxes in {len(missing):,} frames without an image, the first is {missing[0]}"
         )
     paths = tuple(str(pictures[frame]) for frame in found.frames.tolist())
     return _with_boxes(CropList(sequence.name, paths), found)

@@ -22,7 +22,7 @@ CROP_COLUMNS = (*(title for title in COLUMNS if title not in ROLE_COLUMNS), "fra
 def read_crop_table(
     table: Path,
 ) -> tuple[tuple[str, ...], dict[str, NDArray[Any]], NDArray[np.float64] | None]:
-    """Read a table of crops; no picture is opened.
+    """Read a table of crops; no image is opened.
 
     Args:
         table: .csv, .tsv or .parquet with the titles path, as seen from the folder of the table or absolute,
@@ -46,7 +46,7 @@ def read_crop_table(
     for line, cells in read_rows(table, titles, wanted):
         place = f"{line} of {table}"
         if not cells["path"]:
-            raise ValueError(f"{place}: path is empty: expected the file of a picture")
+            raise ValueError(f"{place}: path is empty: expected the file of an image")
         paths.append(os.path.join(root, with_slashes(cells["path"], root)))
         boxes.append(_parse_box(cells, place))
         for title, column in values.items():
@@ -91,7 +91,7 @@ def _parse_box(cells: dict[str, str], place: str) -> list[float]:
         box = [np.nan]
     if not np.isfinite(box).all():
         raise ValueError(
-            f"{place}: x1, y1, x2, y2 must be four numbers of pixels, or empty for the whole picture, got "
+            f"{place}: x1, y1, x2, y2 must be four numbers of pixels, or empty for the whole image, got "
             f"{','.join(texts)}"
         )
     return box

@@ -1,4 +1,4 @@
-"""Features of very many pictures, in pieces on the disk: what is done stays done."""
+"""Features of very many images, in pieces on the disk: what is done stays done."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 PART_ROWS = 1024
 PLAN_FILE = "plan.json"
 ON_ERROR = ("stop", "skip")
-"""What to do about a picture that cannot be read."""
+"""What to do about an image that cannot be read."""
 UNREADABLE = (OSError, UnreadableImageError, VideoEndsError)
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -82,7 +82,7 @@ def extract_in_parts(
 ) -> FeatureParts:
     """Compute features in parts, each of which appears whole.
 
-    Parts that are there already are kept where the list still has the same pictures and boxes, and made
+    Parts that are there already are kept where the list still has the same images and boxes, and made
     again where it has others.
 
     Args:
@@ -92,17 +92,17 @@ def extract_in_parts(
         identity: plain values that make features what they are, such as file and settings of the network.
         batch_size: rows between two steps of the bar.
         part_rows: rows lost at most when the program is killed.
-        on_error: one of ON_ERROR; "skip" goes on without pictures that cannot be read, and says which.
+        on_error: one of ON_ERROR; "skip" goes on without images that cannot be read, and says which.
         show_progress: draw a bar with an estimate of the time left.
 
     Returns:
         The parts, all there.
 
     Raises:
-        ValueError: the folder belongs to another list or network; a picture, video or feature is broken;
+        ValueError: the folder belongs to another list or network; an image, video or feature is broken;
             nothing of the list can be read.
         FileExistsError: the folder holds files of somebody else.
-        FileNotFoundError: a picture is missing.
+        FileNotFoundError: an image is missing.
     """
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
@@ -162,7 +162,7 @@ def remove_parts(parts: FeatureParts) -> None:
 
 
 class _Pictures:
-    """The picture of each row, asked for in rising order; one is kept."""
+    """The image of each row, asked for in rising order; one is kept."""
 
     def __init__(self, crops: CropList, *, skip: bool) -> None:
         self.crops = crops
@@ -172,7 +172,7 @@ class _Pictures:
         self._picture: Image8 | None = None
 
     def try_cut(self, row: int) -> tuple[Image8 | None, str]:
-        """As cut, and why there is no picture, which is an error unless such rows are skipped."""
+        """As cut, and why there is no image, which is an error unless such rows are skipped."""
         try:
             return self.cut(row), ""
         except UNREADABLE as error:
@@ -181,7 +181,7 @@ class _Pictures:
             return None, str(error)
 
     def cut(self, row: int) -> Image8 | None:
-        """What a row means, RGB; None if the box holds nothing of the picture."""
+        """What a row means, RGB; None if the box holds nothing of the image."""
         key = int(self.crops.columns["frames"][row]) if self._video else self.crops.paths[row]
         if key != self._key or self._picture is None:
             self._picture = self._video.read(int(key)) if self._video else read_image(str(key))
@@ -245,7 +245,7 @@ def _finished_parts(
         raise _other_work(folder, ["list"])
     if len(same) < len(present):
         logger.warning(
-            "%s: the list has changed: %d of %d finished parts are of the same pictures and are kept, the "
+            "%s: the list has changed: %d of %d finished parts are of the same images and are kept, the "
             "others are made again",
             *(folder, len(same), len(present)),
         )
@@ -291,5 +291,5 @@ def _claim_folder(folder: Path, plan: dict[str, Any]) -> None:
 def _other_work(folder: Path, changed: list[str]) -> ValueError:
     return ValueError(
         f"{folder} holds the beginning of other work ({', '.join(changed)} differ): go on with the same "
-        "pictures and network, or delete the folder"
+        "images and network, or delete the folder"
     )

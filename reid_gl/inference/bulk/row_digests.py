@@ -1,4 +1,4 @@
-"""Short names of rows of a list: equal names, equal pictures and boxes."""
+"""Short names of rows of a list: equal names, equal images and boxes."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ INPUT, OUTPUT = "images", "features"
 
 
 def write_onnx(net: nn.Module, example: Tensor, path: Path, description: str) -> None:
-    """Write a module as ONNX, for any number of pictures.
+    """Write a module as ONNX, for any number of images.
 
     Args:
         net: from (N, 3, H, W) to (N, D), in evaluation mode.
@@ -99,7 +99,7 @@ def write_openvino(
         path: .xml.
         description: kept in the file's metadata.
         half: keep weights in float16; layers compute in the precision chosen when the file is opened.
-        calibration: (M, 3, H, W) normalised pictures, from which the ranges of int8 layers are taken; None
+        calibration: (M, 3, H, W) normalised images, from which the ranges of int8 layers are taken; None
             for no int8.
 
     Raises:

@@ -41,14 +41,14 @@ def export_weights(
         out: the file; None names it after the checkpoint, or as the profile wants it, in the same folder.
         force: replace a file of that name that is no export of ours.
         pictures: real crops of people, at least FEWEST_PICTURES for int8, which calibrate it; also what the
-            check compares. None: made-up pictures.
+            check compares. None: made-up images.
 
     Returns:
         "file", the settings, "embedding_dim", "input_size", "bytes", and "parity" by batch size.
 
     Raises:
         ArithmeticError: the file's features are too far from the network's; no file is left.
-        ValueError, FileNotFoundError: weights, pictures or settings cannot be used.
+        ValueError, FileNotFoundError: weights, images or settings cannot be used.
         FileExistsError: a file of somebody else would be replaced.
         ImportError: a package of the extra "export" is missing.
     """

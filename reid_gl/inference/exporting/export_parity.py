@@ -16,7 +16,7 @@ from reid_gl.inference.extractor.embedder import LoadedEmbedder
 from reid_gl.records import Sample
 
 MIN_COSINE = {"float32": 0.9999, "fp16": 0.999, "int8": 0.95}
-"""Smallest cosine between a picture's features in torch and in the file, by precision."""
+"""Smallest cosine between an image's features in torch and in the file, by precision."""
 
 PARITY_BATCHES = (1, 2, 17)
 NUM_COMPARED = sum(PARITY_BATCHES)
@@ -30,9 +30,9 @@ class Parity:
     """How far a file's features are from the network's in torch, float32.
 
     Attributes:
-        batch: pictures at once.
+        batch: images at once.
         max_error: largest difference of two numbers of features of length one.
-        min_cosine: between two features of one picture.
+        min_cosine: between two features of one image.
     """
 
     batch: int

@@ -35,10 +35,10 @@ class ExportSettings:
     Attributes:
         format: "onnx", "openvino" or "torchscript".
         precision: "float32", "fp16" or, for OpenVINO, "int8".
-        profile: "default" takes pictures as the network does; "boxmot" too, with what BoxMOT looks for;
-            "ultralytics" takes square pictures in [0, 1] and does the rest inside.
-        flip: average the features of a picture and its mirror image; takes twice the time.
-        square_size: side of the pictures of the profile "ultralytics".
+        profile: "default" takes images as the network does; "boxmot" too, with what BoxMOT looks for;
+            "ultralytics" takes square images in [0, 1] and does the rest inside.
+        flip: average the features of an image and its mirror image; takes twice the time.
+        square_size: side of the images of the profile "ultralytics".
 
     Raises:
         ValueError: unknown words, or words that do not go together.
@@ -58,7 +58,7 @@ class ExportSettings:
         if self.precision == "int8" and self.format != "openvino":
             raise ValueError(f"int8 is for OpenVINO files, got format {self.format}: use fp16 or float32")
         if self.square_size < 1:
-            raise ValueError(f"square_size is the side of a picture in pixels, got {self.square_size}")
+            raise ValueError(f"square_size is the side of an image in pixels, got {self.square_size}")
 
 
 def default_name(weights: Path, reference: LoadedEmbedder, settings: ExportSettings) -> Path:
@@ -84,7 +84,7 @@ def check_name(out: Path, reference: LoadedEmbedder, settings: ExportSettings) -
     A warning says what only BoxMOT from version 25 on can work with.
 
     Raises:
-        ValueError: it would not be read, or be fed other pictures than the network takes.
+        ValueError: it would not be read, or be fed other images than the network takes.
     """
     suffix = SUFFIXES[settings.format]
     if out.suffix != suffix:
@@ -95,7 +95,7 @@ def check_name(out: Path, reference: LoadedEmbedder, settings: ExportSettings) -
     fed = Preprocessing()
     if replace(taken, height=fed.height, width=fed.width) != fed:
         raise ValueError(
-            f"BoxMOT feeds pictures of {replace(fed, height=taken.height, width=taken.width)}, this network "
+            f"BoxMOT feeds images of {replace(fed, height=taken.height, width=taken.width)}, this network "
             f"takes {taken}: hand BoxMOT its features instead, or use the profile default"
         )
     if not any(name in out.name for name in BOXMOT_NAMES):

@@ -30,7 +30,7 @@ EXAMPLE = (
 """What a caller can say of a network whose file says nothing."""
 
 FACTS = ("height", "width", "mean", "std", "channel_order")
-"""What a description by hand must say of the pictures; mean and std in RGB, of colours in [0, 1]."""
+"""What a description by hand must say of the images; mean and std in RGB, of colours in [0, 1]."""
 
 UNKNOWN: Shape = (None, None, None, None)
 
@@ -40,12 +40,12 @@ class ExportedNet:
     """A network in a file, opened.
 
     Attributes:
-        run: normalised pictures (N, 3, height, width) float32, contiguous, to features (N, D); may be called
+        run: normalised images (N, 3, height, width) float32, contiguous, to features (N, D); may be called
             by several threads at once.
         input_shape: of the file, None where it takes any number.
         description: the JSON in the file's metadata, "" if there is none.
         device: where it computes.
-        errors: what run raises for pictures that do not fit.
+        errors: what run raises for images that do not fit.
     """
 
     run: Callable[[Floats], NDArray[Any]]
@@ -113,7 +113,7 @@ def parse_description(text: str | bytes, source: str) -> dict[str, Any]:
 
 
 def preprocessing_of(description: Mapping[str, Any], source: str) -> Preprocessing:
-    """What pictures an exported network takes.
+    """What images an exported network takes.
 
     A description without a format was written by hand: nothing but the kernel and the shorter side may be
     left out there, where an older export of ours may lack what has a default.

@@ -37,11 +37,11 @@ class ExportedRuntime:
 
     Args:
         net: the opened file.
-        preprocessing: of its pictures.
+        preprocessing: of its images.
         name: how errors call it.
 
     Raises:
-        ValueError: the network takes other pictures, or does not give one feature for each.
+        ValueError: the network takes other images, or does not give one feature for each.
     """
 
     def __init__(self, net: ExportedNet, preprocessing: Preprocessing, name: str) -> None:
@@ -54,12 +54,12 @@ class ExportedRuntime:
         self(black[:1])  # what a file gives for one image may have another shape
 
     def __call__(self, images: Image8) -> Floats:
-        """Pictures (N, height, width, 3) uint8 RGB to features (N, D)."""
+        """Images (N, height, width, 3) uint8 RGB to features (N, D)."""
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
         return self.run(self.preprocessing.normalize(pixels).contiguous().numpy())
 
     def run(self, normalized: Floats) -> Floats:
-        """Normalised pictures (N, 3, height, width) float32, N at least 1, to features (N, D)."""
+        """Normalised images (N, 3, height, width) float32, N at least 1, to features (N, D)."""
         size = self._batch or len(normalized)
         starts = range(0, len(normalized), size)
         return np.concatenate([self._run_batch(normalized[start : start + size], size) for start in starts])
@@ -72,12 +72,12 @@ class ExportedRuntime:
             features = self._net.run(np.ascontiguousarray(normalized))
         except self._net.errors as error:
             raise ValueError(
-                f"{self._name} does not take pictures of shape {normalized.shape}: {error}"
+                f"{self._name} does not take images of shape {normalized.shape}: {error}"
             ) from error
         rows = _as_rows(features, size)
         if rows is None or self.embedding_dim not in (0, rows.shape[1]):
             raise ValueError(
-                f"{self._name} gives {features.shape} for {size} pictures: expected one feature each, "
+                f"{self._name} gives {features.shape} for {size} images: expected one feature each, "
                 f"({size}, D)"
             )
         return np.asarray(rows[: size - missing], dtype=np.float32)
@@ -103,7 +103,7 @@ def load_exported(
 ) -> ExportedRuntime:
     """Open an exported network.
 
-    What pictures it takes is said by the file beside it, by its own metadata, or by the caller.
+    What images it takes is said by the file beside it, by its own metadata, or by the caller.
 
     Args:
         path: with one of EXPORTED_SUFFIXES.
@@ -114,7 +114,7 @@ def load_exported(
         kernel: of the resize, if the caller says it.
 
     Raises:
-        ValueError: the file cannot be used, nobody or not everybody says the same of its pictures, or it
+        ValueError: the file cannot be used, nobody or not everybody says the same of its images, or it
             has not that precision.
         ImportError: the runtime's package is not installed.
     """
@@ -153,14 +153,14 @@ def _descriptions(path: Path, net: ExportedNet) -> dict[str, dict[str, Any]]:
 def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
     if not said:
         raise ValueError(
-            f"{path} does not say what pictures it takes, neither in its metadata nor in {sidecar_of(path)}: "
+            f"{path} does not say what images it takes, neither in its metadata nor in {sidecar_of(path)}: "
             f"give input_size, mean, std, pixel_range, channel_order, {EXAMPLE}"
         )
     (source, first), *others = said.items()
     for other, preprocessing in others:
         if not _same_pictures(first, preprocessing):
             raise ValueError(
-                f"{source} and {other} differ on the pictures {path} takes ({first} and {preprocessing}): "
+                f"{source} and {other} differ on the images {path} takes ({first} and {preprocessing}): "
                 "say nothing, or remove what is wrong"
             )
     return first

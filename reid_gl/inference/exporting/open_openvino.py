@@ -64,7 +64,7 @@ def open_openvino(path: Path, *, device: str, precision: str) -> ExportedNet:
     output = only_name([port.get_any_name() for port in compiled.outputs], "output", path)
     dtype = source.get_element_type().to_dtype()
     if not np.issubdtype(dtype, np.floating):
-        raise ValueError(f"{path} takes pictures of {dtype}: expected float32 or float16")
+        raise ValueError(f"{path} takes images of {dtype}: expected float32 or float16")
     requests = threading.local()  # a request serves one caller at a time
 
     def run(pictures: Floats) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""From a video frame and boxes, or any kind of picture, to the pixels a network sees."""
+"""From a video frame and boxes, or any kind of image, to the pixels a network sees."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def cut_boxes(frame: Image8, corners: NDArray[np.float64]) -> list[Image8 | None
 
 
 def check_picture(picture: Image8, name: str = "image") -> None:
-    """Raise TypeError or ValueError unless a picture is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8."""
+    """Raise TypeError or ValueError unless an image is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8."""
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
         kind = picture.dtype if isinstance(picture, np.ndarray) else type(picture).__name__
         raise TypeError(f"{name} must be an array of uint8 in [0, 255], got {kind}")
@@ -104,12 +104,12 @@ def check_picture(picture: Image8, name: str = "image") -> None:
 def resize_crops(
     crops: Sequence[Image8 | None], preprocessing: Preprocessing, *, color_order: str = "rgb"
 ) -> Image8:
-    """Pictures of any size to one array; where there is none, black.
+    """Images of any size to one array; where there is none, black.
 
     Args:
-        crops: N pictures as check_picture wants them; grey is repeated, transparency dropped.
+        crops: N images as check_picture wants them; grey is repeated, transparency dropped.
         preprocessing: size and kernel.
-        color_order: "rgb" or "bgr", of the pictures.
+        color_order: "rgb" or "bgr", of the images.
 
     Returns:
         (N, height, width, 3) uint8 RGB.

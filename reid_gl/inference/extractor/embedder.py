@@ -1,4 +1,4 @@
-"""A checkpoint as one module from pictures to features of length one, as exports need it."""
+"""A checkpoint as one module from images to features of length one, as exports need it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class LoadedEmbedder:
     """A network of a checkpoint that gives the feature which the checkpoint's experiment compares.
 
     Attributes:
-        net: from pictures (N, 3, height, width), prepared as `preprocessing` says, to (N, D) of length one;
+        net: from images (N, 3, height, width), prepared as `preprocessing` says, to (N, D) of length one;
             on the CPU, in evaluation mode.
-        preprocessing: of the pictures.
+        preprocessing: of the images.
         strategies: the feature and how it is made.
         embedding_dim: D.
         checkpoint: what else the file holds.
@@ -112,7 +112,7 @@ def load_embedder(
     Args:
         weights: the checkpoint.
         flip: average with the mirror image, whether or not the checkpoint's experiment does.
-        square_size: take square RGB pictures in [0, 1] of that side; resize and normalisation move into the
+        square_size: take square RGB images in [0, 1] of that side; resize and normalisation move into the
             network. None takes them as the checkpoint does.
         half: the backbone's weights and maps in float16; pooling and neck stay in float32.
 
@@ -125,7 +125,7 @@ def load_embedder(
     preprocessing = stored_preprocessing(loaded.checkpoint)
     if square_size is not None and preprocessing.shorter_side:
         raise ValueError(
-            f"{weights} takes the centre of a picture, but squares that are resized inside the network hold "
+            f"{weights} takes the centre of an image, but squares that are resized inside the network hold "
             "all of it: use the profile default"
         )
     # nobody looks at the classifier's scores, and files need not carry it

@@ -1,4 +1,4 @@
-"""One object for people who only want features: pictures in, unit vectors out."""
+"""One object for people who only want features: images in, unit vectors out."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class FeatureExtractor:
         device: "auto", "cuda", "cuda:1", "mps" or "cpu".
         precision: "auto" is the fastest safe one of the device; "float32", "bfloat16", "float16"; "int8" for
             files that were exported so.
-        batch_size: pictures at once; it changes no feature by more than rounding.
+        batch_size: images at once; it changes no feature by more than rounding.
         color_order: of arrays, "bgr" as OpenCV reads them, or "rgb"; None takes them as BGR and says so once.
-            Files, PIL pictures and tensors are RGB by nature.
+            Files, PIL images and tensors are RGB by nature.
         normalize: give rows of length one.
         flip: average the features of an image and its mirror image, which takes twice the time; None does
             what the checkpoint's experiment does, and False for other files.
@@ -177,11 +177,11 @@ class FeatureExtractor:
         return same_person(self.calibration, features_a, features_b, far=far)
 
     def __call__(self, images: Picture | Sequence[Picture]) -> Floats:
-        """Features of pictures, in their order.
+        """Features of images, in their order.
 
         Args:
-            images: one picture or several, also mixed: paths, uint8 arrays (H, W, 3), (H, W, 4) or (H, W),
-                PIL pictures, uint8 tensors (3, H, W) or one (N, 3, H, W). PIL pictures are turned as EXIF
+            images: one image or several, also mixed: paths, uint8 arrays (H, W, 3), (H, W, 4) or (H, W),
+                PIL images, uint8 tensors (3, H, W) or one (N, 3, H, W). PIL images are turned as EXIF
                 says and scaled from 16 bits as paths are; arrays and tensors are taken as they are.
 
         Returns:
@@ -189,7 +189,7 @@ class FeatureExtractor:
             for none.
 
         Raises:
-            FileNotFoundError, TypeError, ValueError: a picture that is none; says which.
+            FileNotFoundError, TypeError, ValueError: an image that is none; says which.
         """
         return self._embed(_as_list(images), self._prepare)
 
@@ -222,7 +222,7 @@ class FeatureExtractor:
         return FrameFeatures(features, valid)
 
     def embed_black(self) -> Floats:
-        """The feature (D,) of a black picture, for trackers that accept no row of zeros."""
+        """The feature (D,) of a black image, for trackers that accept no row of zeros."""
         black = np.zeros((*self.input_size, 3), np.uint8)
         feature: Floats = self._embed([black], lambda pictures: np.stack(list(pictures)))[0]
         return feature
@@ -235,7 +235,7 @@ class FeatureExtractor:
         broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
         if len(broken):
             raise ValueError(
-                f"the network gives NaN or infinite features for pictures {broken[:5].tolist()}: the weights "
+                f"the network gives NaN or infinite features for images {broken[:5].tolist()}: the weights "
                 "are broken, or the precision is too low"
             )
         if self._normalize:
@@ -244,7 +244,7 @@ class FeatureExtractor:
         return features
 
     def _prepare(self, pictures: Sequence[Picture]) -> Image8:
-        """Pictures of any kind as (N, height, width, 3) RGB."""
+        """Images of any kind as (N, height, width, 3) RGB."""
         images = np.empty((len(pictures), *self.input_size, 3), np.uint8)
         for place, picture in enumerate(pictures):
             if isinstance(picture, np.ndarray):
@@ -264,7 +264,7 @@ class FeatureExtractor:
 
 
 def _as_list(images: Picture | Sequence[Picture]) -> list[Picture]:
-    """Several pictures; one becomes a list of one."""
+    """Several images; one becomes a list of one."""
     is_one = isinstance(images, str | Path | Image.Image)
     if isinstance(images, np.ndarray | torch.Tensor):
         is_one = images.ndim < 4
@@ -272,7 +272,7 @@ def _as_list(images: Picture | Sequence[Picture]) -> list[Picture]:
 
 
 def _natural_rgb(picture: Picture, place: int) -> Image8:
-    """A picture that says itself which colour is which."""
+    """An image that says itself which colour is which."""
     if isinstance(picture, str | Path):
         return read_image(picture)
     if isinstance(picture, Image.Image):
@@ -285,6 +285,6 @@ def _natural_rgb(picture: Picture, place: int) -> Image8:
         rgb: Image8 = picture.permute(1, 2, 0).cpu().numpy()
         return rgb
     raise TypeError(
-        f"image {place} is a {type(picture).__name__}: expected a path, a uint8 array, a PIL picture or a "
+        f"image {place} is a {type(picture).__name__}: expected a path, a uint8 array, a PIL image or a "
         "tensor"
     )

@@ -25,7 +25,7 @@ from reid_gl.models.weights import NoCheckpointError
 
 @dataclass(frozen=True)
 class GivenPreprocessing:
-    """What the caller says of the pictures a network takes; None where he says nothing.
+    """What the caller says of the images a network takes; None where he says nothing.
 
     Attributes:
         input_size: (height, width).
@@ -70,7 +70,7 @@ class GivenPreprocessing:
             or self.channel_order is None
         ):
             raise ValueError(
-                f"{name} does not say what pictures it takes: give {', '.join(missing)}, {EXAMPLE}"
+                f"{name} does not say what images it takes: give {', '.join(missing)}, {EXAMPLE}"
             )
         if self.pixel_range not in (1.0, 255.0):
             raise ValueError(
@@ -144,9 +144,7 @@ def load_runtime(
     if path.suffix.lower() == SAFETENSORS:
         raise ValueError(f"{path} is of a foreign network, give the architecture, such as 'osnet_x1_0'")
     if not given.is_empty() or given.kernel:
-        raise ValueError(
-            f"{path} is a reid_gl checkpoint and knows the pictures it takes: say nothing of them"
-        )
+        raise ValueError(f"{path} is a reid_gl checkpoint and knows the images it takes: say nothing of them")
     try:
         loaded = load_net(path, backbone=copy.deepcopy(backbone))
     except NoCheckpointError as error:
@@ -206,7 +204,7 @@ def _load_reid_folder(
     config = read_reid_config(config_file)
     if not given.is_empty() or architecture not in (None, config.architecture):
         raise ValueError(
-            f"{config_file} says that {path} is {config.architecture} and what pictures it takes: say "
+            f"{config_file} says that {path} is {config.architecture} and what images it takes: say "
             "nothing of them, or give weights that lie elsewhere"
         )
     return _load_foreign(path, config.architecture, device, precision, flip, config.preprocessing)

@@ -28,7 +28,7 @@ MOST_ERROR = 0.2
 
 
 class Runtime(Protocol):
-    """From pictures to features; may be called by several threads at once.
+    """From images to features; may be called by several threads at once.
 
     Attributes:
         preprocessing: resize, which the caller does, and normalisation, which the runtime does.
@@ -41,7 +41,7 @@ class Runtime(Protocol):
     device: str
 
     def __call__(self, images: Image8) -> Floats:
-        """Pictures (N, height, width, 3) uint8 RGB, N at least 1, to features (N, D), not normalised."""
+        """Images (N, height, width, 3) uint8 RGB, N at least 1, to features (N, D), not normalised."""
 
 
 class TorchRuntime:
@@ -130,7 +130,7 @@ class TorchRuntime:
         return broken
 
     def __call__(self, images: Image8) -> Floats:
-        """Pictures (N, height, width, 3) uint8 RGB to features (N, D)."""
+        """Images (N, height, width, 3) uint8 RGB to features (N, D)."""
         pixels = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2)  # channels last as they stand
         return self.run(self.preprocessing.normalize(pixels)).cpu().numpy()
 

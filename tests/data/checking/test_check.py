@@ -9,7 +9,7 @@ from tests.data.made_up_pictures import blobs, brighten, enlarge, read, reencode
 
 
 def sound_dataset(root: Path) -> ReidDataset:
-    """Two people to train on, two to find, each before cameras 0 and 1; all pictures different."""
+    """Two people to train on, two to find, each before cameras 0 and 1; all images different."""
 
     def sample(split: str, pid: int, camid: int) -> Sample:
         image = blobs(1000 * len(split) + 10 * pid + camid)

@@ -37,7 +37,7 @@ def test_facts_of_a_picture_and_of_boxes_in_it(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = write(tmp_path / "good.jpg", blobs(0))
     whole = Path(good).read_bytes()
-    files = {"empty.jpg": b"", "text.jpg": b"no picture", "cut.jpg": whole[: len(whole) // 2]}
+    files = {"empty.jpg": b"", "text.jpg": b"no image", "cut.jpg": whole[: len(whole) // 2]}
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "folder.jpg").mkdir()
@@ -55,7 +55,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "folder.jpg": "folder.jpg is no file but a folder: remove it or name a regular file",
         "missing.jpg": "missing.jpg does not exist",
         "pipe.jpg": "pipe.jpg is no file but a pipe: remove it or name a regular file",
-        "text.jpg": "(its first bytes are b'no pictu'): remove it from the folder",
+        "text.jpg": "(its first bytes are b'no image'): remove it from the folder",
     }
     assert list(problems) == names
     for name, ending in endings.items():

@@ -19,7 +19,7 @@ def _nothing_said_yet() -> Iterator[None]:
 
 @pytest.fixture
 def make_files() -> MakeFiles:
-    """Write empty files: whoever opened one as a picture would fail."""
+    """Write empty files: whoever opened one as an image would fail."""
 
     def make(folder: Path, names: Iterable[str]) -> Path:
         for name in names:

@@ -10,7 +10,7 @@ PeerItem = tuple[str, int, int, int]
 
 
 def assert_same_as_torchreid(ours: ReidDataset, theirs: Any) -> None:
-    """Same pictures in each part, same cameras, and the same pictures of one person.
+    """Same images in each part, same cameras, and the same images of one person.
 
     Args:
         ours: a data set of ours.

@@ -133,7 +133,7 @@ def test_another_number_of_class_folders_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_class_is_said(tmp_path: Path) -> None:
     (make_cars(tmp_path, PLAIN) / LAST_CLASS / "00001.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match=f"no picture in .*{LAST_CLASS}"):
+    with pytest.raises(FileNotFoundError, match=f"no image in .*{LAST_CLASS}"):
         load_cars196(tmp_path)
 
 
@@ -143,7 +143,7 @@ def test_missing_pictures_are_named(tmp_path: Path, variant: tuple[str, ...]) ->
     picture = sorted(folder.glob("car*/*.jpg"))[0]
     picture.unlink()
     with pytest.raises(
-        FileNotFoundError, match=rf"1 of the 4 pictures named in the annotations of .*{picture}"
+        FileNotFoundError, match=rf"1 of the 4 images named in the annotations of .*{picture}"
     ):
         load_cars196(tmp_path)
 
@@ -152,7 +152,7 @@ def test_paths_out_of_the_folder_are_refused(tmp_path: Path) -> None:
     folder = make_cars(tmp_path / "cars196", ONE_FILE)
     write_annotations(folder / "cars_annos.mat", "relative_im_path", [("../secret.jpg", 1)])
     with pytest.raises(
-        ValueError, match=r"annotation 1 of .*cars_annos\.mat names the picture '\.\./secret\.jpg'"
+        ValueError, match=r"annotation 1 of .*cars_annos\.mat names the image '\.\./secret\.jpg'"
     ):
         load_cars196(tmp_path)
 

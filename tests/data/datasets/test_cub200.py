@@ -96,7 +96,7 @@ def test_two_folders_for_one_class_and_an_empty_class(
     ):
         load_cub200(tmp_path)
     (tmp_path / "images" / "101.White_Pelican_2").rename(tmp_path / "images" / "102.Sayornis")
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*102\.Sayornis"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*102\.Sayornis"):
         load_cub200(tmp_path)
 
 

@@ -60,5 +60,5 @@ def test_a_missing_and_an_empty_camera(tmp_path: Path, make_files: MakeFiles) ->
     with pytest.raises(FileNotFoundError, match=r"(?s)CUHK02 is not in.*which lacks P4/cam1"):
         load_cuhk02(tmp_path)
     (tmp_path / "P4" / "cam1").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*cam1"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*cam1"):
         load_cuhk02(tmp_path)

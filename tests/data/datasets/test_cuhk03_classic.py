@@ -27,7 +27,7 @@ from tests.torchreid_quiet import import_torchreid_quietly
 MakeFiles = Callable[[Path, Iterable[str]], Path]
 Load = Callable[..., Any]
 SHOWN = {1: [(0, 0), (0, 1), (0, 5), (1, 0), (1, 7), (2, 4), (2, 9)], 2: [(0, 2), (0, 6), (1, 8)]}
-"""Person and column of each picture, from 0, by camera pair."""
+"""Person and column of each image, from 0, by camera pair."""
 
 
 def write_mat(path: Path, test_sets: list[list[list[int]]]) -> Path:

@@ -97,12 +97,12 @@ def test_a_strange_row_is_named(tmp_path: Path, make_in_shop: MakeInShop, row: s
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (text_of(*ROWS)[2:], r"line 1 of .* reads 'image_name .*': expected the number of pictures"),
-        (text_of(*ROWS).replace("7\n", "8\n", 1), r"names 7 pictures: line 1 says 8"),
+        (text_of(*ROWS)[2:], r"line 1 of .* reads 'image_name .*': expected the number of images"),
+        (text_of(*ROWS).replace("7\n", "8\n", 1), r"names 7 images: line 1 says 8"),
         (text_of(*ROWS, ROWS[0]), r"line 10 of .* names 'img/WOMEN/Dresses/.*_side\.jpg' again"),
         (
             text_of(*ROWS, "img/../../x.jpg id_3 train"),
-            r"line 10 of .* names the picture 'img/\.\./\.\./x\.jpg'",
+            r"line 10 of .* names the image 'img/\.\./\.\./x\.jpg'",
         ),
         (
             "1\nimage_pair_name_1 image_pair_name_2 item_id evaluation_status\n",  # consumer-to-shop
@@ -132,9 +132,7 @@ def test_a_missing_picture_and_a_missing_list(tmp_path: Path, make_in_shop: Make
     folder = make_in_shop(tmp_path)
     picture = folder / "Img" / ROWS[3].split()[0]
     picture.unlink()
-    with pytest.raises(
-        FileNotFoundError, match=rf"1 of the 7 pictures named in .*txt do not exist.*{picture}"
-    ):
+    with pytest.raises(FileNotFoundError, match=rf"1 of the 7 images named in .*txt do not exist.*{picture}"):
         load_in_shop(tmp_path)
     (folder / "Eval" / "list_eval_partition.txt").unlink()
     with pytest.raises(

@@ -50,7 +50,7 @@ def test_the_sizes_of_market1501_itself_are_compared(
 def test_agrees_with_torchreid(tmp_path: Path, make_files: MakeFiles, market_names: tuple[str, ...]) -> None:
     make_files(tmp_path / "market1501" / "Market-1501-v15.09.15", [*market_names, *DISTRACTORS])
     hidden = tmp_path / "market1501" / "Market-1501-v15.09.15" / "bounding_box_test"
-    (hidden / "._0001_c2s1_000301_00.jpg").unlink()  # torchreid takes it for a picture
+    (hidden / "._0001_c2s1_000301_00.jpg").unlink()  # torchreid takes it for an image
     peer = import_torchreid_quietly("torchreid.reid.data.datasets.image.market1501")
     theirs = peer.Market1501(root=str(tmp_path), market1501_500k=True, verbose=False)
     assert_same_as_torchreid(load_market1501_500k(tmp_path), theirs)
@@ -61,7 +61,7 @@ def test_broken_sets(tmp_path: Path, make_files: MakeFiles, market_names: tuple[
     with pytest.raises(FileNotFoundError, match=r"(?s)Market-1501\+500k is not in.*which lacks images"):
         load_market1501_500k(tmp_path)
     (tmp_path / "images").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*images"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*images"):
         load_market1501_500k(tmp_path)
     make_files(tmp_path, [*DISTRACTORS, "images/0007_c1s1_000001_00.jpg"])
     with pytest.raises(ValueError, match=r"file name '0007_c1s1_000001_00\.jpg' in .*images does not say"):

@@ -139,7 +139,7 @@ def test_queries_that_are_no_tracks(
 def test_broken_lists_and_missing_pictures(tmp_path: Path, make_mars: Callable[[Path], Path]) -> None:
     folder = make_mars(tmp_path)
     (folder / "bbox_test" / "0000" / TEST[2]).unlink()
-    with pytest.raises(FileNotFoundError, match=r"1 of the 9 pictures named in the lists of .* do not exist"):
+    with pytest.raises(FileNotFoundError, match=r"1 of the 9 images named in the lists of .* do not exist"):
         load_mars(tmp_path)
     _save(folder, "tracks_train_info", "track_train_info", [row[:3] for row in TRAIN_TRACKS])
     with pytest.raises(ValueError, match=r"track_train_info in .* is int32 \(3, 3\): expected .* 4 columns"):

@@ -67,9 +67,7 @@ def test_missing_pictures_are_counted_and_the_first_named(
     (tmp_path / folders[0] / "0000" / "0000_002_03_0303morning_0020_0.jpg").unlink()
     (tmp_path / folders[1] / "0002" / "0002_000_05_0113noon_0004_0.jpg").unlink()
     (tmp_path / folders[1] / "0002").rmdir()
-    message = (
-        r"2 of the 6 pictures named in the lists of .* first is .*0002_000_05_.*unpack the data set again"
-    )
+    message = r"2 of the 6 images named in the lists of .* first is .*0002_000_05_.*unpack the data set again"
     with pytest.raises(FileNotFoundError, match=message):
         load_msmt17(tmp_path)
 

@@ -59,7 +59,7 @@ def test_every_accepted_root_gives_the_same(
 def test_agrees_with_torchvision(
     tmp_path: Path, make_omniglot: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whose numbers follow the order of the disk: so the same pictures must be of one class."""
+    """Whose numbers follow the order of the disk: so the same images must be of one class."""
     make_omniglot(tmp_path / "omniglot-py")
     monkeypatch.setattr(Omniglot, "_check_integrity", lambda self: True)
     dataset = load_omniglot(tmp_path)
@@ -78,7 +78,7 @@ def test_agrees_with_torchvision(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("Angelic/character03", r"no picture in .*character03"),
+        ("Angelic/character03", r"no image in .*character03"),
         ("Empty", r"no folder in .*Empty: expected one"),
     ],
 )

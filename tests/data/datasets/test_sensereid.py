@@ -53,5 +53,5 @@ def test_a_missing_and_an_empty_folder(tmp_path: Path, make_files: MakeFiles) ->
     with pytest.raises(FileNotFoundError, match=r"(?s)SenseReID is not in.*which lacks test_gallery"):
         load_sensereid(tmp_path)
     (tmp_path / "test_gallery").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*test_gallery"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*test_gallery"):
         load_sensereid(tmp_path)

@@ -113,11 +113,11 @@ def test_paths_out_of_the_folder_and_missing_pictures(
     path = make_products(tmp_path / "sop") / "Ebay_test.txt"
     (tmp_path / "secret.jpg").touch()
     path.write_text(f"{LISTS['Ebay_test.txt']}6 11321 1 ../secret.jpg\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"line 4 of .*Ebay_test\.txt names the picture '\.\./secret\.jpg'"):
+    with pytest.raises(ValueError, match=r"line 4 of .*Ebay_test\.txt names the image '\.\./secret\.jpg'"):
         load_stanford_online_products(tmp_path)
     path.write_text(LISTS["Ebay_test.txt"], encoding="utf-8")
     (tmp_path / "sop" / "toaster_final" / "444_0.JPG").unlink()
-    with pytest.raises(FileNotFoundError, match=r"1 of the 5 pictures named in the lists of .*444_0\.JPG"):
+    with pytest.raises(FileNotFoundError, match=r"1 of the 5 images named in the lists of .*444_0\.JPG"):
         load_stanford_online_products(tmp_path)
 
 

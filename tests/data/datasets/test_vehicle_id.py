@@ -91,7 +91,7 @@ def test_bad_lists(tmp_path: Path, make_vehicle_id: Callable[[Path], Path]) -> N
     with pytest.raises(ValueError, match="1 identities are in both the training set and the test set"):
         load_vehicle_id(folder, size="large")
     (folder / TEST_LISTS["large"]).write_text("0000010 21\n0000099 21\n")
-    with pytest.raises(FileNotFoundError, match=r"1 of the 5 pictures named in the lists of .*0000099\.jpg"):
+    with pytest.raises(FileNotFoundError, match=r"1 of the 5 images named in the lists of .*0000099\.jpg"):
         load_vehicle_id(folder, size="large")
     (folder / TEST_LISTS["large"]).unlink()
     with pytest.raises(

@@ -105,7 +105,7 @@ def test_bad_lists(tmp_path: Path, make_veri_wild: Callable[[Path], Path]) -> No
 def test_missing_pictures_and_cameras(tmp_path: Path, make_veri_wild: Callable[[Path], Path]) -> None:
     folder = make_veri_wild(tmp_path)
     (folder / "images" / "00007" / "000012.jpg").unlink()
-    with pytest.raises(FileNotFoundError, match=r"1 of the 6 pictures named in the lists of .*000012"):
+    with pytest.raises(FileNotFoundError, match=r"1 of the 6 images named in the lists of .*000012"):
         load_veri_wild(folder, size="small")
     (folder / CAMERAS).write_text(f"{TITLES}\n00003/000005;x\n")
     with pytest.raises(

@@ -162,7 +162,7 @@ def test_a_crop_that_does_not_fit_is_drawn_again() -> None:
 @pytest.mark.parametrize("size", [(10, 100), (100, 10), (7, 1), (1, 7), (1, 1), (40, 41)])
 def test_where_none_fits_the_largest_centre_is_cut_as_torchvision_does(size: tuple[int, int]) -> None:
     image = _coordinates(*size)
-    too_large = np.ones((NUM_ATTEMPTS, 4)) * (2.0, 0.5, 0.5, 0.5)  # more than the whole picture
+    too_large = np.ones((NUM_ATTEMPTS, 4)) * (2.0, 0.5, 0.5, 0.5)  # more than the whole image
     crop = Augmentation(pad=0, crop_area=(0.5, 1.0)).crop(image, too_large)
     top, left, height, width = RandomResizedCrop.get_params(torch.zeros(1, *size), (9.0, 9.0), CROP_ASPECT)
     assert np.array_equal(crop, image[top : top + height, left : left + width])

@@ -10,7 +10,7 @@ from reid_gl.data.loading.sampler import BalancedSampler, BatchKey
 
 
 def _people(*counts: list[int]) -> tuple[list[int], list[int]]:
-    """Labels and sources: counts[s][i] pictures of the i-th identity of set s, all sets mixed."""
+    """Labels and sources: counts[s][i] images of the i-th identity of set s, all sets mixed."""
     rows = []
     label = 0
     for source, people in enumerate(counts):

@@ -69,7 +69,7 @@ def test_a_second_time_nothing_is_decoded(
     with caplog.at_level(logging.INFO):
         open_cache(tmp_path / "cache", samples, FORM)
     assert "holds no decoded cache of these files and settings" in caplog.text
-    assert "decoding 6 pictures into" in caplog.text
+    assert "decoding 6 images into" in caplog.text
     caplog.clear()
     expected = [FORM.keep(sample) for sample in samples]
     monkeypatch.setattr(CacheForm, "keep", None)
@@ -175,7 +175,7 @@ def test_a_full_disk_is_said_before_anything_is_decoded(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=needed - 1))
     with pytest.raises(
         OSError,
-        match=r"^the decoded cache of 6 pictures needs 0.00 GB and .*cache has 0.00 GB free: make room",
+        match=r"^the decoded cache of 6 images needs 0.00 GB and .*cache has 0.00 GB free: make room",
     ):
         open_cache(tmp_path / "cache", samples, FORM)
     assert not list((tmp_path / "cache").iterdir())

@@ -102,7 +102,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 BROKEN = {
     "empty": (b"", r"is empty \(0 bytes\): restore or remove"),
-    "text": (b"hello, I am no picture\n", "is not an image .* remove it from the folder"),
+    "text": (b"hello, I am no image\n", "is not an image .* remove it from the folder"),
     "truncated jpeg": (_encoded(_pixels(), "JPEG")[:-200], "is truncated"),
     "jpeg without its last byte": (_encoded(_pixels(), "JPEG")[:-1], "is truncated"),
     "jpeg header": (_encoded(_pixels(), "JPEG")[:30], "is not an image"),
@@ -150,7 +150,7 @@ def test_a_png_with_broken_data_is_refused_when_decoded() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_bytes_after_the_end_do_not_matter(kind: str) -> None:
-    """Telephones append short films and depth maps to their pictures."""
+    """Telephones append short films and depth maps to their images."""
     data = _encoded(_pixels(), kind)
     film = bytes(np.random.default_rng(0).integers(0, 256, 100_000, dtype=np.uint8))
     assert np.array_equal(decode_image(data + film), decode_image(data))

@@ -34,7 +34,7 @@ SMALL = Preprocessing(height=16, width=8)
 
 @pytest.fixture
 def batches(make_samples: MakeSamples) -> ImageBatches:
-    """Twelve pictures of four people, augmented."""
+    """Twelve images of four people, augmented."""
     samples = make_samples(*((number % 4, number % 3) for number in range(12)))
     labels = [sample.pid for sample in samples]
     return ImageBatches(samples, labels, preprocessing=SMALL, augmentation=Augmentation(pad=2), seed=3)
@@ -138,7 +138,7 @@ def test_without_crops_batches_from_a_cache_are_those_from_the_files(
 def test_crops_are_cut_out_of_what_the_cache_keeps(
     batches: ImageBatches, tmp_path: Path, shorter_side: int
 ) -> None:
-    """Pictures are 32 x 16: kept whole where the shorter side may have 16 x 8 / 7 pixels or more."""
+    """Images are 32 x 16: kept whole where the shorter side may have 16 x 8 / 7 pixels or more."""
     crops = replace(CHANGES[3], flip=0.0, erase=0.0)  # type: ignore[type-var]
     plain = _with(batches, crops, shorter_side)
     assert _same(_cached(plain, tmp_path / "cache")[KEY], plain[KEY])
@@ -183,7 +183,7 @@ def test_changes_made_to_batches_on_their_device_change_no_bit(
 def test_a_cache_must_be_of_these_samples_and_settings(batches: ImageBatches, tmp_path: Path) -> None:
     cache = open_cache(tmp_path / "cache", batches.samples, CacheForm(SMALL))
     settings = {"labels": [0] * 12, "cache": cache}
-    with pytest.raises(ValueError, match=r"the cache holds 12 pictures .* expected 11 for"):
+    with pytest.raises(ValueError, match=r"the cache holds 12 images .* expected 11 for"):
         ImageBatches(batches.samples[1:], [0] * 11, preprocessing=SMALL, cache=cache)
     with pytest.raises(ValueError, match=r"'height': 16, .* expected 12 for {'height': 17,"):
         ImageBatches(batches.samples, preprocessing=replace(SMALL, height=17), **settings)

@@ -19,7 +19,7 @@ COUNTS = st.lists(st.integers(1, 13), min_size=1, max_size=12)
 
 
 def _labels(counts: list[int]) -> list[int]:
-    """counts[i] pictures of identity i, the identities taking turns."""
+    """counts[i] images of identity i, the identities taking turns."""
     labels = [label for label, count in enumerate(counts) for _ in range(count)]
     return labels[::2] + labels[1::2]
 
@@ -39,7 +39,7 @@ def test_batches_are_p_by_k_and_show_everyone(
         assert len(batch) == p * k
         assert len(shown) == p
         assert set(shown.values()) == {k}
-        for label in shown:  # a picture is repeated only where there are fewer than K
+        for label in shown:  # an image is repeated only where there are fewer than K
             different = len({index for index in batch if labels[index] == label})
             assert different == min(k, counts[label])
     assert {labels[index] for batch in batches for index in batch} == set(labels)

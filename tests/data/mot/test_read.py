@@ -252,7 +252,7 @@ def test_missing_broken_and_wrong_pictures_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableImageError, match=r"000001\.jpg"):
         next(iterate_frames(sequence))
     sequence.frame_path(2).unlink()
-    with pytest.raises(FileNotFoundError, match=r"1 of the 4 frames of a have no picture, .*000002\.jpg"):
+    with pytest.raises(FileNotFoundError, match=r"1 of the 4 frames of a have no image, .*000002\.jpg"):
         require_frames(sequence)
 
 

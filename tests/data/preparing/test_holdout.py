@@ -21,11 +21,11 @@ def _train(num_people: int, *camids: int) -> list[Sample]:
 
 
 def test_by_hand() -> None:
-    train = _train(4, 0, 0, 1)  # two pictures by camera 0, one by camera 1
+    train = _train(4, 0, 0, 1)  # two images by camera 0, one by camera 1
     parts = hold_out_identities(train, 0.5)
     held = sorted({sample.pid for sample in parts.query})
     assert len(held) == 2
-    # camera 0 can spare a picture, camera 1 keeps its only one for the gallery
+    # camera 0 can spare an image, camera 1 keeps its only one for the gallery
     assert sorted(sample.path for sample in parts.query) == [f"{pid}_0.jpg" for pid in held]
     assert sorted(sample.path for sample in parts.gallery) == sorted(
         f"{pid}_{place}.jpg" for pid in held for place in (1, 2)

@@ -35,7 +35,7 @@ def test_by_hand() -> None:
     assert [s.path for s in dataset.train] == [
         f"{pid:03d}_{place}.jpg" for pid in sorted(train) for place in range(4)
     ]
-    # camera 0 gives two of its three pictures, camera 1 keeps its only one
+    # camera 0 gives two of its three images, camera 1 keeps its only one
     assert [s.path for s in dataset.query] == [
         f"{pid:03d}_{place}.jpg" for pid in sorted(test) for place in (0, 1)
     ]
@@ -102,7 +102,7 @@ def test_distractors_go_to_the_gallery_and_junk_nowhere(caplog: pytest.LogCaptur
     assert [sample.path for sample in dataset.gallery if sample.pid == 0] == ["0.jpg", "00.jpg"]
     assert not {0, -1} & {sample.pid for sample in (*dataset.train, *dataset.query)}
     assert all(sample.pid != -1 for sample in dataset.gallery)
-    assert "identity 0 marks pictures of nobody in particular: 2 go to the gallery" in caplog.text
+    assert "identity 0 marks images of nobody in particular: 2 go to the gallery" in caplog.text
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0, float("nan")])

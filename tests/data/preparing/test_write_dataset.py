@@ -190,14 +190,14 @@ def test_what_market_layout_cannot_say_is_said(tmp_path: Path, caplog: pytest.Lo
     written = load_market_layout(tmp_path / "some")
     assert [s.camid for part in PARTS for s in getattr(written, part)] == [5, 4, 5]
     assert (
-        "2 of 3 pictures have no camera, but file names of Market-1501 have one: they become camera 6"
+        "2 of 3 images have no camera, but file names of Market-1501 have one: they become camera 6"
         in caplog.text
     )
     assert "has no tracks: they are lost; a .csv file keeps them" in caplog.text
     caplog.clear()
     write_market_layout(replace(dataset, query=(Sample(b, 2),)), tmp_path / "none")
     assert os.listdir(tmp_path / "none" / "query") == ["0002_c1s1_000002_00.jpg"]
-    assert "3 of 3 pictures have no camera" in caplog.text
+    assert "3 of 3 images have no camera" in caplog.text
     assert "tracks" not in caplog.text
 
 
@@ -222,13 +222,13 @@ def test_a_table_beside_a_link_to_its_folder(tmp_path: Path) -> None:
 def test_tables_that_cannot_be_written(tmp_path: Path) -> None:
     dataset = from_market(tmp_path / "from")
     with pytest.raises(
-        ValueError, match=r"picture .* does not lie below .*: write the table into a folder around"
+        ValueError, match=r"image .* does not lie below .*: write the table into a folder around"
     ):
         write_csv(dataset, tmp_path / "elsewhere" / "a.csv")
     assert not (tmp_path / "elsewhere").exists()
     with pytest.raises(ValueError, match=r"cannot write a\.tsv: expected a name ending in \.csv"):
         write_csv(dataset, "a.tsv")
-    with pytest.raises(ValueError, match="empty has no picture to list"):
+    with pytest.raises(ValueError, match="empty has no image to list"):
         write_csv(ReidDataset((), (), (), "empty"), tmp_path / "a.csv")
     (tmp_path / "a.csv").write_text("mine")
     with pytest.raises(FileExistsError, match=r"a\.csv exists: choose another name or remove it"):
@@ -245,11 +245,11 @@ def test_folders_that_cannot_be_written(tmp_path: Path, write_noise: WriteNoise)
     with pytest.raises(FileExistsError, match="from exists: choose another folder or remove this one"):
         write_market_layout(dataset, tmp_path / "from")
     with pytest.raises(
-        ValueError, match=r"has no pictures for train and gallery, .*: write a \.csv file instead"
+        ValueError, match=r"has no images for train and gallery, .*: write a \.csv file instead"
     ):
         write_market_layout(replace(dataset, train=(), gallery=()), tmp_path / "out")
     lost = replace(dataset, train=(Sample(str(tmp_path / "lost.jpg"), 1, 0),))
-    with pytest.raises(FileNotFoundError, match=r"1 of the 4 pictures .* first is .*lost\.jpg"):
+    with pytest.raises(FileNotFoundError, match=r"1 of the 4 images .* first is .*lost\.jpg"):
         write_market_layout(lost, tmp_path / "out")
     outside = Sample(str(write_noise("noise.png")), 1, 0, (100, 0, 120, 9))
     with pytest.raises(ValueError, match="holds nothing of image"):

@@ -102,7 +102,7 @@ def test_shuffling_the_gallery_shuffles_the_distances_and_scale_does_not_matter(
 
 
 def test_all_pictures_the_same_are_at_distance_zero() -> None:
-    """All lists are the same first pictures, in which a picture may well be missing itself."""
+    """All lists are the same first images, in which an image may well be missing itself."""
     result = gnn_rerank(np.ones((2, 4)), np.ones((30, 4)), k1=3, k2=2)
     np.testing.assert_allclose(result, np.zeros((2, 30)), atol=1e-6)
 

@@ -58,7 +58,7 @@ def test_a_pair_of_cameras_is_a_gallery_without_the_other_cameras() -> None:
         chosen = query.camids == pair.query_camid
         some = Features(query.embeddings[chosen], query.pids[chosen], query.camids[chosen])
         others = replace(gallery, pids=np.where(gallery.camids == pair.gallery_camid, gallery.pids, -1))
-        expected = evaluate_features(some, others)  # the other cameras' pictures are junk
+        expected = evaluate_features(some, others)  # the other cameras' images are junk
         assert pair.result is not None
         assert pair.result.mean_ap == pytest.approx(expected.mean_ap)
         assert pair.result.num_gallery == expected.num_gallery

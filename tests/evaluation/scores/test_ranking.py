@@ -195,7 +195,7 @@ def test_a_perfect_ranking_scores_one() -> None:
 
 
 def test_equal_distances_put_every_wrong_image_first() -> None:
-    """A network that gives every picture the same feature must not look good."""
+    """A network that gives every image the same feature must not look good."""
     num_wrong, num_right = 90, 10
     flags = [1] * num_right + [0] * num_wrong
     result = evaluate_ranking(*_hits(*flags, distances=[0.5] * 100), max_rank=100)

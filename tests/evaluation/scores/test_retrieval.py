@@ -227,10 +227,10 @@ def test_the_inputs_are_not_changed() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ks": (1, 4)}, "whole K from 1 to the 3 pictures that a query searches, got 4"),
-        ({"ks": (0,)}, "whole K from 1 to the 3 pictures that a query searches, got 0"),
-        ({"ks": (1.5,)}, "whole K from 1 to the 3 pictures that a query searches, got 1.5"),
-        ({"labels": np.arange(4)}, "none of the 4 queries has a picture of its label among the 3 that it"),
+        ({"ks": (1, 4)}, "whole K from 1 to the 3 images that a query searches, got 4"),
+        ({"ks": (0,)}, "whole K from 1 to the 3 images that a query searches, got 0"),
+        ({"ks": (1.5,)}, "whole K from 1 to the 3 images that a query searches, got 1.5"),
+        ({"labels": np.arange(4)}, "none of the 4 queries has an image of its label among the 3 that it"),
         ({"labels": np.zeros(3)}, r"labels must have shape \(4,\), got \(3,\)"),
         ({"labels": np.full(4, 0.5)}, "labels must be whole numbers of 64 bits, got 0.5"),
         ({"gallery_labels": np.zeros(4)}, "give gallery_features and gallery_labels, or neither"),
@@ -245,7 +245,7 @@ def test_the_inputs_are_not_changed() -> None:
         ),
         (
             {"gallery_features": np.eye(4), "gallery_labels": np.zeros(4), "ks": (5,)},
-            "whole K from 1 to the 4 pictures that a query searches, got 5",
+            "whole K from 1 to the 4 images that a query searches, got 5",
         ),
         ({"features": np.full((4, 4), np.nan)}, "features are NaN, infinite or beyond .* in 4 of 4 rows"),
         ({"metric": "dot"}, "unknown metric 'dot': expected one of cosine, euclidean"),
@@ -259,5 +259,5 @@ def test_errors(changes: dict[str, Any], message: str) -> None:
 
 
 def test_a_single_picture_searches_nothing() -> None:
-    with pytest.raises(ValueError, match="none of the 1 queries has a picture of its label among the 0"):
+    with pytest.raises(ValueError, match="none of the 1 queries has an image of its label among the 0"):
         evaluate_retrieval(np.ones((1, 2)), np.zeros(1), ks=())

@@ -56,7 +56,7 @@ def test_chances_by_hand() -> None:
         np.array([[2.0, 5.0, 1.0, 3.0, 9.0, 4.0]]), np.array([1]), np.array([1, 1, 2, 2, 2, 3]), None, None
     )
     result = evaluate_single_shot(*case, max_rank=4, num_repeats=20_000)
-    # match at 2: first unless person 2 shows the picture at 1; match at 5: person 3 is always before it
+    # match at 2: first unless person 2 shows the image at 1; match at 5: person 3 is always before it
     first = Fraction(1, 2) * Fraction(2, 3)
     second = Fraction(1, 2) + Fraction(1, 2) * Fraction(1, 3)
     assert result.expected_cmc.tolist() == pytest.approx([float(first), float(second), 1, 1], abs=1e-15)
@@ -70,7 +70,7 @@ def test_what_the_protocol_leaves_out_by_hand() -> None:
     gallery = np.array([5, -1, 0, 6, 5]), np.array([0, 1, 1, 0, 1])
     case = Case(np.arange(5.0)[None], np.array([5]), gallery[0], np.array([0]), gallery[1])
     assert evaluate_single_shot(*case, max_rank=4).cmc.tolist() == [0, 0, 1, 1]
-    # without cameras the person's nearest picture may be drawn, or the last one
+    # without cameras the person's nearest image may be drawn, or the last one
     assert evaluate_single_shot(*case[:3], max_rank=4).expected_cmc.tolist() == [0.5, 0.5, 1, 1]
 
 
@@ -182,7 +182,7 @@ def test_lies_with_torchreid_within_three_standard_errors(seed: int, eval_cuhk03
     assert (margin > 0).all()
     assert (np.abs(cmc - result.expected_cmc[: len(cmc)])[places] <= margin).all()
     assert (np.abs(result.cmc - result.expected_cmc)[places] <= margin).all()
-    assert len(cmc) == 26  # one picture of each person
+    assert len(cmc) == 26  # one image of each person
     assert mean_ap == pytest.approx(evaluate_ranking(*case).mean_ap)
 
 

@@ -26,7 +26,7 @@ RATES = (0.01, 0.05, 0.2, 0.6)
 
 
 def _line(places: Any, pids: Any, camids: Any = None) -> Features:
-    """Pictures on a line: their Euclidean distance is easily seen."""
+    """Images on a line: their Euclidean distance is easily seen."""
     cameras = np.full(len(pids), -1) if camids is None else np.array(camids)
     return Features(np.array(places, dtype=np.float32)[:, None], np.array(pids), cameras)
 

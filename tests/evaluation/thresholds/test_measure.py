@@ -27,7 +27,7 @@ RATES = (0.02, 0.1)
 
 
 def made_up(seed: int, *, people: int = 30, cameras: int = 3, per: int = 2, noise: float = 0.7) -> Features:
-    """People 1, 2, ... with `per` pictures in each camera."""
+    """People 1, 2, ... with `per` images in each camera."""
     rng = np.random.default_rng(seed)
     pids = np.repeat(np.arange(1, people + 1), cameras * per)
     camids = np.tile(np.repeat(np.arange(cameras), per), people)
@@ -122,7 +122,7 @@ def test_points_are_those_of_the_definition(seed: int) -> None:
 def test_one_set_searches_itself() -> None:
     features = made_up(0)
     result = calibrate(features, source="a", false_accept_rates=[0.01])
-    assert result.num_same == 30 * 3 * 4  # three pairs of cameras, two pictures in each
+    assert result.num_same == 30 * 3 * 4  # three pairs of cameras, two images in each
     assert result.num_different == 30 * 29 // 2 * 36
     exact = verify_pairs(features, features, false_positive_rates=[0.01])
     assert result.threshold(0.01) == exact.points[0].threshold

@@ -19,7 +19,7 @@ def test_a_folder_is_searched_to_the_bottom_in_order(tmp_path: Path, write_noise
     (tmp_path / "sub").mkdir()
     for name in ("b.jpg", "sub/a.PNG", "a.jpeg", ".hidden.jpg"):
         write_noise(name)
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     crops = list_crops(tmp_path)
     assert crops.paths == tuple(str(tmp_path / name) for name in ("a.jpeg", "b.jpg", "sub/a.PNG"))
     assert crops.boxes is None
@@ -173,7 +173,7 @@ def test_a_sequence_by_detections_or_by_ground_truth(tmp_path: Path) -> None:
     assert np.array_equal(list_crops(folder).columns["ids"], [9, 9])
     (folder / "img1" / "000002.png").unlink()
     with pytest.raises(
-        FileNotFoundError, match=r"gt\.txt has boxes in 1 frames without a picture.*000002\.png"
+        FileNotFoundError, match=r"gt\.txt has boxes in 1 frames without an image.*000002\.png"
     ):
         list_crops(folder)
 

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class _Mortal(ColourRuntime):
-    """Stops at a call; counts the pictures it has seen."""
+    """Stops at a call; counts the images it has seen."""
 
     def __init__(self, last_call: int = 10**9) -> None:
         self.left, self.seen = last_call, 0
@@ -141,9 +141,7 @@ def test_killed_in_the_middle(people: Path, tmp_path: Path) -> None:
 def test_other_work_is_not_mixed_in(people: Path, tmp_path: Path) -> None:
     crops = list_crops(people)
     _extract(crops, tmp_path / "parts")
-    message = (
-        r"parts holds the beginning of other work \({} differ\): go on with the same pictures and network"
-    )
+    message = r"parts holds the beginning of other work \({} differ\): go on with the same images and network"
     with pytest.raises(ValueError, match=message.format("list")):
         _extract(replace(crops, paths=crops.paths[1:]), tmp_path / "parts")
     with pytest.raises(ValueError, match=message.format("list")):
@@ -193,7 +191,7 @@ def test_pictures_that_have_changed_are_read_again(
     second = _Mortal()
     features, _ = _joined(_extract(crops, tmp_path / "parts", second))
     assert second.seen == 4
-    assert "2 of 3 finished parts are of the same pictures and are kept" in caplog.text
+    assert "2 of 3 finished parts are of the same images and are kept" in caplog.text
     assert np.array_equal(features, FeatureExtractor(ColourRuntime())(list(crops.paths)))
 
 

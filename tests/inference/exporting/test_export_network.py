@@ -88,7 +88,7 @@ def test_one_picture_one_feature(weights: Path, exported: Export, tmp_path: Path
         for extractor in extractors
         for view in (extractor(paths), extractor(coloured_crops(9)), extractor.extract(frame, box).features)
     ]
-    assert (of_torch @ of_torch.T).min() < 0.5  # different pictures have different features
+    assert (of_torch @ of_torch.T).min() < 0.5  # different images have different features
     for features in others:
         assert min_cosine(features, of_torch) > 0.9999
     assert extractors[1].embedding_dim == 512

@@ -39,12 +39,12 @@ def test_names(settings: ExportSettings, backbone: str, expected: str) -> None:
         (
             "resnet50_a.onnx",
             made_up_embedder(Preprocessing(128, 64, kernel="cubic")),
-            r"BoxMOT feeds pictures of .*height=128, width=64, kernel='linear'.* takes .*kernel='cubic'",
+            r"BoxMOT feeds images of .*height=128, width=64, kernel='linear'.* takes .*kernel='cubic'",
         ),
         (
             "resnet50_a.onnx",
             made_up_embedder(Preprocessing(mean=(0.5, 0.5, 0.5))),
-            r"BoxMOT feeds pictures of .* hand BoxMOT its features instead",
+            r"BoxMOT feeds images of .* hand BoxMOT its features instead",
         ),
     ],
 )
@@ -73,7 +73,7 @@ def test_what_boxmot_reads_from_version_25_on(caplog: pytest.LogCaptureFixture) 
         ({"format": "onnx", "precision": "int4"}, "unknown precision 'int4'"),
         ({"format": "onnx", "profile": "sort"}, "unknown profile 'sort'"),
         ({"format": "onnx", "precision": "int8"}, "int8 is for OpenVINO files, got format onnx"),
-        ({"format": "onnx", "square_size": 0}, "side of a picture in pixels, got 0"),
+        ({"format": "onnx", "square_size": 0}, "side of an image in pixels, got 0"),
     ],
 )
 def test_settings_that_mean_nothing(settings: dict[str, Any], message: str) -> None:
@@ -85,6 +85,6 @@ def test_squares_hold_no_centre(tmp_path: Path) -> None:
     """A tracker resizes the whole crop to a square; what lies beyond the centre could not be told."""
     preprocessing = Preprocessing(64, 32, shorter_side=70).to_dict()
     path = write_checkpoint(tmp_path / "net.ckpt", preprocessing=preprocessing)
-    with pytest.raises(ValueError, match=r"net.ckpt takes the centre of a picture.* use the profile default"):
+    with pytest.raises(ValueError, match=r"net.ckpt takes the centre of an image.* use the profile default"):
         load_embedder(path, square_size=96)
     assert load_embedder(path).preprocessing.shorter_side == 70

@@ -147,7 +147,7 @@ def test_who_differs_is_named(tmp_path: Path) -> None:
     path = describe(write_onnx(tmp_path / "net.onnx"))
     assert load_exported(path, SMALL, device="cpu", precision="auto", kernel="linear").preprocessing == SMALL
     for other in (replace(SMALL, mean=(0.5, 0.4, 0.4)), replace(SMALL, channel_order="bgr")):
-        with pytest.raises(ValueError, match=r"net.onnx.json and the caller differ on the pictures"):
+        with pytest.raises(ValueError, match=r"net.onnx.json and the caller differ on the images"):
             load_exported(path, other, device="cpu", precision="auto")
     with pytest.raises(ValueError, match=r"json says kernel 'linear', the caller 'cubic': leave kernel out"):
         load_exported(path, SMALL, device="cpu", precision="auto", kernel="cubic")
@@ -277,7 +277,7 @@ def test_networks_for_other_pictures(tmp_path: Path, shape: tuple[str | int, ...
 
 def test_maps_are_no_features(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "net.onnx", keep=1, axes=(3,))
-    with pytest.raises(ValueError, match=r"gives \(2, 3, 8, 1\) for 2 pictures: expected one feature each"):
+    with pytest.raises(ValueError, match=r"gives \(2, 3, 8, 1\) for 2 images: expected one feature each"):
         load_exported(path, SMALL, device="cpu", precision="auto")
 
 
@@ -298,7 +298,7 @@ def test_a_network_that_is_wrong_for_one_image_only_is_noticed_when_opened() -> 
         return normalized.mean(axis=(2, 3))[:, : len(normalized) + 1]
 
     net = ExportedNet(run, (None, 3, 8, 4), "", "cpu")
-    with pytest.raises(ValueError, match=r"mean gives \(1, 2\) for 1 pictures: expected one feature each"):
+    with pytest.raises(ValueError, match=r"mean gives \(1, 2\) for 1 images: expected one feature each"):
         ExportedRuntime(net, SMALL, "mean")
 
 

@@ -50,7 +50,7 @@ def extractor(weights: Path) -> FeatureExtractor:
 
 
 def _pictures(num: int, seed: int = 0) -> list[np.ndarray]:
-    """BGR pictures of several sizes."""
+    """BGR images of several sizes."""
     rng = np.random.default_rng(seed)
     sizes = [(64, 32), (100, 40), (31, 17), (200, 90)]
     return [
@@ -202,7 +202,7 @@ def test_the_black_picture(extractor: FeatureExtractor) -> None:
         ("missing.jpg", FileNotFoundError, "image missing.jpg does not exist"),
         (np.zeros((4, 4, 3), np.float64), TypeError, "image 0 must be an array of uint8"),
         (torch.zeros(3, 4, 4), TypeError, r"image 0: a tensor must be uint8 \(3, H, W\), got torch.float32"),
-        ([3], TypeError, "image 0 is a int: expected a path, a uint8 array, a PIL picture or a tensor"),
+        ([3], TypeError, "image 0 is a int: expected a path, a uint8 array, a PIL image or a tensor"),
     ],
 )
 def test_what_is_no_picture(
@@ -218,7 +218,7 @@ def test_what_is_no_picture(
         ({"color_order": "hsv"}, "unknown color order 'hsv': expected bgr, rgb or None"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"precision": "int8"}, "int8 needs a calibrated export of .*: reid-gl export"),
-        ({"mean": (0, 0, 0)}, "is a reid_gl checkpoint and knows the pictures it takes"),
+        ({"mean": (0, 0, 0)}, "is a reid_gl checkpoint and knows the images it takes"),
     ],
 )
 def test_settings_that_cannot_be(changes: dict[str, Any], message: str, weights: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_network_that_gives_no_numbers(weights: Path) -> None:
         def __call__(self, images: np.ndarray) -> np.ndarray:
             return np.full((len(images), 4), np.nan, np.float32)
 
-    with pytest.raises(ValueError, match=r"NaN or infinite features for pictures \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"NaN or infinite features for images \[0, 1\]"):
         FeatureExtractor(Broken(), color_order="bgr")(_pictures(2))
 
 

@@ -62,9 +62,7 @@ def test_crops_shrink_as_the_project_shrinks_them(baseline: Path) -> None:
 def test_facts_are_said_in_full_or_not_at_all(baseline: Path) -> None:
     for name in FACTS:
         rest = {key: value for key, value in FACTS.items() if key != name}
-        with pytest.raises(
-            ValueError, match=f"does not say what pictures it takes: give {name}, for example"
-        ):
+        with pytest.raises(ValueError, match=f"does not say what images it takes: give {name}, for example"):
             FeatureExtractor(baseline, architecture="resnet18", **rest)
 
 
@@ -80,5 +78,5 @@ def test_the_other_channel_order_swaps_red_and_blue(baseline: Path) -> None:
 def test_our_own_checkpoints_know(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "model.ckpt")
     for facts in (FACTS, {"kernel": "area"}, {"channel_order": "bgr"}):
-        with pytest.raises(ValueError, match="knows the pictures it takes: say nothing of them"):
+        with pytest.raises(ValueError, match="knows the images it takes: say nothing of them"):
             FeatureExtractor(path, **facts)

@@ -109,7 +109,7 @@ def test_what_the_folder_says_is_not_to_be_said_again(tmp_path: Path) -> None:
     _folder(tmp_path / "net", "osnet_x0_25")
     for words in ({"architecture": "osnet_x1_0"}, {"input_size": (256, 128)}):
         with pytest.raises(
-            ValueError, match=r"reid_config\.json says that .* is osnet_x0_25 and what pictures"
+            ValueError, match=r"reid_config\.json says that .* is osnet_x0_25 and what images"
         ):
             FeatureExtractor(tmp_path / "net", **words)  # type: ignore[arg-type]
 

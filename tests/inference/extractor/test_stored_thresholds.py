@@ -23,7 +23,7 @@ CALIBRATION = Calibration("made up", POINTS, (), (), 0.1, 2, 9, 9, 0.5, 0.1, (9,
 
 
 class MeanColor:
-    """Three numbers for a picture."""
+    """Three numbers for an image."""
 
     preprocessing = Preprocessing(8, 4)
     embedding_dim = 3

@@ -22,7 +22,7 @@ your_folder/
     train/      {identity}/*.jpg, a folder for each person, class or vehicle
     query/      {identity}/*.jpg
     gallery/    {identity}/*.jpg
-(or train/ and test/ alone: every picture of test/ searches all others of it)"""
+(or train/ and test/ alone: every image of test/ searches all others of it)"""
 LAYOUT = Layout("a data set of class folders", ("dataset",), (SPLITS, RETRIEVAL_SPLITS), TREE)
 
 
@@ -72,11 +72,11 @@ def read_identity_folders(folder: Path) -> list[LabelledPicture]:
     loose = [parts[0] for parts in paths if len(parts) == 1]
     if loose:
         raise ValueError(
-            f"{len(loose):,} pictures lie in {folder} itself, the first is {loose[0]!r}: expected a folder "
+            f"{len(loose):,} images lie in {folder} itself, the first is {loose[0]!r}: expected a folder "
             "for each identity, such as 0007/picture.jpg; move them into their folders"
         )
     if not paths:
-        raise FileNotFoundError(f"no picture in {folder}: expected a folder of pictures for each identity")
+        raise FileNotFoundError(f"no image in {folder}: expected a folder of images for each identity")
     _warn_of_empty(folder, {parts[0] for parts in paths})
     return [LabelledPicture(os.path.join(folder, *parts), parts[0]) for parts in paths]
 
@@ -88,6 +88,4 @@ def _warn_of_empty(folder: Path, with_pictures: set[str]) -> None:
     if empty:
         shown = ", ".join(repr(name) for name in empty[:MAX_SHOWN])
         more = f" and {len(empty) - MAX_SHOWN:,} more" if len(empty) > MAX_SHOWN else ""
-        warn_once(
-            logger, f"{len(empty):,} folders in {folder} hold no picture and are left out: {shown}{more}"
-        )
+        warn_once(logger, f"{len(empty):,} folders in {folder} hold no image and are left out: {shown}{more}")

@@ -75,7 +75,7 @@ def list_images(folder: Path) -> list[str]:
         names = sorted(entry.name for entry in entries if is_image(entry))
     if not names:
         raise FileNotFoundError(
-            f"no picture in {folder}: expected files ending in {', '.join(IMAGE_SUFFIXES)}; "
+            f"no image in {folder}: expected files ending in {', '.join(IMAGE_SUFFIXES)}; "
             "unpack the data set again"
         )
     return names
@@ -103,8 +103,8 @@ def require_files(paths: Sequence[str], listed_in: str) -> None:
     )
     if missing:
         raise FileNotFoundError(
-            f"{len(missing):,} of the {len(paths):,} pictures named in {listed_in} do not exist, the first "
-            f"is {missing[0]}; unpack the data set again, lists and pictures of the same release"
+            f"{len(missing):,} of the {len(paths):,} images named in {listed_in} do not exist, the first "
+            f"is {missing[0]}; unpack the data set again, lists and images of the same release"
         )
 
 

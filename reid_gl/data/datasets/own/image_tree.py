@@ -27,9 +27,9 @@ def list_tree(root: Path) -> list[str]:
         ValueError: a pipe, socket or device has the name of an image.
     """
     if root.is_file():
-        raise NotADirectoryError(f"{root} is a file: give the folder that holds the pictures")
+        raise NotADirectoryError(f"{root} is a file: give the folder that holds the images")
     if not root.is_dir():
-        raise FileNotFoundError(f"folder {root} does not exist: give the folder that holds the pictures")
+        raise FileNotFoundError(f"folder {root} does not exist: give the folder that holds the images")
     found: list[str] = []
     waiting: list[tuple[str, tuple[str, ...]]] = [
         ("", (os.path.realpath(root),))

@@ -210,6 +210,6 @@ def _warn_of_unknown_cameras(samples: Sequence[Sample], name: str, source: Path)
     if unknown:
         warn_once(
             logger,
-            f"{name}: {unknown:,} of {len(samples):,} pictures in {source} have no camera, so pictures of "
+            f"{name}: {unknown:,} of {len(samples):,} images in {source} have no camera, so images of "
             "the query's own camera count as matches like any other (camera rule off)",
         )

@@ -45,7 +45,7 @@ def load_pattern(root: str | Path, pattern: str) -> ReidDataset:
     wrong = [picture for picture in pictures if picture.split not in SPLIT_NAMES]
     if wrong:
         raise ValueError(
-            f"{len(wrong):,} pictures say no split, the first is {wrong[0].path} with {wrong[0].split!r}: "
+            f"{len(wrong):,} images say no split, the first is {wrong[0].path} with {wrong[0].split!r}: "
             f"expected one of {', '.join(SPLIT_NAMES)}, as the group (?P<split>...) of the pattern or as the "
             "first folder of the path"
         )
@@ -70,7 +70,7 @@ def read_pattern(folder: Path, pattern: str) -> list[LabelledPicture]:
     expression = _compile(pattern)
     paths = list_tree(folder)
     if not paths:
-        raise FileNotFoundError(f"no picture in {folder}: give the folder that holds the pictures")
+        raise FileNotFoundError(f"no image in {folder}: give the folder that holds the images")
     found = [(path, match) for path in paths if (match := expression.search(path)) and match["pid"]]
     if len(found) < len(paths):
         _complain(pattern, folder, paths, {path for path, _ in found})
@@ -109,7 +109,7 @@ def _complain(pattern: str, folder: Path, paths: list[str], fitting: set[str]) -
     """Raise ValueError with the first path that the pattern does not match."""
     others = [path for path in paths if path not in fitting]
     raise ValueError(
-        f"pattern '{pattern}' does not fit {len(others):,} of the {len(paths):,} pictures in {folder}, the "
+        f"pattern '{pattern}' does not fit {len(others):,} of the {len(paths):,} images in {folder}, the "
         f"first is {others[0]!r}; the folder begins with {', '.join(map(repr, paths[:MAX_SHOWN]))}: correct "
         "the pattern or move these files away"
     )

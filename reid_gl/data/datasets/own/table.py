@@ -53,14 +53,14 @@ def load_table(root: str | Path) -> ReidDataset:
         picture = _parse(cells, f"{place} of {table}", locate)
         key = (picture.path, picture.box)
         if seen.setdefault(key, place) != place:
-            what = "picture and box" if picture.box else "picture"
+            what = "image and box" if picture.box else "image"
             raise ValueError(
                 f"{place} of {table} names the same {what} as {seen[key]}, {cells['path']!r}: remove one "
                 "of them"
             )
         pictures += [replace(picture, split=role) for role in _roles(cells, picture.split, place, table)]
     if not pictures:
-        raise ValueError(f"{table} has titles but no line below them: expected a line for each picture")
+        raise ValueError(f"{table} has titles but no line below them: expected a line for each image")
     listed_in = f"{table} (as paths from {table.parent}, with / between folders)"
     require_files([picture.path for picture in pictures], listed_in)
     name = table.stem if table.stem != DEFAULT_NAME else table.absolute().parent.name
@@ -110,7 +110,7 @@ def _parse_box(cells: dict[str, str], place: str) -> tuple[int, int, int, int] |
     x1, y1, x2, y2 = corners
     if x2 <= max(x1, 0) or y2 <= max(y1, 0):
         raise ValueError(
-            f"{place}: box ({x1}, {y1}, {x2}, {y2}) is empty or outside the picture: expected x1 < x2 and "
+            f"{place}: box ({x1}, {y1}, {x2}, {y2}) is empty or outside the image: expected x1 < x2 and "
             "y1 < y2 in pixels, counted from 0 at the upper left"
         )
     return x1, y1, x2, y2
@@ -120,7 +120,7 @@ def _make_locator(table: Path) -> Callable[[str, str], str]:
     """Return a function that resolves a path of the table to a file and rejects files outside its folder."""
     root, real_root = os.fspath(table.parent), os.path.realpath(table.parent)
 
-    @cache  # a table names few folders and many pictures
+    @cache  # a table names few folders and many images
     def enter(above: str) -> str:
         """The folder, as a path below the root; empty if it is outside."""
         parts = [part for part in above.split("/") if part not in ("", ".")]
@@ -130,12 +130,12 @@ def _make_locator(table: Path) -> Callable[[str, str], str]:
 
     def locate(printed: str, place: str) -> str:
         if "\0" in printed:
-            raise ValueError(f"{place}: path must name a picture, got {printed!r}")
+            raise ValueError(f"{place}: path must name an image, got {printed!r}")
         if os.path.isabs(printed) or _WINDOWS_ROOT.match(printed):
             raise ValueError(f"{place}: path {printed!r} is absolute: write it as seen from {root}")
         above, _, name = with_slashes(printed, root).rpartition("/")
         if name in ("", "."):
-            raise ValueError(f"{place}: path must name a picture, got {printed!r}")
+            raise ValueError(f"{place}: path must name an image, got {printed!r}")
         folder = enter(above)
         path = os.path.join(folder, name)
         leaves = not folder or name == ".."

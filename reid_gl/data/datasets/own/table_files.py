@@ -71,7 +71,7 @@ def read_titles(path: Path) -> list[str]:
     else:
         first = next(_lines_of(path), None)
         if first is None:
-            raise ValueError(f"{path} is empty: expected a line of titles and a line for each picture")
+            raise ValueError(f"{path} is empty: expected a line of titles and a line for each image")
         titles = [title.strip() for title in first[1]]
     twice = sorted({title for title in titles if titles.count(title) > 1})
     if twice:

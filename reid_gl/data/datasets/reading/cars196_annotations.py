@@ -22,7 +22,7 @@ def read_annotations(path: Path, folder: Path, path_field: str) -> list[Sample]:
     Args:
         path: file with a struct array "annotations".
         folder: where the paths in it begin.
-        path_field: the field with the path of the picture; the field "class" holds its class, from 1.
+        path_field: the field with the path of the image; the field "class" holds its class, from 1.
 
     Returns:
         One sample for each annotation.
@@ -37,9 +37,7 @@ def read_annotations(path: Path, folder: Path, path_field: str) -> list[Sample]:
     ):
         where = f"annotation {number} of {path}"
         if not isinstance(name, str):
-            raise ValueError(
-                f"{where} has the {path_field} {name!r}: expected the name of a picture; {AGAIN}"
-            )
+            raise ValueError(f"{where} has the {path_field} {name!r}: expected the name of an image; {AGAIN}")
         if not isinstance(value, int | float | np.integer) or value not in range(1, NUM_CLASSES + 1):
             raise ValueError(
                 f"{where} has the class {value!r}: expected a number from 1 to {NUM_CLASSES}; {AGAIN}"
@@ -58,6 +56,6 @@ def _read_struct(path: Path, fields: tuple[str, ...]) -> NDArray[Any]:
     if not set(fields) <= set(annotations.dtype.names or ()):
         raise ValueError(
             f"{path} lacks a struct array 'annotations' with the fields {' and '.join(fields)}: "
-            f"{AGAIN} (the one with labels, if it is of the test pictures)"
+            f"{AGAIN} (the one with labels, if it is of the test images)"
         )
     return annotations

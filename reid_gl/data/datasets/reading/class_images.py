@@ -35,13 +35,13 @@ def read_class_folder(folder: Path, pid: int) -> list[Sample]:
     """Read the samples of one class, sorted by file name, camera unknown; no image is opened.
 
     Args:
-        folder: pictures of the class.
+        folder: images of the class.
         pid: number of the class.
 
     Returns:
         At least one sample.
 
     Raises:
-        FileNotFoundError: not one picture.
+        FileNotFoundError: not one image.
     """
     return [Sample(os.path.join(folder, name), pid) for name in list_images(folder)]

@@ -32,17 +32,17 @@ def extract_cuhk03_images(
 ) -> Path:
     """Write the images inside cuhk-03.mat as PNG files, once; a complete earlier result is reused.
 
-    Names are {pair}_{person}_{view}_{picture}.png, all counted from 1 (pictures 1 to 5 are view 1, 6 to 10
+    Names are {pair}_{person}_{view}_{image}.png, all counted from 1 (images 1 to 5 are view 1, 6 to 10
     view 2), in the folders labeled and detected. Protocol files found nearby are copied along.
     Everything goes to a temporary folder beside the result and is renamed at the end.
 
     Args:
-        mat_path: the original file, MATLAB 7.3 (HDF5); one picture is in memory at a time.
+        mat_path: the original file, MATLAB 7.3 (HDF5); one image is in memory at a time.
         out: folder to write; cuhk03_images beside the file if None.
         show_progress: show a progress bar on stderr.
 
     Returns:
-        The folder with the pictures.
+        The folder with the images.
 
     Raises:
         FileNotFoundError: no such file.
@@ -54,7 +54,7 @@ def extract_cuhk03_images(
     mat_path = Path(mat_path).expanduser()
     out = mat_path.parent / IMAGES_FOLDER if out is None else Path(out).expanduser()
     if (out / MARKER).is_file():
-        logger.info("pictures of CUHK03 were extracted before: %s", out)
+        logger.info("images of CUHK03 were extracted before: %s", out)
         return out
     _check_paths(mat_path, out)
     with finished_or_nothing(out) as partial:
@@ -78,7 +78,7 @@ def _check_paths(mat_path: Path, out: Path) -> None:
 
 
 def _write(mat_path: Path, folder: Path, *, show_progress: bool) -> None:
-    """Write pictures, protocol files and, last, the marker."""
+    """Write images, protocol files and, last, the marker."""
     num_images = dict.fromkeys(STYLES, 0)
     with h5py.File(mat_path, "r") as mat:
         cells = [(style, *cell) for style in STYLES for cell in _cells(mat, style)]

@@ -1,4 +1,4 @@
-"""The 767/700 split of CUHK03 for pictures extracted from the original release."""
+"""The 767/700 split of CUHK03 for images extracted from the original release."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_protocol(folder: Path, style: str) -> Path | None:
     """Find the protocol file in a folder or the two around it.
 
     Args:
-        folder: where the pictures or the original file are.
+        folder: where the images or the original file are.
         style: "labeled" or "detected".
 
     Returns:
@@ -46,7 +46,7 @@ def find_protocol(folder: Path, style: str) -> Path | None:
 
 
 def load_extracted(folder: Path, style: str, name: str) -> ReidDataset:
-    """Split the extracted pictures by the protocol file; no picture is opened.
+    """Split the extracted images by the protocol file; no image is opened.
 
     Args:
         folder: result of extract_cuhk03_images.
@@ -57,14 +57,14 @@ def load_extracted(folder: Path, style: str, name: str) -> ReidDataset:
         The data set, each part sorted by file name.
 
     Raises:
-        FileNotFoundError: no protocol file, or pictures that it names are missing.
+        FileNotFoundError: no protocol file, or images that it names are missing.
         ValueError: a protocol file without the expected fields.
     """
     path = find_protocol(folder, style)
     if path is None:
         raise FileNotFoundError(
             f"{protocol_name(style)} is neither in {folder} nor in the two folders around it: it says which "
-            "pictures are for training, query and gallery; copy it there (data/README.md says who gives it)"
+            "images are for training, query and gallery; copy it there (data/README.md says who gives it)"
         )
     fields = _read_fields(path)
     samples = [

@@ -18,19 +18,19 @@ PUBLISHED_BOXES = 25_259
 
 
 def load_multi_query(root: str | Path) -> tuple[Sample, ...]:
-    """Load the hand-drawn boxes that show a query's person in the query's camera; opens no picture.
+    """Load the hand-drawn boxes that show a query's person in the query's camera; opens no image.
 
     Those of Market-1501 contain the queries themselves, under the same file names.
 
     Args:
-        root: the data folder, its parent, or one of its folders of pictures.
+        root: the data folder, its parent, or one of its folders of images.
 
     Returns:
         Samples sorted by file name; samples that share identity and camera with no query are left out.
 
     Raises:
-        FileNotFoundError: no folder gt_bbox beside the others, or no picture in it.
-        ValueError: a picture whose name does not say its identity and camera.
+        FileNotFoundError: no folder gt_bbox beside the others, or no image in it.
+        ValueError: an image whose name does not say its identity and camera.
 
     Source: Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015, section 5.
     """
@@ -43,7 +43,7 @@ def load_multi_query(root: str | Path) -> tuple[Sample, ...]:
     if len(dataset.train) != PUBLISHED_BOXES:
         warn_once(
             logger,
-            f"market1501: {len(dataset.train):,} pictures (published {PUBLISHED_BOXES:,}) in "
+            f"market1501: {len(dataset.train):,} images (published {PUBLISHED_BOXES:,}) in "
             f"{folder / boxes}; multi-query scores cannot be compared with published ones",
         )
     wanted = {(sample.pid, sample.camid) for sample in dataset.query}

@@ -12,7 +12,7 @@ AGAIN = "take it from the data set again"
 def read_picture_list(
     path: Path, folder: str | Path, *, titles: str, row: str, example: str, counted: bool = False
 ) -> dict[str, re.Match[str]]:
-    """Read a list with a line of titles and then a picture in each line; no picture is opened.
+    """Read a list with a line of titles and then an image in each line; no image is opened.
 
     Line ends of any system, a byte order mark, empty lines and blanks around a line do not matter.
 
@@ -20,19 +20,19 @@ def read_picture_list(
         path: text in UTF-8.
         folder: where the paths of the list begin.
         titles: the titles of its columns, with blanks between them.
-        row: regular expression of the further lines; its group "path" is the picture.
+        row: regular expression of the further lines; its group "path" is the image.
         example: a good row, for messages.
-        counted: a line before the titles says how many pictures follow.
+        counted: a line before the titles says how many images follow.
 
     Returns:
-        Match of each row by the picture's file, in the order of the list.
+        Match of each row by the image's file, in the order of the list.
 
     Raises:
-        ValueError: a line that does not fit, a path out of the folder, a picture named twice, no row,
+        ValueError: a line that does not fit, a path out of the folder, an image named twice, no row,
             another number of rows than the list says, or no UTF-8.
     """
     lines = _numbered_lines(path)
-    count = int(_match(r"\d+", lines, 0, path, "the number of pictures")[0]) if counted else None
+    count = int(_match(r"\d+", lines, 0, path, "the number of images")[0]) if counted else None
     _match(r"\s+".join(titles.split()), lines, int(counted), path, f"the titles {titles!r}")
     rows: dict[str, re.Match[str]] = {}
     for place in range(1 + counted, len(lines)):
@@ -40,12 +40,12 @@ def read_picture_list(
         where = f"line {lines[place][0]} of {path}"
         picture = place_inside(folder, match["path"], where)
         if picture in rows:
-            raise ValueError(f"{where} names {match['path']!r} again: expected each picture once; {AGAIN}")
+            raise ValueError(f"{where} names {match['path']!r} again: expected each image once; {AGAIN}")
         rows[picture] = match
     if not rows:
-        raise ValueError(f"{path} names no picture: expected rows such as {example!r}; {AGAIN}")
+        raise ValueError(f"{path} names no image: expected rows such as {example!r}; {AGAIN}")
     if count not in (None, len(rows)):
-        raise ValueError(f"{path} names {len(rows):,} pictures: line 1 says {count:,}; {AGAIN}")
+        raise ValueError(f"{path} names {len(rows):,} images: line 1 says {count:,}; {AGAIN}")
     return rows
 
 
@@ -67,7 +67,7 @@ def place_inside(folder: str | Path, relative: str, where: str) -> str:
     is_absolute = parts[0] == "" or parts[0][1:2] == ":"  # with the drive of another system
     if is_absolute or ".." in parts or not set(parts) - {"", "."}:
         raise ValueError(
-            f"{where} names the picture {relative!r}: expected a path inside {folder}, not absolute and "
+            f"{where} names the image {relative!r}: expected a path inside {folder}, not absolute and "
             f"without '..'; {AGAIN}"
         )
     return os.path.join(folder, *(part for part in relative.split("/") if part not in ("", ".")))

@@ -14,7 +14,7 @@ def match_names(
     """Match the beginning of every file name with a pattern.
 
     Args:
-        folder: where the pictures are.
+        folder: where the images are.
         names: their file names.
         pattern: what every name must begin with.
         expected: the pattern in words and an example, for the message.

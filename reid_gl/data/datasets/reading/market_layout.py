@@ -29,7 +29,7 @@ def load_market_layout(
     folder_names: tuple[str, ...] = (),
     published: SplitCounts | None = None,
 ) -> ReidDataset:
-    """Load any data set in the layout of Market-1501; no picture is opened.
+    """Load any data set in the layout of Market-1501; no image is opened.
 
     Identities and cameras may have any number; junk (-1) is left out, distractors (0) stay.
 
@@ -44,8 +44,8 @@ def load_market_layout(
         The data set, each part sorted by file name.
 
     Raises:
-        FileNotFoundError: a folder is missing or holds no picture.
-        ValueError: a picture whose name does not say its identity and camera.
+        FileNotFoundError: a folder is missing or holds no image.
+        ValueError: an image whose name does not say its identity and camera.
     """
     folder_names = folder_names or (name,)
     layout = Layout(title or name, folder_names, (MARKET_FOLDERS,), market_tree(folder_names[0]))
@@ -57,7 +57,7 @@ def load_market_layout(
 
 
 def read_market_folders(folder: Path, parts: tuple[str, ...], name: str) -> ReidDataset:
-    """Read training set, query and gallery from three folders of pictures.
+    """Read training set, query and gallery from three folders of images.
 
     Args:
         folder: the folder of the data set.
@@ -69,8 +69,8 @@ def read_market_folders(folder: Path, parts: tuple[str, ...], name: str) -> Reid
         from 0, and each is increased by one.
 
     Raises:
-        FileNotFoundError: a folder without a picture.
-        ValueError: a picture whose name does not say its identity and camera.
+        FileNotFoundError: a folder without an image.
+        ValueError: an image whose name does not say its identity and camera.
     """
     train, query, gallery = (_read_folder(folder / part) for part in parts)
     if is_counted_from_zero(query, name=name, source=folder / parts[1]):
@@ -83,7 +83,7 @@ def market_tree(folder_name: str, suffix: str = "jpg") -> str:
 
     Args:
         folder_name: the topmost folder.
-        suffix: ending of the pictures.
+        suffix: ending of the images.
 
     Returns:
         Text of four lines.

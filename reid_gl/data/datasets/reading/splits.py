@@ -36,7 +36,7 @@ def split_in_halves(samples: Sequence[Sample], *, split: int, name: str) -> Reid
     query and gallery exchanged.
 
     Args:
-        samples: pictures of two cameras, 0 and 1.
+        samples: images of two cameras, 0 and 1.
         split: 0 to 19.
         name: how results and messages call the data set.
 

@@ -54,7 +54,7 @@ def read_sequences(
         Frames by camera, person and file name; tracks are numbered from 0 in that order.
 
     Raises:
-        FileNotFoundError: a folder without a picture.
+        FileNotFoundError: a folder without an image.
     """
     frames = {person: [list_images(camera[person]) for camera in cameras] for person in sorted(people)}
     kept = [person for person in frames if min(map(len, frames[person])) >= min_frames]

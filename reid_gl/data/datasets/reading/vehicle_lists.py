@@ -9,19 +9,19 @@ AGAIN = "take it from the data set again"
 
 
 def read_vehicle_list(path: Path, row: str, *, example: str, num_titles: int = 0) -> dict[str, re.Match[str]]:
-    """Read a list with a picture in each line; line ends of any system and empty lines do not matter.
+    """Read a list with an image in each line; line ends of any system and empty lines do not matter.
 
     Args:
         path: text in UTF-8.
-        row: regular expression of a line; its group "picture" is the picture, and cannot leave its folder.
+        row: regular expression of a line; its group "image" is the path, and cannot leave its folder.
         example: a good row, for messages.
         num_titles: first lines to leave out.
 
     Returns:
-        Match of each row by its picture, in the order of the list.
+        Match of each row by its image, in the order of the list.
 
     Raises:
-        ValueError: a line that does not match, a picture named twice, no row, or no UTF-8.
+        ValueError: a line that does not match, an image named twice, no row, or no UTF-8.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -31,11 +31,11 @@ def read_vehicle_list(path: Path, row: str, *, example: str, num_titles: int = 0
     rows: dict[str, re.Match[str]] = {}
     for number, line in enumerate(lines[num_titles:], start=1 + num_titles):
         match = re.fullmatch(row, line)
-        if line and (match is None or match["picture"] in rows):
-            wish = f"expected a row such as {example!r}" if match is None else "expected each picture once"
+        if line and (match is None or match["image"] in rows):
+            wish = f"expected a row such as {example!r}" if match is None else "expected each image once"
             raise ValueError(f"line {number} of {path} reads {line!r}: {wish}; {AGAIN}")
         if match:
-            rows[match["picture"]] = match
+            rows[match["image"]] = match
     if not rows:
-        raise ValueError(f"{path} names no picture: expected rows such as {example!r}; {AGAIN}")
+        raise ValueError(f"{path} names no image: expected rows such as {example!r}; {AGAIN}")
     return rows

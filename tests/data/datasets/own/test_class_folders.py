@@ -53,7 +53,7 @@ def test_names_are_numbered_over_all_splits(
         ("anna", 2),
         ("東", 4),
     ]
-    assert "5 of 5 pictures" in caplog.text
+    assert "5 of 5 images" in caplog.text
     assert "have no camera" in caplog.text
 
 
@@ -115,7 +115,7 @@ def test_empty_folders_are_named_once(
     for _ in range(2):
         load_class_folders(tmp_path)
     expected = (
-        f"7 folders in {tmp_path / 'train'} hold no picture and are left out: 'e0', 'e1', 'e2', 'e3', 'e4' "
+        f"7 folders in {tmp_path / 'train'} hold no image and are left out: 'e0', 'e1', 'e2', 'e3', 'e4' "
         "and 2 more"
     )
     assert caplog.messages.count(expected) == 1
@@ -147,17 +147,13 @@ def test_a_miss_shows_the_tree(tmp_path: Path, make_files: MakeFiles) -> None:
 def test_a_split_without_a_picture_is_refused(tmp_path: Path, make_files: MakeFiles, split: str) -> None:
     make_files(tmp_path, [name for name in PEOPLE if not name.startswith(split)])
     (tmp_path / split / "1").mkdir(parents=True)
-    with pytest.raises(
-        FileNotFoundError, match=f"no picture in .*{split}: expected a folder of pictures for"
-    ):
+    with pytest.raises(FileNotFoundError, match=f"no image in .*{split}: expected a folder of images for"):
         load_class_folders(tmp_path)
 
 
 def test_loose_pictures_are_refused(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, [*PEOPLE, "query/x.jpg", "query/w.jpg"])
-    with pytest.raises(
-        ValueError, match=r"2 pictures lie in .*query itself, the first is 'w\.jpg': expected"
-    ):
+    with pytest.raises(ValueError, match=r"2 images lie in .*query itself, the first is 'w\.jpg': expected"):
         load_class_folders(tmp_path)
 
 

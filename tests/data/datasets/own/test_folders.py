@@ -75,7 +75,7 @@ def test_lists_pictures_by_name_and_nothing_else(tmp_path: Path, make_files: Mak
 
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["Thumbs.db"])
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*expected files ending in \.jpg.*unpack"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*expected files ending in \.jpg.*unpack"):
         list_images(tmp_path)
 
 
@@ -84,6 +84,6 @@ def test_missing_files_are_counted_and_the_first_named(tmp_path: Path, make_file
     paths = [str(tmp_path / name) for name in ("2/z.jpg", "1/a.jpg", "1/b.jpg")]
     require_files(paths[1:2], "list.txt")
     with pytest.raises(
-        FileNotFoundError, match=r"2 of the 3 pictures named in list.txt .*first is .*b\.jpg; unpack"
+        FileNotFoundError, match=r"2 of the 3 images named in list.txt .*first is .*b\.jpg; unpack"
     ):
         require_files(paths, "list.txt")

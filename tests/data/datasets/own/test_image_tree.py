@@ -96,5 +96,5 @@ def test_no_such_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileNotFoundError, match="nowhere does not exist: give the folder that holds"):
         list_tree(tmp_path / "nowhere")
-    with pytest.raises(NotADirectoryError, match="file is a file: give the folder that holds the pictures"):
+    with pytest.raises(NotADirectoryError, match="file is a file: give the folder that holds the images"):
         list_tree(tmp_path / "file")

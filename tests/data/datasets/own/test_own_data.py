@@ -138,7 +138,7 @@ def test_unknown_cameras_are_said_once(caplog: pytest.LogCaptureFixture) -> None
         put_together(*pictures)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert "mine: 1 of 2 pictures in somewhere have no camera" in record.getMessage()
+    assert "mine: 1 of 2 images in somewhere have no camera" in record.getMessage()
     assert "(camera rule off)" in record.getMessage()
 
 

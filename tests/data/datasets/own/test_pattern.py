@@ -63,11 +63,11 @@ def test_paths_that_do_not_fit_are_shown(tmp_path: Path, make_files: MakeFiles) 
     make_files(tmp_path, ["train/1_c1.jpg", "train/2_c1.jpg", "train/x.jpg", "train/y.jpg"])
     with pytest.raises(
         ValueError,
-        match=r"does not fit 2 of the 4 pictures in .*, the first is 'train/x\.jpg'; the folder begins with "
+        match=r"does not fit 2 of the 4 images in .*, the first is 'train/x\.jpg'; the folder begins with "
         r"'train/1_c1\.jpg', 'train/2_c1\.jpg', 'train/x\.jpg': correct the pattern",
     ):
         load_pattern(tmp_path, NUMBERED)
-    with pytest.raises(ValueError, match="does not fit 2 of the 4 pictures"):
+    with pytest.raises(ValueError, match="does not fit 2 of the 4 images"):
         load_pattern(tmp_path, r"/(?P<pid>\d*)")  # an identity without a letter is none
 
 
@@ -75,11 +75,11 @@ def test_splits_that_are_unknown_are_shown(tmp_path: Path, make_files: MakeFiles
     make_files(tmp_path, ["test/1_c1.jpg", "test/2_c1.jpg", "train/3_c1.jpg"])
     with pytest.raises(
         ValueError,
-        match=r"2 pictures say no split, the first is .*test/1_c1\.jpg with 'test': expected one of train, "
+        match=r"2 images say no split, the first is .*test/1_c1\.jpg with 'test': expected one of train, "
         r"query, gallery, bounding_box_train, bounding_box_test, as the group \(\?P<split>",
     ):
         load_pattern(tmp_path, NUMBERED)
-    with pytest.raises(ValueError, match=r"3 pictures say no split, .* with ''"):
+    with pytest.raises(ValueError, match=r"3 images say no split, .* with ''"):
         load_pattern(tmp_path, NUMBERED + "(?P<split>nothing)?")
 
 
@@ -98,7 +98,7 @@ def test_patterns_that_cannot_be_used(tmp_path: Path, pattern: str, message: str
 
 
 def test_nothing_there_and_shared_identities(tmp_path: Path, make_files: MakeFiles) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*: give the folder that holds"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*: give the folder that holds"):
         load_pattern(tmp_path, NUMBERED)
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
         load_pattern(tmp_path / "nowhere", NUMBERED)

@@ -19,7 +19,7 @@ GOOD = "path,pid,camid,split\na.jpg,1,0,train\nb.jpg,2,0,query\nc.jpg,2,1,galler
 
 @pytest.fixture
 def make_table(tmp_path: Path, make_files: MakeFiles) -> MakeTable:
-    """Write a table beside its pictures: make_table(text, name="dataset.csv", encoding="utf-8")."""
+    """Write a table beside its images: make_table(text, name="dataset.csv", encoding="utf-8")."""
 
     def make(text: str, name: str = "dataset.csv", encoding: str = "utf-8") -> Path:
         make_files(tmp_path, NAMES)
@@ -58,7 +58,7 @@ def test_columns_in_any_order_and_the_least_there_may_be(
     )
     assert [(s.pid, s.camid, s.box, s.tracklet) for s in dataset.gallery] == [(2, -1, None, -1)]
     assert dataset.name == "mine"
-    assert "mine: 3 of 3 pictures in" in caplog.text
+    assert "mine: 3 of 3 images in" in caplog.text
     assert "have no camera" in caplog.text
 
 
@@ -167,8 +167,8 @@ def test_tabs_separate_in_tsv_and_names_may_be_odd(tmp_path: Path, make_files: M
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (",1,0,train", r"line 2 of .*dataset\.csv: path must name a picture, got ''"),
-        (".,1,0,train", r"line 2 of .*: path must name a picture, got '\.'"),
+        (",1,0,train", r"line 2 of .*dataset\.csv: path must name an image, got ''"),
+        (".,1,0,train", r"line 2 of .*: path must name an image, got '\.'"),
         ("/etc/a.jpg,1,0,train", r"path '/etc/a\.jpg' is absolute: write it as seen from"),
         (r"C:\photos\a.jpg,1,0,train", r"path 'C:.*' is absolute"),
         ("../a.jpg,1,0,train", r"path '\.\./a\.jpg' leaves the folder of the table, .*: move the table or"),
@@ -192,14 +192,14 @@ def test_tabs_separate_in_tsv_and_names_may_be_odd(tmp_path: Path, make_files: M
         ("a.jpg,1,0,train,9", 'has 5 cells for 4 titles: put a cell that holds a separator into "quotes"'),
         (
             "a.jpg,1,0,train\n\nb.jpg,2,0,query\n./a.jpg,1,1,train",
-            r"line 5 of .* names the same picture as line 2, '\./a\.jpg': remove one of them",
+            r"line 5 of .* names the same image as line 2, '\./a\.jpg': remove one of them",
         ),
         (
             "a.jpg,1,0,train\nb.jpg,1,1,gallery",
             r"identity '1' is in train \(.*a\.jpg\) and in gallery \(.*b\.jpg",
         ),
         ('a.jpg,1,0,"train', "line 2 of .* cannot be read: unexpected end of data"),
-        ("", r"has titles but no line below them: expected a line for each picture"),
+        ("", r"has titles but no line below them: expected a line for each image"),
     ],
 )
 def test_bad_lines_are_named(make_table: MakeTable, tmp_path: Path, text: str, message: str) -> None:
@@ -221,10 +221,10 @@ def test_bad_lines_are_named(make_table: MakeTable, tmp_path: Path, text: str, m
     [
         (
             "5,0,5,9",
-            r"line 2 of .*: box \(5, 0, 5, 9\) is empty or outside the picture: expected x1 < x2 and y1",
+            r"line 2 of .*: box \(5, 0, 5, 9\) is empty or outside the image: expected x1 < x2 and y1",
         ),
         ("0,9,5,2", r"box \(0, 9, 5, 2\) is empty or outside"),
-        ("-9,0,0,9", r"box \(-9, 0, 0, 9\) is empty or outside the picture"),
+        ("-9,0,0,9", r"box \(-9, 0, 0, 9\) is empty or outside the image"),
         ("1,2,,4", "x2 must be a whole number of pixels, got ''"),
         ("1,2,3.5,4", r"line 2 of .*: x2 must be a whole number of pixels, got '3\.5'"),
         ("left,2,3,4", "x1 must be a whole number of pixels, got 'left'"),
@@ -247,14 +247,14 @@ def test_a_box_outside_its_picture_is_refused_when_the_picture_is_read(make_tabl
 def test_boxes_of_one_picture_differ(make_table: MakeTable) -> None:
     rows = "a.jpg,1,train,0,0,9,9\na.jpg,2,train,5,0,9,9\n"
     assert len(load_table(make_table(f"path,pid,split,x1,y1,x2,y2\n{rows}")).train) == 2
-    with pytest.raises(ValueError, match=r"line 4 of .* names the same picture and box as line 2"):
+    with pytest.raises(ValueError, match=r"line 4 of .* names the same image and box as line 2"):
         load_table(make_table(f"path,pid,split,x1,y1,x2,y2\n{rows}a.jpg,3,train,0,0,9.0,9\n"))
 
 
 def test_pictures_that_do_not_exist(make_table: MakeTable) -> None:
     with pytest.raises(
         FileNotFoundError,
-        match=r"1 of the 2 pictures named in .*dataset\.csv \(as paths from .*, with / between folders\) do "
+        match=r"1 of the 2 images named in .*dataset\.csv \(as paths from .*, with / between folders\) do "
         r"not exist, the first is .*deep/f\.jpg",
     ):
         load_table(make_table("path,pid,split\na.jpg,1,train\ndeep\\f.jpg,1,train\n"))

@@ -52,7 +52,7 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"a\.csv is empty: expected a line of titles and a line for each picture"),
+        (b"", r"a\.csv is empty: expected a line of titles and a line for each image"),
         (b"\xef\xbb\xbf\r\n , \n", r"a\.csv is empty"),
         (b"path,pid,path\n", "has two columns called 'path': rename or remove one"),
         (

@@ -49,7 +49,7 @@ def test_a_strange_class_is_named(tmp_path: Path, value: Any) -> None:
 def test_a_strange_name_is_named(tmp_path: Path, name: Any) -> None:
     path = write(tmp_path / "x.mat", [(np.array(name, dtype=object) if isinstance(name, list) else name, 1)])
     with pytest.raises(
-        ValueError, match=r"annotation 1 of .* has the fname .*: expected the name of a picture"
+        ValueError, match=r"annotation 1 of .* has the fname .*: expected the name of an image"
     ):
         read_annotations(path, tmp_path, "fname")
 
@@ -58,7 +58,7 @@ def test_a_strange_name_is_named(tmp_path: Path, name: Any) -> None:
 def test_paths_out_of_the_folder_are_refused(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "x.mat", [("a.jpg", 1), (name, 2)])
     with pytest.raises(
-        ValueError, match=rf"annotation 2 of .*x\.mat names the picture '{name}': expected a path"
+        ValueError, match=rf"annotation 2 of .*x\.mat names the image '{name}': expected a path"
     ):
         read_annotations(path, tmp_path, "fname")
 

@@ -37,5 +37,5 @@ def test_pictures_of_a_class(tmp_path: Path, make_files: MakeFiles) -> None:
 
 
 def test_an_empty_class_is_said(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=f"no picture in {tmp_path}: expected files ending in"):
+    with pytest.raises(FileNotFoundError, match=f"no image in {tmp_path}: expected files ending in"):
         read_class_folder(tmp_path, 1)

@@ -51,7 +51,7 @@ def test_an_empty_folder_and_a_strange_name(
     tmp_path: Path, make_files: MakeFiles, market_names: tuple[str, ...]
 ) -> None:
     make_files(tmp_path, [*market_names, "gt_bbox/readme.txt"])
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*gt_bbox: expected .*unpack"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*gt_bbox: expected .*unpack"):
         load_multi_query(tmp_path)
     make_files(tmp_path, ["gt_bbox/picture.jpg"])
     with pytest.raises(ValueError, match=r"file name 'picture\.jpg' in .*gt_bbox does not say identity"):
@@ -69,7 +69,7 @@ def test_another_count_is_said_once_and_the_published_one_not_at_all(
     load_multi_query(tmp_path)
     load_multi_query(tmp_path)
     (record,) = caplog.records
-    assert "market1501: 4 pictures (published 25,259) in" in record.getMessage()
+    assert "market1501: 4 images (published 25,259) in" in record.getMessage()
     caplog.clear()
     monkeypatch.setattr(multi_query, "PUBLISHED_BOXES", 4)
     load_multi_query(tmp_path)

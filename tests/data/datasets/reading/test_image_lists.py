@@ -10,7 +10,7 @@ ROW = r"(?P<path>\S.*\S)[ \t]+(?P<pid>\d+)"
 
 
 def read(path: Path, *, counted: bool = False) -> dict[str, str]:
-    """Class of each picture, as printed."""
+    """Class of each image, as printed."""
     rows = read_picture_list(path, "/data", titles="name class", row=ROW, example="a.jpg 1", counted=counted)
     return {picture: match["pid"] for picture, match in rows.items()}
 
@@ -34,10 +34,10 @@ def test_a_count_before_the_titles_is_checked(path: Path) -> None:
     path.write_text("2\nname class\na.jpg 1\nb.jpg 1\n", encoding="utf-8")
     assert read(path, counted=True) == {"/data/a.jpg": "1", "/data/b.jpg": "1"}
     path.write_text("3\nname class\na.jpg 1\nb.jpg 1\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"list\.txt names 2 pictures: line 1 says 3; take it from the data"):
+    with pytest.raises(ValueError, match=r"list\.txt names 2 images: line 1 says 3; take it from the data"):
         read(path, counted=True)
     path.write_text("0\nname class\na.jpg 1\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"list\.txt names 1 pictures: line 1 says 0"):
+    with pytest.raises(ValueError, match=r"list\.txt names 1 images: line 1 says 0"):
         read(path, counted=True)
 
 
@@ -45,7 +45,7 @@ def test_a_count_before_the_titles_is_checked(path: Path) -> None:
     ("text", "message"),
     [
         ("", r"list\.txt ends too early: expected the titles 'name class'"),
-        ("name class\n", r"list\.txt names no picture: expected rows such as 'a\.jpg 1'"),
+        ("name class\n", r"list\.txt names no image: expected rows such as 'a\.jpg 1'"),
         ("a.jpg 1\n", r"line 1 of .*list\.txt reads 'a\.jpg 1': expected the titles 'name class'; take it"),
         (
             "name class\na.jpg 1\n\nb.jpg\n",
@@ -53,11 +53,11 @@ def test_a_count_before_the_titles_is_checked(path: Path) -> None:
         ),
         (
             "name class\na.jpg 1\n./a.jpg 2\n",
-            r"line 3 of .* names '\./a\.jpg' again: expected each picture onc",
+            r"line 3 of .* names '\./a\.jpg' again: expected each image onc",
         ),
         (
             "name class\n../a.jpg 1\n",
-            r"line 2 of .* names the picture '\.\./a\.jpg': expected a path inside /da",
+            r"line 2 of .* names the image '\.\./a\.jpg': expected a path inside /da",
         ),
     ],
 )
@@ -70,7 +70,7 @@ def test_a_mistake_is_named_by_its_line(path: Path, text: str, message: str) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "expected the number of pictures"),
+        ("", "expected the number of images"),
         ("x\n", r"line 1 .* reads 'x': expected the number"),
         ("2\n", "title"),
     ],
@@ -93,7 +93,7 @@ def test_other_encodings_are_refused(path: Path) -> None:
 )
 def test_paths_out_of_the_folder_are_refused(name: str) -> None:
     with pytest.raises(
-        ValueError, match=r"^line 3 names the picture .*: expected a path inside /data, not abs"
+        ValueError, match=r"^line 3 names the image .*: expected a path inside /data, not abs"
     ):
         place_inside("/data", name, "line 3")
 

@@ -119,7 +119,7 @@ def test_an_empty_part_is_an_error(
 ) -> None:
     make_files(tmp_path, [name for name in market_names if not name.startswith("query")])
     (tmp_path / "query").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*query"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*query"):
         load_market_layout(tmp_path)
 
 

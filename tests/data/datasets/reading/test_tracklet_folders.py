@@ -50,5 +50,5 @@ def test_a_strange_folder_is_told(tmp_path: Path, make_files: MakeFiles, name: s
 
 def test_a_person_without_a_frame(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, [*NAMES, "a/person_0011/notes.txt"])
-    with pytest.raises(FileNotFoundError, match=r"no picture in .*person_0011"):
+    with pytest.raises(FileNotFoundError, match=r"no image in .*person_0011"):
         read_sequences([list_people(tmp_path / "a")], [2, 11])

@@ -6,7 +6,7 @@ import pytest
 
 from reid_gl.data.datasets.reading.vehicle_lists import read_vehicle_list
 
-ROW = r"(?P<picture>\w+) (?P<vehicle>\d+)"
+ROW = r"(?P<image>\w+) (?P<vehicle>\d+)"
 
 
 def test_rows_in_their_order_with_line_ends_of_any_system(tmp_path: Path) -> None:
@@ -25,8 +25,8 @@ def test_rows_in_their_order_with_line_ends_of_any_system(tmp_path: Path) -> Non
             r"line 2 of .*list\.txt reads '\.\./b 2': expected a row such as 'a 1'; take it from",
         ),
         ("a 1\n\nb", "line 3 of .* reads 'b': expected a row such as"),
-        ("a 1\na 2", "line 2 of .* reads 'a 2': expected each picture once; take it from the data set again"),
-        ("\n", r"list\.txt names no picture: expected rows such as 'a 1'; take it"),
+        ("a 1\na 2", "line 2 of .* reads 'a 2': expected each image once; take it from the data set again"),
+        ("\n", r"list\.txt names no image: expected rows such as 'a 1'; take it"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -45,3 +45,17 @@ def test_constant() -> None:
 def test_bad_settings(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Schedule(**{"num_epochs": 5, **settings})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"gamma": -0.1}, r"SOLVER.GAMMA in \(0, 1\], .* got -0.1"),
+        ({"milestones": (0,)}, r"SOLVER.MILESTONES from 1, got .*\[0\]"),
+        ({"final_factor": 2.0}, r"SOLVER.FINAL_FACTOR in \[0, 1\]"),
+        ({"warmup_epochs": float("nan")}, "no negative length, got 0.01 and nan"),
+    ],
+)
+def test_schedules_out_of_range(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Schedule(5, **settings)

@@ -139,3 +139,13 @@ def test_a_frozen_backbone_gets_no_gradient(net: ReidNet) -> None:
         step(net, settings)
         assert all(p.grad is None for p in net.backbone.parameters())
         assert net.classifier.weight.grad is not None
+
+
+def test_settings_of_a_step_out_of_range() -> None:
+    for clip_norm in (-1.0, float("nan")):
+        with pytest.raises(
+            ValueError, match=rf"SOLVER.CLIP_NORM must be at least 0 .no limit., got {clip_norm}"
+        ):
+            StepSettings(clip_norm=clip_norm)
+    with pytest.raises(ValueError, match=r"SOLVER.MICRO_BATCH must be at least 0"):
+        StepSettings(micro_batch=-1)

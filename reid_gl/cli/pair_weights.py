@@ -6,7 +6,7 @@ import argparse
 import json
 
 from reid_gl.cli.experiment import add_config_arguments, prepare_torch, split_overrides
-from reid_gl.config import load_config
+from reid_gl.config import load_experiment
 from reid_gl.experiment.pair_weights import run_pair_weights
 
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw the weights on a batch of MODEL.WEIGHTS, or on a synthetic one; the numbers go to stdout."""
     names, overrides = split_overrides(options.losses)
-    config = load_config(options.config_file, [*options.overrides, *overrides])
-    prepare_torch(config.SEED)
-    print(json.dumps(run_pair_weights(config, names, options.output, force=options.force)))
+    experiment = load_experiment(options.config_file, [*options.overrides, *overrides])
+    prepare_torch(experiment.seed)
+    print(json.dumps(run_pair_weights(experiment, names, options.output, force=options.force)))
     return 0

@@ -6,16 +6,16 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import torch
 
-from reid_gl.config import load_config
-from reid_gl.config.build import build_comparison_epochs, build_evaluation, build_holdout
-from reid_gl.config.build_losses import build_losses
+from reid_gl.config import load_experiment
+from reid_gl.experiment.load_data import hold_out
+from reid_gl.experiment.make_network import make_losses
 from reid_gl.experiment.score import run_test
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
 from reid_gl.losses import SHORT_NAMES
@@ -119,11 +119,11 @@ def run_comparison(
         raise ValueError(f"expected losses or values and a seed, got {len(contenders)} and {num_seeds} seeds")
     if len({one.name for one in contenders}) < len(contenders):
         raise ValueError(f"something is given twice: {' '.join(one.name for one in contenders)}")
-    base = load_config(config_file, overrides)
-    num_epochs = build_comparison_epochs(base)
+    base = load_experiment(config_file, overrides)
+    num_epochs = base.comparison_epochs
     every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), *ALWAYS]
     for contender in contenders:  # mistakes come to light before the first run, not after an hour
-        build_losses(load_config(config_file, [*every, *contender.overrides]), 2, 2)
+        make_losses(load_experiment(config_file, [*every, *contender.overrides]), 2, 2)
     open_series(folder, base, kind="comparison")
     seeds = range(first_seed, first_seed + num_seeds)
     plan = [(contender, seed) for seed in seeds for contender in contenders]
@@ -136,8 +136,8 @@ def run_comparison(
         runs[contender.name].append(_run(config_file, words, place, seed, stop_signal))
     summary = {
         "num_epochs": num_epochs,
-        "feature": build_evaluation(base)["feature"],
-        "tested_on": "held-out training identities" if base.DATA.HOLDOUT else "the test set",
+        "feature": base.scoring.feature,
+        "tested_on": "held-out training identities" if base.data.holdout.share else "the test set",
         "results": {name: summarize_runs(results) for name, results in runs.items()},
     }
     write_text(folder / COMPARISON_FILE, json.dumps(summary, indent=2) + "\n")
@@ -158,9 +158,10 @@ def _run(
     torch.manual_seed(seed)
     start = time.perf_counter()
     try:
-        weights, dataset = train_or_go_on(load_config(config_file, words), place, stop_signal)
-        config = load_config(config_file, [*words, "MODEL.WEIGHTS", str(weights)])
-        scores = run_test(config, build_holdout(config, dataset) or dataset)
+        experiment = load_experiment(config_file, words)
+        weights, dataset = train_or_go_on(experiment, place, stop_signal)
+        tested = hold_out(experiment.data.holdout, dataset) or dataset
+        scores = run_test(replace(experiment, weights=weights), tested)
         result = {name: scores[name] for name in SCORES if name in scores}
     except NonFiniteError as error:
         logger.warning("%s", error)

@@ -1,28 +1,45 @@
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from reid_gl.config import build, default_config, load_config
-from reid_gl.config.loss_keys import FEATURE, LR_FACTOR
+from reid_gl.config import default_config, load_experiment, read_experiment
+from reid_gl.experiment.load_data import make_sampler
+from reid_gl.experiment.make_network import (
+    fit_on_this_machine,
+    make_configured_loss,
+    make_losses,
+    make_net,
+)
 from reid_gl.losses import LOSSES, GroupLoss, WeightedSum, register_loss
 from reid_gl.records import ReidOutput
+from reid_gl.training.optimizer import make_optimizer
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yml"))
 
 
 def build_one(name: str, *words: str) -> WeightedSum:
-    config = load_config(None, ["LOSS.NAMES", f"[{name}]", "LOSS.WEIGHTS", "[2.0]", *words])
-    return build.build_losses(config, 6, 5)
+    words = ("LOSS.NAMES", f"[{name}]", "LOSS.WEIGHTS", "[2.0]", *words)
+    return make_losses(load_experiment(None, words), 6, 5)
 
 
-def own_settings(name: str) -> dict[str, Any]:
-    """Defaults of the class or function."""
-    parameters = inspect.signature(LOSSES[name].make).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind == inspect.Parameter.KEYWORD_ONLY}
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_is_made(path: Path) -> None:
+    experiment = load_experiment(path, ["MODEL.PRETRAINED", "none", "MODEL.DEVICE", "cpu"])
+    net = make_net(experiment, 20)
+    losses = make_losses(experiment, 20, net.num_features)
+    optimizer = make_optimizer(net, losses, **experiment.optimizer)
+    schedule = fit_on_this_machine(experiment).schedule
+    labels = [label for label in range(20) for _ in range(10)]
+    batch_size = experiment.batches.num_identities * experiment.batches.num_images
+    assert all(len(batch) == batch_size for batch in make_sampler(experiment, labels).epoch_batches(0))
+    assert len(optimizer.param_groups) == 2
+    assert 0 < schedule.factor(schedule.num_epochs - 0.5) <= 1
+    assert set(losses.losses) == {"group", "cross_entropy"}
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -30,15 +47,8 @@ def test_every_loss_is_built_by_its_name(name: str) -> None:
     losses = build_one(name)
     (term,) = losses.terms
     assert (term.name, term.weight) == (name, 2.0)
-    made = build.build_loss(default_config(), name, 6, 5)
+    made = make_configured_loss(read_experiment(default_config()), name, 6, 5)
     assert type(term.loss) is type(made)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_a_section_holds_every_setting_of_its_loss_with_the_same_default(name: str) -> None:
-    section = default_config().LOSS[name.upper()]
-    settings = {key.lower(): value for key, value in section.items() if key not in (FEATURE, LR_FACTOR)}
-    assert settings == {key: -1.0 if value is None else value for key, value in own_settings(name).items()}
 
 
 class OwnLoss(nn.Module):
@@ -79,18 +89,9 @@ def test_a_loss_registered_after_the_configuration_was_read_is_refused_with_the_
     register_loss("mine", OwnLoss)
     try:
         with pytest.raises(ValueError, match=r"call register_loss\('mine', \.\.\.\) before"):
-            build.build_loss(config, "mine", 6, 5)
+            make_configured_loss(read_experiment(config), "mine", 6, 5)
     finally:
         del LOSSES["mine"]
-
-
-def test_there_is_no_section_without_a_loss() -> None:
-    assert {key.lower() for key in default_config().LOSS} - {"names", "weights"} == set(LOSSES)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_only_losses_that_learn_have_a_rate_factor(name: str) -> None:
-    assert ("LR_FACTOR" in default_config().LOSS[name.upper()]) is LOSSES[name].learns
 
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].learns])
@@ -128,7 +129,7 @@ def test_a_negative_number_switches_off(name: str, key: str, text: str, value: f
 
 
 def test_the_defaults_of_existing_experiments() -> None:
-    losses = build.build_losses(load_config(), 6, 5)
+    losses = make_losses(load_experiment(), 6, 5)
     assert [(t.name, t.weight, t.feature, t.lr_factor) for t in losses.terms] == [
         ("group", 1.0, "before_neck", 1.0),
         ("cross_entropy", 1.0, "before_neck", 1.0),
@@ -139,13 +140,13 @@ def test_the_defaults_of_existing_experiments() -> None:
 def test_nothing_else_is_made() -> None:
     """Losses that learn draw their first vectors from torch's random state."""
     state = torch.get_rng_state()
-    build.build_losses(load_config(), 6, 5)
+    make_losses(load_experiment(), 6, 5)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_all_losses_at_once() -> None:
     words = ["LOSS.NAMES", f"[{', '.join(LOSSES)}]", "LOSS.WEIGHTS", f"[{', '.join(['0.5'] * len(LOSSES))}]"]
-    losses = build.build_losses(load_config(None, words), 6, 5)
+    losses = make_losses(load_experiment(None, words), 6, 5)
     generator = torch.Generator().manual_seed(0)
     tensors = [torch.randn(12, width, generator=generator, requires_grad=True) for width in (5, 5, 6)]
     total, values = losses(ReidOutput(*tensors), torch.arange(12) // 3, generator=generator)
@@ -184,10 +185,23 @@ def test_mistakes() -> None:
     with pytest.raises(ValueError, match="unknown loss 'tripplet'; the nearest one is 'triplet'"):
         build_one("tripplet")
     with pytest.raises(ValueError, match="needs one weight each"):
-        build.build_losses(load_config(None, ["LOSS.NAMES", "[group]"]), 6, 5)
+        load_experiment(None, ["LOSS.NAMES", "[group]"])
     with pytest.raises(ValueError, match="no name twice"):
-        build.build_losses(load_config(None, ["LOSS.NAMES", "[group, group]"]), 6, 5)
+        load_experiment(None, ["LOSS.NAMES", "[group, group]"])
     with pytest.raises(ValueError, match="unknown feature 'neck'"):
         build_one("triplet", "LOSS.TRIPLET.FEATURE", "neck")
     with pytest.raises(ValueError, match=r"LOSS.CENTER.LR_FACTOR must be greater than 0, got 0.0"):
         build_one("center", "LOSS.CENTER.LR_FACTOR", "0.0")
+
+
+def test_device_and_format_are_chosen_on_the_machine_that_trains() -> None:
+    words = ["MODEL.DEVICE", "cpu", "SOLVER.PRECISION", "bfloat16", "SOLVER.CLIP_NORM", "2.5", "SEED", "3"]
+    experiment = load_experiment(None, words)
+    settings = fit_on_this_machine(experiment)
+    assert (settings.device, settings.step.dtype) == (torch.device("cpu"), torch.bfloat16)
+    assert (settings.step.clip_norm, settings.seed) == (2.5, 3)
+    assert settings.schedule == experiment.fit.schedule
+    words = ["MODEL.DEVICE", "cpu", "SOLVER.PRECISION", "float16"]
+    elsewhere = load_experiment(None, words)  # a test of the weights on this machine needs no float16
+    with pytest.raises(ValueError, match="float16 needs a CUDA device"):
+        fit_on_this_machine(elsewhere)

@@ -14,7 +14,7 @@ from reid_gl.cli.calibrate import add_arguments, run
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
 from tests.cli.test_commands import ROOT, call
-from tests.evaluation.thresholds.test_measure import made_up
+from tests.evaluation.thresholds.made_up_features import made_up
 
 GUIDE = (ROOT / "docs" / "thresholds.md").read_text()
 

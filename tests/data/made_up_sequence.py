@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 WIDTH, HEIGHT = 120, 90
+FRAMES, PEOPLE = 4, 6
 
 
 def write_sequence(folder: Path, truth: Sequence[str] = (), *, num_frames: int = 4) -> Path:
@@ -23,4 +24,20 @@ def write_sequence(folder: Path, truth: Sequence[str] = (), *, num_frames: int =
         f"imWidth={WIDTH}\nimHeight={HEIGHT}\nimExt=.jpg\n\n"
     )
     (folder / "gt" / "gt.txt").write_text("".join(f"{line}\n" for line in truth))
+    return folder
+
+
+def everybody(first: int = 1) -> list[str]:
+    """Six people who stand side by side in all frames."""
+    return [
+        f"{frame},{first + person},{1 + 20 * person},11,18,40,1,1,1"
+        for frame in range(1, FRAMES + 1)
+        for person in range(PEOPLE)
+    ]
+
+
+def write_two_cameras(folder: Path) -> Path:
+    """Two sequences of these people, the cameras of one place."""
+    for name in ("place-c1", "place-c2"):
+        write_sequence(folder / name, everybody())
     return folder

@@ -46,14 +46,3 @@ def test_features_that_are_all_equal_find_nobody(metric: str, num_queries: int, 
     )
     assert result.rank(1) == 0
     assert set(result.first_match.tolist()) == {int((pids == 1).sum()) + 1}
-
-
-@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_nothing_changes_without_copies(metric: str) -> None:
-    rng = np.random.default_rng(0)
-    query, gallery = (rng.normal(size=(num, 33)).astype(np.float32) for num in (20, 300))
-    (before,) = distance_blocks(query, gallery, metric=metric)
-    doubled = np.concatenate([gallery, gallery[::-1]])
-    (after,) = distance_blocks(query, doubled, metric=metric)
-    np.testing.assert_allclose(after[:, :300], before, atol=1e-6)
-    np.testing.assert_array_equal(after[:, 300:][:, ::-1], after[:, :300])

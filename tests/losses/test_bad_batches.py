@@ -65,41 +65,20 @@ def test_what_is_not_finite_is_an_error_that_names_the_rows(loss: nn.Module, par
         call(loss, batch)
 
 
-def test_of_many_broken_rows_five_are_named(loss: nn.Module) -> None:
-    batch = make_batch()
-    batch.embeddings[1:] = float("nan")
-    with pytest.raises(NonFiniteEmbeddingsError, match="7 of 8 rows: 1, 2, 3, 4, 5 and 2 more"):
-        call(loss, batch)
-
-
 @pytest.mark.parametrize(
     ("change", "error", "sentence"),
     [
-        ({"labels": torch.arange(8) // 2 - 1}, ValueError, "labels must lie in [0, 4) like the columns of "),
-        ({"labels": torch.arange(8) // 2 + 1}, ValueError, "learned vectors, got 1 to 4"),
-        ({"labels": torch.zeros(8)}, ValueError, "labels must be int64, got torch.float32: labels.long() "),
-        ({"labels": torch.zeros(8) > 1}, ValueError, "labels must be int64, got torch.bool: labels.long() "),
-        ({"labels": torch.zeros(8, 1).long()}, ValueError, "expected labels (N,), got (8, 1)"),
-        ({"labels": torch.zeros(7).long()}, ValueError, "expected embeddings (N, D) and labels (N,), got (8"),
         ({"labels": np.zeros(8, np.int64)}, TypeError, "labels must be a torch.Tensor, got ndarray: "),
-        ({"labels": [0] * 8}, TypeError, "labels must be a torch.Tensor, got list: torch.as_tensor(labels) "),
-        ({"embeddings": np.ones((8, 3))}, TypeError, "embeddings must be a torch.Tensor, got ndarray: "),
+        ({"labels": torch.arange(8) // 2 + 1}, ValueError, "learned vectors, got 1 to 4"),
         ({"embeddings": torch.ones(9, 3)}, ValueError, "expected embeddings (N, D) and labels (N,), got (9"),
-        ({"embeddings": torch.ones(8)}, ValueError, "expected embeddings (N, D) and labels (N,), got (8,)"),
-        ({"embeddings": torch.ones(8, 0)}, ValueError, "a batch needs an image and a feature, got "),
-        ({"embeddings": torch.ones(8, 3).long()}, ValueError, "embeddings must be floating point, got "),
-        ({"logits": np.ones((8, 4))}, TypeError, "logits must be a torch.Tensor, got ndarray: "),
-        ({"logits": torch.ones(9, 4)}, ValueError, "expected logits (N, C) and labels (N,), got (9, 4) and"),
         ({"logits": torch.ones(8, 4).int()}, ValueError, "logits must be floating point, got torch.int32: "),
-        ({"embeddings": torch.ones(8, 3, device="meta")}, ValueError, "embeddings are on meta and labels on"),
     ],
 )  # fmt: skip
-def test_one_sentence_for_each_mistake(
+def test_every_loss_asks_check_batch(
     loss: nn.Module, change: dict[str, Any], error: type[Exception], sentence: str
 ) -> None:
-    with pytest.raises(error, match=re.escape(sentence)) as caught:
+    with pytest.raises(error, match=re.escape(sentence)):
         call(loss, make_batch()._replace(**change))
-    assert "\n" not in str(caught.value)
 
 
 def test_an_empty_batch(loss: nn.Module) -> None:

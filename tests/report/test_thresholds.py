@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.report.thresholds import draw_calibration, format_calibration
-from tests.evaluation.thresholds.test_measure import made_up
+from tests.evaluation.thresholds.made_up_features import made_up
 
 
 @pytest.fixture(scope="module")

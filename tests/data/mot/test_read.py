@@ -4,13 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 
 from reid_gl.data.loading.images import UnreadableImageError
-from reid_gl.data.mot.classes import select_classes
 from reid_gl.data.mot.read import (
-    MotBoxes,
     iterate_frames,
     load_sequence,
     read_detections,
@@ -18,29 +15,11 @@ from reid_gl.data.mot.read import (
     require_frames,
 )
 from reid_gl.data.mot.write import (
-    write_detections,
     write_ground_truth,
-    write_results,
-    write_sequence_info,
 )
-from tests.data.made_up_sequence import HEIGHT, WIDTH, write_sequence
+from tests.data.made_up_sequence import write_sequence
+from tests.data.mot.made_up_boxes import random_lines, rows_of
 from tests.reference.slow_mot import slow_read
-
-
-def rows_of(boxes: MotBoxes) -> list[tuple[float, ...]]:
-    columns = (boxes.frames, boxes.ids, *boxes.boxes.T, boxes.confidences, boxes.classes, boxes.visibilities)
-    return [tuple(float(value) for value in row) for row in zip(*columns, strict=True)]
-
-
-def random_lines(seed: int, columns: int) -> list[str]:
-    """Unsorted lines, each with an id of its own."""
-    rng = np.random.default_rng(seed)
-    lines = []
-    for identity in range(1, int(rng.integers(2, 30))):
-        box = [f"{value:.2f}" for value in (*rng.uniform(-20, 200, 2), *rng.uniform(0, 90, 2))]
-        rest = [f"{rng.uniform():.3f}", str(rng.integers(1, 13)), f"{rng.uniform():.3f}", "-1"][: columns - 6]
-        lines.append(",".join([str(rng.integers(1, 9)), str(identity), *box, *rest]))
-    return lines
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -82,12 +61,7 @@ def test_an_empty_file_has_no_boxes(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "1,-1,1,1,5,5,1\n\n1,-1,1,1,5,x,1\n",
-            "line 3: expected numbers with commas or spaces .*'1,-1,1,1,5,x,1'",
-        ),
         ("1,-1,1,1,5,5\n", "line 1: expected 7 or 10 numbers, got 6"),
-        ("1,-1,1,1,5,5,1\n1,-1,1,1,5,5,1,0,0,0\n", "line 2 has 10 numbers, line 1 has 7"),
         ("1,-1,1,1,5,5,1\n1,-1,nan,1,5,5,1\n", "line 2: expected finite numbers"),
         ("1.5,-1,1,1,5,5,1\n", "line 1: frame and id must be whole"),
         ("0,-1,1,1,5,5,1\n", "line 1: frames are counted from 1"),
@@ -129,31 +103,6 @@ def test_what_ground_truth_does_not_say(tmp_path: Path) -> None:
     assert rows_of(read_ground_truth(tmp_path / "again.txt")) == rows_of(truth)
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("between", [" ", ", ", "  ", "\t", " ,"])
-def test_spaces_between_numbers(tmp_path: Path, between: str, seed: int) -> None:
-    lines = random_lines(seed, 9)
-    (tmp_path / "gt.txt").write_text("\n".join(lines))
-    (tmp_path / "spaced.txt").write_text("\n".join(line.replace(",", between) + " " for line in lines))
-    assert rows_of(read_ground_truth(tmp_path / "spaced.txt")) == rows_of(
-        read_ground_truth(tmp_path / "gt.txt")
-    )
-
-
-def test_classes_that_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "gt.txt"
-    path.write_text("1,1,1,1,5,5,1,3,1\n1,2,1,1,5,5,0.4,0,1\n1,3,1,1,5,5,0,3,1\n2,1,1,1,5,5,1,3,1\n")
-    truth = read_ground_truth(path)
-    assert select_classes(truth, (3,), path).frames.tolist() == [1, 2]
-    assert select_classes(truth, (0, 3), path).ids.tolist() == [1, 2, 1]
-    assert not caplog.messages
-    assert not len(select_classes(truth, (1, 2), path))
-    assert caplog.messages == [
-        f"{path} has no box of class 1, 2 to consider; its classes: 0 (1 boxes), 3 (2 boxes), and 1 boxes "
-        "have a flag of 0 or less. Choose others with --classes"
-    ]
-
-
 def test_a_person_is_in_one_place_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "gt.txt"
     path.write_text("2,3,1,1,5,5,1,1,1\n1,3,1,1,5,5,1,1,1\n2,3,9,9,5,5,1,1,1\n")
@@ -166,56 +115,6 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
         read_detections(tmp_path / "det.txt")
     with pytest.raises(FileNotFoundError, match=r"seqinfo\.ini does not exist: expected the folder"):
         load_sequence(tmp_path)
-
-
-def test_seqinfo_is_read_and_written(tmp_path: Path) -> None:
-    sequence = load_sequence(write_sequence(tmp_path / "A-01"))
-    assert (sequence.name, sequence.num_frames, sequence.width, sequence.height) == ("A-01", 4, WIDTH, HEIGHT)
-    assert sequence.frame_path(3) == tmp_path / "A-01" / "img1" / "000003.jpg"
-    write_sequence_info(replace(sequence, frame_rate=12.5))
-    assert load_sequence(sequence.folder) == replace(sequence, frame_rate=12.5)
-
-
-@pytest.mark.parametrize(
-    ("says", "name"),
-    [
-        (".jpg", "{:08d}.jpg"),  # DanceTrack
-        (".jpg", "{:07d}.jpg"),
-        ("jpg", "{:06d}.jpg"),
-        (".jpg", "{:06d}.JPG"),
-        (".JPG", "{:06d}.jpg"),
-        ("JPG", "{:d}.Jpg"),
-        (".png", "{:05d}.jpeg"),
-    ],
-)
-def test_frames_are_found_as_they_are_named(tmp_path: Path, says: str, name: str) -> None:
-    folder = write_sequence(tmp_path / "a", num_frames=12)
-    for number in range(1, 13):
-        old = folder / "img1" / f"{number:06d}.jpg"
-        old.rename(old.with_name(name.format(number)))
-    (folder / "img1" / "Thumbs.db").write_text("")
-    info = folder / "seqinfo.ini"
-    info.write_text(info.read_text().replace("imExt=.jpg", f"imExt={says}"))
-    sequence = load_sequence(folder)
-    assert [sequence.frame_path(number).name for number in (1, 12)] == [name.format(1), name.format(12)]
-    assert len(list(iterate_frames(sequence))) == 12
-    write_sequence_info(sequence)
-    assert load_sequence(folder) == sequence
-
-
-def test_names_of_frames_that_are_not_there(tmp_path: Path) -> None:
-    folder = write_sequence(tmp_path / "a")
-    for number in (1, 3):
-        (folder / "img1" / f"{number:06d}.jpg").unlink()
-    (folder / "img1" / "00000009.png").write_text("")
-    sequence = load_sequence(folder)
-    assert sequence.frame_path(1).name == "000001.jpg"
-    for path in (folder / "img1").iterdir():
-        path.unlink()
-    assert load_sequence(folder).frame_path(1).name == "000001.jpg"
-    (folder / "img1").rmdir()
-    with pytest.raises(FileNotFoundError, match=r"4 of the 4 frames .* the first is .*000001\.jpg"):
-        require_frames(load_sequence(folder))
 
 
 @pytest.mark.parametrize(
@@ -254,30 +153,3 @@ def test_missing_broken_and_wrong_pictures_are_named(tmp_path: Path) -> None:
     sequence.frame_path(2).unlink()
     with pytest.raises(FileNotFoundError, match=r"1 of the 4 frames of a have no image, .*000002\.jpg"):
         require_frames(sequence)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_what_is_written_is_read_again(tmp_path: Path, seed: int) -> None:
-    (tmp_path / "gt.txt").write_text("\n".join(random_lines(seed, 9)))
-    boxes = read_ground_truth(tmp_path / "gt.txt")
-    flags = replace(boxes, confidences=np.round(boxes.confidences))
-    write_ground_truth(tmp_path / "again.txt", flags)
-    again = np.array(rows_of(read_ground_truth(tmp_path / "again.txt")))
-    assert again == pytest.approx(np.array(rows_of(flags)))
-    for write in (write_results, write_detections):
-        write(tmp_path / "out.txt", boxes)
-        written = read_detections(tmp_path / "out.txt")
-        assert written.boxes == pytest.approx(boxes.boxes)
-        assert written.confidences == pytest.approx(boxes.confidences)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.txt", "gt.txt", "out.txt"]
-
-
-def test_results_by_hand(tmp_path: Path) -> None:
-    one = np.ones(1)
-    tracks = MotBoxes(
-        np.array([3]), np.array([5]), np.array([[0, 9.5, 20, 40]]), 0.875 * one, one.astype(int), one
-    )
-    write_results(tmp_path / "a.txt", tracks)
-    assert (tmp_path / "a.txt").read_text() == "3,5,1.00,10.50,20.00,40.00,0.8750,-1,-1,-1\n"
-    with pytest.raises(ValueError, match="results need ids from 1, got -1"):
-        write_results(tmp_path / "b.txt", replace(tracks, ids=np.array([-1])))

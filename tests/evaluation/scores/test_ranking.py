@@ -306,21 +306,6 @@ def test_feature_errors() -> None:
         evaluate_features(query, _features(0, 0))
 
 
-@pytest.mark.parametrize("digits", [1, 8])
-@pytest.mark.parametrize("num_matches", [63, 64, 65, 200])
-def test_many_matches_are_counted_the_other_way_and_agree(num_matches: int, digits: int) -> None:
-    rng = np.random.default_rng(num_matches)
-    distances = rng.random((2, 400)).round(digits)
-    gallery_pids = np.where(np.arange(400) < num_matches, 1, rng.integers(-1, 1, 400))
-    cameras = rng.integers(0, 2, 2), rng.integers(0, 9, 400)
-    case = Case(distances, np.array([1, 1]), rng.permutation(gallery_pids), *cameras)
-    slow = slow_ranking(*(part.tolist() for part in case), max_rank=7)
-    result = evaluate_ranking(*case, max_rank=7)
-    assert result.mean_ap == pytest.approx(slow.mean_ap)
-    assert result.mean_ap_trapezoid == pytest.approx(slow.mean_ap_trapezoid)
-    assert result.mean_inp == pytest.approx(slow.mean_inp)
-
-
 @pytest.mark.slow
 def test_read_only_and_strided_matrices_are_scored_alike() -> None:
     case = _random_case(1)

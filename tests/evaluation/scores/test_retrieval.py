@@ -18,7 +18,6 @@ from reid_gl.evaluation import (
     evaluate_retrieval,
     k_reciprocal_rerank,
 )
-from reid_gl.evaluation.scores import counting
 from reid_gl.records import Features
 from reid_gl.similarity import METRICS
 from tests.reference.slow_retrieval import SlowRetrieval, slow_average_precision_at_r, slow_retrieval
@@ -116,16 +115,6 @@ def test_agrees_with_the_definition(
     distances = _distances(rows, others, metric)
     _assert_same(gallery, slow_retrieval(distances, labels.tolist(), other_labels.tolist(), KS))
     assert itself.num_queries == gallery.num_queries == 13
-
-
-@pytest.mark.parametrize("num_matches", [3, 200])
-def test_many_matches_are_counted_the_other_way_and_agree(num_matches: int) -> None:
-    rng = np.random.default_rng(num_matches)
-    rows = rng.integers(0, 30, (220, 1)).astype(np.float32)  # full of ties
-    labels = np.where(np.arange(220) < num_matches, 1, rng.integers(2, 5, 220))
-    assert num_matches < counting.MAX_COUNTED or num_matches > 2 * counting.MAX_COUNTED
-    result = evaluate_retrieval(rows, labels, ks=KS, metric="euclidean")
-    _assert_same(result, slow_retrieval(_distances(rows, rows, "euclidean"), labels.tolist(), None, KS))
 
 
 @pytest.mark.parametrize("with_gallery", [False, True])

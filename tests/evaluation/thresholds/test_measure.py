@@ -7,97 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.evaluation.blocks import distance_blocks
 from reid_gl.evaluation.scores.verification import verify_pairs
 from reid_gl.evaluation.thresholds import measure as calibrating
-from reid_gl.evaluation.thresholds.distance_histograms import distance_histograms
 from reid_gl.evaluation.thresholds.intervals import redraw_thresholds
 from reid_gl.evaluation.thresholds.measure import calibrate
-from reid_gl.evaluation.thresholds.record import CalibratedCameras, CalibratedPoint, Calibration
+from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.records import Features
-from tests.reference.slow_calibration import (
-    slow_histogram,
-    slow_labelled_pairs,
-    slow_people,
-    slow_redrawn_threshold,
-)
+from tests.evaluation.thresholds.made_up_features import made_up, of_everything
 from tests.reference.slow_verification import slow_operating_point
 
 RATES = (0.02, 0.1)
-
-
-def made_up(seed: int, *, people: int = 30, cameras: int = 3, per: int = 2, noise: float = 0.7) -> Features:
-    """People 1, 2, ... with `per` images in each camera."""
-    rng = np.random.default_rng(seed)
-    pids = np.repeat(np.arange(1, people + 1), cameras * per)
-    camids = np.tile(np.repeat(np.arange(cameras), per), people)
-    looks = rng.normal(size=(people + 1, 8))
-    return Features((looks[pids] + noise * rng.normal(size=(len(pids), 8))).astype(np.float32), pids, camids)
-
-
-def messy(seed: int, num: int) -> Features:
-    """Junk, distractors, unknown cameras; often equal distances."""
-    rng = np.random.default_rng(seed)
-    rows = rng.integers(-2, 3, (num, 3)) + 0.0
-    if seed % 2:
-        rows += rng.normal(size=rows.shape)
-    rows[:, 0] += 0.5  # never all zero
-    return Features(rows.astype(np.float32), rng.integers(-1, 7, num), rng.integers(-1, 2, num))
-
-
-def of_everything(query: Features, gallery: Features) -> tuple[list[float], list[tuple[float, int, int]]]:
-    blocks = distance_blocks(query.embeddings, gallery.embeddings, metric="cosine")
-    distances = np.concatenate([block.copy() for block in blocks]).astype(np.float64)
-    return slow_labelled_pairs(distances.tolist(), query, gallery)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_redrawn_thresholds_agree_with_the_definition(seed: int) -> None:
-    query, gallery = messy(seed, 20), messy(seed + 100, 30)
-    num_people = slow_people(query, gallery)[2]
-    pairs = of_everything(query, gallery)
-    draws = np.random.default_rng(seed).multinomial(num_people, np.full(num_people, 1 / num_people), size=8)
-    found = redraw_thresholds(query, gallery, RATES, limit=np.inf, num_redraws=8, seed=seed)
-    assert found is not None
-    expected = [[slow_redrawn_threshold(*pairs, drawn, rate) for rate in RATES] for drawn in draws.tolist()]
-    assert found.tolist() == expected
-    within = redraw_thresholds(query, gallery, RATES, limit=found.max() + 0.1, num_redraws=8, seed=seed)
-    assert within is not None
-    assert np.array_equal(within, found)
-    assert redraw_thresholds(query, gallery, RATES, limit=found.max(), num_redraws=8, seed=seed) is None
-
-
-def test_everybody_drawn_once_is_the_threshold_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Once:
-        def multinomial(self, count: int, _: Any, size: int) -> np.ndarray:
-            return np.ones((size, count), np.int64)
-
-    query, gallery = messy(3, 30), messy(4, 40)
-    exact = [point.threshold for point in verify_pairs(query, gallery, false_positive_rates=RATES).points]
-    monkeypatch.setattr(np.random, "default_rng", lambda _: Once())
-    found = redraw_thresholds(query, gallery, RATES, limit=np.inf, num_redraws=2, seed=0)
-    assert found is not None
-    assert found.tolist() == [exact, exact]
-
-
-def test_draws_of_one_person_only_are_left_out() -> None:
-    pair = Features(np.eye(2, dtype=np.float32), np.array([1, 2]), np.array([0, 1]))
-    found = redraw_thresholds(pair, pair, [0.5], limit=np.inf, num_redraws=100, seed=0)
-    assert found is not None
-    assert 30 < len(found) < 70  # both are drawn in half of the draws
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_histograms_agree_with_the_definition(seed: int) -> None:
-    query, gallery = messy(seed, 20), messy(seed + 100, 30)
-    same, different = of_everything(query, gallery)
-    histograms, means = distance_histograms(query, gallery, num_bins=16)
-    assert histograms.tolist() == [
-        slow_histogram(same, 16),
-        slow_histogram([pair[0] for pair in different], 16),
-    ]
-    expected = [1 - np.mean(same), 1 - np.mean([pair[0] for pair in different])]
-    np.testing.assert_allclose(means, expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -280,15 +199,6 @@ def test_the_roc_ends_with_everything_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    "values",
-    [{}, {"points": 3}, {"camera_pairs": [], "points": [{"interval": [0, 1]}]}, {"version": 7}],
-)
-def test_other_things_are_no_calibration(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"no calibration that this version reads .* reid-gl calibrate"):
-        Calibration.from_dict(values)
-
-
-@pytest.mark.parametrize(
     ("change", "settings", "message"),
     [
         ({}, {"false_accept_rates": []}, "expected false positive rates between 0 and 1"),
@@ -332,20 +242,3 @@ def test_one_person_whom_two_cameras_see_is_enough_for_the_rule(caplog: pytest.L
     result = calibrate(replace(people, camids=camids), source="a", num_redraws=20)
     assert (result.source, result.num_same) == ("a", 12)  # 3 x 2 x 2 pairs of cameras
     assert not caplog.messages
-
-
-def test_the_threshold_of_cameras_by_hand() -> None:
-    def points(*thresholds: float) -> tuple[CalibratedPoint, ...]:
-        rates = (1e-2, 1e-3)
-        return tuple(
-            CalibratedPoint(rate, at, (at, at), 0.5) for rate, at in zip(rates, thresholds, strict=False)
-        )
-
-    pairs = (CalibratedCameras(0, 1, points(0.4), 0.1, 9, 9), CalibratedCameras(1, 0, points(0.6), 0.1, 9, 9))
-    result = Calibration("a", points(0.5, 0.2), (), pairs, 0.1, 2, 9, 9, 0.5, 0.1, (9,), (9,), ())
-    assert [result.threshold(1e-2), result.threshold(1e-2, 0, 1), result.threshold(1e-2, 1, 0)] == [
-        0.5,
-        0.4,
-        0.6,
-    ]
-    assert result.threshold(1e-3, 0, 1) == 0.2

@@ -252,6 +252,6 @@ def test_folders_that_cannot_be_written(tmp_path: Path, write_noise: WriteNoise)
     with pytest.raises(FileNotFoundError, match=r"1 of the 4 images .* first is .*lost\.jpg"):
         write_market_layout(lost, tmp_path / "out")
     outside = Sample(str(write_noise("noise.png")), 1, 0, (100, 0, 120, 9))
-    with pytest.raises(ValueError, match="holds nothing of image"):
+    with pytest.raises(ValueError, match="does not overlap image"):
         write_market_layout(replace(dataset, train=(outside,)), tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["from", "noise.png"]

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 
 import cv2
 
-from reid_gl.data.datasets.own.folders import require_files
+from reid_gl.data.datasets.reading.folders import require_files
 from reid_gl.data.datasets.own.own_data import SPLITS, is_within
 from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS

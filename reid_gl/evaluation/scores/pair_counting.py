@@ -12,6 +12,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.compiled import compiled
+from reid_gl.evaluation.scores.matching import in_other_camera
 from reid_gl.records import JUNK_PID
 
 SHIFT = 11
@@ -54,7 +55,7 @@ def count_pairs(
             near = same = 0
             for j in range(block.shape[1] if query[0][i] != JUNK_PID else 0):
                 if gallery[0][j] == query[0][i]:
-                    same += query[1][i] < 0 or gallery[1][j] != query[1][i]
+                    same += in_other_camera(query[1][i], gallery[1][j])
                 elif gallery[0][j] != JUNK_PID:
                     histograms[share, max(bits[i, j], 0) >> SHIFT] += 1
                     near += block[i, j] < limit
@@ -88,7 +89,7 @@ def collect_pairs(
         same_place, near_place = ends[i, 0], ends[i, 1]
         for j in range(block.shape[1] if query[0][i] != JUNK_PID else 0):
             if gallery[0][j] == query[0][i]:
-                if query[1][i] < 0 or gallery[1][j] != query[1][i]:
+                if in_other_camera(query[1][i], gallery[1][j]):
                     same_place -= 1
                     same[same_place] = block[i, j]
             elif gallery[0][j] != JUNK_PID and block[i, j] < limit:

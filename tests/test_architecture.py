@@ -43,11 +43,6 @@ A file imports from its own folder and from lower layers, never from a neighbour
 docs/architecture.md shows the same table.
 """
 UPWARDS = {
-    "data/datasets/reading/class_images": {"data/datasets/own/folders"},
-    "data/datasets/reading/cuhk03_protocol": {"data/datasets/own/folders"},
-    "data/datasets/reading/extra_queries": {"data/datasets/own/folders", "data/datasets/market1501"},
-    "data/datasets/reading/market_layout": {"data/datasets/own/folders"},
-    "data/datasets/reading/tracklet_folders": {"data/datasets/own/folders"},
     "inference/extractor/load_runtime": {
         "inference/exporting/exported_network",
         "inference/exporting/open_exported",

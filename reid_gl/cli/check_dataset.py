@@ -7,8 +7,7 @@ import json
 import logging
 import sys
 
-from tqdm import tqdm
-
+from reid_gl.cli.progress import progress_bar
 from reid_gl.experiment.check_dataset import run_check_dataset
 
 logger = logging.getLogger(__name__)
@@ -27,12 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check; table and faults go to stderr, the JSON object to stdout; exit code 1 if there are errors."""
-    with tqdm(unit="image", desc="reading", disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar(unit="image", description="reading") as show:
         summary = run_check_dataset(
             options.name,
             options.root,

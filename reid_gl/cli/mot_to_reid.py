@@ -6,8 +6,7 @@ import argparse
 import json
 import logging
 
-from tqdm import tqdm
-
+from reid_gl.cli.progress import progress_bar
 from reid_gl.data.mot.crops import CropRule, find_sequences
 from reid_gl.data.mot.to_reid import write_reid_crops
 
@@ -60,12 +59,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         classes=tuple(options.classes),
     )
-    with tqdm(unit="frame", desc="cutting", disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar(unit="frame", description="cutting") as show:
         counts = write_reid_crops(find_sequences(options.folders), options.out, rule, progress=show)
     if counts["queries_with_match"] < counts["query"]:
         logger.warning(

@@ -18,10 +18,11 @@ from reid_gl.experiment.load_data import hold_out
 from reid_gl.experiment.make_network import make_losses
 from reid_gl.experiment.score import run_test
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
+from reid_gl.files import write_text
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.report.comparison import SCORES, draw_comparison, summarize_runs
 from reid_gl.report.figures import save_figure
-from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, write_text
+from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE
 from reid_gl.training.step import NonFiniteError
 
 logger = logging.getLogger(__name__)
@@ -127,13 +128,7 @@ def run_comparison(
     open_series(folder, base, kind="comparison")
     seeds = range(first_seed, first_seed + num_seeds)
     plan = [(contender, seed) for seed in seeds for contender in contenders]
-    runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender in contenders}
-    for number, (contender, seed) in enumerate(plan):
-        place = folder / quote(contender.name, safe="+*,=") / f"seed{seed}"
-        words = [*every, *contender.overrides, "SEED", str(seed), "OUTPUT_DIR", str(place)]
-        left = _estimate(runs, len(plan) - number)
-        logger.info("run %d of %d%s: %s, seed %d", number + 1, len(plan), left, contender.name, seed)
-        runs[contender.name].append(_run(config_file, words, place, seed, stop_signal))
+    runs = _run_all(config_file, every, plan, folder, stop_signal)
     summary = {
         "num_epochs": num_epochs,
         "feature": base.scoring.feature,
@@ -143,6 +138,24 @@ def run_comparison(
     write_text(folder / COMPARISON_FILE, json.dumps(summary, indent=2) + "\n")
     _draw(summary, contenders, num_seeds, folder / PICTURE_FILE)
     return summary
+
+
+def _run_all(
+    config_file: str | Path | None,
+    every: list[str],
+    plan: list[tuple[Contender, int]],
+    folder: Path,
+    stop_signal: Callable[[], int],
+) -> dict[str, list[dict[str, Any]]]:
+    """Run each contender with each seed, in order; return the results by name of the contender."""
+    runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender, _ in plan}
+    for number, (contender, seed) in enumerate(plan):
+        place = folder / quote(contender.name, safe="+*,=") / f"seed{seed}"
+        words = [*every, *contender.overrides, "SEED", str(seed), "OUTPUT_DIR", str(place)]
+        left = _estimate(runs, len(plan) - number)
+        logger.info("run %d of %d%s: %s, seed %d", number + 1, len(plan), left, contender.name, seed)
+        runs[contender.name].append(_run(config_file, words, place, seed, stop_signal))
+    return runs
 
 
 def _run(

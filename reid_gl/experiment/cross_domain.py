@@ -16,9 +16,9 @@ from reid_gl.config import load_experiment
 from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.experiment.score import run_tests
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
+from reid_gl.files import write_text
 from reid_gl.report.cross_domain import draw_matrix
 from reid_gl.report.figures import save_figure
-from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
 

@@ -18,10 +18,11 @@ from reid_gl.experiment.color_histogram import run_color_histogram
 from reid_gl.experiment.score import run_test
 from reid_gl.experiment.train import run_training
 from reid_gl.experiment.untrained import run_untrained
+from reid_gl.files import partial_of, write_text
 from reid_gl.synthetic.plan import SyntheticSize
 from reid_gl.synthetic.write_people import DEFAULT_SIZE, write_synthetic
 from reid_gl.training.run_folder import CONFIG_FILE as RUN_CONFIG
-from reid_gl.training.run_folder import TRAINING_FILE, write_text
+from reid_gl.training.run_folder import TRAINING_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def _make_room(folder: Path) -> bool:
     if not folder.exists():
         return False
     names = {file.name for file in folder.iterdir()}
-    if SUMMARY_FILE not in names and names <= {"train", f".{SUMMARY_FILE}.partial"}:
+    if SUMMARY_FILE not in names and names <= {"train", partial_of(Path(SUMMARY_FILE)).name}:
         resume = (folder / "train" / TRAINING_FILE).exists()
         if resume:
             logger.info("continuing the unfinished demo in %s", folder)

@@ -10,7 +10,7 @@ import torch
 
 from reid_gl.config import Experiment
 from reid_gl.config.experiment import DataSettings, Holdout
-from reid_gl.data.datasets.reading.extra_queries import load_multi_query
+from reid_gl.data.datasets.extra_queries import load_multi_query
 from reid_gl.data.datasets.registry import load_datasets
 from reid_gl.data.loading.cache_format import CacheForm
 from reid_gl.data.loading.decoded_cache import DecodedCache, open_cache

@@ -18,6 +18,7 @@ from reid_gl.device import choose_device
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.experiment.load_data import hold_out, load_data
+from reid_gl.files import write_text
 from reid_gl.inference.exporting.exported_network import read_sidecar, sidecar_of
 from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
@@ -26,7 +27,6 @@ from reid_gl.records import Features, ReidDataset, Sample
 from reid_gl.report.figures import save_figure
 from reid_gl.report.thresholds import draw_calibration
 from reid_gl.training.checkpoint import save_checkpoint
-from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
 

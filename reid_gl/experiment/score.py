@@ -19,6 +19,7 @@ from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
 from reid_gl.experiment.retrieval_scores import score_retrieval
+from reid_gl.files import write_text
 from reid_gl.inference.evaluate import extract_sides
 from reid_gl.inference.extractor.embedder import stored_preprocessing, stored_strategies
 from reid_gl.inference.extractor.stored_thresholds import KEY as CALIBRATION
@@ -27,7 +28,6 @@ from reid_gl.models import ReidNet, load_net, read_checkpoint
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import scores_to_dict
 from reid_gl.training.checkpoint import save_checkpoint
-from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
 

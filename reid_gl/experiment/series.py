@@ -8,17 +8,13 @@ from pathlib import Path
 
 from reid_gl.config import Config, describe_changes, read_experiment
 from reid_gl.experiment.train import run_training
+from reid_gl.files import partial_of, write_text
 from reid_gl.records import ReidDataset
-from reid_gl.training.run_folder import (
-    CONFIG_FILE,
-    TRAINING_FILE,
-    describe_environment,
-    write_text,
-)
+from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE, describe_environment
 
 MAY_CHANGE = ("DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR")  # other images are another series
 RESULT_FILE = "result.json"
-OWN_FILES = ("environment.json", ".environment.json.partial", f".{CONFIG_FILE}.partial")
+OWN_FILES = ("environment.json", *(partial_of(Path(name)).name for name in ("environment.json", CONFIG_FILE)))
 """What a series that was stopped at once has left."""
 
 

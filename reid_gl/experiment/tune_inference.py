@@ -17,12 +17,12 @@ from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.experiment.load_data import hold_out, load_data
 from reid_gl.experiment.one_pass import OnePass, run_once
 from reid_gl.experiment.score import Candidate, load_candidate
+from reid_gl.files import write_text
 from reid_gl.inference.strategies.pooling_statistics import refusal
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import read_checkpoint
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import ranking_to_dict
-from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
 

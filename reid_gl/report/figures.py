@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from reid_gl.files import whole_or_nothing
 from reid_gl.own_files import MARK
 
 MARKED_BY = {"png": "Software", "pdf": "Creator", "svg": "Creator"}
@@ -15,9 +16,5 @@ MARKED_BY = {"png": "Software", "pdf": "Creator", "svg": "Creator"}
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as .png, .pdf or .svg, in one step."""
     form = path.suffix[1:].lower()
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with whole_or_nothing(path) as partial:
         figure.savefig(partial, format=form, metadata={MARKED_BY[form]: MARK})
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

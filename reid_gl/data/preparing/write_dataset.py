@@ -12,13 +12,13 @@ from pathlib import Path, PurePath
 
 import cv2
 
-from reid_gl.data.datasets.own.folders import require_files
 from reid_gl.data.datasets.own.own_data import SPLITS, is_within
 from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS
+from reid_gl.data.datasets.reading.folders import require_files
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
 from reid_gl.data.loading.images import Image8, crop_box, read_image
 from reid_gl.data.mot.to_reid import JPEG_QUALITY
-from reid_gl.files import finished_or_nothing
+from reid_gl.files import finished_or_nothing, whole_or_nothing
 from reid_gl.records import ReidDataset, Sample
 
 logger = logging.getLogger(__name__)
@@ -56,13 +56,8 @@ def write_csv(dataset: ReidDataset, path: str | Path) -> None:
         track = (_or_empty(sample.tracklet),) if tracklet else ()
         lines.append((relative(sample.path), sample.pid, _or_empty(sample.camid), split, *box, *track))
     table.parent.mkdir(parents=True, exist_ok=True)
-    partial = table.with_name(f".{table.name}.partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(lines)
-        partial.replace(table)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_or_nothing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(lines)
 
 
 def write_market_layout(

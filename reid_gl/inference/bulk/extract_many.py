@@ -17,6 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from reid_gl.data.loading.images import Image8, UnreadableImageError, read_image
+from reid_gl.files import partial_of, whole_or_nothing, write_text
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.row_digests import digest_rows
 from reid_gl.inference.bulk.video import VideoEndsError, VideoReader
@@ -106,15 +107,10 @@ def extract_in_parts(
     """
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
-    plan = {
-        "part_rows": part_rows,
-        "embedding_dim": extractor.embedding_dim,
-        "network": json.loads(json.dumps(identity)),
-    }
-    _claim_folder(folder, plan)
-    ranges = {
-        start: range(start, min(start + part_rows, len(crops))) for start in range(0, len(crops), part_rows)
-    }
+    dim, network = extractor.embedding_dim, json.loads(json.dumps(identity))
+    _claim_folder(folder, {"part_rows": part_rows, "embedding_dim": dim, "network": network})
+    starts = range(0, len(crops), part_rows)
+    ranges = {start: range(start, min(start + part_rows, len(crops))) for start in starts}
     finished = _finished_parts(crops, folder, ranges, skip=on_error == "skip")
     done = sum(len(ranges[start]) for start in finished)
     if done:
@@ -134,7 +130,7 @@ def extract_in_parts(
         pictures.close()
     if len(crops) and len(rejected) == len(crops):
         raise ValueError(f"none of the {len(crops):,} rows of {crops.name} can be read: {rejected[0]}")
-    return FeatureParts(folder, len(crops), extractor.embedding_dim, part_rows, rejected)
+    return FeatureParts(folder, len(crops), dim, part_rows, rejected)
 
 
 def part_path(folder: Path, start: int) -> Path:
@@ -156,7 +152,7 @@ def remove_parts(parts: FeatureParts) -> None:
     starts = range(0, parts.num_rows, parts.part_rows)
     for path in [*(part_path(parts.folder, start) for start in starts), parts.folder / PLAN_FILE]:
         path.unlink(missing_ok=True)
-        path.with_suffix(".partial").unlink(missing_ok=True)
+        partial_of(path).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # somebody put something there
         parts.folder.rmdir()
 
@@ -221,10 +217,8 @@ def _embed(
 
 
 def _write_part(path: Path, features: Floats, valid: Flags, reasons: Texts, digest: str) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with whole_or_nothing(path) as partial, partial.open("wb") as file:
         np.savez(file, features=features, valid=valid, reasons=reasons, digest=np.array(digest))
-    partial.replace(path)
 
 
 def _finished_parts(
@@ -283,9 +277,7 @@ def _claim_folder(folder: Path, plan: dict[str, Any]) -> None:
             f"{folder} holds {foreign[0]} and no beginning of an extraction: move it away, or choose another "
             "output"
         )
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(plan, indent=2))
-    partial.replace(path)
+    write_text(path, json.dumps(plan, indent=2))
 
 
 def _other_work(folder: Path, changed: list[str]) -> ValueError:

@@ -66,13 +66,6 @@ def test_a_figure_replaces_a_figure_only(thesis: Path) -> None:
     assert main(words) == 0
 
 
-@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
-def test_figures_say_who_wrote_them(suffix: str, tmp_path: Path) -> None:
-    words = ["pair-weights", "--losses", "multi_similarity", "--output", str(tmp_path / f"a.{suffix}")]
-    assert main(words) == 0
-    assert main(words) == 0
-
-
 @pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
 def test_an_export_replaces_an_export_only(tmp_path: Path) -> None:
     weights = write_checkpoint(tmp_path / "net.ckpt")

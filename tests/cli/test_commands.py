@@ -48,7 +48,7 @@ def start_and_wait_for_steps(words: list[object], folder: Path, epoch: int) -> s
     raise AssertionError(f"training did not reach epoch {epoch}: {process.communicate()[1]}")
 
 
-def test_train_then_test_then_the_baseline(people: Path, tmp_path: Path) -> None:
+def test_train_then_test(people: Path, tmp_path: Path) -> None:
     words = [*SMALL, "SOLVER.NUM_EPOCHS", 1, "DATA.ROOT", people]
     trained = call("train", *words, "OUTPUT_DIR", tmp_path / "run")
     assert trained.returncode == 0, trained.stderr
@@ -56,9 +56,6 @@ def test_train_then_test_then_the_baseline(people: Path, tmp_path: Path) -> None
     assert json.loads(tested.stdout) == json.loads(trained.stdout)
     assert "rank-1" in tested.stderr
     assert "8 of 8 queries have a match from another camera" in tested.stderr
-    baseline = json.loads(call("color_histogram", *words).stdout)
-    assert baseline["feature"] == "colour histogram"
-    assert baseline["rank1"] > 0.5  # blocks of colour
 
 
 @pytest.mark.parametrize(
@@ -112,19 +109,3 @@ def test_a_checkpoint_of_another_project_is_refused(tmp_path: Path) -> None:
     answer = call("test", "MODEL.WEIGHTS", tmp_path / "other.pth")
     assert answer.returncode == 1
     assert "is not a reid_gl checkpoint: expected format 'reid_gl/1'" in answer.stderr
-
-
-def test_help_and_unknown_commands() -> None:
-    script = [sys.executable, "-m", "reid_gl.cli.main"]
-    wanted = subprocess.run([*script, "--help"], capture_output=True, text=True, check=False)
-    assert (wanted.returncode, wanted.stderr) == (0, "")
-    assert "make-synthetic" in wanted.stdout
-    unknown = subprocess.run([*script, "fly"], capture_output=True, text=True, check=False)
-    assert unknown.returncode == 2
-    assert "unknown command 'fly'" in unknown.stderr
-
-
-def test_results_alone_go_to_stdout_even_without_a_terminal(people: Path) -> None:
-    answer = call("color_histogram", *SMALL, "DATA.ROOT", people)
-    assert len(answer.stdout.splitlines()) == 1
-    assert os.linesep not in answer.stdout.strip()

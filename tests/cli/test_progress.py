@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import logging
+
 import pytest
+from tqdm import tqdm
 
 from reid_gl.cli import progress
+from reid_gl.cli.progress import BarFriendlyHandler
 
 
 class Bar:
@@ -39,3 +43,23 @@ def test_a_bar_shows_what_is_done_and_closes_when_all_is(monkeypatch: pytest.Mon
         show(5, 5)
         assert (bars[0].n, bars[0].is_closed) == (5, True)
     assert bars[0].settings == {"unit": "image", "desc": "reading", "disable": None}
+
+
+def test_a_message_stands_on_a_line_of_its_own_above_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("reid_gl.progress")
+    handler = BarFriendlyHandler()
+    handler.setFormatter(logging.Formatter("%(levelname).1s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        with tqdm(total=4, desc="baking", mininterval=0, leave=True) as bar:
+            bar.update(1)
+            logger.info("half of %d", 4)
+            bar.update(3)
+    finally:
+        logger.removeHandler(handler)
+    answer = capsys.readouterr()
+    assert answer.out == ""
+    lines = [line.rpartition("\r")[2] for line in answer.err.split("\n")]
+    assert lines[0].strip() == "I half of 4"
+    assert lines[1].startswith("baking: 100%")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reid_gl.config.defaults import all_keys
 from reid_gl.config.document import document_config
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -12,13 +11,3 @@ def test_the_page_is_what_the_code_says() -> None:
     assert PAGE.read_text() == document_config(), (
         "run: python -m reid_gl.config.document > docs/configuration.md"
     )
-
-
-def test_every_key_says_what_it_means() -> None:
-    silent = [
-        f"{section}.{name}"
-        for section, keys in all_keys().items()
-        for name, key in keys.items()
-        if not key.meaning
-    ]
-    assert not silent

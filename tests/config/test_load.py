@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
 
-from reid_gl.config import ConfigError, default_config, dump_config, load_config
+from reid_gl.config import ConfigError, dump_config, load_config
 from reid_gl.config.load import find_config
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yml"))
@@ -39,15 +38,6 @@ def test_a_dumped_configuration_loads_to_itself(tmp_path: Path) -> None:
     assert load_config(write(tmp_path, dump_config(config))) == config
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("1e-3", 1e-3), ("2", 2.0), (".5", 0.5)],
-)
-def test_numbers_are_numbers_however_they_are_written(text: str, value: float) -> None:
-    config = load_config(None, ["SOLVER.BASE_LR", text])
-    assert value == config.SOLVER.BASE_LR
-
-
 def test_lists_and_words_on_the_command_line() -> None:
     words = ["INPUT.SIZE", "[128,64]", "MODEL.PRETRAINED", "none", "SOLVER.COMPILE", "true"]
     config = load_config(None, words)
@@ -68,14 +58,7 @@ def test_an_unknown_key_names_the_nearest_one(word: str, tmp_path: Path) -> None
     ("key", "text", "message"),
     [
         ("SEED", "often", "SEED .* must be a whole number like 0, got 'often'"),
-        ("SEED", "1.5", "must be a whole number"),
-        ("INPUT.SIZE", "128", "must be a list of a whole number"),
         ("INPUT.SIZE", "[a, b]", "must be a list of a whole number"),
-        ("SOLVER.COMPILE", "1", "must be true or false"),
-        ("SOLVER.BASE_LR", "true", "must be a finite number like 0.00035, got 'true'"),
-        ("SOLVER.BASE_LR", "nan", "must be a finite number"),
-        ("SOLVER.EMA_DECAY", "inf", "must be a finite number"),
-        ("LOSS.NAMES", "ce", "must be a list of text"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(key: str, text: str, message: str) -> None:
@@ -110,13 +93,6 @@ def test_a_switch_takes_the_words_of_yaml(word: str, value: bool, tmp_path: Path
     assert load_config(write(tmp_path, f"SOLVER:\n  COMPILE: {word}\n")).SOLVER.COMPILE is value
 
 
-def test_a_key_that_stands_twice(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="key 'SEED' stands twice"):
-        load_config(write(tmp_path, "SEED: 1\nSEED: 2\n"))
-    with pytest.raises(ConfigError, match="key 'PAD' stands twice"):
-        load_config(write(tmp_path, "INPUT:\n  PAD: 1\n  PAD: 2\n"))
-
-
 def test_a_section_is_no_key() -> None:
     with pytest.raises(ConfigError, match="unknown config key 'SOLVER'"):
         load_config(None, ["SOLVER", "1"])
@@ -141,8 +117,9 @@ def test_yaml_cannot_make_objects(tmp_path: Path) -> None:
 
 
 def test_broken_yaml_and_lists(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no valid YAML"):
-        load_config(write(tmp_path, "SEED: [1\n"))
+    for broken in ("SEED: [1\n", "SEED: 1\nSEED: 2\n", "SEED: " + "[" * 99 + "]" * 99):
+        with pytest.raises(ConfigError, match=r"x\.yml is no valid YAML: "):
+            load_config(write(tmp_path, broken))
     with pytest.raises(ConfigError, match="must hold keys and values, found list"):
         load_config(write(tmp_path, "- 1\n"))
 
@@ -167,11 +144,9 @@ def test_a_packaged_config_is_found_by_its_name(tmp_path: Path, monkeypatch: pyt
     assert find_config("configs/retrieval/cub.yml").parent.name == "retrieval"
 
 
-def test_the_result_is_frozen_and_the_defaults_are_fresh() -> None:
-    config = load_config()
+def test_the_result_is_frozen() -> None:
     with pytest.raises(AttributeError):
-        config.SEED = 1
-    assert default_config() is not default_config()
+        load_config().SEED = 1
 
 
 @pytest.mark.parametrize(
@@ -202,46 +177,6 @@ def test_merge_keys(tmp_path: Path) -> None:
     assert (config.INPUT.PAD, config.INPUT.FLIP) == (4, 0.25)
     twice = "TEST:\n  RERANK: &r\n    <<: {K1: 7}\n    K1: 3\nSOLVER: {GAMMA: 0.5}\n"
     assert load_config(write(tmp_path, twice)).TEST.RERANK.K1 == 3
-
-
-BOMB = "a: &a {}\n" + "".join(
-    f"{name}: &{name} {{{', '.join(f'k{i}: *{before}' for i in range(9))}}}\n"
-    for before, name in zip("abcdefghij", "bcdefghijk", strict=True)
-)
-MERGE_BOMB = "a: &a {" + ", ".join(f"k{i}: 1" for i in range(99)) + "}\n"
-MERGE_BOMB += "".join(
-    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 9)}]}}\n"
-    for before, name in zip("abcdefghij", "bcdefghijk", strict=True)
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (BOMB, "more than 10,000 values"),
-        ("SEED: &a [*a]\n", "more than 30 levels"),
-        ("SEED: " + "[" * 3000 + "]" * 3000, "more than 30 levels"),
-        ("SEED: " + "{a: " * 3000 + "}" * 3000, "more than 30 levels"),
-        ("a: &a 1\nb: [" + "*a," * 2000 + "]", "1000 aliases"),
-        ("# " + "x" * 1_000_001, "1,000,003 bytes, a configuration has no more than 1,000,000"),
-    ],
-    ids=["aliases", "itself", "brackets", "braces", "many", "large"],
-)
-def test_bombs(text: str, message: str, tmp_path: Path) -> None:
-    path = write(tmp_path, text)
-    start = time.monotonic()
-    with pytest.raises(ConfigError, match=rf"x.yml is no valid YAML: .*{message}"):
-        load_config(path)
-    assert time.monotonic() - start < 5
-
-
-def test_a_bomb_of_merges(tmp_path: Path) -> None:
-    start = time.monotonic()
-    with pytest.raises(
-        ConfigError, match=r"more than 10000 keys|unknown config key 'a.k0'"
-    ):  # by PyYAML's age
-        load_config(write(tmp_path, MERGE_BOMB))
-    assert time.monotonic() - start < 5
 
 
 def test_a_config_that_is_no_regular_file(tmp_path: Path) -> None:

@@ -194,8 +194,6 @@ def test_errors(samples: list[Sample]) -> None:
         _extract(nn.Identity(), samples)
     with pytest.raises(ValueError, match="float16 needs a CUDA device"):
         _extract(_MeanColour(), samples, precision="float16")
-    with pytest.raises(ValueError, match="gives one tensor: there is nothing to concatenate with it"):
-        _extract(_MeanColour(), samples, feature="concatenated")
     with pytest.raises(ValueError, match=r"mixing and slope need a ReidNet.*got _MeanColour"):
         _extract(_MeanColour(), samples, feature="before_neck", inference=InferenceSettings(mixing=0.5))
     with pytest.raises(ValueError, match="act on the feature before the neck"):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ import torch
 import torchvision.models
 from torch import Tensor, nn
 
-from reid_gl.models import NetSettings, ReidNet
 from reid_gl.models.foreign import ForeignNet, load_foreign
-from reid_gl.models.weights import CHECKPOINT_FORMAT
 from tests.torchreid_quiet import import_torchreid_quietly
 
 NAMES = ("resnet18", "squeezenet1_0_fc512", "shufflenet_v2_x0_5", "osnet_x0_25", "osnet_ain_x0_25")
@@ -255,36 +252,8 @@ def test_the_global_random_state_is_left_alone(path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-class _Trap:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return os.mkdir, (str(self.folder),)
-
-
-def test_nothing_in_the_file_is_executed(path: Path, tmp_path: Path) -> None:
-    allowed = torch.serialization.get_safe_globals()
-    _save(path, {"state_dict": _fastreid_tensors(), "trap": _Trap(tmp_path / "sprung")})
-    with pytest.raises(ValueError, match=r"holds Python objects \(posix\.mkdir\), which are never loaded"):
-        load_foreign(path, "resnet18")
-    _save(path, nn.Linear(2, 2))
-    with pytest.raises(ValueError, match=r"Python objects \(torch\.nn.*save the network's state_dict"):
-        load_foreign(path, "resnet18")
-    assert not (tmp_path / "sprung").exists()
-    assert set(torch.serialization.get_safe_globals()) == set(allowed)
-
-
 def test_files_that_are_no_weights(path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"weights .*model\.pth\.tar-60 do not exist"):
         load_foreign(path, "resnet18")
-    whole = _save(path, _fastreid_tensors()).read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="is truncated or no torch file"):
-        load_foreign(path, "resnet18")
-    for content in ([1, 2], {"epoch": 3}, torch.zeros(2)):
-        with pytest.raises(ValueError, match="holds no state dict: expected names and tensors"):
-            load_foreign(_save(path, content), "resnet18")
-    net = ReidNet(NetSettings("resnet18", 2))
-    with pytest.raises(ValueError, match="is a checkpoint of reid_gl and knows its network"):
-        load_foreign(_save(path, {"format": CHECKPOINT_FORMAT, "model": net.state_dict()}), "resnet18")
+    with pytest.raises(ValueError, match="holds no state dict: expected names and tensors"):
+        load_foreign(_save(path, {"epoch": 3}), "resnet18")

@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
-from reid_gl.cli.main import main
 from reid_gl.data.mot.read import iterate_frames, load_sequence, read_detections, read_ground_truth
 from reid_gl.synthetic.casting import person_distance
 from reid_gl.synthetic.plan import SyntheticSize, draw_cast
@@ -124,13 +122,3 @@ def test_wrong_shapes_and_seeds_are_refused(tmp_path: Path) -> None:
         SequenceSize(width=1000, height=200)
     with pytest.raises(ValueError, match="seed is -1"):
         write_sequences(tmp_path / "out", seed=-1)
-
-
-def test_the_command_films(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--cameras", "1", "--frames", "3", "--people", "2", "--frame-size", "128", "72"]
-    out = tmp_path / "out"
-    assert main(["make-synthetic", "--sequences", "--out", str(out), "--seed", "3", *words]) == 0
-    assert json.loads(capsys.readouterr().out) == {"folder": str(out), "sequences": ["synthetic3-c1"]}
-    image = cv2.imread(str(out / "synthetic3-c1" / "img1" / "000003.jpg"))
-    assert image is not None
-    assert image.shape == (72, 128, 3)

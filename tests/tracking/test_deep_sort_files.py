@@ -53,21 +53,6 @@ def test_a_sequence_without_detections(tmp_path: Path) -> None:
     assert np.load(tmp_path / "S.npy", allow_pickle=False).shape == (0, 18)
 
 
-@pytest.mark.parametrize(
-    ("place", "value", "message"),
-    [
-        ((4, 0), 0, "row 4 has no frame number: frames are counted 1, 2"),
-        ((4, 0), 1.5, "row 4 has no frame number"),
-        ((5, 3), np.nan, r"row 5 is not finite: leave the detection out \(1 such rows\)"),
-    ],
-)
-def test_broken_rows_are_named(tmp_path: Path, place: tuple[int, int], value: float, message: str) -> None:
-    rows, features = _case(0)
-    rows[place] = value
-    with pytest.raises(ValueError, match=message):
-        write_deep_sort_file(tmp_path / "S.npy", rows, features)
-
-
 def test_other_errors(tmp_path: Path) -> None:
     rows, features = _case(0)
     with pytest.raises(ValueError, match=r"deep_sort reads <sequence>\.npy, got S\.txt"):
@@ -76,10 +61,7 @@ def test_other_errors(tmp_path: Path) -> None:
         write_deep_sort_file(tmp_path / "S.npy", rows[:, :6], features)
     with pytest.raises(ValueError, match=r"got \(12, 10\) and \(12,\)"):
         write_deep_sort_file(tmp_path / "S.npy", rows, features[:, 0])
-    broken, zero = features.copy(), features.copy()
-    broken[2, 1], zero[6] = np.inf, 0
-    with pytest.raises(ValueError, match="row 2 has a feature that is not finite"):
-        write_deep_sort_file(tmp_path / "S.npy", rows, broken)
-    with pytest.raises(ValueError, match="row 6 has a feature of zeros, which trackers divide by"):
-        write_deep_sort_file(tmp_path / "S.npy", rows, zero)
+    rows[4, 0] = 0
+    with pytest.raises(ValueError, match="row 4 has no frame number"):
+        write_deep_sort_file(tmp_path / "S.npy", rows, features)
     assert not any(tmp_path.iterdir())

@@ -245,10 +245,6 @@ def test_errors(changes: dict[str, np.ndarray], message: str) -> None:
 def test_rank_errors() -> None:
     with pytest.raises(ValueError, match="max_rank must be at least 1, got 0"):
         evaluate_ranking(*_hits(1, 0), max_rank=0)
-    result = evaluate_ranking(*_hits(1, 0), max_rank=10)
-    for k in (0, 11):
-        with pytest.raises(ValueError, match=rf"rank {k} was not computed: expected 1 to 10 \(max_rank\)"):
-            result.rank(k)
 
 
 def _features(seed: int, num: int, width: int = 6) -> Features:

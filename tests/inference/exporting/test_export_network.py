@@ -4,14 +4,12 @@ on TorchScript."""
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -25,11 +23,9 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting import export_formats
 from reid_gl.inference.exporting import export_network as export
 from reid_gl.inference.exporting.export_network import export_weights
-from reid_gl.inference.exporting.export_parity import read_crops
 from reid_gl.inference.exporting.export_settings import ExportSettings
 from reid_gl.inference.extractor.embedder import load_embedder
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from reid_gl.records import Sample
 from tests.tiny_checkpoint import COLOURS, SIZE, coloured_crops, made_up_embedder, write_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
@@ -254,40 +250,6 @@ def test_nan_is_no_parity(weights: Path, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(export, "write_torchscript", lambda net, *rest: write(broken, *rest))
     with pytest.raises(ArithmeticError, match="cosine of nan"):
         export_weights(weights, SCRIPT, out=tmp_path / "bad.torchscript")
-
-
-def test_int8_needs_real_crops(weights: Path) -> None:
-    with pytest.raises(ValueError, match="at least 40 real crops, better 300, got 0: give a folder"):
-        export_weights(weights, ExportSettings("openvino", "int8"))
-
-
-def test_crops_that_are_compared_do_not_calibrate(tmp_path: Path) -> None:
-    samples = []
-    for number in range(45):
-        path = tmp_path / f"{number}.png"
-        assert cv2.imwrite(str(path), np.full((8, 8, 3), number, np.uint8))
-        samples.append(Sample(str(path), 0, box=(0, 0, 4, 8)))
-    crops = read_crops(samples, Preprocessing(8, 4), "int8")
-    assert sorted(crops[:, 0, 0, 0].tolist()) == list(range(45))
-    assert read_crops(samples, Preprocessing(8, 4), "fp16").shape == (20, 8, 4, 3)
-    assert read_crops((), COLOURS, "float32").shape == (20, 64, 32, 3)
-
-
-def test_nncf_is_imported_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CI", "before")
-    monkeypatch.delenv("NNCF_CI", raising=False)
-    seen: list[tuple[str | None, str | None]] = []
-
-    def fake(name: str) -> SimpleNamespace:
-        assert name == "nncf"
-        seen.append((os.environ.get("NNCF_CI"), os.environ.get("CI")))
-        return SimpleNamespace(set_log_level=lambda level: None)
-
-    monkeypatch.setattr(export_formats, "import_optional", fake)
-    export_formats._import_nncf()
-    assert seen == [("1", "true")]
-    assert "NNCF_CI" not in os.environ
-    assert os.environ["CI"] == "before"
 
 
 @pytest.mark.parametrize("form", ["onnx", "openvino", "torchscript"])

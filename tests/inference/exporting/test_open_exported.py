@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,18 +16,26 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
-from torch import Tensor, nn
 
-from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting import open_openvino as exported_openvino
-from reid_gl.inference.exporting.exported_network import ExportedNet
+from reid_gl.inference.exporting.exported_network import (
+    ExportedNet,
+)
 from reid_gl.inference.exporting.open_exported import ExportedRuntime, load_exported
 from reid_gl.inference.exporting.open_openvino import openvino_core
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from tests.inference.exporting.mean_colour import (
+    DESCRIPTION,
+    SMALL,
+    MeanColour,
+    by_hand,
+    describe,
+    pictures,
+    write,
+    write_onnx,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
-SMALL = Preprocessing(8, 4, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))
-DESCRIPTION = {"format": "reid_gl/export/1", "preprocessing": SMALL.to_dict(), "precision": "float32"}
 GIVEN: dict[str, Any] = {
     "input_size": (8, 4),
     "mean": SMALL.mean,
@@ -37,65 +44,6 @@ GIVEN: dict[str, Any] = {
     "channel_order": "rgb",
 }
 KINDS = ("onnx", "openvino", "torchscript")
-
-
-class _MeanColour(nn.Module):
-    def forward(self, images: Tensor) -> Tensor:
-        return images.mean(dim=(2, 3))
-
-
-def write_onnx(
-    path: Path,
-    shape: tuple[str | int, ...] = ("n", 3, 8, 4),
-    *,
-    keep: int = 0,
-    squeeze: bool = False,
-    axes: tuple[int, ...] = (2, 3),
-    kind: int = TensorProto.FLOAT,
-) -> Path:
-    """ReduceMean over the last two axes; keep=1 gives (N, 3, 1, 1), and squeeze takes all axes of 1 away."""
-    nodes = [
-        helper.make_node(
-            "ReduceMean", ["images", "axes"], ["mean" if squeeze else "features"], keepdims=keep
-        ),
-        *([helper.make_node("Squeeze", ["mean"], ["features"])] if squeeze else []),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "mean",
-        [helper.make_tensor_value_info("images", kind, shape)],
-        [helper.make_tensor_value_info("features", kind, None)],
-        [helper.make_tensor("axes", TensorProto.INT64, [len(axes)], axes)],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.save(model, str(path))
-    return path
-
-
-def write(folder: Path, kind: str) -> Path:
-    path = write_onnx(folder / "net.onnx")
-    if kind == "openvino":
-        model = openvino.Core().read_model(path)
-        path = folder / "net.xml"
-        openvino.save_model(model, path, compress_to_fp16=False)
-    elif kind == "torchscript":
-        path = folder / "net.torchscript"
-        torch.jit.save(torch.jit.trace(_MeanColour(), torch.zeros(2, 3, 8, 4)), str(path))
-    return path
-
-
-def describe(path: Path, **changes: Any) -> Path:
-    path.with_name(f"{path.name}.json").write_text(json.dumps({**DESCRIPTION, **changes}))
-    return path
-
-
-def pictures(count: int) -> NDArray[np.uint8]:
-    return np.random.default_rng(count).integers(0, 256, (count, 8, 4, 3), dtype=np.uint8)
-
-
-def by_hand(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    mean: NDArray[np.float64] = images.mean(axis=(1, 2)) / 255
-    return (mean - SMALL.mean) / SMALL.std
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -137,7 +85,7 @@ def test_metadata_says_it_too(tmp_path: Path) -> None:
     network.set_rt_info(json.dumps(DESCRIPTION), "reid_gl")
     openvino.save_model(network, xml)
     script = tmp_path / "net.torchscript"
-    traced = torch.jit.trace(_MeanColour(), torch.zeros(2, 3, 8, 4))
+    traced = torch.jit.trace(MeanColour(), torch.zeros(2, 3, 8, 4))
     torch.jit.save(traced, str(script), _extra_files={"reid_gl.json": json.dumps(DESCRIPTION)})
     for file in (path, xml, script):
         assert load_exported(file, None, device="cpu", precision="auto").preprocessing == SMALL
@@ -331,13 +279,6 @@ def test_broken_files(tmp_path: Path, name: str, message: str) -> None:
         load_exported(tmp_path / name, SMALL, device="cpu", precision="auto")
 
 
-def test_the_weights_of_an_openvino_file_are_missed(tmp_path: Path) -> None:
-    path = write(tmp_path, "openvino")
-    path.with_suffix(".bin").unlink()
-    with pytest.raises(FileNotFoundError, match=r"net.bin of .* do not exist"):
-        load_exported(path, SMALL, device="cpu", precision="auto")
-
-
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_devices_a_runtime_has_not(tmp_path: Path, kind: str) -> None:
     with pytest.raises(ValueError, match="'mps'"):
@@ -363,33 +304,3 @@ def test_threads_share_a_runtime(tmp_path: Path, kind: str) -> None:
         found = list(pool.map(lambda count: runtime(pictures(count)), counts))
     for count, features in zip(counts, found, strict=True):
         assert np.allclose(features, by_hand(pictures(count)), atol=1e-5)
-
-
-CLOSE_TWO = """
-import os, signal, sys
-from pathlib import Path
-from reid_gl.inference.exporting.open_openvino import open_openvino
-
-heard = []
-signal.signal(signal.SIGTERM, lambda *_: heard.append(True))
-nets = [open_openvino(Path(sys.argv[1]), device="cpu", precision="float32") for _ in range(2)]
-del nets[0]
-del nets[0]
-os.kill(os.getpid(), signal.SIGTERM)
-print(heard)
-"""
-
-
-def test_a_signal_after_two_openvino_files_were_closed_is_heard(tmp_path: Path) -> None:
-    words = [sys.executable, "-c", CLOSE_TWO, str(write(tmp_path, "openvino"))]
-    answer = subprocess.run(words, capture_output=True, text=True, timeout=120)
-    assert (answer.returncode, answer.stdout.strip()) == (0, "[True]"), answer.stderr
-
-
-@pytest.mark.parametrize("text", ["[" * 100_000, "{" + " " * 10_000_001 + "}"])
-def test_a_description_of_nested_brackets_or_without_an_end(text: str, tmp_path: Path) -> None:
-    from reid_gl.inference.exporting.exported_network import read_sidecar
-
-    (tmp_path / "net.onnx.json").write_text(text)
-    with pytest.raises(ValueError, match=r"net.onnx.json is no JSON \(.*\): remove it, or export"):
-        read_sidecar(tmp_path / "net.onnx")

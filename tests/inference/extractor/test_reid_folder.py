@@ -3,62 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import timm
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from reid_gl.cli.main import main
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.exporting.save_reid_folder import save_reid_folder
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.reid_folder import read_reid_config
-from reid_gl.models import NetSettings, ReidNet
-from reid_gl.models.backbones import import_torchreid_models
-from tests.tiny_checkpoint import coloured_crops, write_checkpoint
+from tests.inference.extractor.reid_folders import SAID, reid_folder
+from tests.tiny_checkpoint import coloured_crops
 
-SAID: dict[str, Any] = {
-    "input_size": [96, 32],
-    "mean": [0.1, 0.5, 0.6],
-    "std": [0.2, 0.3, 0.4],
-    "interpolation": "bicubic",
-    "to_rgb": True,
-    "resize_mode": "stretch",
-    "pad_value": 114,
-}
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-
-
-def _net(architecture: str) -> nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        if architecture.startswith("timm:"):
-            net: nn.Module = timm.create_model(architecture.removeprefix("timm:"), num_classes=0)
-        else:
-            net = import_torchreid_models().build_model(
-                architecture, num_classes=1, pretrained=False, use_gpu=False
-            )
-    return net.eval()
-
-
-def _folder(folder: Path, architecture: str, **said: Any) -> nn.Module:
-    """Write a folder; the network in it."""
-    net = _net(architecture)
-    folder.mkdir()
-    save_file(
-        {k: v for k, v in net.state_dict().items() if "classifier" not in k}, folder / "weights.safetensors"
-    )
-    config = {"architecture": architecture, "preprocessing": {**SAID, **said}}
-    (folder / "reid_config.json").write_text(json.dumps(config))
-    return net
 
 
 def _by_hand(net: nn.Module, bgr_crops: list[Image8], said: dict[str, Any]) -> np.ndarray:
@@ -81,7 +43,7 @@ def _by_hand(net: nn.Module, bgr_crops: list[Image8], said: dict[str, Any]) -> n
 def test_what_the_folder_says_is_done(
     given: str, architecture: str, said: dict[str, Any], tmp_path: Path
 ) -> None:
-    net = _folder(tmp_path / "net", architecture, **said)
+    net = reid_folder(tmp_path / "net", architecture, **said)
     path = tmp_path / "net" if given == "folder" else tmp_path / "net" / "weights.safetensors"
     extractor = FeatureExtractor(path, color_order="bgr", precision="float32")
     crops = coloured_crops(5)
@@ -98,7 +60,7 @@ def test_what_the_folder_leaves_out_is_as_reid_has_it(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_name_does_not_know_what_it_takes(tmp_path: Path) -> None:
-    _folder(tmp_path / "net", "osnet_x0_25")
+    reid_folder(tmp_path / "net", "osnet_x0_25")
     other = (tmp_path / "net" / "weights.safetensors").rename(tmp_path / "net" / "other.safetensors")
     with pytest.raises(ValueError, match="of a foreign network, give the architecture"):
         FeatureExtractor(other)
@@ -106,7 +68,7 @@ def test_a_file_of_another_name_does_not_know_what_it_takes(tmp_path: Path) -> N
 
 
 def test_what_the_folder_says_is_not_to_be_said_again(tmp_path: Path) -> None:
-    _folder(tmp_path / "net", "osnet_x0_25")
+    reid_folder(tmp_path / "net", "osnet_x0_25")
     for words in ({"architecture": "osnet_x1_0"}, {"input_size": (256, 128)}):
         with pytest.raises(
             ValueError, match=r"reid_config\.json says that .* is osnet_x0_25 and what images"
@@ -148,7 +110,7 @@ def test_configurations_that_cannot_be_used(config: str, message: str, tmp_path:
 
 
 def test_damaged_weights_and_those_of_another_network(tmp_path: Path) -> None:
-    _folder(tmp_path / "net", "osnet_x0_25")
+    reid_folder(tmp_path / "net", "osnet_x0_25")
     path = tmp_path / "net" / "weights.safetensors"
     config = tmp_path / "net" / "reid_config.json"
     config.write_text(config.read_text().replace("osnet_x0_25", "timm:resnet18"))
@@ -162,67 +124,8 @@ def test_damaged_weights_and_those_of_another_network(tmp_path: Path) -> None:
         FeatureExtractor(tmp_path / "net")
 
 
-@pytest.mark.parametrize("architecture", ["osnet_x0_25", "timm:resnet18"])
-@pytest.mark.parametrize("said", [{}, {"to_rgb": False}])
-def test_saved_as_it_was_read(said: dict[str, Any], architecture: str, tmp_path: Path) -> None:
-    _folder(tmp_path / "net", architecture, **said)
-    save_reid_folder(tmp_path / "net", tmp_path / "again")
-    config = json.loads((tmp_path / "again" / "reid_config.json").read_text())
-    assert config == {"architecture": architecture, "preprocessing": {**SAID, **said}}
-    before, after = (load_file(tmp_path / name / "weights.safetensors") for name in ("net", "again"))
-    assert before.keys() == after.keys()
-    assert all(torch.equal(before[name], after[name]) for name in before)
-    with pytest.raises(FileExistsError, match="again exists"):
-        save_reid_folder(tmp_path / "net", tmp_path / "again")
-
-
-def test_a_state_dict_is_saved(tmp_path: Path) -> None:
-    net = _net("osnet_x0_25")
-    torch.save(net.state_dict(), tmp_path / "net.pth")
-    save_reid_folder(tmp_path / "net.pth", tmp_path / "out", architecture="osnet_x0_25")
-    assert read_reid_config(tmp_path / "out" / "reid_config.json").preprocessing == Preprocessing(
-        kernel="antialiased_linear"
-    )
-    assert not any("classifier" in name for name in load_file(tmp_path / "out" / "weights.safetensors"))
-    with pytest.raises(ValueError, match="reid has no network 'osnet_ibn_x1_0': expected one of osnet_x0_25"):
-        save_reid_folder(tmp_path / "net.pth", tmp_path / "other", architecture="osnet_ibn_x1_0")
-
-
-def _own(path: Path, feature: str = "before_neck", **settings: Any) -> Path:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = ReidNet(NetSettings("resnet18", 7, **{"last_stride": 2, **settings}))
-    return write_checkpoint(path, feature=feature, net=net.settings.to_dict(), model=net.state_dict())
-
-
-def test_a_checkpoint_that_reid_can_build(tmp_path: Path) -> None:
-    path = _own(tmp_path / "net.ckpt")
-    extractor = FeatureExtractor(path, color_order="rgb", precision="float32")
-    with pytest.raises(
-        ValueError, match=r"reid resizes by PIL, .* takes .*kernel='linear'.* not be the same"
-    ):
-        save_reid_folder(path, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-    smooth = replace(extractor.preprocessing, kernel="antialiased_linear")
-    save_reid_folder(path, tmp_path / "out", preprocessing=smooth)
-    again = FeatureExtractor(tmp_path / "out", color_order="rgb", precision="float32")
-    assert again.preprocessing == smooth
-    crops = coloured_crops(5, size=(64, 32))  # nothing to resize
-    assert (again(crops) * extractor(crops)).sum(axis=1) == pytest.approx(1, abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"last_stride": 1}, {"pooling": "gem"}, {"embedding_dim": 64}, {"feature": "after_neck"}],
-)
-def test_checkpoints_that_reid_cannot_build(settings: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="reid has only timm's networks and ResNets with last stride 2"):
-        save_reid_folder(_own(tmp_path / "net.ckpt", **settings), tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["net.ckpt"]
-
-
 def test_the_command_takes_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _folder(tmp_path / "net", "timm:resnet18")
+    reid_folder(tmp_path / "net", "timm:resnet18")
     (tmp_path / "people").mkdir()
     Image.fromarray(coloured_crops(1)[0]).save(tmp_path / "people" / "a.png")
     words = ["extract", str(tmp_path / "people"), str(tmp_path / "a.npz"), "--weights", str(tmp_path / "net")]

@@ -1,4 +1,4 @@
-"""bfloat16 kernels of the CPU that give garbage must not reach a user."""
+"""A network in torch, and bfloat16 kernels of the CPU that give garbage and must not reach a user."""
 
 from __future__ import annotations
 
@@ -59,3 +59,29 @@ def test_a_stride_to_one_column_gives_the_features_of_float32(size: tuple[int, i
         (found * expected).sum(axis=1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
     )
     assert cosines.min() > 0.99
+
+
+class MeanColour(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean(dim=(2, 3))
+
+
+def test_features_by_hand_of_images_as_they_are() -> None:
+    preprocessing = Preprocessing(96, 32, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))
+    runtime = TorchRuntime(MeanColour(), preprocessing, device="cpu", precision="float32")
+    expected = (CROPS.mean(axis=(1, 2)) / 255 - preprocessing.mean) / preprocessing.std
+    np.testing.assert_allclose(runtime(CROPS), expected, atol=1e-5)
+    assert (runtime.embedding_dim, runtime.device, runtime.preprocessing) == (3, "cpu", preprocessing)
+
+
+def test_the_callers_network_stays_as_it_is() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten()).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    TorchRuntime(net, SMALL, device="cpu", precision="float32")(CROPS)
+    assert net.training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_a_single_tensor_cannot_be_concatenated() -> None:
+    with pytest.raises(ValueError, match="gives one tensor: there is nothing to concatenate"):
+        TorchRuntime(MeanColour(), SMALL, feature="concatenated", device="cpu", precision="float32")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from reid_gl.cli.main import COMMANDS, RENAMED, main
+
+
+@pytest.fixture
+def outcome(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """`reid-gl demo` raises outcome.error, or returns the number of its words."""
+    planned = SimpleNamespace(error=None)
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("words", nargs="*")
+
+    def run(options: argparse.Namespace) -> int:
+        logging.getLogger("reid_gl.demo").info("seed %d", options.seed)
+        if planned.error is not None:
+            raise planned.error
+        return len(options.words)
+
+    module = SimpleNamespace(add_arguments=add_arguments, run=run)
+    monkeypatch.setattr(importlib, "import_module", {"reid_gl.cli.demo": module}.__getitem__)
+    return planned
+
+
+def test_help_and_unknown_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    answer = capsys.readouterr()
+    assert answer.err == ""
+    assert all(f"  {name} " in answer.out and meaning in answer.out for name, meaning in COMMANDS.items())
+    assert main(["fly"]) == 2
+    assert "unknown command 'fly'" in capsys.readouterr().err
+    assert main([]) == 2
+    answer = capsys.readouterr()
+    assert answer.out == ""
+    assert answer.err.startswith("usage: reid-gl <command>")
+
+
+def test_every_command_has_its_module_and_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, meaning in COMMANDS.items():
+        with pytest.raises(SystemExit) as caught:
+            main([name, "--help"])
+        assert caught.value.code == 0
+        words = " ".join(capsys.readouterr().out.split())
+        assert words.startswith(f"usage: reid-gl {name} ")
+        assert meaning in words
+    assert set(RENAMED) <= set(COMMANDS)
+
+
+@pytest.mark.usefixtures("outcome")
+def test_the_answer_of_the_command_is_the_exit_code_and_options_may_stand_between_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["demo", "a", "--seed", "3", "b"]) == 2
+    answer = capsys.readouterr()
+    assert answer.out == ""
+    assert answer.err == "I seed 3\n"
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), FileNotFoundError("no"), ImportError("no"), TypeError("no")]
+)
+def test_a_mistake_is_one_line_unless_more_is_asked_for(
+    error: Exception, outcome: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome.error = error
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().err.splitlines()[1:] == [f"E {type(error).__name__}: no"]
+    with pytest.raises(type(error), match="no"):
+        main(["demo", "--traceback"])
+
+
+def test_other_errors_are_ours_and_are_shown_whole(outcome: SimpleNamespace) -> None:
+    outcome.error = KeyError("left over")
+    with pytest.raises(KeyError, match="left over"):
+        main(["demo"])
+
+
+def test_interrupted_by_the_keyboard(outcome: SimpleNamespace) -> None:
+    outcome.error = KeyboardInterrupt()
+    assert main(["demo"]) == 130

@@ -67,11 +67,11 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
             "line 2 of .*: x1, y1, x2, y2 must be four numbers .* 1,2,3,four",
         ),
         ("path,x1,y1,x2,y2\na.jpg,1,2,3,4\nb.jpg,1,2,3,nan\n", "line 3 of .*: x1, y1, x2, y2 must be four"),
-        ("path,x1,y1,x2,y2\na.jpg,1,2,,4\n", "must be four numbers of pixels, or empty"),
+        ("path,x1,y1,x2,y2\na.jpg,1,2,,4\n", "must be four numbers in pixels, or empty"),
         ("path,pid\na.jpg\n", "line 2 of .* has 1 cells for 2 titles"),
         ("path,pid\n,3\n", "line 2 of .*: path is empty"),
         ("path,x1,y1,x2,y2\na.jpg,.1,.2,.5,.9\n", r"boxes must be in pixels, got \[0\.1, 0\.2, 0\.5, 0\.9\]"),
-        ("path\n", "holds nothing to compute features of"),
+        ("path\n", "contains no images, rows or boxes to compute features of"),
     ],
 )
 def test_csv_files_that_cannot_be_used(text: str, message: str, tmp_path: Path) -> None:
@@ -202,10 +202,10 @@ def test_ground_truth_in_place_of_detections_is_said(
 def test_classes_belong_to_ground_truth(tmp_path: Path) -> None:
     folder = write_sequence(tmp_path / "MOT-01", noise_frames(3), det=DET)
     with pytest.raises(
-        ValueError, match=r"classes belong to ground truth, .*det\.txt is none: leave them out"
+        ValueError, match=r"classes need ground truth, .* got .*det\.txt: leave the classes out"
     ):
         list_crops(folder, classes=(3,))
-    with pytest.raises(ValueError, match=r"classes belong to boxes of a ground truth, .* without boxes"):
+    with pytest.raises(ValueError, match=r"classes need the boxes of a ground truth, .* without boxes"):
         list_crops(folder / "img1", classes=(3,))
 
 
@@ -215,16 +215,16 @@ def test_errors(tmp_path: Path, write_noise: WriteNoise) -> None:
         list_crops(tmp_path / "nowhere")
     with pytest.raises(
         ValueError,
-        match=r"a\.jpg is neither a folder, a table \(\.csv, \.tsv, \.parquet\) nor a video \(\.mp4, ",
+        match=r"a\.jpg is not a folder, a table \(\.csv, \.tsv, \.parquet\) or a video \(\.mp4, ",
     ):
         list_crops(picture)
-    with pytest.raises(ValueError, match=r"boxes det\.txt belong to a video or a MOT Challenge sequence"):
+    with pytest.raises(ValueError, match=r"boxes det\.txt need a video or a MOT Challenge sequence"):
         list_crops(tmp_path, boxes="det.txt")
     for stride in (0, 2):
-        with pytest.raises(ValueError, match=f"stride is at least 1 and belongs to a video .* got {stride}"):
+        with pytest.raises(ValueError, match=f"stride must be at least 1, .* got {stride}"):
             list_crops(tmp_path, stride=stride)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="empty holds nothing to compute features of"):
+    with pytest.raises(ValueError, match="empty contains no images, rows or boxes to compute features of"):
         list_crops(tmp_path / "empty")
     (tmp_path / "half" / "img1").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=r"seqinfo\.ini does not exist"):

@@ -21,11 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pattern", default="", metavar="REGEX", help="regular expression for the data set `pattern`"
     )
     parser.add_argument("--html", metavar="FILE", help="write a contact sheet to this file")
-    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no contact sheet")
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is not a contact sheet")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check; table and faults go to stderr, the JSON object to stdout; exit code 1 if there are errors."""
+    """Check; table and problems go to stderr, the JSON object to stdout; exit code 1 if there are errors."""
     with progress_bar(unit="image", description="reading") as show:
         summary = run_check_dataset(
             options.name,

@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", default="pair_weights.png", metavar="FILE", help="figure, .png, .pdf or .svg"
     )
-    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no such figure")
+    parser.add_argument(
+        "--force", action="store_true", help="replace FILE even if it is not a figure of this command"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

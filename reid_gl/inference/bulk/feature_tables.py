@@ -1,4 +1,4 @@
-"""Features with what is known of their rows as .npz and Parquet, written part by part."""
+"""Write features and the columns of their rows as .npz or Parquet, one part at a time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CORNERS = ("x1", "y1", "x2", "y2")
 
 
 def write_npz(path: Path, crops: CropList, parts: FeatureParts) -> None:
-    """Write "features" (M, D) float32, "valid" (M,) where there are boxes, and the columns of the list.
+    """Write "features" (M, D) float32, the columns of the list, and "valid" (M,) if there are boxes.
 
     Args:
-        path: of the file, which appears whole.
+        path: file to write; it appears only when it is complete.
         crops: the rows that have features.
         parts: their features.
     """
@@ -36,10 +36,10 @@ def write_npz(path: Path, crops: CropList, parts: FeatureParts) -> None:
 
 
 def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
-    """Write a row a crop: "feature" as a list of D numbers, then the columns, boxes as x1, y1, x2, y2.
+    """Write one row per crop: "feature" as a list of D numbers, then the columns, boxes as x1, y1, x2, y2.
 
     Args:
-        path: of the file, which appears whole.
+        path: file to write; it appears only when it is complete.
         crops: the rows that have features.
         parts: their features.
 
@@ -71,10 +71,10 @@ def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
 
 
 def import_pyarrow() -> Any:  # noqa: ANN401 - it has no types
-    """The module pyarrow.
+    """Import the module pyarrow.
 
     Raises:
-        ImportError: it is not installed.
+        ImportError: pyarrow is not installed.
     """
     try:
         return importlib.import_module("pyarrow")

@@ -91,13 +91,13 @@ def test_errors(tmp_path: Path, write_noise: WriteNoise) -> None:
         list_crops(tmp_path / "nowhere")
     with pytest.raises(
         ValueError,
-        match=r"a\.jpg is neither a folder, a table \(\.csv, \.tsv, \.parquet\) nor a video \(\.mp4, ",
+        match=r"a\.jpg is not a folder, a table \(\.csv, \.tsv, \.parquet\) or a video \(\.mp4, ",
     ):
         list_crops(picture)
-    with pytest.raises(ValueError, match=r"boxes det\.txt belong to a video or a MOT Challenge sequence"):
+    with pytest.raises(ValueError, match=r"boxes det\.txt need a video or a MOT Challenge sequence"):
         list_crops(tmp_path, boxes="det.txt")
     for stride in (0, 2):
-        with pytest.raises(ValueError, match=f"stride is at least 1 and belongs to a video .* got {stride}"):
+        with pytest.raises(ValueError, match=f"stride must be at least 1, .* got {stride}"):
             list_crops(tmp_path, stride=stride)
     (tmp_path / "empty").mkdir()
     (tmp_path / "titles.csv").write_text("path\n")

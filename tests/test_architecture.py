@@ -16,7 +16,7 @@ PACKAGE = ROOT / "reid_gl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = {
     "reid_gl": (
-        "records similarity device files own_files",
+        "records similarity device files own_files untrusted",
         "losses models data evaluation",
         "synthetic inference",
         "training tracking gallery report compat",

@@ -281,3 +281,28 @@ def test_results_by_hand(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").read_text() == "3,5,1.00,10.50,20.00,40.00,0.8750,-1,-1,-1\n"
     with pytest.raises(ValueError, match="results need ids from 1, got -1"):
         write_results(tmp_path / "b.txt", replace(tracks, ids=np.array([-1])))
+
+
+def test_a_sequence_that_claims_ten_million_frames_is_refused_at_once(tmp_path: Path) -> None:
+    folder = write_sequence(tmp_path / "a", num_frames=3)
+    info = folder / "seqinfo.ini"
+    info.write_text(info.read_text().replace("seqLength=3", f"seqLength={10**16}"))
+    with pytest.raises(FileNotFoundError, match=r"9,999,999,999,999,997 of .* have no image, .*000004\.jpg"):
+        require_frames(load_sequence(folder))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"1,1,2,3,4,5,1\n1e18,1,2,3,4,5,1\n",
+            "line 2: frame and id must be whole numbers, of up to",
+        ),
+        (b"1,1,2,3,4,5,1\n\xff", "is not UTF-8 text"),
+        (b"1," * 10**6, "line 1 of .* has more than 1,000,000 characters"),
+    ],
+)
+def test_lines_that_no_tracker_writes(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "det.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_detections(tmp_path / "det.txt")

@@ -48,10 +48,7 @@ UPWARDS = {
     "data/datasets/reading/extra_queries": {"data/datasets/own/folders", "data/datasets/market1501"},
     "data/datasets/reading/market_layout": {"data/datasets/own/folders"},
     "data/datasets/reading/tracklet_folders": {"data/datasets/own/folders"},
-    "inference/extractor/load_runtime": {
-        "inference/exporting/exported_network",
-        "inference/exporting/open_exported",
-    },
+    "inference/extractor/load_runtime": {"inference/exporting/open_exported"},
     "inference/extractor/stored_thresholds": {
         "inference/exporting/exported_network",
         "inference/exporting/open_exported",

@@ -16,7 +16,7 @@ from yacs.config import CfgNode
 from reid_gl.config import build
 from reid_gl.data.loading.loaders import make_label_map
 from reid_gl.inference.extract import extract_features
-from reid_gl.inference.extractor.embedder import stored_preprocessing
+from reid_gl.inference.extractor.open_weights import stored_preprocessing
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.losses.pair_weights import pair_weights
 from reid_gl.losses.pairs import pair_masks, pair_similarity

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from yacs.config import CfgNode
 
 from reid_gl.config.build import (
@@ -27,10 +28,16 @@ from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.inference.evaluate import extract_sides
-from reid_gl.inference.extractor.embedder import stored_preprocessing, stored_strategies
+from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
+from reid_gl.inference.extractor.open_weights import (
+    open_weights,
+    stored_preprocessing,
+    stored_strategies,
+)
+from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.stored_thresholds import KEY as CALIBRATION
 from reid_gl.inference.strategies.apply import KEY as STRATEGIES
-from reid_gl.models import ReidNet, load_net, read_checkpoint
+from reid_gl.models import ReidNet, read_checkpoint
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import scores_to_dict
 from reid_gl.training.checkpoint import save_checkpoint
@@ -56,7 +63,7 @@ class Candidate:
         device: where the network runs.
     """
 
-    net: ReidNet
+    net: nn.Module
     weights: Path
     checkpoint: dict[str, Any]
     dataset: ReidDataset
@@ -68,6 +75,13 @@ class Candidate:
     def preprocessing(self) -> Preprocessing:
         """What the network was trained with."""
         return stored_preprocessing(self.checkpoint)
+
+    @property
+    def reid_net(self) -> ReidNet:
+        """The network as one of ours; ValueError if it is of another project."""
+        if not isinstance(self.net, ReidNet):
+            raise ValueError(f"{self.weights} is of another project and has no test-time strategies")
+        return self.net
 
     def describe(self) -> dict[str, Any]:
         """What results say of where they come from."""
@@ -81,7 +95,9 @@ class Candidate:
         }
 
 
-def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, Any]:
+def run_test(
+    config: CfgNode, dataset: ReidDataset | None = None, *, foreign: Foreign = NOTHING_SAID
+) -> dict[str, Any]:
     """Evaluate MODEL.WEIGHTS; also writes the result beside the weights.
 
     The network and its preprocessing come from the checkpoint, everything under TEST and DATA from the
@@ -90,6 +106,7 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
     Args:
         config: the experiment.
         dataset: a test set that has been loaded and its images checked; None for the first that DATA names.
+        foreign: what the caller says of weights of another project.
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings; those of image retrieval too, where the data set
@@ -98,7 +115,7 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
     Raises:
         ValueError, FileNotFoundError: weights or data set cannot be used.
     """
-    candidate = load_candidate(config, dataset)
+    candidate = load_candidate(config, dataset, foreign)
     settings, extra_queries = candidate.settings, build_extra_queries(config)
     if extra_queries:
         check_images(extra_queries["extra_queries"])
@@ -133,7 +150,7 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
     return scores
 
 
-def run_tests(config: CfgNode) -> dict[str, dict[str, Any]]:
+def run_tests(config: CfgNode, *, foreign: Foreign = NOTHING_SAID) -> dict[str, dict[str, Any]]:
     """run_test on every test set of DATA.
 
     Returns:
@@ -142,13 +159,15 @@ def run_tests(config: CfgNode) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: as run_test; also two test sets of one name.
     """
-    load_net(build_weights_path(config))  # mistakes come to light before thousands of images are looked at
+    open_weights(
+        weights_file(build_weights_path(config)), foreign
+    )  # mistakes come to light before thousands of images are looked at
     datasets = build_test_sets(config)
     if len({dataset.name for dataset in datasets}) < len(datasets):
         raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")
     for dataset in datasets:  # before the first of them takes its time
         check_images([*dataset.query, *dataset.gallery])
-    return {dataset.name: run_test(config, dataset) for dataset in datasets}
+    return {dataset.name: run_test(config, dataset, foreign=foreign) for dataset in datasets}
 
 
 def keep_strategies(config: CfgNode) -> None:
@@ -168,10 +187,12 @@ def keep_strategies(config: CfgNode) -> None:
     logger.info("%s keeps %s", weights, strategies)
 
 
-def load_candidate(config: CfgNode, dataset: ReidDataset | None = None) -> Candidate:
+def load_candidate(
+    config: CfgNode, dataset: ReidDataset | None = None, foreign: Foreign = NOTHING_SAID
+) -> Candidate:
     """The network of MODEL.WEIGHTS and the test set of DATA; arguments and errors as run_test."""
-    weights = build_weights_path(config)
-    loaded = load_net(weights)
+    weights = weights_file(build_weights_path(config))
+    loaded = open_weights(weights, foreign)
     if dataset is None:
         dataset = build_test_sets(config)[0]
         check_images([*dataset.query, *dataset.gallery])

@@ -23,12 +23,6 @@ MAX_DESCRIPTION = 10_000_000
 METADATA_KEY = "reid_gl"
 """Name under which the description, as JSON, stands in a file's own metadata."""
 
-EXAMPLE = (
-    "for example input_size=(256, 128), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), "
-    'pixel_range=1.0, channel_order="rgb"'
-)
-"""What a caller can say of a network whose file says nothing."""
-
 FACTS = ("height", "width", "mean", "std", "channel_order")
 """What a description by hand must say of the images; mean and std in RGB, of colours in [0, 1]."""
 

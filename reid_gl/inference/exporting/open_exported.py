@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting.exported_network import (
-    EXAMPLE,
     ExportedNet,
     Floats,
     parse_description,
@@ -26,6 +25,7 @@ from reid_gl.inference.exporting.exported_network import (
 from reid_gl.inference.exporting.open_onnx import open_onnx
 from reid_gl.inference.exporting.open_openvino import open_openvino
 from reid_gl.inference.exporting.open_torchscript import open_torchscript
+from reid_gl.inference.extractor.foreign import EXAMPLE
 
 EXPORTED_SUFFIXES = (".onnx", ".xml", ".torchscript")
 STORED_PRECISIONS = {"float32": "float32", "fp16": "float16", "int8": "int8"}

@@ -18,7 +18,8 @@ from reid_gl.data.loading.pil_images import decode_pil_image
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.crops import as_corners, check_picture, cut_boxes, resize_crops
-from reid_gl.inference.extractor.load_runtime import GivenPreprocessing, load_runtime
+from reid_gl.inference.extractor.foreign import Foreign, GivenPreprocessing
+from reid_gl.inference.extractor.load_runtime import load_runtime
 from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.runtime import Runtime
 from reid_gl.inference.extractor.stored_thresholds import NO_CALIBRATION, load_calibration, same_person
@@ -120,9 +121,8 @@ class FeatureExtractor:
                 device=device,
                 precision=precision,
                 flip=flip,
-                architecture=architecture,
+                foreign=Foreign(architecture, given),
                 backbone=backbone,
-                given=given,
             )
             if isinstance(weights, str | Path)
             else weights

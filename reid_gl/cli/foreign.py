@@ -25,9 +25,12 @@ def add_foreign_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(*KERNELS, *ANTIALIASED),
         help="of the resize; by default what the project trains with, or linear",
     )
+    foreign.add_argument(
+        "--output-name", metavar="NAME", help="output of an exported file that holds the features, of several"
+    )
 
 
 def read_foreign(options: argparse.Namespace) -> Foreign:
     """What the arguments say."""
     images = {field.name: getattr(options, field.name) for field in fields(GivenPreprocessing)}
-    return Foreign(options.architecture, GivenPreprocessing(**images))
+    return Foreign(options.architecture, GivenPreprocessing(**images), options.output_name)

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from reid_gl.data.loading.transforms import Preprocessing, check_colors
 
@@ -22,6 +22,9 @@ EXPORT_FORMAT = "reid_gl/export/1"
 MAX_DESCRIPTION = 10_000_000
 METADATA_KEY = "reid_gl"
 """Name under which the description, as JSON, stands in a file's own metadata."""
+OUTPUT, LAYOUT = "output_name", "layout"
+"""Entries of a description: the output that holds the features, and the order of the input's axes."""
+LAYOUTS = ("nchw", "nhwc")
 
 FACTS = ("height", "width", "mean", "std", "channel_order")
 """What a description by hand must say of the images; mean and std in RGB, of colours in [0, 1]."""
@@ -34,12 +37,13 @@ class ExportedNet:
     """A network in a file, opened.
 
     Attributes:
-        run: normalised images (N, 3, height, width) float32, contiguous, to features (N, D); may be called
-            by several threads at once.
+        run: images of the file's shape and dtype, contiguous, to features (N, D); may be called by several
+            threads at once.
         input_shape: of the file, None where it takes any number.
         description: the JSON in the file's metadata, "" if there is none.
         device: where it computes.
         errors: what run raises for images that do not fit.
+        dtype: of the images: float32, float16, or uint8 for pixels as they are.
     """
 
     run: Callable[[Floats], NDArray[Any]]
@@ -47,6 +51,7 @@ class ExportedNet:
     description: str
     device: str
     errors: tuple[type[Exception], ...] = (RuntimeError,)
+    dtype: DTypeLike = np.float32
 
 
 def import_optional(name: str) -> ModuleType:
@@ -133,16 +138,25 @@ def preprocessing_of(description: Mapping[str, Any], source: str) -> Preprocessi
     return preprocessing
 
 
-def only_name(names: list[str], kind: str, path: Path) -> str:
+def only_name(names: list[str], kind: str, path: Path, wanted: str | None = None) -> str:
     """The name of the only input or output, or of the one called "features".
 
+    Args:
+        names: of all inputs or outputs.
+        kind: "input" or "output".
+        path: the file, for messages.
+        wanted: the one to take instead.
+
     Raises:
-        ValueError: there are several.
+        ValueError: there are several, or not the one that is wanted.
     """
-    if len(names) == 1:
-        return names[0]
+    if wanted is not None and wanted not in names:
+        raise ValueError(f"{path} has no {kind} {wanted!r}: it has {', '.join(names)}")
+    if wanted is not None or len(names) == 1:
+        return wanted or names[0]
     if "features" in names:
         return "features"
     raise ValueError(
         f"{path} has {len(names)} {kind}s ({', '.join(names)}): expected one, or one called 'features'"
+        + (f"; give output_name, or {OUTPUT!r} in {sidecar_of(path)}" if kind == "output" else "")
     )

@@ -76,6 +76,7 @@ class FeatureExtractor:
         kernel: of the resize of a foreign network: "linear", "cubic" or "area" of OpenCV, or PIL's
             "antialiased_linear" and "antialiased_cubic", which smooth before they shrink. None takes the one
             that the project trains with, and "linear" for exported files that do not say.
+        output_name: of an ONNX or OpenVINO file with several outputs, the one that holds the features.
 
     Attributes:
         embedding_dim: D.
@@ -105,6 +106,7 @@ class FeatureExtractor:
         pixel_range: float | None = None,
         channel_order: str | None = None,
         kernel: str | None = None,
+        output_name: str | None = None,
     ) -> None:
         if color_order is not None and color_order not in COLOR_ORDERS:
             raise ValueError(f"unknown color order {color_order!r}: expected bgr, rgb or None")
@@ -121,7 +123,7 @@ class FeatureExtractor:
                 device=device,
                 precision=precision,
                 flip=flip,
-                foreign=Foreign(architecture, given),
+                foreign=Foreign(architecture, given, output_name),
                 backbone=backbone,
             )
             if isinstance(weights, str | Path)

@@ -103,10 +103,12 @@ class Foreign:
     Attributes:
         architecture: the network, as FeatureExtractor takes it.
         images: what it takes.
+        output_name: the output of an exported file that holds the features, of several.
     """
 
     architecture: str | None = None
     images: GivenPreprocessing = GivenPreprocessing()
+    output_name: str | None = None
 
     def is_empty(self) -> bool:
         """Whether nothing is said."""
@@ -114,7 +116,7 @@ class Foreign:
 
     def arguments(self) -> dict[str, Any]:
         """The same as keyword arguments of FeatureExtractor."""
-        return {"architecture": self.architecture, **vars(self.images)}
+        return {"architecture": self.architecture, **vars(self.images), "output_name": self.output_name}
 
 
 NOTHING_SAID = Foreign()

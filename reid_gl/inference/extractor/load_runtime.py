@@ -42,7 +42,14 @@ def load_runtime(
             raise ValueError(f"flip is part of a network in torch, {path} is exported: export it with flip")
         given = foreign.images
         preprocessing = None if given.is_empty() else given.build(str(path))
-        return load_exported(path, preprocessing, device=device, precision=precision, kernel=given.kernel)
+        return load_exported(
+            path,
+            preprocessing,
+            device=device,
+            precision=precision,
+            kernel=given.kernel,
+            output_name=foreign.output_name,
+        )
     if precision == "int8":
         raise ValueError(
             f"int8 needs a calibrated export of {path}: reid-gl export --format openvino --precision int8"

@@ -51,6 +51,8 @@ def open_weights(
         ValueError: the file cannot be used, or lacks what only the caller can say, or knows what he says.
     """
     given = foreign.images
+    if foreign.output_name is not None:
+        raise ValueError(f"output_name is for exported files, {path} is opened in torch: leave it out")
     config_file = config_beside(path)
     if config_file is not None and backbone is None:
         config = read_reid_config(config_file)

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "reid_gl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = {
     "reid_gl": (
-        "records similarity device files own_files",
+        "records similarity device files own_files untrusted",
         "losses models data evaluation",
         "synthetic inference",
         "training tracking gallery report compat",
@@ -43,10 +43,7 @@ A file imports from its own folder and from lower layers, never from a neighbour
 docs/architecture.md shows the same table.
 """
 UPWARDS = {
-    "inference/extractor/load_runtime": {
-        "inference/exporting/exported_network",
-        "inference/exporting/open_exported",
-    },
+    "inference/extractor/load_runtime": {"inference/exporting/open_exported"},
     "inference/extractor/stored_thresholds": {
         "inference/exporting/exported_network",
         "inference/exporting/open_exported",

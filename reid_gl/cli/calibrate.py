@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 from reid_gl.cli.experiment import KEY, add_config_arguments, prepare_torch
+from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.config import load_experiment
 from reid_gl.evaluation.feature_files import load_features
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.experiment.measure_thresholds import calibrate_weights, report_calibration
+from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.own_files import check_replaceable
 from reid_gl.report.thresholds import format_calibration
 
@@ -27,9 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "weights",
         nargs="?",
         metavar="WEIGHTS",
-        help="checkpoint or exported file; the thresholds are stored in it",
+        help="checkpoint, exported file or foreign state dict; the thresholds are stored in it or beside it",
     )
     add_config_arguments(parser)
+    add_foreign_arguments(parser)
     parser.add_argument(
         "--features",
         metavar="FILE",
@@ -57,7 +60,10 @@ def run(options: argparse.Namespace) -> int:
     if figure.suffix.lower() not in PICTURE_SUFFIXES:
         raise ValueError(f"cannot draw {figure}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
     check_replaceable(figure, force=options.force)
-    path = None if weights is None else Path(weights)
+    path = None if weights is None else weights_file(Path(weights))
+    foreign = read_foreign(options)
+    if options.features and not foreign.is_empty():
+        raise ValueError("--features are computed already: say nothing of a network and its images")
     if path is not None and not path.is_file():
         raise FileNotFoundError(f"weights {path} do not exist")
     experiment = load_experiment(options.config_file, overrides)
@@ -67,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("nothing to calibrate: give a weights file, or --features with a features file")
     else:
         prepare_torch(experiment.seed)
-        calibration = calibrate_weights(experiment, path, on=options.on)
+        calibration = calibrate_weights(experiment, path, on=options.on, foreign=foreign)
     result = report_calibration(calibration, path, figure)
     print(format_calibration(calibration), file=sys.stderr)
     logger.info("figure: %s", figure)

@@ -7,17 +7,20 @@ import json
 import logging
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 from reid_gl.cli.experiment import add_config_arguments, prepare_torch, read_arguments
+from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.experiment.export import run_export
 from reid_gl.inference.exporting.export_settings import PRECISIONS, PROFILES, SUFFIXES, ExportSettings
+from reid_gl.inference.extractor.reid_folder import weights_file
 
 logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("weights", metavar="WEIGHTS", help="checkpoint, such as runs/market/model.ckpt")
+    parser.add_argument("weights", metavar="WEIGHTS", help="checkpoint or foreign state dict")
     parser.add_argument("--format", required=True, choices=tuple(SUFFIXES))
     parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="int8 is for OpenVINO")
     parser.add_argument(
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="about 300 crops of people, for int8; default: the training set of the experiment file",
     )
+    add_foreign_arguments(parser)
     add_config_arguments(parser)
 
 
@@ -54,8 +58,9 @@ def run(options: argparse.Namespace) -> int:
     prepare_torch(0)
     with redirect_stdout(sys.stderr):  # nncf prints its progress bars to stdout
         result = run_export(
-            options.weights,
+            weights_file(Path(options.weights)),
             settings,
+            foreign=read_foreign(options),
             out=options.out,
             force=options.force,
             calibration_images=options.calibration_images,

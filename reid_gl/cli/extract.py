@@ -7,26 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reid_gl.data.loading.transforms import ANTIALIASED, CHANNEL_ORDERS, KERNELS
+from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.device import DEVICES
 from reid_gl.experiment.extract import choose_format, extract_to_file
 from reid_gl.inference.bulk.crop_lists import list_crops
 from reid_gl.inference.bulk.extract_many import ON_ERROR
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.reid_folder import weights_file
-
-SETTINGS = (
-    "precision",
-    "flip",
-    "architecture",
-    "input_size",
-    "mean",
-    "std",
-    "pixel_range",
-    "channel_order",
-    "kernel",
-)
-"""Arguments of FeatureExtractor that decide about features."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder of reid"
     )
-    parser.add_argument("--architecture", metavar="NAME", help="of a foreign state dict, such as osnet_x1_0")
     parser.add_argument("--boxes", metavar="FILE", help="det.txt or gt.txt of a video or sequence")
     parser.add_argument(
         "--classes",
@@ -68,19 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="average with the mirror image",
     )
-    foreign = parser.add_argument_group("images that a network takes, where its file does not say")
-    foreign.add_argument("--input-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
-    foreign.add_argument("--mean", type=float, nargs=3, metavar=("R", "G", "B"))
-    foreign.add_argument("--std", type=float, nargs=3, metavar=("R", "G", "B"))
-    foreign.add_argument("--pixel-range", type=float, metavar="WHITE", help="1 or 255")
-    foreign.add_argument(
-        "--channel-order", choices=CHANNEL_ORDERS, help="that the network takes; mean and std stay RGB"
-    )
-    foreign.add_argument(
-        "--kernel",
-        choices=(*KERNELS, *ANTIALIASED),
-        help="of the resize; by default what the project trains with, or linear",
-    )
+    add_foreign_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -96,7 +70,11 @@ def run(options: argparse.Namespace) -> int:
         classes=options.classes,
         show_progress=True,
     )
-    settings: dict[str, Any] = {name: getattr(options, name) for name in SETTINGS}
+    settings: dict[str, Any] = {
+        "precision": options.precision,
+        "flip": options.flip,
+        **read_foreign(options).arguments(),
+    }
     stat = weights.stat()
     summary = extract_to_file(
         crops,

@@ -15,6 +15,7 @@ from reid_gl.cli.experiment import (
     print_scores,
     read_arguments,
 )
+from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.experiment.ablate import run_ablation
 from reid_gl.experiment.score import keep_strategies, run_tests
 from reid_gl.report.ablation import format_ablation
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     add_config_arguments(parser)
+    add_foreign_arguments(parser)
     parser.add_argument(
         "--ablate",
         action="store_true",
@@ -41,10 +43,13 @@ def run(options: argparse.Namespace) -> int:
     """Score MODEL.WEIGHTS on every test set in DATA."""
     experiment = read_arguments(options)
     prepare_torch(experiment.seed)
+    foreign = read_foreign(options)
+    if not foreign.is_empty() and (options.ablate or options.keep):
+        raise ValueError("--ablate and --keep are for checkpoints of reid_gl: leave them out")
     if options.ablate and options.keep:
         raise ValueError("--ablate scores many settings, --keep keeps one: leave one of them out")
     if not options.ablate:
-        scores = run_tests(experiment)
+        scores = run_tests(experiment, foreign=foreign)
         if options.keep:
             keep_strategies(experiment)
         if len(scores) > 1:

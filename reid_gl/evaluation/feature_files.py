@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import csv
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from reid_gl.evaluation.feature_lists import LIST_NAMES, divide_list
 from reid_gl.records import Features
+from reid_gl.untrusted.matlab import read_matlab
+from reid_gl.untrusted.npz import read_npz
+from reid_gl.untrusted.regular_file import quoted, read_lines
 
 NAMES = {
     "query": ("query", "query_f", "query_features", "qf"),
@@ -27,19 +26,7 @@ NAMES = {
 }
 """Accepted names of each array: first our own, then aliases, some of which common programs write."""
 
-DAMAGES = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    EOFError,
-    NotImplementedError,
-    MatReadError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""Exceptions that numpy, scipy and h5py raise on a damaged file."""
+MAX_CSV_BYTES = 4_000_000_000
 
 SUFFIXES = (".npz", ".mat", ".h5", ".hdf5", ".csv")
 
@@ -71,8 +58,8 @@ def load_features(path: str | Path) -> tuple[Features, Features | None]:
         raise FileNotFoundError(f"feature file {path} {reason}")
     try:
         arrays = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"cannot read {path} as .csv in UTF-8: {error}") from None
+    except csv.Error as error:
+        raise ValueError(f"cannot read {path} as .csv: {error}") from None
     if "features" in arrays and "query" not in arrays:
         arrays = divide_list(arrays, path)
         if "gallery" not in arrays:
@@ -81,26 +68,20 @@ def load_features(path: str | Path) -> tuple[Features, Features | None]:
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    import h5py
-
+    """Read the arrays that have one of the known names."""
+    wanted = (*(alias for aliases in NAMES.values() for alias in aliases), *LIST_NAMES)
     suffix = path.suffix.lower()
-    try:
-        if suffix == ".npz":
-            if not zipfile.is_zipfile(path):
-                raise ValueError("it is no .npz archive, or not all of one (numpy.savez writes them)")
-            with np.load(path, allow_pickle=False) as archive:
-                return _named(archive)
-        if suffix == ".mat" and not h5py.is_hdf5(path):
-            return _named(loadmat(path))
-        with h5py.File(path, "r") as file:
-            arrays = {
-                key: np.asarray(value) for key, value in file.items() if isinstance(value, h5py.Dataset)
-            }
-        if suffix == ".mat":  # MATLAB 7.3 files store arrays in column-major order
-            arrays = {key: value.T for key, value in arrays.items()}
-        return _named(arrays)
-    except DAMAGES as error:
-        raise ValueError(f"cannot read {path} as {suffix}: {' '.join(str(error).split())}") from None
+    if suffix == ".npz":
+        return _named(read_npz(path, wanted))
+    from reid_gl.untrusted.hdf5 import has_name, is_hdf5, open_hdf5, read_array
+
+    if suffix == ".mat" and not is_hdf5(path):
+        return _named(read_matlab(path, wanted))
+    with open_hdf5(path) as file:
+        arrays = {name: read_array(file, name) for name in wanted if has_name(file, name)}
+    if suffix == ".mat":  # MATLAB 7.3 files store arrays in column-major order
+        arrays = {name: values.T for name, values in arrays.items()}
+    return _named(arrays)
 
 
 def _named(found: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
@@ -116,39 +97,39 @@ def _named(found: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
 
 
 def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        titles = next(reader, [])
-        if "path" in titles:
+    reader = csv.reader(read_lines(path, max_bytes=MAX_CSV_BYTES))
+    titles = next(reader, [])
+    if "path" in titles:
+        raise ValueError(
+            f"{path} lists images and holds no features: compute them with `reid-gl extract {path} "
+            "features.npz --weights FILE`, and give features.npz"
+        )
+    if titles[:2] != ["split", "pid"]:
+        found = quoted(",".join(titles[:3]))
+        raise ValueError(f"{path} must begin with the titles split,pid[,camid],..., found {found}")
+    first = 3 if titles[2:3] == ["camid"] else 2
+    sides: dict[str, list[tuple[int, int, NDArray[np.float32]]]] = {"query": [], "gallery": []}
+    for number, row in enumerate(reader, start=2):
+        if not row:
+            continue
+        try:
+            camid = int(row[2]) if first == 3 else -1
+            feature = np.array([float(text) for text in row[first:]], dtype=np.float32)
+            sides[row[0]].append((int(row[1]), camid, feature))
+        except (KeyError, ValueError, IndexError):
             raise ValueError(
-                f"{path} lists images and holds no features: compute them with `reid-gl extract {path} "
-                "features.npz --weights FILE`, and give features.npz"
-            )
-        if titles[:2] != ["split", "pid"]:
-            raise ValueError(f"{path} must begin with the titles split,pid[,camid],..., found {titles[:3]}")
-        first = 3 if titles[2:3] == ["camid"] else 2
-        sides: dict[str, list[tuple[int, int, list[float]]]] = {"query": [], "gallery": []}
-        for number, row in enumerate(reader, start=2):
-            if not row:
-                continue
-            try:
-                camid = int(row[2]) if first == 3 else -1
-                sides[row[0]].append((int(row[1]), camid, [float(text) for text in row[first:]]))
-            except (KeyError, ValueError, IndexError):
-                raise ValueError(
-                    f"{path}, line {number}: expected query or gallery, whole numbers and features, got "
-                    f"{row[:4]}"
-                ) from None
-            if len(row) != len(titles):
-                raise ValueError(f"{path}, line {number}: {len(row)} columns, but {len(titles)} titles")
+                f"{path}, line {number}: expected query or gallery, whole numbers and features, got "
+                f"{quoted(','.join(row[:4]))}"
+            ) from None
+        if len(row) != len(titles):
+            raise ValueError(f"{path}, line {number}: {len(row)} columns, but {len(titles)} titles")
     arrays = {}
     for side, rows in sides.items():
-        arrays[side] = np.array([row[2] for row in rows], dtype=np.float32).reshape(
-            len(rows), len(titles) - first
-        )
-        arrays[f"{side}_pids"] = np.array([row[0] for row in rows])
+        features = [feature for _, _, feature in rows]
+        arrays[side] = np.array(features, dtype=np.float32).reshape(len(rows), len(titles) - first)
+        arrays[f"{side}_pids"] = np.array([pid for pid, _, _ in rows])
         if first == 3:
-            arrays[f"{side}_camids"] = np.array([row[1] for row in rows])
+            arrays[f"{side}_camids"] = np.array([camid for _, camid, _ in rows])
     return arrays
 
 

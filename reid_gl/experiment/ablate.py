@@ -53,7 +53,7 @@ def run_ablation(config: Config, dataset: ReidDataset | None = None) -> dict[str
     candidate = load_candidate(config, dataset)
     feature, configured = candidate.scoring.feature, candidate.scoring.inference
     values = switch_values(configured, candidate.scoring.rerank)
-    combinations = list_combinations(candidate.net, feature, values, configured.num_crops)
+    combinations = list_combinations(candidate.reid_net, feature, values, configured.num_crops)
     results = _score_all(run_once(candidate, flip=True), combinations, values)
     summary = {
         **candidate.describe(),

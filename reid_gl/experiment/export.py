@@ -19,7 +19,8 @@ from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.exporting.export_network import export_weights
 from reid_gl.inference.exporting.export_settings import ExportSettings
 from reid_gl.inference.exporting.open_exported import ExportedRuntime, load_exported
-from reid_gl.inference.extractor.embedder import load_embedder
+from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder
+from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.records import ReidDataset, Sample
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def run_export(
     weights: str | Path,
     settings: ExportSettings,
     *,
+    foreign: Foreign = NOTHING_SAID,
     out: str | Path | None = None,
     force: bool = False,
     calibration_images: str | Path | None = None,
@@ -37,8 +39,9 @@ def run_export(
     """Export a checkpoint; with a data set, also score network and file on it.
 
     Args:
-        weights: a checkpoint of ours.
+        weights: a checkpoint of ours, or weights of another project.
         settings: what to write.
+        foreign: what the caller says of weights of another project.
         out: the file, see export_weights.
         force: see export_weights.
         calibration_images: folder with crops of people, also in folders inside it; None takes the training
@@ -57,9 +60,10 @@ def run_export(
     pictures: Sequence[Sample] = () if dataset is None else dataset.train
     if calibration_images is not None:
         pictures = find_pictures(calibration_images)
-    result = export_weights(weights, settings, out=out, force=force, pictures=pictures)
+    result = export_weights(weights, settings, foreign=foreign, out=out, force=force, pictures=pictures)
     if experiment is not None and dataset is not None:
-        result["mAP"] = _score(Path(weights), result["file"], settings, dataset, experiment.scoring)
+        reference = load_embedder(Path(weights), foreign, flip=settings.flip)
+        result["mAP"] = _score(reference, result["file"], dataset, experiment.scoring)
     return result
 
 
@@ -80,10 +84,9 @@ def find_pictures(folder: str | Path) -> list[Sample]:
 
 
 def _score(
-    weights: Path, exported: str, settings: ExportSettings, dataset: ReidDataset, scoring: Scoring
+    reference: LoadedEmbedder, exported: str, dataset: ReidDataset, scoring: Scoring
 ) -> dict[str, float]:
     """MAP of the network in torch, float32, and of the file as FeatureExtractor uses it by default."""
-    reference = load_embedder(weights, flip=settings.flip)
     runtime = load_exported(Path(exported), None, device="cpu", precision="auto")
     scores = {
         name: evaluate(

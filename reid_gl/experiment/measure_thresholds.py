@@ -22,6 +22,7 @@ from reid_gl.files import write_text
 from reid_gl.inference.exporting.exported_network import read_sidecar, sidecar_of
 from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.inference.extractor.stored_thresholds import KEY, read_own_checkpoint
 from reid_gl.records import Features, ReidDataset, Sample
 from reid_gl.report.figures import save_figure
@@ -36,14 +37,17 @@ NUM_READ = 256
 TEST_CAUTION = "thresholds chosen on it must not be used to report scores of it"
 
 
-def calibrate_weights(config: Config, weights: Path, *, on: str) -> Calibration:
+def calibrate_weights(
+    config: Config, weights: Path, *, on: str, foreign: Foreign = NOTHING_SAID
+) -> Calibration:
     """Calibrate the features that FeatureExtractor makes with a file of weights.
 
     Args:
         config: where the data set is, device, precision and batch size.
-        weights: a checkpoint of ours, or an exported file.
+        weights: a checkpoint of ours, an exported file, or weights of another project.
         on: "held-out" for the training identities that the run of a checkpoint held out, every image
             against every other one; "test" for query against gallery of the test set.
+        foreign: what the caller says of weights of another project.
 
     Raises:
         ValueError: no identities were held out, or too few images.
@@ -57,6 +61,7 @@ def calibrate_weights(config: Config, weights: Path, *, on: str) -> Calibration:
         precision="auto" if weights.suffix.lower() in EXPORTED_SUFFIXES else scoring.precision,
         batch_size=scoring.batch_size,
         color_order="rgb",
+        **foreign.arguments(),
     )
     dataset = load_data(experiment.data)
     if on == "test":

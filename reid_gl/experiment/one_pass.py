@@ -57,12 +57,12 @@ class OnePass:
 
 def run_once(candidate: Candidate, *, flip: bool) -> OnePass:
     """Run the network over query and gallery, with mirror images if asked."""
-    scoring = candidate.scoring
+    scoring, net = candidate.scoring, candidate.reid_net
     gallery = _searched(candidate)
 
     def run(samples: Sequence[Sample]) -> FeatureStatistics:
         return extract_statistics(
-            candidate.net,
+            net,
             samples,
             preprocessing=candidate.preprocessing,
             feature=scoring.feature,

@@ -18,7 +18,7 @@ from reid_gl.device import choose_device
 from reid_gl.experiment.load_data import hold_out, load_data, make_sampler
 from reid_gl.experiment.make_network import make_configured_loss
 from reid_gl.inference.extract import extract_features
-from reid_gl.inference.extractor.embedder import stored_preprocessing
+from reid_gl.inference.extractor.open_weights import stored_preprocessing
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.losses.pair_weights import pair_weights
 from reid_gl.losses.pairs import pair_masks, pair_similarity

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from reid_gl.config import Config, read_experiment
 from reid_gl.config.experiment import Scoring
@@ -21,10 +22,16 @@ from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.files import write_text
 from reid_gl.inference.evaluate import extract_sides
-from reid_gl.inference.extractor.embedder import stored_preprocessing, stored_strategies
+from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
+from reid_gl.inference.extractor.open_weights import (
+    open_weights,
+    stored_preprocessing,
+    stored_strategies,
+)
+from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.stored_thresholds import KEY as CALIBRATION
 from reid_gl.inference.strategies.apply import KEY as STRATEGIES
-from reid_gl.models import ReidNet, load_net, read_checkpoint
+from reid_gl.models import ReidNet, read_checkpoint
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import scores_to_dict
 from reid_gl.training.checkpoint import save_checkpoint
@@ -49,7 +56,7 @@ class Candidate:
         device: where the network runs.
     """
 
-    net: ReidNet
+    net: nn.Module
     weights: Path
     checkpoint: dict[str, Any]
     dataset: ReidDataset
@@ -61,6 +68,13 @@ class Candidate:
     def preprocessing(self) -> Preprocessing:
         """What the network was trained with."""
         return stored_preprocessing(self.checkpoint)
+
+    @property
+    def reid_net(self) -> ReidNet:
+        """The network as one of ours; ValueError if it is of another project."""
+        if not isinstance(self.net, ReidNet):
+            raise ValueError(f"{self.weights} is of another project and has no test-time strategies")
+        return self.net
 
     def describe(self) -> dict[str, Any]:
         """What results say of where they come from."""
@@ -74,7 +88,9 @@ class Candidate:
         }
 
 
-def run_test(config: Config, dataset: ReidDataset | None = None) -> dict[str, Any]:
+def run_test(
+    config: Config, dataset: ReidDataset | None = None, *, foreign: Foreign = NOTHING_SAID
+) -> dict[str, Any]:
     """Evaluate MODEL.WEIGHTS; also writes the result beside the weights.
 
     The network and its preprocessing come from the checkpoint, everything under TEST and DATA from the
@@ -83,6 +99,7 @@ def run_test(config: Config, dataset: ReidDataset | None = None) -> dict[str, An
     Args:
         config: the experiment.
         dataset: a test set that has been loaded and its images checked; None for the first that DATA names.
+        foreign: what the caller says of weights of another project.
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings; those of image retrieval too, where the data set
@@ -92,7 +109,7 @@ def run_test(config: Config, dataset: ReidDataset | None = None) -> dict[str, An
         ValueError, FileNotFoundError: weights or data set cannot be used.
     """
     experiment = read_experiment(config)
-    candidate = load_candidate(experiment, dataset)
+    candidate = load_candidate(experiment, dataset, foreign)
     scoring, extra_queries = candidate.scoring, load_extra_queries(experiment)
     if extra_queries:
         check_images(extra_queries["extra_queries"])
@@ -126,7 +143,7 @@ def run_test(config: Config, dataset: ReidDataset | None = None) -> dict[str, An
     return scores
 
 
-def run_tests(config: Config) -> dict[str, dict[str, Any]]:
+def run_tests(config: Config, *, foreign: Foreign = NOTHING_SAID) -> dict[str, dict[str, Any]]:
     """run_test on every test set of DATA.
 
     Returns:
@@ -136,13 +153,14 @@ def run_tests(config: Config) -> dict[str, dict[str, Any]]:
         ValueError: as run_test; also two test sets of one name.
     """
     experiment = read_experiment(config)
-    load_net(experiment.weights_to_test())  # mistakes come to light before thousands of images are looked at
+    # mistakes come to light before thousands of images are looked at
+    open_weights(weights_file(experiment.weights_to_test()), foreign)
     datasets = load_test_sets(experiment.data)
     if len({dataset.name for dataset in datasets}) < len(datasets):
         raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")
     for dataset in datasets:  # before the first of them takes its time
         check_images([*dataset.query, *dataset.gallery])
-    return {dataset.name: run_test(experiment, dataset) for dataset in datasets}
+    return {dataset.name: run_test(experiment, dataset, foreign=foreign) for dataset in datasets}
 
 
 def keep_strategies(config: Config) -> None:
@@ -163,11 +181,13 @@ def keep_strategies(config: Config) -> None:
     logger.info("%s keeps %s", weights, strategies)
 
 
-def load_candidate(config: Config, dataset: ReidDataset | None = None) -> Candidate:
+def load_candidate(
+    config: Config, dataset: ReidDataset | None = None, foreign: Foreign = NOTHING_SAID
+) -> Candidate:
     """The network of MODEL.WEIGHTS and the test set of DATA; arguments and errors as run_test."""
     experiment = read_experiment(config)
-    weights, scoring = experiment.weights_to_test(), experiment.scoring
-    loaded = load_net(weights)
+    weights, scoring = weights_file(experiment.weights_to_test()), experiment.scoring
+    loaded = open_weights(weights, foreign)
     if dataset is None:
         dataset = load_test_sets(experiment.data)[0]
         check_images([*dataset.query, *dataset.gallery])

@@ -98,7 +98,10 @@ def test_names_of_other_programs_are_known(tmp_path: Path) -> None:
         ({"query": np.zeros((0, 4))}, r"query must be numbers .* got float64 \(0, 4\)"),
         ({"query": np.array([["a"], ["b"], ["c"]])}, r"query must be numbers .* got <U1 \(3, 1\)"),
         ({"query": np.array([[1.0], [np.nan], [np.inf]])}, r"query is not finite in 2 rows, first \[1, 2\]"),
-        ({"query": np.array([[None], [None], [None]])}, "Object arrays cannot be loaded when allow_pickle=F"),
+        (
+            {"query": np.array([[None], [None], [None]])},
+            "query.npy holds Python objects, which",
+        ),
     ],
 )
 def test_what_cannot_be_used(changes: dict[str, np.ndarray | None], message: str, tmp_path: Path) -> None:
@@ -111,13 +114,17 @@ def test_what_cannot_be_used(changes: dict[str, np.ndarray | None], message: str
     ("name", "content", "message"),
     [
         ("features.txt", "", "expected one of .npz, .mat, .h5, .hdf5, .csv"),
-        ("features.npz", "no archive", "cannot read .* as .npz"),
-        ("features.mat", "no matrix", "cannot read .* as .mat"),
-        ("features.npz", "", "it is no .npz archive, or not all of one"),
+        ("features.npz", "no archive", "is no .npz archive, or not all of one"),
+        ("features.mat", "no matrix", "cannot be read as a MATLAB file"),
+        ("features.npz", "", "is no .npz archive, or not all of one"),
         ("features.csv", "split,pid,a\nquery,1,2\n", "gallery must be numbers"),
-        ("features.csv", "split,pid,a\nquery,1,\udce4\n", "cannot read .* as .csv in UTF-8"),
-        ("features.h5", "no file", "cannot read .* as .h5"),
-        ("features.csv", "pid,split\n", r"must begin with the titles split,pid\[,camid\],..., found \['pid'"),
+        ("features.csv", "split,pid,a\nquery,1,\udce4\n", "is not UTF-8 text"),
+        ("features.h5", "no file", "is no HDF5 file, or damaged"),
+        (
+            "features.csv",
+            "pid,split\n",
+            r"must begin with .*\[,camid\],..., found 'pid,split'",
+        ),
         ("features.csv", "split,pid,a\nquery,x,1\n", "line 2: expected query or gallery, whole numbers"),
         ("features.csv", "split,pid,a\ntrain,1,1\n", "line 2: expected query or gallery, whole numbers"),
         ("features.csv", "split,pid,a\nquery,1,1,2\n", "line 2: 4 columns, but 3 titles"),
@@ -135,7 +142,7 @@ def test_files_that_were_cut_off(suffix: str, tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in (1, 100, len(whole) // 2):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"cannot read .* as|has no"):
+        with pytest.raises(ValueError, match=r"cannot be read as|has no|is no HDF5 file|is no .npz archive"):
             load_features(path)
 
 

@@ -10,7 +10,7 @@ from reid_gl.cli.main import main
 from reid_gl.config import load_config
 from reid_gl.experiment.score import keep_strategies
 from reid_gl.experiment.train import run_training
-from reid_gl.inference.extractor.embedder import stored_strategies
+from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.inference.strategies.apply import Strategies
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import load_net, read_checkpoint

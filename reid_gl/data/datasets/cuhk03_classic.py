@@ -6,14 +6,13 @@ import re
 import shlex
 from pathlib import Path
 
-import h5py
-
 from reid_gl.data.datasets.cuhk03_np import FOLDER_NAMES
 from reid_gl.data.datasets.reading.cuhk03_extract import IMAGES_FOLDER, MARKER, MAT_NAME
 from reid_gl.data.datasets.reading.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.image_names import match_names
 from reid_gl.data.datasets.reading.splits import check_split
 from reid_gl.records import ReidDataset, Sample
+from reid_gl.untrusted.hdf5 import has_name, open_hdf5, read_array, read_references
 
 NUM_SPLITS = 20
 TEST_SETS = "testsets"
@@ -102,9 +101,9 @@ def _read_images(folder: Path) -> list[Sample]:
 
 def _read_test_people(mat_path: Path, split: int) -> frozenset[int]:
     """Identities of one official test set, which the file numbers by camera pair and person."""
-    with h5py.File(mat_path, "r") as mat:
-        cells = mat[TEST_SETS][()].ravel() if TEST_SETS in mat else ()
-        stored = mat[cells[split]][()] if len(cells) == NUM_SPLITS else None
+    with open_hdf5(mat_path) as mat:
+        cells = read_references(mat, TEST_SETS).ravel() if has_name(mat, TEST_SETS) else ()
+        stored = read_array(mat, cells[split]) if len(cells) == NUM_SPLITS else None
     if stored is None or stored.ndim != 2 or len(stored) != 2:
         raise ValueError(
             f"{mat_path} has no test sets: expected {TEST_SETS}, {NUM_SPLITS} cells with the camera pair "

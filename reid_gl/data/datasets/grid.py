@@ -6,14 +6,13 @@ import re
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
 from reid_gl.data.datasets.reading.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.image_names import match_names
-from reid_gl.data.datasets.reading.mat_files import BROKEN
 from reid_gl.data.datasets.reading.splits import check_split
 from reid_gl.records import ReidDataset, Sample
+from reid_gl.untrusted.matlab import read_matlab
 
 FOLDER_NAMES = ("underground_reid", "GRID")
 PARTITIONS = "features_and_partitions.mat"
@@ -87,13 +86,7 @@ def _read_folder(folder: Path) -> list[Sample]:
 
 def _read_partition(path: Path, split: int) -> frozenset[int]:
     """Training people of one partition, in the third field of the structure in the partition's cell."""
-    try:
-        content = loadmat(path, variable_names=["trainIdxAll"])
-    except BROKEN as error:
-        raise ValueError(
-            f"{path} cannot be read as a MATLAB file ({type(error).__name__}: {error}); "
-            "unpack the data set again"
-        ) from error
+    content = read_matlab(path, ["trainIdxAll"])
     cells = content.get("trainIdxAll", np.empty(0)).ravel()
     cell = np.asarray(cells[split] if len(cells) == NUM_SPLITS else 0).ravel()
     if len(cell.dtype.names or ()) < 3:
@@ -101,4 +94,10 @@ def _read_partition(path: Path, split: int) -> frozenset[int]:
             f"{path} has no partitions: expected trainIdxAll, {NUM_SPLITS} cells with a structure of three "
             "fields, the third of them the training people; unpack the data set again"
         )
-    return frozenset(int(person) for person in cell[0][2].ravel())
+    people = np.asarray(cell[0][2]).ravel()
+    if people.dtype.kind not in "iuf" or not np.isfinite(people).all():
+        raise ValueError(
+            f"partition {split + 1} of {path} holds {people.dtype}: expected the numbers of training people; "
+            "unpack the data set again"
+        )
+    return frozenset(people.astype(np.int64).tolist())

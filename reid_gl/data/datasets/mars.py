@@ -15,6 +15,7 @@ from reid_gl.data.datasets.reading.disjoint import check_disjoint
 from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.mat_files import read_whole_numbers
 from reid_gl.records import JUNK_PID, ReidDataset, Sample
+from reid_gl.untrusted.regular_file import read_lines
 
 FOLDER_NAMES = ("MARS", "MARS-v160809")
 FOLDERS = ("bbox_train", "bbox_test")
@@ -85,8 +86,7 @@ def load_mars(root: str | Path) -> ReidDataset:
 def _read_tracks(folder: Path, side: int, *, first: int) -> list[list[Sample]]:
     """Frames of each track of the training set (side 0) or the test set (side 1); empty for junk."""
     names_path, tracks_path = folder / NAMES[side], folder / TRACKS[side]
-    with names_path.open(newline="", encoding="utf-8-sig") as file:
-        names = file.read().split()
+    names = [name for line in read_lines(names_path) for name in line.split()]
     tracks = read_whole_numbers(tracks_path, ("track_train_info", "track_test_info")[side], columns=4)
     start, end, pid, camera = tracks.T
     fits = (start >= 1) & (end >= start) & (end <= len(names)) & (pid >= JUNK_PID) & (camera >= 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
 from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
 from reid_gl.records import ReidDataset, Sample
+from reid_gl.untrusted.regular_file import quoted, read_lines
 
 FOLDER_NAMES = ("MSMT17_V1", "MSMT17_V2", "MSMT17")
 PUBLISHED = SplitCounts(
@@ -66,14 +67,14 @@ def load_msmt17(root: str | Path) -> ReidDataset:
 def _read_list(path: Path, image_folder: str) -> tuple[Sample, ...]:
     """Samples of one list, with the identities printed there."""
     samples = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         match = _LINE.fullmatch(line.strip())
         if match is None:
             raise ValueError(
-                f"line {number} of {path} reads {line.strip()!r}: expected an image and a person's number, "
-                "such as '0000/0000_000_01_0303morning_0015_0.jpg 0' (the third field is the camera, "
+                f"line {number} of {path} reads {quoted(line.strip())}: expected an image and a person's "
+                "number, such as '0000/0000_000_01_0303morning_0015_0.jpg 0' (the third field is the camera, "
                 "from 01); take the list from the data set again"
             )
         image = os.path.join(image_folder, *match["path"].split("/"))

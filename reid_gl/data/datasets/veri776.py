@@ -14,6 +14,7 @@ from reid_gl.data.datasets.reading.market_layout import read_market_folders
 from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.records import ReidDataset, Sample
+from reid_gl.untrusted.regular_file import read_lines
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +71,7 @@ def load_veri776(root: str | Path, *, tracks: bool = False) -> ReidDataset:
 def _number_tracks(dataset: ReidDataset, path: Path) -> tuple[Sample, ...]:
     """Number the gallery's tracks by the lines of the list; a line may start with the name of its track."""
     numbers: dict[str, int] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = [line.split() for line in file]
+    lines = [line.split() for line in read_lines(path)]
     for number, line in enumerate(filter(None, lines)):
         for name in line[not line[0].lower().endswith(IMAGE_SUFFIXES) :]:
             if numbers.setdefault(name, number) != number:

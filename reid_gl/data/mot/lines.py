@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from array import array
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from reid_gl.untrusted.regular_file import quoted, read_lines
 
 
 def read_numbers(path: Path, columns: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The numbers of a file, (M, columns), and the number of each row's line."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
-    rows: list[list[float]] = []
-    numbers: list[int] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    values, numbers = array("d"), array("q")
+    width = columns[0]
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
-        rows.append(_parse_line(line, f"{path} line {number}", columns))
+        row = _parse_line(line, f"{path} line {number}", columns)
+        if numbers and len(row) != width:
+            raise ValueError(f"{path} line {number} has {len(row)} numbers, line {numbers[0]} has {width}")
+        width = len(row)
+        values.extend(row)
         numbers.append(number)
-        if len(rows[-1]) != len(rows[0]):
-            raise ValueError(
-                f"{path} line {number} has {len(rows[-1])} numbers, line {numbers[0]} has {len(rows[0])}"
-            )
-    width = len(rows[0]) if rows else columns[0]
-    return np.array(rows, dtype=np.float64).reshape(-1, width), np.array(numbers, dtype=np.int64)
+    return np.array(values, dtype=np.float64).reshape(-1, width), np.array(numbers, dtype=np.int64)
 
 
 def _parse_line(line: str, place: str, columns: tuple[int, int]) -> list[float]:
@@ -34,7 +36,7 @@ def _parse_line(line: str, place: str, columns: tuple[int, int]) -> list[float]:
         values = [float(word) for word in words]
     except ValueError:
         raise ValueError(
-            f"{place}: expected numbers with commas or spaces between them, got {line.strip()!r}"
+            f"{place}: expected numbers with commas or spaces between them, got {quoted(line.strip())}"
         ) from None
     if len(values) not in columns:
         raise ValueError(f"{place}: expected {columns[0]} or {columns[1]} numbers, got {len(values)}")

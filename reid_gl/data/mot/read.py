@@ -7,9 +7,12 @@ count from 0, like arrays: 1 is subtracted from left and top on reading and adde
 from __future__ import annotations
 
 import configparser
+import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -20,11 +23,17 @@ from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.mot.frames import USUAL_DIGITS, find_frame_names
 from reid_gl.data.mot.lines import check_rows, read_numbers
 from reid_gl.data.mot.sequence_names import check_sequence_names
+from reid_gl.untrusted.regular_file import read_lines
 
 PEDESTRIAN = 1
 """Class of people on foot in MOT16, MOT17 and MOT20."""
+MAX_INFO_BYTES = 100_000
+"""Of seqinfo.ini."""
 UNKNOWN = -1.0
 """Class or visibility that a file does not say."""
+_NUMBER = re.compile(r"[0-9]{1,18}")
+LARGEST = 10**15
+"""Of a frame, an id or a class, so that floating point holds them exactly."""
 DETECTION_COLUMNS = (7, 10)
 TRUTH_COLUMNS = (9, 10)
 
@@ -122,7 +131,7 @@ def load_sequence(folder: str | Path) -> MotSequence:
         )
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(path.read_text(encoding="utf-8-sig"))
+        parser.read_string("".join(read_lines(path, max_bytes=MAX_INFO_BYTES)))
         entries = parser["Sequence"]
         image_folder = Path(folder) / entries.get("imDir", "img1")
         digits, suffix = find_frame_names(image_folder, entries.get("imExt", ".jpg"))
@@ -140,11 +149,12 @@ def load_sequence(folder: str | Path) -> MotSequence:
     except (configparser.Error, KeyError, ValueError) as error:
         raise ValueError(
             f"{path} is no seqinfo.ini: expected [Sequence] with frameRate, seqLength, imWidth and imHeight; "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {str(error)[:200]}"
         ) from None
     folder_name = entries.get("imDir", "img1")
     check_sequence_names(path, name=sequence.name, image_folder=folder_name, suffix=sequence.suffix)
-    if min(sequence.frame_rate, sequence.num_frames, sequence.width, sequence.height) <= 0:
+    numbers = (sequence.frame_rate, sequence.num_frames, sequence.width, sequence.height)
+    if not math.isfinite(sequence.frame_rate) or min(numbers) <= 0:
         raise ValueError(
             f"{path}: frameRate, seqLength, imWidth and imHeight must be above 0, got {sequence}"
         )
@@ -218,14 +228,16 @@ def iterate_frames(sequence: MotSequence) -> Iterator[tuple[int, Image8]]:
 
 def require_frames(sequence: MotSequence) -> None:
     """Raise FileNotFoundError unless there is an image of every frame."""
-    present = set(os.listdir(sequence.image_folder)) if sequence.image_folder.is_dir() else set()
-    frames = range(1, sequence.num_frames + 1)
-    missing = [frame for frame in frames if sequence.frame_path(frame).name not in present]
-    if missing:
+    names = set(os.listdir(sequence.image_folder)) if sequence.image_folder.is_dir() else set()
+    stems = {name.removesuffix(sequence.suffix) for name in names}
+    numbers = {int(stem) for stem in stems if _NUMBER.fullmatch(stem)}
+    there = {n for n in numbers if 1 <= n <= sequence.num_frames and sequence.frame_path(n).name in names}
+    if len(there) < sequence.num_frames:
+        first = next(number for number in count(1) if number not in there)
         raise FileNotFoundError(
-            f"{len(missing):,} of the {sequence.num_frames:,} frames of {sequence.name} have no image, the "
-            f"first is {sequence.frame_path(missing[0])}: unpack the sequence again or correct seqLength in "
-            "seqinfo.ini"
+            f"{sequence.num_frames - len(there):,} of the {sequence.num_frames:,} frames of {sequence.name} "
+            f"have no image, the first is {sequence.frame_path(first)}: unpack the sequence again or correct "
+            "seqLength in seqinfo.ini"
         )
 
 
@@ -247,7 +259,8 @@ def _as_boxes(
     """Check the numbers and put them in order of frames."""
     check_rows(np.asarray(np.isfinite(table).all(axis=1)), lines, path, "expected finite numbers")
     whole = np.asarray((table[:, :2] == np.floor(table[:, :2])).all(axis=1))
-    check_rows(whole, lines, path, "frame and id must be whole numbers")
+    whole &= np.asarray((np.abs(table[:, :2]) <= LARGEST).all(axis=1))
+    check_rows(whole, lines, path, "frame and id must be whole numbers, of up to 15 digits")
     check_rows(table[:, 0] >= 1, lines, path, "frames are counted from 1")
     if num_frames is not None:
         check_rows(table[:, 0] <= num_frames, lines, path, f"the sequence has {num_frames} frames only")
@@ -257,7 +270,8 @@ def _as_boxes(
     classes, visibilities = (
         (table[:, 7], table[:, 8]) if table.shape[1] == 9 else 2 * (np.full(len(table), UNKNOWN),)
     )
-    check_rows(classes == np.floor(classes), lines, path, "the class must be a whole number")
+    is_class = (classes == np.floor(classes)) & (np.abs(classes) <= LARGEST)
+    check_rows(is_class, lines, path, "the class must be a whole number")
     is_share = (visibilities >= 0) & (visibilities <= 1)
     check_rows(
         is_share | (visibilities == UNKNOWN), lines, path, "visibility must be from 0 to 1, or -1 if unknown"

@@ -18,7 +18,9 @@ from reid_gl.inference.exporting.export_formats import write_onnx, write_openvin
 from reid_gl.inference.exporting.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
 from reid_gl.inference.exporting.export_settings import ExportSettings, check_name, default_name
 from reid_gl.inference.exporting.exported_network import EXPORT_FORMAT, read_sidecar, sidecar_of
-from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder, stored_strategies
+from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder
+from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
+from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.own_files import check_replaceable
 from reid_gl.records import Sample
 
@@ -27,6 +29,7 @@ def export_weights(
     weights: str | Path,
     settings: ExportSettings,
     *,
+    foreign: Foreign = NOTHING_SAID,
     out: str | Path | None = None,
     force: bool = False,
     pictures: Sequence[Sample] = (),
@@ -36,8 +39,9 @@ def export_weights(
     The file appears, with the JSON file beside it that FeatureExtractor reads, when it has passed the check.
 
     Args:
-        weights: a checkpoint of ours.
+        weights: a checkpoint of ours, or weights of another project.
         settings: what to write.
+        foreign: what the caller says of weights of another project.
         out: the file; None names it after the checkpoint, or as the profile wants it, in the same folder.
         force: replace a file of that name that is no export of ours.
         pictures: real crops of people, at least FEWEST_PICTURES for int8, which calibrate it; also what the
@@ -53,14 +57,14 @@ def export_weights(
         ImportError: a package of the extra "export" is missing.
     """
     weights = Path(weights)
-    reference = _load(weights, settings)
+    reference = _load(weights, foreign, settings)
     out = default_name(weights, reference, settings) if out is None else Path(out)
     check_name(out, reference, settings)
     _check_replaceable(out, settings, force=force)
     crops = read_crops(pictures, reference.preprocessing, settings.precision)
     net = reference.net
     if settings.precision == "fp16" and settings.format != "openvino":  # OpenVINO shortens weights itself
-        net = _load(weights, settings, half=True).net
+        net = _load(weights, foreign, settings, half=True).net
     normalized = reference.preprocessing.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)).contiguous()
     description = json.dumps(_describe(weights, reference, settings), indent=2)
     with unfinished_beside(out) as folder:
@@ -83,9 +87,9 @@ def export_weights(
     }
 
 
-def _load(weights: Path, settings: ExportSettings, *, half: bool = False) -> LoadedEmbedder:
+def _load(weights: Path, foreign: Foreign, settings: ExportSettings, *, half: bool = False) -> LoadedEmbedder:
     square_size = settings.square_size if settings.profile == "ultralytics" else None
-    return load_embedder(weights, flip=settings.flip, square_size=square_size, half=half)
+    return load_embedder(weights, foreign, flip=settings.flip, square_size=square_size, half=half)
 
 
 def _write(path: Path, net: nn.Module, crops: Tensor, description: str, settings: ExportSettings) -> None:

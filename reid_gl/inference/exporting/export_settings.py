@@ -66,7 +66,7 @@ def default_name(weights: Path, reference: LoadedEmbedder, settings: ExportSetti
     suffix = SUFFIXES[settings.format]
     words = [weights.stem]
     if settings.profile == "boxmot":
-        words = [reference.backbone, str(reference.config["DATA"]["NAMES"])]
+        words = [reference.backbone.replace(":", "_"), reference.trained_on or weights.stem]
     elif settings.profile == "ultralytics":
         words.append(settings.profile)
     if settings.precision != "float32":

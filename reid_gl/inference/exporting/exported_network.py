@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from reid_gl.data.loading.transforms import Preprocessing, check_colors
 
@@ -22,12 +22,9 @@ EXPORT_FORMAT = "reid_gl/export/1"
 MAX_DESCRIPTION = 10_000_000
 METADATA_KEY = "reid_gl"
 """Name under which the description, as JSON, stands in a file's own metadata."""
-
-EXAMPLE = (
-    "for example input_size=(256, 128), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), "
-    'pixel_range=1.0, channel_order="rgb"'
-)
-"""What a caller can say of a network whose file says nothing."""
+OUTPUT, LAYOUT = "output_name", "layout"
+"""Entries of a description: the output that holds the features, and the order of the input's axes."""
+LAYOUTS = ("nchw", "nhwc")
 
 FACTS = ("height", "width", "mean", "std", "channel_order")
 """What a description by hand must say of the images; mean and std in RGB, of colours in [0, 1]."""
@@ -40,12 +37,13 @@ class ExportedNet:
     """A network in a file, opened.
 
     Attributes:
-        run: normalised images (N, 3, height, width) float32, contiguous, to features (N, D); may be called
-            by several threads at once.
+        run: images of the file's shape and dtype, contiguous, to features (N, D); may be called by several
+            threads at once.
         input_shape: of the file, None where it takes any number.
         description: the JSON in the file's metadata, "" if there is none.
         device: where it computes.
         errors: what run raises for images that do not fit.
+        dtype: of the images: float32, float16, or uint8 for pixels as they are.
     """
 
     run: Callable[[Floats], NDArray[Any]]
@@ -53,6 +51,7 @@ class ExportedNet:
     description: str
     device: str
     errors: tuple[type[Exception], ...] = (RuntimeError,)
+    dtype: DTypeLike = np.float32
 
 
 def import_optional(name: str) -> ModuleType:
@@ -139,16 +138,25 @@ def preprocessing_of(description: Mapping[str, Any], source: str) -> Preprocessi
     return preprocessing
 
 
-def only_name(names: list[str], kind: str, path: Path) -> str:
+def only_name(names: list[str], kind: str, path: Path, wanted: str | None = None) -> str:
     """The name of the only input or output, or of the one called "features".
 
+    Args:
+        names: of all inputs or outputs.
+        kind: "input" or "output".
+        path: the file, for messages.
+        wanted: the one to take instead.
+
     Raises:
-        ValueError: there are several.
+        ValueError: there are several, or not the one that is wanted.
     """
-    if len(names) == 1:
-        return names[0]
+    if wanted is not None and wanted not in names:
+        raise ValueError(f"{path} has no {kind} {wanted!r}: it has {', '.join(names)}")
+    if wanted is not None or len(names) == 1:
+        return wanted or names[0]
     if "features" in names:
         return "features"
     raise ValueError(
         f"{path} has {len(names)} {kind}s ({', '.join(names)}): expected one, or one called 'features'"
+        + (f"; give output_name, or {OUTPUT!r} in {sidecar_of(path)}" if kind == "output" else "")
     )

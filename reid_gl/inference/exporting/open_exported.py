@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting.exported_network import (
-    EXAMPLE,
+    LAYOUT,
+    LAYOUTS,
+    OUTPUT,
     ExportedNet,
     Floats,
+    Shape,
     parse_description,
     preprocessing_of,
     read_sidecar,
@@ -26,6 +29,7 @@ from reid_gl.inference.exporting.exported_network import (
 from reid_gl.inference.exporting.open_onnx import open_onnx
 from reid_gl.inference.exporting.open_openvino import open_openvino
 from reid_gl.inference.exporting.open_torchscript import open_torchscript
+from reid_gl.inference.extractor.foreign import EXAMPLE
 
 EXPORTED_SUFFIXES = (".onnx", ".xml", ".torchscript")
 STORED_PRECISIONS = {"float32": "float32", "fp16": "float16", "int8": "int8"}
@@ -39,15 +43,21 @@ class ExportedRuntime:
         net: the opened file.
         preprocessing: of its images.
         name: how errors call it.
+        layout: one of LAYOUTS, the order of the input's axes; None tells it by the place of the 3 channels.
 
     Raises:
         ValueError: the network takes other images, or does not give one feature for each.
     """
 
-    def __init__(self, net: ExportedNet, preprocessing: Preprocessing, name: str) -> None:
+    def __init__(
+        self, net: ExportedNet, preprocessing: Preprocessing, name: str, *, layout: str | None = None
+    ) -> None:
         self._net, self._name = net, name
         self.preprocessing, self.device = preprocessing, net.device
-        self._batch = _check_input(net.input_shape, preprocessing, name)
+        self._layout = layout or _layout_of(net.input_shape)
+        self._batch = _check_input(net.input_shape, preprocessing, name, self._layout)
+        if net.dtype == np.uint8:
+            _check_takes_pixels(preprocessing, name)
         self.embedding_dim = 0
         black = np.zeros((2, preprocessing.height, preprocessing.width, 3), np.uint8)
         self.embedding_dim = self(black).shape[1]
@@ -64,12 +74,19 @@ class ExportedRuntime:
         starts = range(0, len(normalized), size)
         return np.concatenate([self._run_batch(normalized[start : start + size], size) for start in starts])
 
+    def _as_input(self, normalized: Floats) -> NDArray[Any]:
+        """Normalised images (N, 3, height, width) in the layout and the numbers of the file."""
+        images: NDArray[Any] = normalized.transpose(0, 2, 3, 1) if self._layout == "nhwc" else normalized
+        if self._net.dtype == np.uint8:  # pixels came as numbers near whole ones
+            images = np.rint(images)
+        return np.ascontiguousarray(images.astype(self._net.dtype, copy=False))
+
     def _run_batch(self, normalized: Floats, size: int) -> Floats:
         missing = size - len(normalized)  # where the file takes no fewer than it was exported with
         if missing:
             normalized = np.pad(normalized, ((0, missing), (0, 0), (0, 0), (0, 0)))
         try:
-            features = self._net.run(np.ascontiguousarray(normalized))
+            features = self._net.run(self._as_input(normalized))
         except self._net.errors as error:
             raise ValueError(
                 f"{self._name} does not take images of shape {normalized.shape}: {error}"
@@ -81,6 +98,24 @@ class ExportedRuntime:
                 f"({size}, D)"
             )
         return np.asarray(rows[: size - missing], dtype=np.float32)
+
+
+def _layout_of(shape: Shape) -> str:
+    """The order of the axes: channels last only where the file says so."""
+    return "nhwc" if len(shape) == 4 and shape[3] == 3 and shape[1] != 3 else "nchw"
+
+
+def _check_takes_pixels(preprocessing: Preprocessing, name: str) -> None:
+    """Raise ValueError unless images are left as they are, which is all that uint8 can hold."""
+    as_they_are = Preprocessing(
+        preprocessing.height, preprocessing.width, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255)
+    )
+    if not _same_pictures(replace(preprocessing, channel_order="rgb"), as_they_are):
+        raise ValueError(
+            f"{name} takes uint8, pixels as they are, but mean {preprocessing.mean} and std "
+            f"{preprocessing.std} of colours in [0, 1] change them: give mean (0, 0, 0), std (1, 1, 1) and "
+            "pixel_range 255, in a description mean 0 and std 1/255"
+        )
 
 
 def _as_rows(features: NDArray[Any], size: int) -> NDArray[Any] | None:
@@ -100,6 +135,7 @@ def load_exported(
     device: str,
     precision: str,
     kernel: str | None = None,
+    output_name: str | None = None,
 ) -> ExportedRuntime:
     """Open an exported network.
 
@@ -112,6 +148,7 @@ def load_exported(
         precision: "auto", or the one the file was exported with; of OpenVINO files that are not int8 also
             "float32" and "bfloat16".
         kernel: of the resize, if the caller says it.
+        output_name: the output that holds the features, if the caller says it.
 
     Raises:
         ValueError: the file cannot be used, nobody or not everybody says the same of its images, or it
@@ -119,13 +156,19 @@ def load_exported(
         ImportError: the runtime's package is not installed.
     """
     kind = path.suffix.lower()
+    output_name = _agreed_word(OUTPUT, {str(sidecar_of(path)): read_sidecar(path)}, output_name)
     if kind == ".onnx":
-        net = open_onnx(path, device=device)
+        net = open_onnx(path, device=device, output_name=output_name)
     elif kind == ".xml":
-        net = open_openvino(path, device=device, precision=precision)
-    else:
+        net = open_openvino(path, device=device, precision=precision, output_name=output_name)
+    elif output_name is None:
         net = open_torchscript(path, device=device)
+    else:
+        raise ValueError(f"outputs of TorchScript files have no names: leave {OUTPUT} out for {path}")
     descriptions = _descriptions(path, net)
+    layout = _agreed_word(LAYOUT, descriptions, None)
+    if layout not in (None, *LAYOUTS):
+        raise ValueError(f"unknown layout {layout!r} of {path}: expected {' or '.join(LAYOUTS)}")
     stored = next((one["precision"] for one in descriptions.values() if "precision" in one), "float32")
     _check_precision(path, precision, STORED_PRECISIONS.get(stored, stored))
     said = {
@@ -138,7 +181,7 @@ def load_exported(
     agreed = _agreed(said, path)
     if kernel is not None:
         agreed = replace(agreed, kernel=_agreed_kernel(descriptions, kernel))
-    return ExportedRuntime(net, agreed, str(path))
+    return ExportedRuntime(net, agreed, str(path), layout=layout)
 
 
 def _descriptions(path: Path, net: ExportedNet) -> dict[str, dict[str, Any]]:
@@ -175,6 +218,17 @@ def _agreed_kernel(descriptions: Mapping[str, dict[str, Any]], kernel: str) -> s
     return kernel
 
 
+def _agreed_word(name: str, descriptions: Mapping[str, Mapping[str, Any]], said: str | None) -> str | None:
+    """A text of the descriptions, which must not differ from what the caller says, if he says it."""
+    for source, description in descriptions.items():
+        stored = description.get(name)
+        if stored is not None and (not isinstance(stored, str) or said not in (None, stored)):
+            caller = "" if said is None else f", the caller {said!r}"
+            raise ValueError(f"{source} says {name} {stored!r}{caller}: correct it, or leave it out")
+        said = stored or said
+    return said
+
+
 def _same_pictures(first: Preprocessing, second: Preprocessing) -> bool:
     """Whether size, channel order and normalisation agree; the kernel is looked at elsewhere."""
     numbers = zip((*first.mean, *first.std), (*second.mean, *second.std), strict=True)
@@ -195,16 +249,18 @@ def _check_precision(path: Path, precision: str, stored: str) -> None:
         )
 
 
-def _check_input(shape: tuple[int | None, ...], preprocessing: Preprocessing, name: str) -> int | None:
+def _check_input(shape: Shape, preprocessing: Preprocessing, name: str, layout: str) -> int | None:
     """The only batch size a file takes, None if it takes any."""
-    expected = (None, 3, preprocessing.height, preprocessing.width)
+    axes = {"n": None, "c": 3, "h": preprocessing.height, "w": preprocessing.width}
+    expected = tuple(axes[axis] for axis in layout)
     fits = len(shape) == 4 and all(
         own in (None, wanted) for own, wanted in zip(shape[1:], expected[1:], strict=True)
     )
     if not fits:
-        shown = ", ".join("any" if size is None else str(size) for size in shape)
+        shown, wanted = (
+            ", ".join("any" if size is None else str(size) for size in sizes) for sizes in (shape, expected)
+        )
         raise ValueError(
-            f"{name} takes ({shown}): expected (N, 3, {preprocessing.height}, {preprocessing.width}): "
-            "channels first, and the input_size that was given"
+            f"{name} takes ({shown}): expected ({wanted}), layout {layout}, and the input_size that was given"
         )
     return shape[0]

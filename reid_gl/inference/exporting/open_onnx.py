@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from reid_gl.inference.exporting.exported_network import (
     METADATA_KEY,
     ExportedNet,
-    Floats,
     Shape,
     import_optional,
     only_name,
 )
 
-INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 ERRORS = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
 
 
-def open_onnx(path: Path, *, device: str) -> ExportedNet:
+def open_onnx(path: Path, *, device: str, output_name: str | None = None) -> ExportedNet:
     """Open an ONNX file.
 
     Args:
         path: .onnx.
         device: "auto" and "cpu" are the CPU; "cuda" and "cuda:1" need onnxruntime's CUDA provider.
+        output_name: the output that holds the features, of several.
 
     Raises:
         ValueError: no such device, no ONNX file, or not one network with one input.
@@ -42,13 +42,12 @@ def open_onnx(path: Path, *, device: str) -> ExportedNet:
         raise ValueError(f"{path} cannot be used as an ONNX file: {error}") from None
     inputs = {argument.name: argument for argument in session.get_inputs()}
     name = only_name(list(inputs), "input", path)
-    output = only_name([argument.name for argument in session.get_outputs()], "output", path)
+    output = only_name([argument.name for argument in session.get_outputs()], "output", path, output_name)
     if inputs[name].type not in INPUT_TYPES:
         raise ValueError(f"{path} takes {inputs[name].type}: expected {' or '.join(INPUT_TYPES)}")
-    dtype = INPUT_TYPES[inputs[name].type]
 
-    def run(pictures: Floats) -> NDArray[Any]:
-        features: NDArray[Any] = session.run([output], {name: pictures.astype(dtype, copy=False)})[0]
+    def run(pictures: NDArray[Any]) -> NDArray[Any]:
+        features: NDArray[Any] = session.run([output], {name: pictures})[0]
         return features
 
     return ExportedNet(
@@ -57,6 +56,7 @@ def open_onnx(path: Path, *, device: str) -> ExportedNet:
         description=session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, ""),
         device="cpu" if device == "auto" else device,
         errors=errors,
+        dtype=INPUT_TYPES[inputs[name].type],
     )
 
 

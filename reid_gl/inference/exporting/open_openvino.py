@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from reid_gl.inference.exporting.exported_network import (
     METADATA_KEY,
     ExportedNet,
-    Floats,
     import_optional,
     only_name,
 )
@@ -34,7 +33,7 @@ def openvino_core() -> Any:  # noqa: ANN401 - openvino has no types
     return import_optional("openvino").Core()
 
 
-def open_openvino(path: Path, *, device: str, precision: str) -> ExportedNet:
+def open_openvino(path: Path, *, device: str, precision: str, output_name: str | None = None) -> ExportedNet:
     """Open an OpenVINO file.
 
     Args:
@@ -42,6 +41,7 @@ def open_openvino(path: Path, *, device: str, precision: str) -> ExportedNet:
         device: "auto" or "cpu".
         precision: "float32" and "bfloat16" bind the layers to it; with anything else OpenVINO chooses, which
             is bfloat16 where the CPU multiplies it.
+        output_name: the output that holds the features, of several.
 
     Raises:
         ValueError: another device, no OpenVINO file, or not one network with one input.
@@ -61,16 +61,16 @@ def open_openvino(path: Path, *, device: str, precision: str) -> ExportedNet:
         raise ValueError(f"{path} cannot be used as an OpenVINO file: {error}") from None
     inputs = {port.get_any_name(): port for port in compiled.inputs}
     source = inputs[only_name(list(inputs), "input", path)]
-    output = only_name([port.get_any_name() for port in compiled.outputs], "output", path)
+    output = only_name([port.get_any_name() for port in compiled.outputs], "output", path, output_name)
     dtype = source.get_element_type().to_dtype()
-    if not np.issubdtype(dtype, np.floating):
-        raise ValueError(f"{path} takes images of {dtype}: expected float32 or float16")
+    if dtype not in (np.float32, np.float16, np.uint8):
+        raise ValueError(f"{path} takes images of {dtype}: expected float32, float16 or uint8")
     requests = threading.local()  # a request serves one caller at a time
 
-    def run(pictures: Floats) -> NDArray[Any]:
+    def run(pictures: NDArray[Any]) -> NDArray[Any]:
         if not hasattr(requests, "mine"):
             requests.mine = compiled.create_infer_request()
-        requests.mine.infer([pictures.astype(dtype, copy=False)])
+        requests.mine.infer([pictures])
         features: NDArray[Any] = requests.mine.get_tensor(output).data.copy()  # the next call overwrites it
         return features
 
@@ -80,4 +80,5 @@ def open_openvino(path: Path, *, device: str, precision: str) -> ExportedNet:
         input_shape=tuple(None if size.is_dynamic else size.get_length() for size in sizes),
         description=model.get_rt_info(METADATA_KEY).astype(str) if model.has_rt_info(METADATA_KEY) else "",
         device="cpu",
+        dtype=dtype,
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.files import finished_or_nothing
-from reid_gl.inference.extractor.embedder import stored_strategies
+from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.inference.extractor.reid_folder import (
     CONFIG_FILE,
     OSNETS,

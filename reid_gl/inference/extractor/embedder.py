@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-import yaml
 from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.strategies.apply import KEY, Strategies, apply_strategies, input_preprocessing
-from reid_gl.models import load_net
-from reid_gl.records import TEST_FEATURES
+from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
+from reid_gl.inference.extractor.open_weights import (
+    open_weights,
+    read_stored_config,
+    stored_preprocessing,
+    stored_strategies,
+)
+from reid_gl.inference.strategies.apply import Strategies, apply_strategies, input_preprocessing
+from reid_gl.models import ReidNet
 
 
 @dataclass(frozen=True)
@@ -48,78 +52,35 @@ class LoadedEmbedder:
         return str(self.checkpoint["net"]["backbone"])
 
     @property
-    def config(self) -> dict[str, Any]:
-        """The experiment."""
-        return read_stored_config(self.checkpoint)
-
-
-def stored_preprocessing(checkpoint: Mapping[str, Any]) -> Preprocessing:
-    """What images the network of a checkpoint takes.
-
-    Raises:
-        ValueError: a part is missing, unknown or of another type.
-    """
-    try:
-        return Preprocessing.from_dict(checkpoint["preprocessing"])
-    except (TypeError, KeyError) as error:
-        parts = ", ".join(field.name for field in fields(Preprocessing))
-        raise ValueError(f"the checkpoint's preprocessing is damaged ({error!r}): expected {parts}") from None
-
-
-def stored_strategies(checkpoint: Mapping[str, Any]) -> Strategies:
-    """The feature and the test-time strategies of the experiment that wrote a checkpoint.
-
-    Checkpoints before version 0.2 keep the feature only, in their configuration.
-
-    Raises:
-        ValueError: the entry is damaged.
-    """
-    if KEY in checkpoint:
-        return Strategies.from_dict(checkpoint[KEY])
-    section = read_stored_config(checkpoint).get("TEST")
-    feature = section.get("FEATURE") if isinstance(section, dict) else None
-    if feature not in TEST_FEATURES:
-        raise ValueError(
-            f"the checkpoint's configuration has TEST.FEATURE {feature!r}: expected one of "
-            f"{', '.join(TEST_FEATURES)}"
-        )
-    return Strategies(str(feature))
-
-
-def read_stored_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """The experiment that a checkpoint carries.
-
-    Raises:
-        ValueError: it is no YAML of sections.
-    """
-    stored = checkpoint["config"]
-    try:
-        config = yaml.safe_load(stored) if isinstance(stored, str) else None
-    except (yaml.YAMLError, RecursionError):
-        config = None
-    if not isinstance(config, dict):
-        raise ValueError(
-            f"the configuration in the checkpoint is no YAML of sections, got {str(stored)[:80]!r}"
-        )
-    return config
+    def trained_on(self) -> str:
+        """The data set that the checkpoint's experiment trained on; "" if weights do not say."""
+        if "config" not in self.checkpoint:
+            return ""
+        return str(read_stored_config(self.checkpoint)["DATA"]["NAMES"])
 
 
 def load_embedder(
-    weights: Path, *, flip: bool = False, square_size: int | None = None, half: bool = False
+    weights: Path,
+    foreign: Foreign = NOTHING_SAID,
+    *,
+    flip: bool = False,
+    square_size: int | None = None,
+    half: bool = False,
 ) -> LoadedEmbedder:
-    """Load a checkpoint of ours.
+    """Load a checkpoint of ours, or weights of another project.
 
     Args:
-        weights: the checkpoint.
+        weights: the file.
+        foreign: what the caller says of weights of another project.
         flip: average with the mirror image, whether or not the checkpoint's experiment does.
         square_size: take square RGB images in [0, 1] of that side; resize and normalisation move into the
             network. None takes them as the checkpoint does.
         half: the backbone's weights and maps in float16; pooling and neck stay in float32.
 
     Raises:
-        FileNotFoundError, ValueError: no checkpoint of ours.
+        FileNotFoundError, ValueError: as open_weights.
     """
-    loaded = load_net(weights)
+    loaded = open_weights(weights, foreign)
     stored = stored_strategies(loaded.checkpoint)
     strategies = replace(stored, settings=replace(stored.settings, flip=stored.settings.flip or flip))
     preprocessing = stored_preprocessing(loaded.checkpoint)
@@ -128,13 +89,17 @@ def load_embedder(
             f"{weights} takes the centre of an image, but squares that are resized inside the network hold "
             "all of it: use the profile default"
         )
-    # nobody looks at the classifier's scores, and files need not carry it
-    loaded.net.classifier = nn.Identity()  # type: ignore[assignment]
+    if isinstance(loaded.net, ReidNet):  # nobody looks at the classifier's scores, files need not carry it
+        loaded.net.classifier = nn.Identity()  # type: ignore[assignment]
     if half:
         if strategies.settings.slope:
             raise ValueError(
                 f"{weights} compares features under TEST.SLOPE, which acts on float32 maps: export "
                 "it as float32, or as fp16 to OpenVINO"
+            )
+        if not isinstance(loaded.net, ReidNet):
+            raise ValueError(
+                f"{weights} cannot be shortened here: export it as float32, or as fp16 to OpenVINO"
             )
         loaded.net.backbone = _HalfBackbone(loaded.net.backbone)
     net: nn.Module = _UnitLength(apply_strategies(loaded.net, strategies, preprocessing))

@@ -18,7 +18,8 @@ from reid_gl.data.loading.pil_images import decode_pil_image
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.crops import as_corners, check_picture, cut_boxes, resize_crops
-from reid_gl.inference.extractor.load_runtime import GivenPreprocessing, load_runtime
+from reid_gl.inference.extractor.foreign import Foreign, GivenPreprocessing
+from reid_gl.inference.extractor.load_runtime import load_runtime
 from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.runtime import Runtime
 from reid_gl.inference.extractor.stored_thresholds import NO_CALIBRATION, load_calibration, same_person
@@ -75,6 +76,7 @@ class FeatureExtractor:
         kernel: of the resize of a foreign network: "linear", "cubic" or "area" of OpenCV, or PIL's
             "antialiased_linear" and "antialiased_cubic", which smooth before they shrink. None takes the one
             that the project trains with, and "linear" for exported files that do not say.
+        output_name: of an ONNX or OpenVINO file with several outputs, the one that holds the features.
 
     Attributes:
         embedding_dim: D.
@@ -104,6 +106,7 @@ class FeatureExtractor:
         pixel_range: float | None = None,
         channel_order: str | None = None,
         kernel: str | None = None,
+        output_name: str | None = None,
     ) -> None:
         if color_order is not None and color_order not in COLOR_ORDERS:
             raise ValueError(f"unknown color order {color_order!r}: expected bgr, rgb or None")
@@ -120,9 +123,8 @@ class FeatureExtractor:
                 device=device,
                 precision=precision,
                 flip=flip,
-                architecture=architecture,
+                foreign=Foreign(architecture, given, output_name),
                 backbone=backbone,
-                given=given,
             )
             if isinstance(weights, str | Path)
             else weights

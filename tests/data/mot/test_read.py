@@ -153,3 +153,28 @@ def test_missing_broken_and_wrong_pictures_are_named(tmp_path: Path) -> None:
     sequence.frame_path(2).unlink()
     with pytest.raises(FileNotFoundError, match=r"1 of the 4 frames of a have no image, .*000002\.jpg"):
         require_frames(sequence)
+
+
+def test_a_sequence_that_claims_ten_million_frames_is_refused_at_once(tmp_path: Path) -> None:
+    folder = write_sequence(tmp_path / "a", num_frames=3)
+    info = folder / "seqinfo.ini"
+    info.write_text(info.read_text().replace("seqLength=3", f"seqLength={10**16}"))
+    with pytest.raises(FileNotFoundError, match=r"9,999,999,999,999,997 of .* have no image, .*000004\.jpg"):
+        require_frames(load_sequence(folder))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"1,1,2,3,4,5,1\n1e18,1,2,3,4,5,1\n",
+            "line 2: frame and id must be whole numbers, of up to",
+        ),
+        (b"1,1,2,3,4,5,1\n\xff", "is not UTF-8 text"),
+        (b"1," * 10**6, "line 1 of .* has more than 1,000,000 characters"),
+    ],
+)
+def test_lines_that_no_tracker_writes(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "det.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_detections(tmp_path / "det.txt")

@@ -6,6 +6,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -209,9 +210,9 @@ def test_files_in_half_precision(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        (("n", 3, 16, 4), r"takes \(any, 3, 16, 4\): expected \(N, 3, 8, 4\)"),
+        (("n", 3, 16, 4), r"takes \(any, 3, 16, 4\): expected \(any, 3, 8, 4\)"),
         (("n", 1, 8, 4), r"takes \(any, 1, 8, 4\)"),
-        (("n", 8, 4, 3), r"channels first, and the input_size that was given"),
+        (("n", 4, 8, 3), r"expected \(any, 8, 4, 3\), layout nhwc, and the input_size that was given"),
         (("n", 3, 1, 8, 4), r"takes \(any, 3, 1, 8, 4\)"),
     ],
 )
@@ -304,3 +305,101 @@ def test_threads_share_a_runtime(tmp_path: Path, kind: str) -> None:
         found = list(pool.map(lambda count: runtime(pictures(count)), counts))
     for count, features in zip(counts, found, strict=True):
         assert np.allclose(features, by_hand(pictures(count)), atol=1e-5)
+
+
+def write_graph(
+    path: Path,
+    shape: tuple[str | int, ...],
+    *,
+    axes: tuple[int, ...],
+    kind: int = TensorProto.FLOAT,
+    outputs: tuple[str, ...] = ("features",),
+) -> Path:
+    """The mean over some axes of images of any kind; each further output is the double of the one before."""
+    nodes = [
+        helper.make_node("Cast", ["images"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers", "axes"], [outputs[0]], keepdims=0),
+        *(helper.make_node("Add", [a, a], [b]) for a, b in pairwise(outputs)),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "mean",
+        [helper.make_tensor_value_info("images", kind, shape)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [helper.make_tensor("axes", TensorProto.INT64, [len(axes)], axes)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, str(path))
+    return path
+
+
+def as_openvino(path: Path) -> Path:
+    target = path.with_suffix(".xml")
+    openvino.save_model(openvino.Core().read_model(path), target, compress_to_fp16=False)
+    return target
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+@pytest.mark.parametrize("batch", ["n", 2])
+def test_channels_last(tmp_path: Path, kind: str, batch: str | int) -> None:
+    path = write_graph(tmp_path / "net.onnx", (batch, 8, 4, 3), axes=(1, 2))
+    path = as_openvino(path) if kind == "openvino" else path
+    runtime = load_exported(describe(path), None, device="cpu", precision="float32")
+    assert np.allclose(runtime(pictures(5)), by_hand(pictures(5)), atol=1e-5)
+
+
+def test_a_layout_that_the_file_does_not_show_stands_in_its_description(tmp_path: Path) -> None:
+    path = write_graph(tmp_path / "net.onnx", ("n", "a", "b", "c"), axes=(1, 2))
+    runtime = load_exported(describe(path, layout="nhwc"), None, device="cpu", precision="float32")
+    assert np.allclose(runtime(pictures(3)), by_hand(pictures(3)), atol=1e-5)
+    for layout, message in (
+        ("hwc", "unknown layout 'hwc' of .*: expected nchw or nhwc"),
+        (3, "says layout 3"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load_exported(describe(path, layout=layout), None, device="cpu", precision="float32")
+    first = write_graph(tmp_path / "first.onnx", ("n", 3, 8, 4), axes=(2, 3))
+    with pytest.raises(ValueError, match=r"takes \(any, 3, 8, 4\): expected .* layout nhwc"):
+        load_exported(describe(first, layout="nhwc"), None, device="cpu", precision="float32")
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_uint8_takes_pixels_as_they_are(tmp_path: Path, kind: str) -> None:
+    path = write_graph(tmp_path / "net.onnx", ("n", 8, 4, 3), axes=(1, 2), kind=TensorProto.UINT8)
+    path = as_openvino(path) if kind == "openvino" else path
+    raw = {**GIVEN, "mean": (0, 0, 0), "std": (1, 1, 1), "pixel_range": 255.0}
+    arguments: dict[str, Any] = {"color_order": "rgb", "device": "cpu", "normalize": False}
+    extractor = FeatureExtractor(path, **arguments, **raw)
+    crops = np.arange(256 * 96, dtype=np.int64).reshape(256, 8, 4, 3).astype(np.uint8)  # every value
+    assert np.allclose(extractor(list(crops)), crops.mean(axis=(1, 2)), atol=1e-3)
+    extractor = FeatureExtractor(path, **arguments, **{**raw, "channel_order": "bgr"})
+    assert np.allclose(extractor(list(crops)), crops.mean(axis=(1, 2))[:, ::-1], atol=1e-3)
+    with pytest.raises(ValueError, match=r"net\.\w+ takes uint8, pixels as they are, but mean \(0\.5, 0\.4"):
+        FeatureExtractor(path, **arguments, **GIVEN)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+def test_an_output_is_chosen_by_name(tmp_path: Path, kind: str) -> None:
+    path = write_graph(tmp_path / "net.onnx", ("n", 3, 8, 4), axes=(2, 3), outputs=("map", "embedding"))
+    path = describe(as_openvino(path) if kind == "openvino" else path)
+    arguments: dict[str, Any] = {"color_order": "rgb", "device": "cpu", "normalize": False}
+    arguments["precision"] = "float32"
+    with pytest.raises(ValueError, match=r"2 outputs \(map, embedding\): .*; give output_name"):
+        FeatureExtractor(path, **arguments)
+    with pytest.raises(ValueError, match=r"has no output 'logits': it has map, embedding"):
+        FeatureExtractor(path, output_name="logits", **arguments)
+    expected = 2 * by_hand(pictures(2))
+    chosen = FeatureExtractor(path, output_name="embedding", **arguments)
+    assert np.allclose(chosen(list(pictures(2))), expected, atol=1e-4)
+    described = FeatureExtractor(describe(path, output_name="embedding"), **arguments)
+    assert np.allclose(described(list(pictures(2))), expected, atol=1e-4)
+    with pytest.raises(ValueError, match=r"json says output_name 'embedding', the caller 'map'"):
+        FeatureExtractor(path, output_name="map", **arguments)
+
+
+def test_only_exported_files_have_names_of_outputs(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="outputs of TorchScript files have no names: leave output_name out"):
+        FeatureExtractor(write(tmp_path, "torchscript"), output_name="a", **GIVEN)
+    (tmp_path / "a.ckpt").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"output_name is for exported files, .*a\.ckpt is opened in torch"):
+        FeatureExtractor(tmp_path / "a.ckpt", output_name="a")

@@ -12,8 +12,8 @@ import pytest
 from reid_gl.inference import extract_features
 from reid_gl.inference.exporting.export_network import export_weights
 from reid_gl.inference.exporting.export_settings import ExportSettings
-from reid_gl.inference.extractor.embedder import stored_strategies
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.inference.strategies.apply import KEY, Strategies
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import load_net

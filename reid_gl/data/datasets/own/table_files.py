@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
-import importlib
-import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+
+from reid_gl.data.datasets.own.parquet_files import ParquetTable
+from reid_gl.untrusted.regular_file import read_lines
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 PARQUET = ".parquet"
 TABLE_SUFFIXES = (*DELIMITERS, PARQUET)
 DEFAULT_NAME = "dataset"
+MAX_BYTES, MAX_COLUMNS = 4_000_000_000, 10_000
 
 
 def find_table(root: Path) -> Path:
@@ -67,13 +69,15 @@ def read_titles(path: Path) -> list[str]:
         ImportError: a Parquet file, and pyarrow is not installed.
     """
     if path.suffix.lower() == PARQUET:
-        titles: list[str] = _open_parquet(path).schema_arrow.names
+        titles = ParquetTable(path).titles
     else:
         first = next(_lines_of(path), None)
         if first is None:
             raise ValueError(f"{path} is empty: expected a line of titles and a line for each image")
         titles = [title.strip() for title in first[1]]
-    twice = sorted({title for title in titles if titles.count(title) > 1})
+    if len(titles) > MAX_COLUMNS:
+        raise ValueError(f"{path} has {len(titles):,} columns, more than {MAX_COLUMNS:,} are not read")
+    twice = [title for title, count in Counter(titles).items() if count > 1]
     if twice:
         raise ValueError(f"{path} has two columns called {twice[0]!r}: rename or remove one")
     return titles
@@ -97,7 +101,8 @@ def read_rows(
         ImportError: a Parquet file, and pyarrow is not installed.
     """
     if path.suffix.lower() == PARQUET:
-        yield from _rows_of_parquet(path, wanted)
+        for number, values in ParquetTable(path).rows(wanted):
+            yield f"row {number}", values
         return
     places = [(title, titles.index(title)) for title in wanted]
     lines = _lines_of(path)
@@ -113,47 +118,11 @@ def read_rows(
 
 def _lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Number and cells of the lines that hold anything, the titles first."""
+    lines = read_lines(path, max_bytes=MAX_BYTES)
+    reader = csv.reader(lines, delimiter=DELIMITERS[path.suffix.lower()], skipinitialspace=True, strict=True)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            delimiter = DELIMITERS[path.suffix.lower()]
-            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    yield reader.line_num, cells
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it as CSV in UTF-8") from None
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, cells
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num} of {path} cannot be read: {error}") from None
-
-
-def _rows_of_parquet(path: Path, wanted: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    number = 0
-    for batch in _open_parquet(path).iter_batches(columns=list(wanted)):
-        for values in _tuples(batch.to_pydict(), wanted):
-            number += 1
-            cells = {title: _as_text(value) for title, value in zip(wanted, values, strict=True)}
-            if any(cells.values()):
-                yield f"row {number}", cells
-
-
-def _tuples(columns: dict[str, list[Any]], wanted: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-    return zip(*(columns[title] for title in wanted), strict=True)
-
-
-def _as_text(value: object) -> str:
-    """Return a cell as CSV would write it; an empty text for null and NaN."""
-    is_missing = value is None or (isinstance(value, float) and math.isnan(value))
-    return "" if is_missing else str(value).strip()
-
-
-def _open_parquet(path: Path) -> Any:  # noqa: ANN401 - it has no types
-    try:
-        parquet = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise ImportError(
-            f"{path} needs pyarrow ({error}): pip install 'reid_gl[parquet]', or save the table as .csv"
-        ) from None
-    try:
-        return parquet.ParquetFile(path)
-    except ValueError as error:  # pyarrow's own errors are of this kind
-        raise ValueError(f"{path} is not a Parquet file ({error}): write it again") from None

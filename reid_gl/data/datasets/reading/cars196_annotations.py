@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 
 from reid_gl.data.datasets.reading.image_lists import AGAIN, place_inside
-from reid_gl.data.datasets.reading.mat_files import BROKEN
 from reid_gl.records import Sample
+from reid_gl.untrusted.matlab import read_matlab
 
 NUM_CLASSES = 196
 
@@ -48,10 +47,7 @@ def read_annotations(path: Path, folder: Path, path_field: str) -> list[Sample]:
 
 def _read_struct(path: Path, fields: tuple[str, ...]) -> NDArray[Any]:
     """The struct array "annotations", which has these fields; (M,)."""
-    try:
-        content = loadmat(path, squeeze_me=True, variable_names=["annotations"])
-    except BROKEN as error:
-        raise ValueError(f"cannot read {path} as a MATLAB file ({error}): {AGAIN}") from None
+    content = read_matlab(path, ["annotations"], squeeze=True)
     annotations = np.atleast_1d(content.get("annotations", ()))
     if not set(fields) <= set(annotations.dtype.names or ()):
         raise ValueError(

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from reid_gl.data.datasets.reading.cuhk03_protocol import find_protocol
 from reid_gl.files import finished_or_nothing
+from reid_gl.untrusted.hdf5 import check_references, has_name, is_hdf5, open_hdf5, read_array, read_references
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def extract_cuhk03_images(
 def _check_paths(mat_path: Path, out: Path) -> None:
     if not mat_path.is_file():
         raise FileNotFoundError(f"{mat_path} does not exist: expected {MAT_NAME} of the CUHK03 release")
-    if not h5py.is_hdf5(mat_path):
+    if not is_hdf5(mat_path):
         raise ValueError(
             f"{mat_path} is not HDF5: expected {MAT_NAME} of the CUHK03 release (MATLAB 7.3); unpack it again"
         )
@@ -80,7 +81,7 @@ def _check_paths(mat_path: Path, out: Path) -> None:
 def _write(mat_path: Path, folder: Path, *, show_progress: bool) -> None:
     """Write images, protocol files and, last, the marker."""
     num_images = dict.fromkeys(STYLES, 0)
-    with h5py.File(mat_path, "r") as mat:
+    with open_hdf5(mat_path) as mat:
         cells = [(style, *cell) for style in STYLES for cell in _cells(mat, style)]
         for style in STYLES:
             (folder / style).mkdir(parents=True)
@@ -98,16 +99,17 @@ def _write(mat_path: Path, folder: Path, *, show_progress: bool) -> None:
 
 def _cells(mat: h5py.File, style: str) -> list[tuple[str, h5py.Reference]]:
     """File name and reference of every cell; MATLAB's (people, 10) cells are stored as (10, people)."""
-    if style not in mat:
+    if not has_name(mat, style):
         raise ValueError(f"{mat.filename} has no {style!r}: expected {MAT_NAME} of the CUHK03 release")
     cells = []
-    for pair, pair_reference in enumerate(mat[style][()].ravel(), start=1):
-        people = mat[pair_reference][()].T
+    for pair, pair_reference in enumerate(read_references(mat, style).ravel(), start=1):
+        people = read_array(mat, pair_reference).T
         if people.ndim != 2 or people.shape[1] != 2 * IMAGES_PER_VIEW:
             raise ValueError(
                 f"camera pair {pair} of {style!r} in {mat.filename} has shape {people.shape}: expected "
                 f"(people, {2 * IMAGES_PER_VIEW}), as in {MAT_NAME} of the CUHK03 release"
             )
+        check_references(people, f"camera pair {pair} of {style!r} in {mat.filename}")
         for (person, column), reference in np.ndenumerate(people):
             view = 1 + column // IMAGES_PER_VIEW
             cells.append((f"{pair}_{person + 1:03d}_{view}_{column + 1:02d}.png", reference))
@@ -116,7 +118,7 @@ def _cells(mat: h5py.File, style: str) -> list[tuple[str, h5py.Reference]]:
 
 def _picture(mat: h5py.File, reference: h5py.Reference, name: str) -> NDArray[np.uint8] | None:
     """(H, W, 3) uint8 RGB; None for an empty cell, which MATLAB stores as a short list of its sizes."""
-    stored = mat[reference][()] if reference else np.empty(0)
+    stored = read_array(mat, reference) if reference else np.empty(0)
     if stored.ndim < 3 or stored.size == 0:
         return None
     if stored.shape[0] != 3 or stored.dtype != np.uint8:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 
 from reid_gl.data.datasets.reading.folders import require_files
 from reid_gl.records import ReidDataset, Sample
+from reid_gl.untrusted.matlab import read_matlab
 
 FIELDS = ("filelist", "labels", "camId", "train_idx", "query_idx", "gallery_idx")
 
@@ -81,7 +81,7 @@ def load_extracted(folder: Path, style: str, name: str) -> ReidDataset:
 
 def _read_fields(path: Path) -> dict[str, NDArray[Any]]:
     """The six arrays of a protocol file; whole numbers as int64, so that no small type overflows."""
-    content = loadmat(path, squeeze_me=True)
+    content = read_matlab(path, FIELDS, squeeze=True)
     lacking = [key for key in FIELDS if key not in content]
     if lacking:
         raise ValueError(
@@ -89,6 +89,13 @@ def _read_fields(path: Path) -> dict[str, NDArray[Any]]:
             f"{', '.join(FIELDS)}; take the file again from its authors"
         )
     fields = {key: np.atleast_1d(content[key]) for key in FIELDS}
+    odd = [key for key in FIELDS[1:] if fields[key].dtype.kind not in "iuf" or fields[key].ndim != 1]
+    odd += [FIELDS[0]] * (not all(isinstance(name, str) for name in fields[FIELDS[0]].ravel()))
+    if odd or not all(fields[key].size and np.isfinite(fields[key]).all() for key in FIELDS[1:]):
+        raise ValueError(
+            f"{path} is damaged: expected names in {FIELDS[0]} and lists of numbers in "
+            f"{', '.join(FIELDS[1:])}; take the file again from its authors"
+        )
     fields |= {key: fields[key].astype(np.int64) for key in FIELDS[1:]}
     num_images = len(fields["filelist"])
     indices = np.concatenate([fields[key] for key in FIELDS[3:]])

@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from reid_gl.untrusted.regular_file import quoted, read_lines
+
 AGAIN = "take it from the data set again"
 
 
@@ -75,11 +77,7 @@ def place_inside(folder: str | Path, relative: str, where: str) -> str:
 
 def _numbered_lines(path: Path) -> list[tuple[int, str]]:
     """Lines with something in them, counted from 1."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line.strip(" \t\r\n") for line in file]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text in UTF-8 ({error}): {AGAIN}") from None
+    lines = (line.strip(" \t\r\n") for line in read_lines(path))
     return [(number, line) for number, line in enumerate(lines, start=1) if line]
 
 
@@ -92,5 +90,5 @@ def _match(
     number, line = lines[place]
     match = re.fullmatch(pattern, line)
     if match is None:
-        raise ValueError(f"line {number} of {path} reads {line!r}: expected {expected}; {AGAIN}")
+        raise ValueError(f"line {number} of {path} reads {quoted(line)}: expected {expected}; {AGAIN}")
     return match

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
-BROKEN = (
-    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NameError, NotImplementedError),
-    *(OSError, TypeError, ValueError, zlib.error, MatReadError),
-)
-"""Errors that scipy raises for damaged files."""
+from reid_gl.untrusted.matlab import read_matlab
+
+LARGEST = 2**53
+"""Above it, floating point leaves whole numbers out."""
 
 
 def read_whole_numbers(path: Path, field: str, *, columns: int | None = None) -> NDArray[np.int64]:
@@ -32,23 +28,22 @@ def read_whole_numbers(path: Path, field: str, *, columns: int | None = None) ->
     Raises:
         ValueError: a file that cannot be read, without the variable, or with another one than expected.
     """
-    try:
-        content: dict[str, Any] = loadmat(path, variable_names=[field])
-    except BROKEN as error:
-        raise ValueError(
-            f"{path} is no MATLAB file of version 7 or before, or broken ({type(error).__name__}: {error}): "
-            "take it from the data set again"
-        ) from error
+    content = read_matlab(path, [field])
     if field not in content:
         raise ValueError(
             f"{path} has no variable {field!r}, it is broken or another file: take it from the data set again"
         )
     matrix = np.asarray(content[field])
     fits = matrix.ndim == 2 and matrix.size and columns in (None, matrix.shape[-1])
-    if not fits or matrix.dtype.kind not in "iuf" or (matrix != np.round(matrix)).any():
+    if not fits or matrix.dtype.kind not in "iuf" or not _are_whole(matrix):
         raise ValueError(
             f"{field} in {path} is {matrix.dtype} {matrix.shape}: expected a matrix of whole numbers with "
             f"{columns or 'any number of'} columns; take the file from the data set again"
         )
     numbers: NDArray[np.int64] = matrix.astype(np.int64)
     return numbers
+
+
+def _are_whole(matrix: NDArray[Any]) -> bool:
+    """Whether all numbers are whole, and small enough to be told from their neighbours."""
+    return bool((np.abs(matrix) <= LARGEST).all() and (matrix == np.round(matrix)).all())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from reid_gl.untrusted.regular_file import quoted, read_lines
+
 AGAIN = "take it from the data set again"
 
 
@@ -23,17 +25,13 @@ def read_vehicle_list(path: Path, row: str, *, example: str, num_titles: int = 0
     Raises:
         ValueError: a line that does not match, an image named twice, no row, or no UTF-8.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line.strip() for line in file]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text in UTF-8 ({error}): {AGAIN}") from None
+    lines = [line.strip() for line in read_lines(path)]
     rows: dict[str, re.Match[str]] = {}
     for number, line in enumerate(lines[num_titles:], start=1 + num_titles):
         match = re.fullmatch(row, line)
         if line and (match is None or match["image"] in rows):
             wish = f"expected a row such as {example!r}" if match is None else "expected each image once"
-            raise ValueError(f"line {number} of {path} reads {line!r}: {wish}; {AGAIN}")
+            raise ValueError(f"line {number} of {path} reads {quoted(line)}: {wish}; {AGAIN}")
         if match:
             rows[match["image"]] = match
     if not rows:

@@ -57,7 +57,7 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
         (b"path,pid,path\n", "has two columns called 'path': rename or remove one"),
         (
             "path,pid\n".encode("utf-16"),
-            r"a\.csv is not UTF-8 text \(invalid start byte\): save it as CSV in UTF-8",
+            r"a\.csv is not UTF-8 text \(invalid start byte\): save it in UTF-8",
         ),
         ("path,Zoë\n".encode("latin-1"), "is not UTF-8 text"),
         (b"path," + b"x" * 200_000, "line 1 of .* cannot be read: field larger than field limit"),
@@ -113,4 +113,33 @@ def test_what_is_no_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(
         ImportError, match=r"a\.parquet needs pyarrow \(.*\): pip install 'reid_gl\[parquet\]', or"
     ):
+        read_titles(path)
+
+
+@pytest.mark.parametrize(
+    ("pid", "message"),
+    [
+        ([[1, 2]], "column 'pid' of .* holds list<.*>: expected text or numbers"),
+        ([b"x"], "column 'pid' of .* holds binary: expected text or numbers"),
+        (["x" * 200_000], "column 'pid' of .* has a cell of more than 131,072 bytes"),
+    ],
+)
+def test_cells_of_parquet_that_are_no_short_text(tmp_path: Path, pid: list[object], message: str) -> None:
+    path = write_parquet(tmp_path / "a.parquet", path=["a.jpg"], pid=pid)
+    with pytest.raises(ValueError, match=message):
+        list(read_rows(path, ["path", "pid"], ["path", "pid"]))
+
+
+def test_damaged_parquet(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "a.parquet", path=[f"{i}.jpg" for i in range(99)], pid=list(range(99)))
+    data = path.read_bytes()
+    path.write_bytes(data[:40] + bytes(60) + data[100:])
+    with pytest.raises(ValueError, match=r"a\.parquet is damaged \(.*\): write it again"):
+        list(read_rows(path, ["path", "pid"], ["path", "pid"]))
+
+
+def test_a_million_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(",".join(["x"] * 100_000) + "\n")
+    with pytest.raises(ValueError, match=r"a\.csv has 100,000 columns, more than 10,000 are not read"):
         read_titles(path)

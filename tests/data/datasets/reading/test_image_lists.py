@@ -83,7 +83,7 @@ def test_a_list_without_its_count_is_refused(path: Path, text: str, message: str
 
 def test_other_encodings_are_refused(path: Path) -> None:
     path.write_bytes("name class\nü.jpg 1".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"list\.txt is not text in UTF-8 \(.*\): take it from the data set"):
+    with pytest.raises(ValueError, match=r"list\.txt is not UTF-8 text \(.*\): save it in UTF-8"):
         read(path)
 
 

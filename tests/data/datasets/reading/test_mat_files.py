@@ -28,16 +28,14 @@ def test_a_file_cut_anywhere_gives_one_sentence(tmp_path: Path, compressed: bool
     content = path.read_bytes()
     for length in range(0, len(content), 7):
         path.write_bytes(content[:length])
-        with pytest.raises(
-            ValueError, match=r"a\.mat (is no MATLAB file|has no var)[^\n]*: take it from the"
-        ):
+        with pytest.raises(ValueError, match=r"a\.mat (cannot be read as a MATLAB file|has no var)[^\n]*$"):
             read_whole_numbers(path, "a")
 
 
 def test_something_else_than_a_mat_file(tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     path.write_text("<!DOCTYPE html>" * 50)
-    with pytest.raises(ValueError, match="is no MATLAB file of version 7 or before, or broken"):
+    with pytest.raises(ValueError, match="cannot be read as a MATLAB file: expected version 5 to 7"):
         read_whole_numbers(path, "a")
 
 

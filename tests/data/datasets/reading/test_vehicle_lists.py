@@ -37,7 +37,5 @@ def test_what_does_not_fit_is_named(tmp_path: Path, text: str, message: str) -> 
 
 def test_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes("ä 1".encode("latin-1"))
-    with pytest.raises(
-        ValueError, match=r"list\.txt is not text in UTF-8 \(.*\): take it from the data set again"
-    ):
+    with pytest.raises(ValueError, match=r"list\.txt is not UTF-8 text \(.*\): save it in UTF-8"):
         read_vehicle_list(tmp_path / "list.txt", ROW, example="a 1")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from reid_gl.data.loading.images import MAX_FILE_BYTES, UnreadableImageError, check_image, read_image
-from reid_gl.data.loading.regular_file import read_regular_file
+from reid_gl.untrusted import regular_file
+from reid_gl.untrusted.regular_file import quoted, read_lines, read_regular_file
 
 
 def test_all_bytes_of_a_file_or_of_a_link_to_it(tmp_path: Path) -> None:
@@ -15,7 +16,7 @@ def test_all_bytes_of_a_file_or_of_a_link_to_it(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
     assert read_regular_file(tmp_path / "file", max_bytes=3) == b"abc"
     assert read_regular_file(str(tmp_path / "link"), max_bytes=3) == b"abc"
-    with pytest.raises(ValueError, match=r"^has 3 bytes, more than the limit of 2: remove it or shrink it$"):
+    with pytest.raises(ValueError, match=r"file has 3 bytes, more than 2 are not read: remove it"):
         read_regular_file(tmp_path / "file", max_bytes=2)
 
 
@@ -56,3 +57,23 @@ def test_a_huge_sparse_file_and_a_loop_of_links_are_refused(tmp_path: Path) -> N
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
     with pytest.raises(UnreadableImageError, match=r"loop\.jpg cannot be opened: Too many levels"):
         read_image(tmp_path / "loop.jpg")
+
+
+def test_lines_of_a_text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeffa\r\nZoë\n\nlast".encode())
+    assert [line.strip() for line in read_lines(path)] == ["a", "Zoë", "", "last"]
+    with pytest.raises(ValueError, match=r"a\.txt has 16 bytes, more than 15 are not read"):
+        next(read_lines(path, max_bytes=15))
+    monkeypatch.setattr(regular_file, "MAX_LINE", 4)
+    path.write_text("a\nbbbbbb\n")
+    with pytest.raises(ValueError, match=r"line 2 of .*a\.txt has more than 4 characters: it is broken"):
+        list(read_lines(path))
+    path.write_bytes(b"a\xff")
+    with pytest.raises(ValueError, match=r"a\.txt is not UTF-8 text \(invalid start byte\): save it"):
+        list(read_lines(path))
+
+
+def test_messages_repeat_little_of_a_file() -> None:
+    assert quoted("a'b") == repr("a'b")
+    assert len(quoted("x" * 10**6)) < 300

@@ -1,0 +1,90 @@
+"""Reads files that may be a pipe, a device, a folder, or far too large."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+MAX_TEXT_BYTES = 500_000_000
+"""Of a list in a text file; the largest that are published have about 30 MB."""
+MAX_LINE = 1_000_000
+"""Characters in a line of a text file."""
+MAX_QUOTED = 200
+"""Characters of a file that a message repeats."""
+
+
+def check_regular_file(path: str | Path, *, max_bytes: int, name: str = "") -> int:
+    """Return the size of a regular file in bytes; nothing is opened.
+
+    Other kinds are refused, because reading a pipe may block forever and reading a device may never end.
+
+    Args:
+        path: the file, or a link to it.
+        max_bytes: larger files are refused.
+        name: what messages call it; by default its path.
+
+    Raises:
+        FileNotFoundError: no such file.
+        OSError: the path cannot be followed.
+        ValueError: a folder, a pipe, a device or a socket, or a file that is too large.
+    """
+    name = name or str(path)
+    status = Path(path).stat()
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise ValueError(f"{name} is no file but {kind}: remove it or name a regular file")
+    if status.st_size > max_bytes:
+        raise ValueError(
+            f"{name} has {status.st_size:,} bytes, more than {max_bytes:,} are not read: remove it "
+            "or shrink it"
+        )
+    return status.st_size
+
+
+def read_regular_file(path: str | Path, *, max_bytes: int, name: str = "") -> bytes:
+    """Return all bytes of a regular file; arguments and errors as check_regular_file."""
+    check_regular_file(path, max_bytes=max_bytes, name=name)
+    return Path(path).read_bytes()
+
+
+def read_lines(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[str]:
+    """Yield the lines of a text file in UTF-8 one by one, with their ends and without a byte order mark.
+
+    Args:
+        path: the file.
+        max_bytes: larger files are refused.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no regular file, one that is too large, text in another encoding, or a line of more than
+            MAX_LINE characters.
+    """
+    check_regular_file(path, max_bytes=max_bytes)
+    number = 0
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        while True:
+            try:
+                line = file.readline(MAX_LINE + 1)
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it in UTF-8") from None
+            if not line:
+                return
+            number += 1
+            if len(line) > MAX_LINE:
+                raise ValueError(
+                    f"line {number} of {path} has more than {MAX_LINE:,} characters: it is broken, or no list"
+                )
+            yield line
+
+
+def quoted(text: str) -> str:
+    """Return text of a file in quotes, cut short if it is long, for a message."""
+    return repr(text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}...")

@@ -1,29 +1,29 @@
-# Front door. Every target makes and fills .venv on its own, and uses it again afterwards.
+# Main entry point. Every target creates .venv if needed, and reuses it afterwards.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 MINIMUM := .venv-minimum
 
-# Pure functions, and what holds the pages to the code; what takes seconds there is marked slow.
+# Tests of pure functions, and tests that compare the documentation with the code; tests that take seconds are marked slow.
 FAST := tests/config tests/data tests/evaluation tests/losses tests/report $(wildcard tests/test_*.py)
-# One thread each: they would wait for one another.
+# One thread per process, because more would compete for the cores.
 PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
 
 .PHONY: help install demo test test-fast check minimum docs bench clean
 
 help:
 	@echo "make demo       render people, train, test, compare (about 5 minutes on two cores)"
-	@echo "make test       every check and every test, and which share of the lines they run"
+	@echo "make test       every check and every test, with line coverage"
 	@echo "make test-fast  tests of pure functions (a minute)"
 	@echo "make check      lint, types and spelling only"
 	@echo "make minimum    the fast tests with the oldest dependencies allowed, in .venv-minimum"
 	@echo "make docs       the documentation as a site, in build/site"
-	@echo "make bench      side by side with torchreid, the losses, then the demo over three seeds (an hour)"
+	@echo "make bench      compare with torchreid, time the losses, run the demo with three seeds (an hour)"
 
 install: $(READY)
 
-# opencv-python needs the system's libGL; where that is missing, the headless build replaces it in the environment.
+# opencv-python needs the system's libGL; if that is missing, the headless build replaces it in the environment.
 define import_opencv
 if ! problem=$$($(1) -c "import cv2" 2>&1); then \
 	  echo "$$problem" | grep -q "libGL\|libgthread\|cannot open shared object" || { echo "$$problem"; exit 1; }; \
@@ -36,7 +36,7 @@ if ! problem=$$($(1) -c "import cv2" 2>&1); then \
 	fi;
 endef
 
-# The time is kept for the demo's summary.
+# The install time is stored for the demo's summary.
 $(READY): pyproject.toml
 	@start=$$(date +%s); \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -63,7 +63,7 @@ check: $(READY)
 	@$(BIN)/mypy
 	@$(BIN)/codespell
 
-# What old versions warn of was put right in newer ones: no error here.
+# Warnings are not errors here: old dependencies warn about problems that newer versions have fixed.
 minimum: $(MINIMUM)/ready
 	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(MINIMUM)/bin/python -m pytest --numprocesses 2 -m "not slow" \
 	  -W default::DeprecationWarning -W default::FutureWarning --disable-warnings $(FAST)

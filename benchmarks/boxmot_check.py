@@ -1,11 +1,11 @@
-"""BoxMOT's BoT-SORT with our features over one MOT Challenge sequence.
+"""Run BoxMOT's BoT-SORT with our features on one MOT Challenge sequence.
 
     python benchmarks/boxmot_check.py --weights runs/demo/model.ckpt --sequence data/MOT17-02 > MOT17-02.txt
 
-BoxMOT is no dependency of this project, which neither installs nor copies it: it is under the AGPL-3.0. If
-its licence suits you, `pip install boxmot` (25.0, written against that) into an environment of your own.
+BoxMOT is licensed under the AGPL-3.0. It is not a dependency of this project, which neither installs nor
+copies it. If the licence suits you, `pip install boxmot` (written for 25.0) into your own environment.
 The sequence is a folder with img1/000001.jpg ... and det/det.txt. Prints MOT Challenge results (frame,
-identity, left, top, width, height, confidence, -1, -1, -1); HOTA and IDF1 of them are trackeval's business.
+identity, left, top, width, height, confidence, -1, -1, -1); use trackeval to compute their HOTA and IDF1.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ PERSON = 0
 
 
 class Tracker(Protocol):
-    """A tracker of BoxMOT."""
+    """The part of a BoxMOT tracker that this script uses."""
 
     def update(self, detections: np.ndarray, frame: np.ndarray) -> np.ndarray:
-        """Detections (N, 6) to tracks (M, 8): corners, identity, confidence, class, detection."""
+        """Map detections (N, 6) to tracks (M, 8): corners, identity, confidence, class, detection."""
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def track(tracker: Tracker, sequence: Path) -> Iterator[str]:
-    """Result lines of a tracker with BoxMOT's update(detections (N, 6), frame) over a sequence."""
+    """Yield the result lines of a tracker with BoxMOT's update(detections (N, 6), frame) on a sequence."""
     rows = np.loadtxt(sequence / "det" / "det.txt", delimiter=",", ndmin=2)
     for path in sorted((sequence / "img1").iterdir()):
         number = int(path.stem)

@@ -1,4 +1,4 @@
-"""Weight gradients of small maps: torch's own beside the matrix product of SmallMapConv2d.
+"""Weight gradients of small maps: torch's own compared with the matrix product of SmallMapConv2d.
 
     python benchmarks/convolution.py
 
@@ -39,7 +39,7 @@ def milliseconds(call: Callable[[], object], repeats: int) -> float:
 
 
 def time_layer(channels: int, out: int, height: int, width: int, size: int, stride: int) -> tuple[float, ...]:
-    """Milliseconds of the forward pass, torch's weight gradient, and ours."""
+    """Return the milliseconds of the forward pass, of torch's weight gradient, and of ours."""
     maps = _nhwc(torch.randn(64, channels, height, width))
     weight = _nhwc(torch.randn(out, channels, size, size))
     output = torch.nn.functional.conv2d(maps, weight, None, stride, size // 2)
@@ -58,7 +58,7 @@ def _nhwc(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def time_step(backbone: str, height: int, width: int, max_places: int) -> float:
-    """Milliseconds of forward and backward; 0 places turn the matrix product off."""
+    """Return the milliseconds of forward and backward pass; max_places=0 turns the matrix product off."""
     convolution.MAX_PLACES = max_places
     net = ReidNet(NetSettings(backbone, 751, last_stride=2)).train().to(memory_format=torch.channels_last)
     images = torch.randn(64, 3, height, width).contiguous(memory_format=torch.channels_last)

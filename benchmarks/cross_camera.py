@@ -1,10 +1,10 @@
-"""Identities over cameras: tracklets of rendered sequences linked by features, time and thresholds.
+"""Identities across cameras: link tracklets of rendered sequences by features, time and thresholds.
 
     python benchmarks/cross_camera.py --weights runs/demo/train/model.ckpt [--seeds 100 101 102]
 
-Tracklets are the ground truth's, cut where somebody is out of sight for a second, so that only the linking is
-judged; features are pooled over their images. The threshold is calibrated at a false accept rate of 1e-2 on
-other sequences (seed 99). Prints a Markdown page for docs/benchmarks/.
+Tracklets come from the ground truth, split where a person is not visible for a second, so that only the
+linking is measured. Features are pooled over the images of a tracklet. The threshold is calibrated at a false
+accept rate of 1e-2 on other sequences (seed 99). Prints a Markdown page for docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from reid_gl.tracking import Tracklet, associate_tracklets, pool_tracklets
 SIZE = SequenceSize(num_cameras=3, num_frames=450, num_people=12)
 FALSE_ACCEPTS = 1e-2
 LEAST_VISIBLE = 0.3
-STRIDE = 3  # frames between the images that are looked at
+STRIDE = 3  # every third frame is used
 Describe = Callable[[list[Image8]], np.ndarray]
 
 
@@ -47,7 +47,7 @@ def main() -> None:
         "colour histograms": lambda crops: np.stack([color_histogram(_tall(crop)) for crop in crops]),
         "random": lambda crops: rng.normal(size=(len(crops), 64)).astype(np.float32),
     }
-    print_header("Identities over cameras")
+    print_header("Identities across cameras")
     print(f"{SIZE.num_cameras} cameras, {SIZE.num_frames} frames each, {SIZE.num_people} people.\n")
     print("| features | threshold | " + " | ".join(f"IDF1, seed {seed}" for seed in options.seeds) + " |")
     print("|---" * (2 + len(options.seeds)) + "|", flush=True)
@@ -61,12 +61,12 @@ def main() -> None:
 
 
 def _tall(crop: Image8) -> Image8:
-    """Enough rows for the histogram's stripes, RGB."""
+    """Repeat rows of a crop so that there are enough for the histogram's stripes; BGR to RGB."""
     return np.ascontiguousarray(np.repeat(crop, 1 + 12 // len(crop), axis=0)[..., ::-1])
 
 
 def film(folder: Path, seed: int) -> list[tuple[int, int, int, Image8]]:
-    """Camera, frame, identity and crop of everybody who is seen well enough."""
+    """Return camera, frame, identity and crop of each person with at least LEAST_VISIBLE visibility."""
     seen = []
     for camid, name in enumerate(write_sequences(folder / str(seed), seed=seed, size=SIZE)):
         sequence = load_sequence(folder / str(seed) / name)
@@ -90,7 +90,7 @@ def threshold_of(seen: list[tuple[int, int, int, Image8]], describe: Describe) -
 
 
 def score(seen: list[tuple[int, int, int, Image8]], describe: Describe, threshold: float) -> float:
-    """IDF1 of the identities given to all images of all cameras."""
+    """Compute the IDF1 of the identities assigned to all images of all cameras."""
     numbers = tracklet_numbers(seen)
     pooled = pool_tracklets(describe([crop for *_, crop in seen]), numbers)
     tracklets = []
@@ -104,7 +104,7 @@ def score(seen: list[tuple[int, int, int, Image8]], describe: Describe, threshol
 
 
 def tracklet_numbers(seen: list[tuple[int, int, int, Image8]]) -> np.ndarray:
-    """(M,) number of each image's tracklet: one person in one camera, without a gap of a second."""
+    """Return the tracklet (M,) of each image: one person in one camera, without a gap above a second."""
     last: dict[tuple[int, int], tuple[int, int]] = {}
     numbers = []
     count = 0
@@ -118,7 +118,7 @@ def tracklet_numbers(seen: list[tuple[int, int, int, Image8]]) -> np.ndarray:
 
 
 def identity_f1(truth: np.ndarray, found: np.ndarray) -> float:
-    """Images under the best one-to-one match of true and found identities, as a share of all."""
+    """Return the share of images that agree under the best one-to-one match of true and found identities."""
     table = np.zeros((truth.max() + 1, found.max() + 1), int)
     np.add.at(table, (truth, found), 1)
     rows, columns = linear_sum_assignment(-table)

@@ -1,4 +1,4 @@
-"""The demo over several seeds: other people, other weights, one table; with time and peak memory.
+"""Run the demo with several seeds (other people, other weights) and print scores, time and peak memory.
 
     python benchmarks/demo.py [--seeds 0 1 2]
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def run_demo(seed: int, folder: Path) -> tuple[dict[str, Any], float]:
-    """Summary and peak memory in GB of one demo in a process of its own."""
+    """Run the demo in a separate process; return its summary and its peak memory in GB."""
     words = ["demo", "--seed", str(seed), "--out", str(folder / "demo"), "--data", str(folder / "data")]
     process = subprocess.Popen([sys.executable, "-m", "reid_gl.cli.main", *words], stdout=subprocess.PIPE)
     assert process.stdout is not None

@@ -1,10 +1,10 @@
-"""Scoring and re-ranking beside torchreid, on made-up features of Market-1501's size.
+"""Scoring and re-ranking compared with torchreid, on synthetic features of Market-1501's size.
 
     python benchmarks/evaluation.py [--no-peers]
 
-3,368 queries and 15,913 gallery images of 750 people, 2,048 numbers each. Times are medians of three after
-one that is not counted, torchreid's scoring and re-ranking are run once; memory is what a process of its own
-needs beyond features and result. Prints a Markdown page for docs/benchmarks/.
+3,368 queries and 15,913 gallery images of 750 people, 2,048 numbers each. Times are medians of three runs
+after a warm-up run; torchreid's scoring and re-ranking run once. Memory is what a separate process needs
+in addition to features and result. Prints a Markdown page for docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="leave out torchreid, which takes minutes")
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    query, gallery = made_up_features()
+    query, gallery = synthetic_features()
     if options.memory:
         print(rerank_megabytes(query, gallery))
         return
@@ -44,8 +44,8 @@ def main() -> None:
     print(f"\nPeak memory of re-ranking beyond features and result: {measured_megabytes():.0f} MiB.")
 
 
-def made_up_features(seed: int = 0) -> tuple[Features, Features]:
-    """Unit vectors around the people's centres, as far apart as a trained network leaves them."""
+def synthetic_features(seed: int = 0) -> tuple[Features, Features]:
+    """Draw unit vectors around one centre per person, about as far apart as those of a trained network."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(NUM_PEOPLE, WIDTH)).astype(np.float32)
 
@@ -116,7 +116,7 @@ def rerank(query: Features, gallery: Features, no_peers: bool) -> None:
 
 
 def peer_rerank(query: Features, gallery: Features) -> Callable[[], object]:
-    """torchreid's re-ranking with its own distances, as its engine calls it."""
+    """Return a call of torchreid's re-ranking on its own distances, in the way its engine calls it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from torchreid.reid.metrics import compute_distance_matrix
@@ -127,7 +127,7 @@ def peer_rerank(query: Features, gallery: Features) -> Callable[[], object]:
 
 
 def rerank_megabytes(query: Features, gallery: Features) -> float:
-    k_reciprocal_rerank(query.embeddings[:50], gallery.embeddings[:50])  # loads what is loaded once
+    k_reciprocal_rerank(query.embeddings[:50], gallery.embeddings[:50])  # warm-up: loads and compiles
     result = 4 * NUM_QUERIES * NUM_GALLERY / 2**20
     return extra_megabytes(lambda: k_reciprocal_rerank(query.embeddings, gallery.embeddings)) - result
 

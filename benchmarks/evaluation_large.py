@@ -1,12 +1,12 @@
-"""Galleries whose distances do not fit, on made-up features.
+"""Galleries that are too large to keep all distances in memory, on synthetic features.
 
     python benchmarks/evaluation_large.py [--no-peers]
 
-11,659 queries and 82,161 gallery images (MSMT17's size), 512 numbers each: scored and re-ranked without
-ever holding their distances, in a process of its own, once. 1,000 queries in a gallery of a million, 512
-numbers: the nearest hundred with their distances, beside faiss (pip install faiss-cpu) on the same unit
-vectors; medians of three (faiss: one) after one that is not counted. Prints a Markdown page for
-docs/benchmarks/.
+First, 11,659 queries and 82,161 gallery images (MSMT17's size), 512 numbers each, are scored and re-ranked
+without storing all distances, once, in a separate process. Then 1,000 queries search a gallery of a million
+images, 512 numbers each, for the nearest hundred with their distances, compared with faiss (pip install
+faiss-cpu) on the same unit vectors; medians of three runs (faiss: one) after a warm-up run. Prints a
+Markdown page for docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def main() -> None:
     search(options.no_peers)
 
 
-def made_up_people(num_people: int, sizes: tuple[int, int], seed: int = 0) -> list[Features]:
-    """Two sides of unit vectors around the people's centres."""
+def synthetic_people(num_people: int, sizes: tuple[int, int], seed: int = 0) -> list[Features]:
+    """Draw unit vectors around one centre per person, for queries and gallery."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(num_people, WIDTH)).astype(np.float32)
     sides = []
@@ -69,10 +69,10 @@ def made_up_people(num_people: int, sizes: tuple[int, int], seed: int = 0) -> li
 
 
 def streamed(is_reranked: bool) -> dict[str, float]:
-    query, gallery = made_up_people(NUM_PEOPLE, (NUM_QUERIES, NUM_GALLERY))
+    query, gallery = synthetic_people(NUM_PEOPLE, (NUM_QUERIES, NUM_GALLERY))
     rerank = RerankSettings() if is_reranked else None
-    some = made_up_people(5, (20, 50))
-    evaluate_features(*some, rerank=rerank)  # loads what is loaded once
+    some = synthetic_people(5, (20, 50))
+    evaluate_features(*some, rerank=rerank)  # warm-up: loads and compiles
     start = time.perf_counter()
     megabytes = extra_megabytes(lambda: evaluate_features(query, gallery, rerank=rerank))
     return {"seconds": time.perf_counter() - start, "megabytes": megabytes}
@@ -93,13 +93,13 @@ def search(no_peers: bool) -> None:
 
 
 def searched_sides() -> tuple[np.ndarray, np.ndarray]:
-    """Rows of queries and of the gallery of a million."""
-    query, gallery = made_up_people(10_000, (NUM_SEARCHES, NUM_SEARCHED))
+    """Return the features of the queries and of the gallery of a million images."""
+    query, gallery = synthetic_people(10_000, (NUM_SEARCHES, NUM_SEARCHED))
     return query.embeddings, gallery.embeddings
 
 
 def faiss_seconds(metric: str) -> float:
-    import faiss  # in a process that runs nothing of ours: several OpenMPs take each other's threads
+    import faiss  # in a process without our code, because several OpenMP runtimes compete for threads
 
     query, gallery = searched_sides()
     index = faiss.IndexFlatIP(WIDTH) if metric == "cosine" else faiss.IndexFlatL2(WIDTH)

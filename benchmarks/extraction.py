@@ -1,10 +1,10 @@
-"""Features for a tracker: images/s beside torchreid's extractor, and the time of a video frame.
+"""Features for a tracker: images/s compared with torchreid's extractor, and the time per video frame.
 
     python benchmarks/extraction.py [--no-peers]
 
-Crops are JPEGs in memory, decoded by each side in its own way (ours OpenCV, torchreid's PIL); networks have
-the same random weights on both sides, as speed does not depend on them. Medians of three after one that is
-not counted. Prints a Markdown page for docs/benchmarks/.
+Crops are JPEGs in memory. Each side decodes them in its own way: ours with OpenCV, torchreid with PIL. Both
+sides use the same random weights, because speed does not depend on them. Times are medians of three runs
+after a warm-up run. Prints a Markdown page for docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = {name: save_weights(name, Path(folder)) for name in NETWORKS}
         print(f"{NUM_CROPS} JPEG crops of 160 x 70 pixels in memory to features, network input 256 x 128:\n")
-        print("| network | extractor | images/s | beside torchreid | least cosine to float32 |")
+        print("| network | extractor | images/s | ratio to torchreid | smallest cosine to float32 |")
         print("|---|---|---|---|---|", flush=True)
         for name, path in weights.items():
             theirs = compare(name, path, options.no_peers)
             exports(name, Path(folder), theirs)
         print("\nA frame of 1920 x 1080 pixels, resnet50, milliseconds:\n")
         print(
-            "| boxes | precision | crop and resize | of PIL, one by one | network | rest | whole extract() |"
+            "| boxes | precision | crop and resize | the same with PIL | network | rest | whole extract() |"
         )
         print("|---|---|---|---|---|---|---|", flush=True)
         for precision in ("float32", "auto"):
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def save_weights(name: str, folder: Path) -> Path:
-    """A torchreid network's random weights, in torchreid's own form."""
+    """Save a torchreid network with random weights in torchreid's own format."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from torchreid import reid
@@ -80,12 +80,12 @@ def save_weights(name: str, folder: Path) -> Path:
     return path
 
 
-def made_up_jpegs() -> list[bytes]:
+def synthetic_jpegs() -> list[bytes]:
     rng = np.random.default_rng(0)
     crops = []
     for _ in range(NUM_CROPS):
-        picture = cv2.resize(rng.integers(0, 256, (16, 7, 3)).astype(np.uint8), (70, 160))
-        crops.append(cv2.imencode(".jpg", picture)[1].tobytes())
+        image = cv2.resize(rng.integers(0, 256, (16, 7, 3)).astype(np.uint8), (70, 160))
+        crops.append(cv2.imencode(".jpg", image)[1].tobytes())
     return crops
 
 
@@ -99,7 +99,7 @@ def seconds(call: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 def compare(name: str, path: Path, no_peers: bool) -> float | None:
-    jpegs = made_up_jpegs()
+    jpegs = synthetic_jpegs()
     theirs = None if no_peers else peer_rate(name, path, jpegs)
     if theirs is not None:
         print(f"| {name} | torchreid | {theirs:.1f} | 1.0 | |", flush=True)
@@ -120,7 +120,7 @@ def compare(name: str, path: Path, no_peers: bool) -> float | None:
 
 
 def exports(name: str, folder: Path, theirs: float | None) -> None:
-    """Our network of that name and stride, exported to OpenVINO; int8 calibrated on synthetic people."""
+    """Time our own network exported to OpenVINO; int8 is calibrated on synthetic people."""
     crops = [Sample(str(path), 0) for path in sorted(PEOPLE.glob("*.jpg"))[:320]]
     if not crops:
         print(f"| {name} | OpenVINO: no images in {PEOPLE}, see tools/make_synthetic.py | | | |", flush=True)
@@ -134,7 +134,7 @@ def exports(name: str, folder: Path, theirs: float | None) -> None:
             export_weights(checkpoint, ExportSettings("openvino", kind), out=path, pictures=crops)
         extractor = FeatureExtractor(path, precision=precision, color_order="rgb")
         cosine = (extractor([crop.path for crop in crops[:64]]) * exact).sum(axis=1).min()
-        jpegs = made_up_jpegs()
+        jpegs = synthetic_jpegs()
 
         def extract(extractor: FeatureExtractor = extractor, jpegs: list[bytes] = jpegs) -> object:
             return extractor([decode_image(jpeg) for jpeg in jpegs])
@@ -145,16 +145,19 @@ def exports(name: str, folder: Path, theirs: float | None) -> None:
 
 
 def save_checkpoint_of_ours(name: str, folder: Path, crops: list[Sample]) -> Path:
-    """Random weights; the normalisations have seen people once. Their neck would only blow up rounding."""
+    """Save a checkpoint with random weights and with batch-norm statistics of one batch of people.
+
+    It compares features before the neck: after the neck, random weights would only amplify rounding errors.
+    """
     torch.manual_seed(0)
     net = ReidNet(NetSettings(name, 751, last_stride=1 if name.startswith("osnet") else 2)).train()
     for layer in net.modules():
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             layer.momentum = 1.0
     preprocessing = Preprocessing()
-    pictures = np.stack([preprocessing.resize(read_image(crop.path)) for crop in crops])
+    images = np.stack([preprocessing.resize(read_image(crop.path)) for crop in crops])
     with torch.no_grad():
-        net(preprocessing.normalize(torch.from_numpy(pictures).permute(0, 3, 1, 2)))
+        net(preprocessing.normalize(torch.from_numpy(images).permute(0, 3, 1, 2)))
     checkpoint = {
         "format": CHECKPOINT_FORMAT,
         "net": net.settings.to_dict(),
@@ -171,7 +174,7 @@ def save_checkpoint_of_ours(name: str, folder: Path, crops: list[Sample]) -> Pat
 
 
 def peer_rate(name: str, path: Path, jpegs: list[bytes]) -> float:
-    """Images/s of torchreid's extractor; in batches of 64, as it would take all of them as one."""
+    """Return the images/s of torchreid's extractor, in batches of 64; it would put all into one batch."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from torchreid.reid.utils import FeatureExtractor as Peer
@@ -236,7 +239,7 @@ def frames(path: Path, precision: str) -> None:
 
 
 def latency(path: Path) -> None:
-    crop = decode_image(made_up_jpegs()[0])
+    crop = decode_image(synthetic_jpegs()[0])
     for precision in ("float32", "auto"):
         extractor = FeatureExtractor(path, architecture="resnet50", precision=precision, color_order="rgb")
         taken = seconds(lambda extractor=extractor: extractor(crop), 20)

@@ -1,11 +1,11 @@
-"""Images a second of the training loader alone, beside torchvision's ImageFolder, in one process.
+"""Images per second of the training loader alone, compared with torchvision's ImageFolder, in one process.
 
     python benchmarks/loading.py [--seconds S] [--repeats N]
 
-Both read the same JPEG files of synthetic people, rendered first, resize them to 256 x 128, mirror, pad and
-crop, and erase at random, and hand over normalised float32 batches of 64; ours are normalised by the process
-that trains, as it does. They take turns, whole passes at a time, and the median of the repeats counts. Prints
-a Markdown page for docs/benchmarks/.
+Both read the same JPEG files of synthetic people, which are rendered first. They resize images to 256 x 128,
+mirror, pad and crop, and erase them at random, and return normalised float32 batches of 64. Our batches are
+normalised in the main process, as in training. The sides take turns with whole epochs; results are medians
+over the repeats. Prints a Markdown page for docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ Pass = Callable[[], int]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=4.0, help="least length of a turn")
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each side")
+    parser.add_argument("--seconds", type=float, default=4.0, help="minimum length of a turn")
+    parser.add_argument("--repeats", type=int, default=5, help="number of turns of each side")
     options = parser.parse_args()
     print_header("Loading")
     with tempfile.TemporaryDirectory() as name:
@@ -73,7 +73,7 @@ def print_rates(num_workers: int, rates: dict[str, float]) -> None:
 
 
 def take_turns(sides: dict[str, Pass], seconds: float, repeats: int) -> dict[str, float]:
-    """Median images/s of each side; one pass of each beforehand is not counted."""
+    """Return the median images/s of each side, after one warm-up epoch of each."""
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for run in sides.values():
         run()
@@ -96,7 +96,7 @@ def our_pass(train: tuple[Sample, ...], num_workers: int, cache: DecodedCache | 
 
 
 def torchvision_pass(train: tuple[Sample, ...], folder: Path, num_workers: int) -> Pass:
-    """The same images in a folder for each identity, and the usual transforms."""
+    """Load the same images from one folder per identity, with torchvision's transforms."""
     for sample in train:
         link = folder / str(sample.pid) / Path(sample.path).name
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def torchvision_pass(train: tuple[Sample, ...], folder: Path, num_workers: int) 
 
 
 def used(images: Tensor) -> Tensor:
-    """Check what a side hands over."""
+    """Check the type and shape of a batch."""
     assert images.dtype == torch.float32
     assert images.shape == (P * K, 3, PREPROCESSING.height, PREPROCESSING.width)
     return images

@@ -1,11 +1,12 @@
-"""What the losses cost: their share of a training step, and Group Loss against the number of identities.
+"""The cost of the losses: their share of a training step, and Group Loss by number of identities.
 
     python benchmarks/losses.py
 
-First every loss on a batch of 64 with 751 identities, beside one ResNet-50 training step at 256 x 128. Then
-cross-entropy, Group Loss in the paper's and in the leave-one-out form, and the plain computation of the
-paper's beliefs (replicator_dynamics and autograd) on 128 images with 1,000, 10,000 and 100,000 identities:
-the time in turns, the memory of each in a process of its own. Prints a Markdown page for docs/benchmarks/.
+First, every loss runs on a batch of 64 with 751 identities, and its time is compared with one ResNet-50
+training step at 256 x 128. Then cross-entropy, both forms of Group Loss (the paper's and leave-one-out), and
+a plain computation of the paper's form (replicator_dynamics and autograd) run on 128 images with 1,000,
+10,000 and 100,000 identities. They take turns for the time; memory is measured in a separate process each.
+Prints a Markdown page for docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 def seconds(call: Callable[[], object], repeats: int) -> float:
-    """Median, after one call that is not counted."""
+    """Return the median time of the calls, after a warm-up call."""
     times = []
     for _ in range(repeats + 1):
         synchronize()
@@ -130,7 +131,7 @@ def bounded(embeddings: Tensor, labels: Tensor, logits: Tensor, anchors: Tensor)
 
 
 def leave_one_out(embeddings: Tensor, labels: Tensor, logits: Tensor, anchors: Tensor) -> Tensor:
-    """The form of the shipped configs; every row is predicted from all others, whatever the anchors."""
+    """The form that the configs use: every row is predicted from all others; `anchors` is ignored."""
     return group_loss(
         embeddings,
         labels,
@@ -165,8 +166,8 @@ def run(name: str, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> tuple[Tensor
 
 
 def peak_megabytes(name: str, num_identities: int, num_anchors: int) -> float:
-    """Largest memory beyond inputs and logits while values and gradients are computed."""
-    run(name, large_batch(LARGE_P, num_anchors))  # loads what is loaded once
+    """Return the peak memory of value and gradient computation, without inputs and logits, in MiB."""
+    run(name, large_batch(LARGE_P, num_anchors))  # warm-up: loads and compiles
     batch = large_batch(num_identities, num_anchors)
     if DEVICE.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -187,7 +188,7 @@ def print_identities() -> None:
         for num_identities in (1_000, 10_000, 100_000):
             batch = large_batch(num_identities, num_anchors)
             times: dict[str, list[float]] = {name: [] for name in CALLS}
-            for _ in range(5):  # in turns, so that a slow minute hits all of them
+            for _ in range(5):  # take turns, so that a slow minute of the machine affects all of them
                 for name, taken in times.items():
                     taken.append(seconds(lambda name=name, batch=batch: run(name, batch), 3))
             memory = {name: measure_memory(name, num_identities, num_anchors) for name in CALLS}

@@ -1,4 +1,4 @@
-"""What a benchmark page says about where it was made."""
+"""Header of a benchmark page, with command, commit and hardware; measurement of memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 
 def print_header(title: str) -> None:
-    """Title, command, commit, date and hardware as Markdown."""
+    """Print title, command, commit, date and hardware as Markdown."""
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
     cpu = next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
@@ -28,8 +28,8 @@ def print_header(title: str) -> None:
 
 
 def extra_megabytes(call: Callable[[], object]) -> float:
-    """Largest memory of this process while a call runs, beyond what it held before; Linux only."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+    """Return the peak memory of this process during a call, minus its memory before, in MiB; Linux only."""
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = _status_megabytes("VmRSS")
     call()
     return _status_megabytes("VmHWM") - before

@@ -1,12 +1,12 @@
-"""Market-1501: losses under one budget on held-out identities, then the shipped recipes on the test set.
+"""Market-1501: losses with the same budget on held-out identities, then the configs on the test set.
 
     python benchmarks/market1501.py --root <folder of Market-1501> [--budget small|gpu]
     python benchmarks/market1501.py --root <folder> --parts losses --losses ce ce+group --seeds 1 2
 
 Parts: `losses` trains each loss and scores it on held-out training identities, never on the test set;
-`recipe` trains and tests the recipe of the budget, with what each test-time switch brings; `finetune`
-fine-tunes from ImageNet weights without and with Group Loss. Every run is kept in --out as soon as it is done
-and is not repeated; a stopped one resumes. Prints a Markdown page for docs/benchmarks/ of all that is there.
+`recipe` trains and tests the config of the budget and reports the gain of each test-time switch; `finetune`
+fine-tunes from ImageNet weights without and with Group Loss. Every finished run is stored in --out and is not
+repeated; an interrupted one is resumed. Prints a Markdown page for docs/benchmarks/ with all stored runs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CONTENDERS = {
     "ce+group-sum": Contender("ce+group-sum", (*GROUP.overrides, "LOSS.GROUP.POSITIVES", "sum")),
     "ce+group-paper": Contender("ce+group-paper", (*GROUP.overrides, *PAPER)),
 }
-"""Of each the name of its line; ce+group is what the configs have."""
+"""Contenders by their name in the table; ce+group is the loss of the configs."""
 FINETUNED = ("ce", "ce+group")
 VARIANTS = {
     "as it is": (),
@@ -53,13 +53,13 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class Budget:
-    """What is trained.
+    """The configs and overrides of a budget.
 
     Attributes:
-        recipe: config of the parts `losses` and `recipe`.
+        recipe: config of the part `recipe`.
         recipe_words: overrides of the part `recipe`.
-        loss_words: overrides of the part `losses`.
-        finetune_words: overrides of the part `finetune`, on market_lite.yml.
+        loss_words: overrides of the part `losses`, which uses market_small.yml.
+        finetune_words: overrides of the part `finetune`, which uses market_lite.yml.
     """
 
     recipe: str
@@ -106,7 +106,7 @@ def main() -> None:
     if "losses" in parts:
         for seed in options.seeds:
             for name in options.losses:
-                # a comparison of its own for each run, so that several can go at once
+                # one comparison per run, so that several processes can run at the same time
                 run_comparison(
                     LADDER,
                     [*budget.loss_words, *data],
@@ -125,7 +125,7 @@ def main() -> None:
 
 
 def train_and_test(config_file: str, words: list[str], place: Path, *, ablate: bool) -> None:
-    """Train, then test in every variant; result.json holds the scores and the seconds."""
+    """Train, then test every variant; write scores and seconds to result.json."""
     if (place / RESULT_FILE).is_file():
         return
     words = [*words, "OUTPUT_DIR", str(place / "train")]

@@ -1,13 +1,13 @@
-"""Image retrieval scored beside pytorch-metric-learning and faiss, on made-up features.
+"""Scores of image retrieval compared with pytorch-metric-learning and faiss, on synthetic features.
 
     python benchmarks/retrieval.py [--small] [--no-peers]
 
-60,502 images of 11,316 classes (the test side of Stanford Online Products), 512 numbers each, every image
-searching all the others: Recall@1, 10, 100 and 1000, MAP@R and R-precision, beside Recall@1, MAP@R and
-R-precision by the AccuracyCalculator of pytorch-metric-learning, which searches with faiss (pip install
-faiss-cpu). Then k-means with as many clusters as classes, NMI, AMI and F1, beside faiss's k-means (20
-iterations, as pytorch-metric-learning has it) scored the same way. Every job runs once, in a process of its
-own, after a small one that is not counted. Prints a Markdown page for docs/benchmarks/.
+60,502 images of 11,316 classes (the size of Stanford Online Products' test set), 512 numbers each; every
+image searches all the others. First, Recall@1, 10, 100 and 1000, MAP@R and R-precision, compared with
+Recall@1, MAP@R and R-precision by pytorch-metric-learning's AccuracyCalculator, which searches with faiss
+(pip install faiss-cpu). Then k-means with as many clusters as classes, NMI, AMI and F1, compared with faiss's
+k-means (20 iterations, as in pytorch-metric-learning) scored in the same way. Every job runs once, in a
+separate process, after a small warm-up job. Prints a Markdown page for docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from reid_gl.evaluation import evaluate_clustering, evaluate_retrieval
 from reid_gl.evaluation.scores.clustering import pair_f1
 
 Scores = dict[str, float]
-WIDTH, NUM_PICTURES, NUM_CLASSES = 512, 60_502, 11_316
+WIDTH, NUM_IMAGES, NUM_CLASSES = 512, 60_502, 11_316
 SHRINKING = 10
-"""By so much --small is smaller."""
-NOISE = 2.2  # Recall@1 comes out near the 0.75 that trained networks reach
+"""Factor by which --small reduces the numbers of images and classes."""
+NOISE = 2.2  # gives a Recall@1 near 0.75, which trained networks reach
 
 
 def main() -> None:
@@ -41,14 +41,14 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="leave out pytorch-metric-learning and faiss")
     parser.add_argument("--job", choices=JOBS, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    num_pictures, num_classes = (
-        size // (SHRINKING if options.small else 1) for size in (NUM_PICTURES, NUM_CLASSES)
+    num_images, num_classes = (
+        size // (SHRINKING if options.small else 1) for size in (NUM_IMAGES, NUM_CLASSES)
     )
     if options.job:
-        print(json.dumps(measured(JOBS[options.job], num_pictures, num_classes)))
+        print(json.dumps(measured(JOBS[options.job], num_images, num_classes)))
         return
     print_header("Image retrieval")
-    print(f"{num_pictures:,} images of {num_classes:,} classes, {WIDTH} numbers.")
+    print(f"{num_images:,} images of {num_classes:,} classes, {WIDTH} numbers.")
     compare("Search", ("search", "peer search"), options)
     compare("Clusters", ("clusters", "peer clusters"), options)
 
@@ -76,9 +76,9 @@ def compare(title: str, jobs: tuple[str, str], options: argparse.Namespace) -> N
 
 
 def measured(job: Callable[[np.ndarray, np.ndarray], Scores], num: int, num_classes: int) -> dict[str, Any]:
-    """Seconds, memory and scores of a job, after a small one that loads and compiles."""
-    job(*made_up_pictures(1_000, 100))
-    rows, labels = made_up_pictures(num, num_classes)
+    """Return seconds, memory and scores of a job, after a small warm-up job that loads and compiles."""
+    job(*synthetic_images(1_000, 100))
+    rows, labels = synthetic_images(num, num_classes)
     answer: dict[str, Any] = {}
 
     def call() -> None:
@@ -89,8 +89,8 @@ def measured(job: Callable[[np.ndarray, np.ndarray], Scores], num: int, num_clas
     return {"megabytes": extra_megabytes(call), **answer}
 
 
-def made_up_pictures(num: int, num_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors around the classes' centres, two images of each class at least."""
+def synthetic_images(num: int, num_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Draw unit vectors around one centre per class, at least two for each class."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(num_classes, WIDTH)).astype(np.float32)
     twice = np.tile(np.arange(num_classes), 2)
@@ -145,7 +145,7 @@ JOBS: dict[str, Callable[[np.ndarray, np.ndarray], Scores]] = {
 NAMES = {
     "search": "reid_gl",
     "peer search": "pytorch-metric-learning, faiss",
-    "clusters": "reid_gl, until nothing moves",
+    "clusters": "reid_gl, until convergence",
     "peer clusters": "faiss, 20 iterations",
 }
 

@@ -1,11 +1,12 @@
-"""Which features keep people apart: one tracker, three kinds of features, on rendered sequences.
+"""Compare three kinds of features in one tracker, on rendered sequences.
 
     OMP_NUM_THREADS=1 python benchmarks/tracking.py --weights runs/demo/train/model.ckpt [--seeds 100 ...]
 
-The tracker is DeepSORT (deep-sort-realtime), the scores are TrackEval's. Each kind of features gets the
-appearance threshold that serves it best on sequences of other people, then runs once on those of every seed.
-"true identity" knows who is who and shows what the tracker could reach. Prints a Markdown page for
-docs/benchmarks/. One thread: the tracker solves many tiny systems.
+The tracker is DeepSORT (deep-sort-realtime); TrackEval computes the scores. For each kind of features, the
+appearance threshold with the best IDF1 is chosen on sequences of other people; then the tracker runs once
+on the sequences of every seed. The features "true identity" use the ground truth and show the upper limit of
+the tracker. Prints a Markdown page for docs/benchmarks/. Use one thread, because the tracker solves many tiny
+linear systems.
 """
 
 from __future__ import annotations
@@ -31,26 +32,26 @@ from reid_gl.synthetic.write_sequences import SequenceSize, write_sequences
 
 Floats = NDArray[np.float32]
 FeaturesOf = Callable[[Image8, NDArray[np.float64]], Floats]
-"""From a BGR frame and (N, 4) boxes left, top, width, height to (N, D) features."""
+"""Maps a BGR frame and (N, 4) boxes (left, top, width, height) to (N, D) features."""
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.01)
-"""Largest cosine distances of one person's features that are tried."""
+"""Cosine distances that are tried as the largest distance between features of the same person."""
 CONFIDENCE = 0.5
 """Detections below it are not tracked."""
 MAX_AGE = 90
-"""Frames after which the tracker forgets somebody."""
+"""Frames after which the tracker forgets a person."""
 MIN_IOU = 0.5
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One sequence, ready to be tracked.
+    """One sequence with everything the tracker needs.
 
     Attributes:
-        num_frames: of the sequence.
-        truth: who is where.
-        detections: what the detector saw.
-        features: by kind of features, (M, D) a row per detection.
+        num_frames: number of frames.
+        truth: ground-truth boxes.
+        detections: M detected boxes.
+        features: kind of features to (M, D), one row per detection.
     """
 
     num_frames: int
@@ -61,13 +62,13 @@ class Recording:
 
 @dataclass(frozen=True)
 class TrackingScores:
-    """How well tracks follow people, all but the last in [0, 1].
+    """Scores of tracks, all but the last in [0, 1].
 
     Attributes:
         hota: mean over IoU thresholds of the geometric mean of detection and association.
         idf1: F1 of detections under the best one-to-one match of tracks and people.
         association: AssA, the association part of HOTA.
-        switches: how often somebody's track changes.
+        switches: number of times a person's track changes.
     """
 
     hota: float
@@ -77,18 +78,18 @@ class TrackingScores:
 
 
 def network_features(extractor: FeatureExtractor) -> FeaturesOf:
-    """Features of our extractor."""
+    """Return a function that computes the features of our extractor."""
     return lambda frame, boxes: extractor.extract(frame, boxes, box_format="tlwh").features
 
 
 def random_features(seed: int, dimension: int = 128) -> FeaturesOf:
-    """Features that say nothing."""
+    """Return a function that draws random features, which say nothing about the person."""
     rng = np.random.default_rng(seed)
     return lambda _, boxes: rng.standard_normal((len(boxes), dimension)).astype(np.float32)
 
 
 def histogram_features(frame: Image8, boxes: NDArray[np.float64]) -> Floats:
-    """The colours of twelve stripes, as reid-gl color-histogram compares them."""
+    """Compute colour histograms of twelve stripes, as reid-gl color-histogram does."""
     size = (64, 128)
     crops = cut_boxes(frame, as_corners(boxes, "tlwh"))
     rows = [
@@ -116,7 +117,7 @@ def record(folder: Path, kinds: dict[str, FeaturesOf]) -> Recording:
 
 
 def true_features(recording: Recording) -> Floats:
-    """Features of somebody who knows who is who: orthogonal between people and false detections."""
+    """Return features from the ground truth: orthogonal for different people and for false detections."""
     count = len(recording.detections)
     features = np.eye(count, count + int(recording.truth.ids.max()) + 1, dtype=np.float32)
     for frame in range(1, recording.num_frames + 1):
@@ -137,7 +138,7 @@ def track(recording: Recording, kind: str, max_cosine_distance: float) -> MotBox
         max_age=MAX_AGE,
         n_init=2,
         nn_budget=60,
-        gating_only_position=True,  # the box of somebody who walks changes its shape with every step
+        gating_only_position=True,  # the box of a walking person changes its shape with every step
     )
     found: list[tuple[int, int, NDArray[np.float64]]] = []
     for frame in range(1, recording.num_frames + 1):
@@ -161,7 +162,7 @@ def track(recording: Recording, kind: str, max_cosine_distance: float) -> MotBox
 
 
 def score(truth: MotBoxes, tracks: MotBoxes, num_frames: int) -> TrackingScores:
-    """HOTA, IDF1, AssA and identity switches of one sequence, by TrackEval."""
+    """Compute HOTA, IDF1, AssA and identity switches of one sequence with TrackEval."""
     frames = [(truth.rows_of(frame), tracks.rows_of(frame)) for frame in range(1, num_frames + 1)]
     true_ids, num_people = _number_from_zero(truth.ids)
     track_ids, num_tracks = _number_from_zero(tracks.ids)
@@ -185,7 +186,7 @@ def score(truth: MotBoxes, tracks: MotBoxes, num_frames: int) -> TrackingScores:
 
 
 def box_overlaps(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, M) intersection over union of boxes left, top, width, height."""
+    """Return the intersection over union (N, M) of boxes (left, top, width, height)."""
     first, second = as_corners(one, "tlwh")[:, None], as_corners(other, "tlwh")[None]
     sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
     shared = np.prod(np.maximum(sides, 0), axis=2)
@@ -200,7 +201,7 @@ def _number_from_zero(ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
 
 
 def mean_idf1(recordings: Sequence[Recording], kind: str, max_cosine_distance: float) -> float:
-    """IDF1 averaged over sequences."""
+    """Return the mean IDF1 over sequences."""
     scores = [score(r.truth, track(r, kind, max_cosine_distance), r.num_frames).idf1 for r in recordings]
     return float(np.mean(scores))
 
@@ -208,14 +209,14 @@ def mean_idf1(recordings: Sequence[Recording], kind: str, max_cosine_distance: f
 def choose_threshold(
     recordings: Sequence[Recording], kind: str, thresholds: Sequence[float] = THRESHOLDS
 ) -> float:
-    """The appearance threshold with the best IDF1; every kind of features gets its own."""
+    """Return the appearance threshold with the best IDF1 for one kind of features."""
     return max(thresholds, key=lambda threshold: mean_idf1(recordings, kind, threshold))
 
 
 def render_and_record(
     folder: Path, seeds: Sequence[int], size: SequenceSize, kinds: dict[str, FeaturesOf]
 ) -> list[Recording]:
-    """All cameras of all seeds."""
+    """Render and record the sequences of all seeds and cameras."""
     recordings = []
     for seed in seeds:
         for name in write_sequences(folder / str(seed), seed=seed, size=size):
@@ -229,10 +230,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", required=True, help="a checkpoint, such as runs/demo/train/model.ckpt")
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[100, 101, 102, 103], help="of the people to follow"
+        "--seeds", type=int, nargs="+", default=[100, 101, 102, 103], help="seeds of the test sequences"
     )
     parser.add_argument(
-        "--calibration-seeds", type=int, nargs="+", default=[90, 91], help="of those to choose with"
+        "--calibration-seeds",
+        type=int,
+        nargs="+",
+        default=[90, 91],
+        help="seeds of the sequences to choose thresholds on",
     )
     options = parser.parse_args()
     size = SequenceSize()

@@ -1,10 +1,10 @@
-"""Training throughput beside torchreid's triplet engine, on the same folder, in one process.
+"""Training throughput compared with torchreid's triplet engine, on the same folder, in one process.
 
     python benchmarks/training.py [--root FOLDER] [--steps N] [--repeats N]
 
 Both train a ResNet with last stride 2 (ours also has a BNNeck) on 16 identities x 4 images from the
-same files, with random flips, crops and erasing, on the same device; they take turns, and the median of
-the repeats counts. Without --root the synthetic people are rendered first. Prints a Markdown page for
+same files, with random flips, crops and erasing, on the same device. They take turns, and results are
+medians over the repeats. Without --root, synthetic people are rendered first. Prints a Markdown page for
 docs/benchmarks/.
 """
 
@@ -42,9 +42,9 @@ CASES = (("resnet50", 256, 128), ("resnet18", 128, 64))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, help="a set in Market-1501 layout")
-    parser.add_argument("--steps", type=int, default=4, help="timed steps of each turn")
-    parser.add_argument("--repeats", type=int, default=3, help="turns of each side")
+    parser.add_argument("--root", type=Path, help="a data set in the layout of Market-1501")
+    parser.add_argument("--steps", type=int, default=4, help="timed steps per turn")
+    parser.add_argument("--repeats", type=int, default=3, help="number of turns of each side")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = options.root or Path(folder) / "synthetic"
@@ -68,7 +68,7 @@ def print_case(backbone: str, height: int, width: int, ours: float, theirs: floa
 
 
 def take_turns(ours: Iterator[int], theirs: Iterator[int], steps: int, repeats: int) -> tuple[float, float]:
-    """Median images/s of both sides; one step of each beforehand is not counted."""
+    """Return the median images/s of both sides, after one warm-up step of each."""
     rates: tuple[list[float], list[float]] = ([], [])
     for side in (ours, theirs):
         next(side)
@@ -144,7 +144,7 @@ def our_steps(dataset: ReidDataset, backbone: str, height: int, width: int) -> I
 
 
 def torchreid_steps(dataset: ReidDataset, backbone: str, height: int, width: int) -> Iterator[int]:
-    """Steps of torchreid's own engine on torchreid's own loader."""
+    """Run steps of torchreid's own engine with torchreid's own loader; yield the images of each step."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         from torchreid import reid
@@ -184,7 +184,7 @@ def torchreid_steps(dataset: ReidDataset, backbone: str, height: int, width: int
 
 
 def print_shares(dataset: ReidDataset, backbone: str, height: int, width: int, steps: int) -> None:
-    """What loading and augmentation cost: alone, and as time the step waits for them."""
+    """Print the cost of loading and augmentation: alone, and as the time that a step waits for them."""
     alone = our_batches(dataset, height, width, num_workers=0)
     next(alone)
     start = time.perf_counter()
@@ -203,9 +203,9 @@ def print_shares(dataset: ReidDataset, backbone: str, height: int, width: int, s
     synchronize()
     total = time.perf_counter() - start
     print("| loader and augmentation | |\n|---|---|")
-    print(f"| alone, one process | {1000 * loading:.1f} ms a batch, {P * K / loading:.0f} images/s |")
-    print(f"| as a share of a step, were they not overlapped | {loading / (total / (2 * steps)):.1%} |")
-    print(f"| time the step waits for data, two workers | {waited / total:.1%} |\n", flush=True)
+    print(f"| alone, one process | {1000 * loading:.1f} ms per batch, {P * K / loading:.0f} images/s |")
+    print(f"| as a share of a step, if they did not overlap | {loading / (total / (2 * steps)):.1%} |")
+    print(f"| time that a step waits for data, two workers | {waited / total:.1%} |\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Do trackers of Ultralytics use our features? Counts their calls, and compares with constant features.
+"""Check that Ultralytics' trackers use our features: count their calls, and compare with constant features.
 
     python benchmarks/ultralytics_check.py --weights runs/demo/model.ckpt --sequence data/MOT17-02
 
-Ultralytics is no dependency of this project, which neither installs nor copies it: it is under the AGPL-3.0.
-If its licence suits you, `pip install ultralytics` into an environment of your own; no detector is loaded.
-The sequence is a folder with img1/000001.jpg ... and det/det.txt. Prints a JSON object for each tracker: the
-frames with detections, the calls of the encoder, the identities, and how many boxes have another identity
-than with constant features. Ends with 1 if a tracker never asked for features.
+Ultralytics is licensed under the AGPL-3.0. It is not a dependency of this project, which neither installs nor
+copies it. If the licence suits you, `pip install ultralytics` into your own environment; no detector is
+loaded. The sequence is a folder with img1/000001.jpg ... and det/det.txt. Prints a JSON object for each
+tracker: the number of frames with detections, of calls of the encoder, of identities, and of boxes that get
+another identity than with constant features. The exit code is 1 if a tracker never requested features.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PERSON = 0
 
 
 class CountingEncoder(UltralyticsEncoder):
-    """Counts its calls; with `constant`, everybody looks the same."""
+    """Counts its calls; with `constant`, all boxes get the same feature."""
 
     def __init__(self, extractor: FeatureExtractor, *, constant: bool) -> None:
         super().__init__(extractor)
@@ -73,7 +73,7 @@ def main() -> int:
 def track(
     kind: type, settings: Path, frames: list[tuple[np.ndarray, np.ndarray]], encoder: CountingEncoder
 ) -> tuple[int, dict[tuple[int, int], int]]:
-    """Calls of the encoder, and the identity of each (frame, detection) that got one."""
+    """Return the number of encoder calls, and the identity of each (frame, detection) that has one."""
     from ultralytics.engine.results import Boxes
     from ultralytics.utils import IterableSimpleNamespace
 
@@ -81,9 +81,8 @@ def track(
     tracker = kind(args)
     encoder.attach(tracker)
     identities: dict[tuple[int, int], int] = {}
-    numbers: dict[
-        int, int
-    ] = {}  # from 1 as they appear: some releases go on counting from tracker to tracker
+    # identities renumbered from 1 in order of appearance: some releases continue counting across trackers
+    numbers: dict[int, int] = {}
     for number, (frame, detections) in enumerate(frames):
         tracks = np.asarray(tracker.update(Boxes(detections, frame.shape[:2]), frame))
         for row in tracks.reshape(-1, 8).tolist():  # corners, identity, score, class, detection
@@ -92,7 +91,7 @@ def track(
 
 
 def read_sequence(folder: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Frames with their detections (N, 6): corners, confidence, class."""
+    """Yield frames with their detections (N, 6): corners, confidence, class."""
     rows = np.loadtxt(folder / "det" / "det.txt", delimiter=",", ndmin=2)
     for path in sorted((folder / "img1").iterdir()):
         of_frame = rows[rows[:, 0] == int(path.stem)]

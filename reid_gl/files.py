@@ -14,7 +14,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows has no such locks: leftovers stay there
+except ImportError:  # Windows has no such locks, so leftovers are not removed there
     fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def finished_or_nothing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its name if all goes well and disappears otherwise."""
+    """Yield a temporary folder next to `out`; it is renamed to `out` on success and deleted on failure."""
     with unfinished_beside(out) as unfinished:
         yield unfinished
         unfinished.rename(out)
@@ -56,10 +56,9 @@ def finished_or_nothing(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def unfinished_beside(out: Path) -> Iterator[Path]:
-    """A folder to work in beside `out`, with the rights that the umask leaves; gone at the end.
+    """Yield a temporary folder next to `out`, with the permissions of the umask; it is deleted at the end.
 
-    What a process that was killed has left of such folders is removed first; those of living processes are
-    locked and stay.
+    Leftover folders of killed processes are removed first. Folders of running processes are locked, and kept.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(out)
@@ -82,7 +81,7 @@ def _remove_leftovers(out: Path) -> None:
 
 
 def _literal(name: str) -> str:
-    """A name in which a glob finds no wildcards."""
+    """Escape the wildcards of a name for use in a glob pattern."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 

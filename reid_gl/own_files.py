@@ -1,4 +1,4 @@
-"""Files that a command may replace: its own of before, and no others unless it is told to."""
+"""Rules for replacing files: a command replaces only files that it wrote itself, unless forced."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 MARK = "reid_gl"
-"""What every page, image and description that a command writes contains."""
+"""Text that every page, figure and description written by a command contains."""
 MAX_BYTES = 200_000_000
-"""Larger files are none of those."""
+"""Larger files cannot be ours, so they are not read."""
 
 
 def bears_mark(path: Path) -> bool:
-    """Whether a file says that this package wrote it."""
+    """Whether a file contains the mark of this package."""
     return path.is_file() and path.stat().st_size <= MAX_BYTES and MARK.encode() in path.read_bytes()
 
 
 def check_replaceable(
     path: Path, *, force: bool = False, is_ours: Callable[[Path], bool] = bears_mark
 ) -> None:
-    """See that a file may be written; call it before the work.
+    """Check that a file may be written; call this before the work starts.
 
     Args:
-        path: the file, which may not exist.
-        force: replace the file whoever wrote it.
-        is_ours: whether an existing file was written by the same command.
+        path: the file; it need not exist.
+        force: replace the file even if another program wrote it.
+        is_ours: tells whether an existing file was written by the same command.
 
     Raises:
         IsADirectoryError: there is a folder of that name.
-        FileExistsError: there is a file of somebody else.
+        FileExistsError: there is a file that this command did not write.
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file")

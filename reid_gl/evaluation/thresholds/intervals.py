@@ -87,7 +87,7 @@ def _count_different(draws: Ints, people: tuple[Ints, Ints], num_known: int) -> 
 def _held_pairs(
     query: Features, gallery: Features, people: tuple[Ints, Ints], limit: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
-    """Distances in ascending order, and both people of each pair; GENUINE for a pair of one person."""
+    """Return the distances in ascending order, and both people of each pair; GENUINE for genuine pairs."""
     held: list[NDArray[np.float32]] = []
     firsts: list[NDArray[np.int32]] = []
     seconds: list[NDArray[np.int32]] = []

@@ -1,4 +1,4 @@
-"""Thresholds from labelled features, over all pairs of images, with intervals from redrawn people."""
+"""Measure thresholds on all pairs of labelled features, with bootstrap intervals that resample people."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ logger = logging.getLogger(__name__)
 
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
 MIN_FALSE_ACCEPTS = 10
-"""A rate is calibrated if so many pairs of two people are within it; which fewer ones they are is chance."""
+"""Minimum number of false accepts at a rate; with fewer, the threshold is noise."""
 MIN_PEOPLE_OF_CAMERAS = 10
-"""Two cameras are calibrated by themselves if so many people are seen by both,"""
+"""Minimum number of people seen by both cameras of a pair that gets its own thresholds."""
 MIN_SAME_OF_CAMERAS = 50
-"""and so many pairs of images, one from each, show one of them."""
+"""Minimum number of genuine pairs, one image from each camera, of a pair that gets its own thresholds."""
 NUM_BINS = 400
 NUM_ROC_POINTS = 200
 FIRST_SHARE = 2.0
-"""Share of pairs of two people held to redraw people, in units of the largest rate; more where needed."""
+"""Share of impostor pairs kept for the bootstrap, as a multiple of the largest rate; doubled if too small."""
 
 
 def calibrate(
@@ -42,43 +42,44 @@ def calibrate(
     num_redraws: int = 400,
     seed: int = 0,
 ) -> Calibration:
-    """Measure the cosine distances of one person's and of two people's images, and thresholds between them.
+    """Measure the cosine distances of genuine and impostor pairs, and thresholds between them.
 
-    A pair is accepted if its distance is at most the threshold. Pairs with junk do not count, nor do those of
-    one person in one camera, unless nobody is seen by two: then they do, the log and `source` say so, and
-    true accept rates are those within a camera, which are higher than between two. Thresholds, their true
-    accept rates and the curve are exact, see verify_pairs.
+    Genuine pairs show the same person, impostor pairs different people. A pair is accepted if its distance is
+    at most the threshold. Pairs with junk are ignored, and so are genuine pairs within one camera. If no
+    person is seen by two cameras, genuine pairs within one camera are used after all; the log and `source`
+    say so, because true accept rates are higher within a camera than between two. Thresholds, their true
+    accept rates and the ROC curve are exact, see verify_pairs.
 
-    Intervals: pairs that share a person depend on each other, so people are redrawn, not pairs. Of U people
-    U are drawn with replacement; a pair of two people counts as often as both were drawn together, a
-    person's pairs with his own copies do not count; the 2.5 and 97.5 percentiles of the thresholds that the
-    draws give are the interval.
+    Intervals are 95 % bootstrap intervals that resample people instead of pairs, because pairs that share a
+    person are not independent. Each of the `num_redraws` samples draws U of the U people with replacement. An
+    impostor pair counts as often as both of its people were drawn together; pairs between two draws of the
+    same person are ignored. The interval is given by the 2.5 and 97.5 percentiles of the thresholds.
 
-    Memory: that of verify_pairs, and 12 bytes for each of twice the largest rate's share of pairs.
+    Memory: that of verify_pairs, plus 12 bytes for each held pair, about twice the largest rate of all pairs.
 
     Args:
-        query: features with identities and cameras, -1 where unknown.
-        gallery: what they are compared with; None compares every image of `query` with every other one,
-            distractors (identity 0) left out, as nobody knows which of them are one person.
-        source: what the images are, kept with the result.
-        false_accept_rates: each in (0, 1).
-        num_redraws: at least 2.
-        seed: of the redraws.
+        query: features with identities and cameras; cameras are -1 if unknown.
+        gallery: features to compare with; None compares every image of `query` with every other one, without
+            distractors (identity 0), because it is unknown which of them show the same person.
+        source: description of the images, stored with the result.
+        false_accept_rates: rates to calibrate, each in (0, 1).
+        num_redraws: number of bootstrap samples, at least 2.
+        seed: seed of the bootstrap.
 
     Returns:
-        The calibration; rates that fewer than MIN_FALSE_ACCEPTS pairs are within are among its `missing`.
+        The calibration. Rates with fewer than MIN_FALSE_ACCEPTS false accepts are listed in `missing`.
 
     Raises:
-        ValueError: as verify_pairs, or pairs too few for any of the rates.
+        ValueError: see verify_pairs; or there are too few pairs for any of the rates.
 
     Source:
         Bolle, Ratha and Pankanti, "Error analysis of pattern recognition systems: the subsets bootstrap",
-        CVIU 2004, for drawing people; here both people of a pair are drawn.
+        CVIU 2004, for resampling people; here both people of a pair are drawn.
     """
     if num_redraws < 2:
         raise ValueError(f"num_redraws must be at least 2, got {num_redraws}")
     both, source = _choose_sides(query, gallery, source)
-    num_times = 1 if gallery is not None else 2  # each pair is seen from both of its images
+    num_times = 1 if gallery is not None else 2  # without a gallery, each pair is counted from both images
     result, points = _points(both, false_accept_rates, num_times, num_redraws, seed)
     missing = [(point.asked_rate, point.reason) for point in points if isinstance(point, OperatingPoint)]
     found = tuple(point for point in points if isinstance(point, CalibratedPoint))
@@ -135,7 +136,7 @@ def _choose_sides(
 
 
 def _any_seen_by_two_cameras(query: Features, gallery: Features) -> bool:
-    """Whether some person's images are from two cameras, or from unknown ones."""
+    """Whether any person has images from two cameras, or from unknown cameras."""
     sides = [
         check_identities(name, side.pids, side.camids, len(side.embeddings))
         for name, side in (("query", query), ("gallery", gallery))
@@ -152,7 +153,10 @@ def _without_cameras(features: Features) -> Features:
 
 
 def _against_itself(features: Features) -> tuple[Features, Features]:
-    """Without distractors; a camera of its own for each image without one, so that none finds itself."""
+    """Return `features` twice, as query and gallery, without distractors.
+
+    Each image with an unknown camera gets its own camera number, so that it is not compared with itself.
+    """
     pids, camids = check_identities("query", features.pids, features.camids, len(features.embeddings))
     kept = pids != DISTRACTOR_PID
     if not (pids[kept] != JUNK_PID).any():
@@ -165,7 +169,7 @@ def _against_itself(features: Features) -> tuple[Features, Features]:
 def _points(
     sides: tuple[Features, Features], rates: Sequence[float], num_times: int, num_redraws: int, seed: int
 ) -> tuple[VerificationResult, list[CalibratedPoint | OperatingPoint]]:
-    """The curve, and each rate with its interval, or with the reason why it has none."""
+    """Return the ROC curve, and for each rate the threshold with its interval, or the reason for none."""
     share = min(FIRST_SHARE * max(rates, default=0), 0.5)
     result = verify_pairs(*sides, false_positive_rates=(*rates, *[share] * (share > 0)))
     *asked, last = result.points
@@ -174,7 +178,7 @@ def _points(
     usable = [point.asked_rate for point in checked if not point.reason]
     if not usable:
         return result, [*checked]
-    # where the nearest pairs are all equally near, or hardly any are left, all pairs are held
+    # hold all pairs if the nearest ones all have the same distance, or if hardly any are left
     limit = last.threshold if np.isfinite(last.threshold) else np.inf
     redraw = partial(redraw_thresholds, *sides, usable, num_redraws=num_redraws, seed=seed)
     while (thresholds := redraw(limit=limit)) is None:
@@ -182,7 +186,7 @@ def _points(
         limit = np.inf
         if share < 1:
             limit = verify_pairs(*sides, false_positive_rates=(share,)).points[0].threshold
-    # the nearest draw, not a mean of two: a draw in which nothing can be accepted is -inf
+    # "nearest" instead of interpolating, because a sample in which nothing can be accepted gives -inf
     low, high = np.quantile(thresholds, (0.025, 0.975), axis=0, method="nearest")
     intervals = dict(zip(usable, zip(low, high, strict=True), strict=True))
     return result, [
@@ -191,7 +195,7 @@ def _points(
 
 
 def _refuse(point: OperatingPoint, num_different: int) -> OperatingPoint:
-    """The same with a reason if the rate cannot be calibrated."""
+    """Return the point, with a reason if its rate cannot be calibrated."""
     if point.asked_rate * num_different < MIN_FALSE_ACCEPTS:
         needed = int(np.ceil(MIN_FALSE_ACCEPTS / point.asked_rate))
         reason = f"it takes {needed:,} pairs of two people, there are {num_different:,}"
@@ -209,7 +213,7 @@ def _calibrated(point: OperatingPoint, low: float, high: float) -> CalibratedPoi
 def _camera_pairs(
     sides: tuple[Features, Features], rates: Sequence[float], num_times: int, num_redraws: int, seed: int
 ) -> tuple[CalibratedCameras, ...]:
-    """Two cameras in both orders, or in one where every image is compared with every other one."""
+    """Calibrate pairs of cameras: both orders with a gallery; without one, each pair once."""
     pairs = []
     for first, second in product(*(_cameras(side) for side in sides)):
         if first == second or (num_times == 2 and first > second):
@@ -226,7 +230,7 @@ def _camera_pairs(
 
 
 def _cameras(side: Features) -> list[int]:
-    """Cameras that are known and see enough people."""
+    """Return the known cameras that see at least MIN_PEOPLE_OF_CAMERAS people."""
     numbers: list[int] = np.unique(side.camids[side.camids >= 0]).tolist()
     return [
         camid for camid in numbers if len(np.unique(side.pids[side.camids == camid])) >= MIN_PEOPLE_OF_CAMERAS
@@ -239,7 +243,7 @@ def _of_camera(side: Features, camid: int) -> Features:
 
 
 def _is_enough(query: Features, gallery: Features) -> bool:
-    """Whether two cameras share people, and pairs of one person, enough to be calibrated."""
+    """Whether two cameras share enough people and genuine pairs to be calibrated."""
     people, counts = np.unique(query.pids[query.pids > DISTRACTOR_PID], return_counts=True)
     others = np.array([np.count_nonzero(gallery.pids == pid) for pid in people], dtype=np.int64)
     shared = np.count_nonzero(others)
@@ -247,7 +251,7 @@ def _is_enough(query: Features, gallery: Features) -> bool:
 
 
 def _thinned(result: VerificationResult) -> tuple[tuple[float, float, float], ...]:
-    """Some points of the curve, without its start, where nothing is accepted."""
+    """Return up to NUM_ROC_POINTS points of the curve, without its start, where nothing is accepted."""
     count = len(result.thresholds)
     places = np.unique(np.linspace(1, count - 1, min(NUM_ROC_POINTS, count - 1)).round().astype(int))
     columns = (result.thresholds, result.false_positive_rate, result.true_positive_rate)

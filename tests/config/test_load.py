@@ -6,33 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.config import ConfigError, build, dump_config, load_config
+from reid_gl.config import ConfigError, dump_config, load_config
 from reid_gl.config.load import find_config
-
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yml"))
 
 
 def write(folder: Path, text: str, name: str = "x.yml") -> Path:
     path = folder / name
     path.write_text(text)
     return path
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_config_builds(path: Path) -> None:
-    config = load_config(path, ["MODEL.PRETRAINED", "none", "MODEL.DEVICE", "cpu"])
-    labels = [label for label in range(20) for _ in range(10)]
-    net = build.build_net(config, 20)
-    losses = build.build_losses(config, 20, net.num_features)
-    optimizer = build.build_optimizer(config, net, losses)
-    settings = build.build_fit_settings(config)
-    batch_size = config.SOLVER.IDENTITIES_PER_BATCH * config.SOLVER.IMAGES_PER_IDENTITY
-    assert all(len(batch) == batch_size for batch in build.build_sampler(config, labels).epoch_batches(0))
-    assert len(optimizer.param_groups) == 2
-    assert 0 < settings.schedule.factor(settings.schedule.num_epochs - 0.5) <= 1
-    assert build.build_preprocessing(config).height == config.INPUT.SIZE[0]
-    assert build.build_augmentation(config).fill == tuple(round(255 * mean) for mean in config.INPUT.MEAN)
-    assert set(losses.losses) == {"group", "cross_entropy"}
 
 
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
@@ -51,7 +32,7 @@ def test_a_file_inherits_and_may_override(tmp_path: Path) -> None:
 
 
 def test_a_dumped_configuration_loads_to_itself(tmp_path: Path) -> None:
-    config = load_config(CONFIGS[0], ["SEED", "8"])
+    config = load_config("configs/market.yml", ["SEED", "8"])
     assert load_config(write(tmp_path, dump_config(config))) == config
 
 

@@ -52,8 +52,8 @@ def test_faults_of_every_kind_and_the_sheet_that_shows_them(root: Path, tmp_path
     for sentence, beginning in zip(summary["errors"], (*beginnings, "1 test image is nearly"), strict=True):
         assert sentence.startswith(beginning)
     assert [sentence[:40] for sentence in summary["warnings"]] == [
-        "1 image has several identities, the fi",
-        "1 of 4 training identities have one pict",
+        "1 image has several identities, the firs",
+        "1 of 4 training identities have one imag",
         "only 3 of 4 queries have a match from an",
     ]
     assert summary["matches"]["num_absent"] == 1

@@ -3,9 +3,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from reid_gl.experiment.export import find_pictures
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.cli.test_commands import call
 from tests.made_up_people import write_people
@@ -33,15 +30,3 @@ def test_int8_is_calibrated_on_the_training_set_and_its_cost_reported(tmp_path: 
     assert (exported * torch).sum(axis=1).min() > 0.9
     assert Path(result["file"]).with_suffix(".bin").stat().st_size < weights.stat().st_size / 3.5
     assert not list(tmp_path.glob(".*"))
-
-
-def test_pictures_of_a_folder_and_those_inside(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a/c.png", "a/notes.txt", ".hidden.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert [sample.path for sample in find_pictures(tmp_path)] == [
-        str(tmp_path / "a" / "c.png"),
-        str(tmp_path / "b.JPG"),
-    ]
-    with pytest.raises(FileNotFoundError, match=r"no images \(.jpg, .*nowhere: give a folder with crops"):
-        find_pictures(tmp_path / "nowhere")

@@ -53,6 +53,18 @@ def test_copies_of_a_row_have_its_distances_and_leave_the_others_as_they_are(met
     np.testing.assert_array_equal(after[:, 300:][:, ::-1], after[:, :300])
 
 
+def test_copies_are_bit_identical_even_where_a_product_rounds_by_position(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noise = np.random.default_rng(0).random((2, 3, 5)).astype(np.float32)
+    monkeypatch.setattr(blocks, "_euclidean_blocks", lambda *sides: iter(noise.copy()))
+    gallery = _rows(0, 5)
+    gallery[[3, 4]] = gallery[0]
+    found = list(distance_blocks(_rows(1, 6), gallery, metric="euclidean"))
+    for block, before in zip(found, noise, strict=True):
+        assert np.array_equal(block, before[:, [0, 1, 2, 0, 0]])
+
+
 def test_an_unknown_metric() -> None:
     with pytest.raises(ValueError, match="unknown metric 'dot': expected one of cosine, euclidean"):
         distance_blocks(_rows(0, 2), _rows(1, 2), metric="dot")

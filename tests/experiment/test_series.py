@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reid_gl.config import load_config
+from reid_gl.experiment import series
+from reid_gl.experiment.series import OWN_FILES, open_series, train_or_go_on
+from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE
+
+WORDS = ["DATA.ROOT", "here"]
+
+
+def test_a_new_folder_says_what_its_runs_have_in_common(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "series"
+    open_series(folder, load_config(None, WORDS), kind="comparison")
+    assert sorted(path.name for path in folder.iterdir()) == [CONFIG_FILE, "environment.json"]
+    assert json.loads((folder / "environment.json").read_text())
+    before = (folder / CONFIG_FILE).read_text()
+    may_change = ["DATA.NUM_WORKERS", "7", "MODEL.DEVICE", "cuda", "OUTPUT_DIR", "elsewhere"]
+    open_series(folder, load_config(None, [*WORDS, *may_change]), kind="comparison")
+    assert (folder / CONFIG_FILE).read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ["SOLVER.BASE_LR", "0.1"],
+            r"holds a matrix of another configuration \(SOLVER.BASE_LR was .*, is now 0.1",
+        ),
+        (["DATA.ROOT", "elsewhere"], r"DATA.ROOT was 'here', is now 'elsewhere'.*--output"),
+    ],
+)
+def test_a_folder_of_another_configuration_is_refused(
+    change: list[str], message: str, tmp_path: Path
+) -> None:
+    open_series(tmp_path, load_config(None, WORDS), kind="matrix")
+    with pytest.raises(ValueError, match=message):
+        open_series(tmp_path, load_config(None, [*WORDS, *change]), kind="matrix")
+
+
+def test_a_folder_with_other_files_is_refused_but_not_one_that_was_stopped_at_once(tmp_path: Path) -> None:
+    for name in OWN_FILES:
+        (tmp_path / name).touch()
+    open_series(tmp_path, load_config(None, WORDS), kind="matrix")
+    (tmp_path / CONFIG_FILE).unlink()
+    for name in "dcba":
+        (tmp_path / name).touch()
+    with pytest.raises(
+        FileExistsError, match=r"holds a, b, c, and no matrix: choose another folder with --output"
+    ):
+        open_series(tmp_path, load_config(None, WORDS), kind="matrix")
+    assert not (tmp_path / CONFIG_FILE).exists()
+
+
+@pytest.mark.parametrize("was_begun", [False, True])
+def test_a_training_goes_on_where_there_is_a_state(
+    was_begun: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(config: Any, *, resume: bool, stop_signal: Any) -> tuple[Any, ...]:
+        return config, resume, stop_signal()
+
+    monkeypatch.setattr(series, "run_training", run)
+    if was_begun:
+        (tmp_path / TRAINING_FILE).touch()
+    config = load_config(None, WORDS)
+    assert train_or_go_on(config, tmp_path, lambda: 15) == (config, was_begun, 15)

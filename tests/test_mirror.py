@@ -1,0 +1,64 @@
+"""Every module has a test file of its name, so that its tests are found without a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = {
+    path.relative_to(ROOT / "reid_gl").with_suffix("").as_posix()
+    for path in (ROOT / "reid_gl").rglob("*.py")
+    if path.name != "__init__.py"
+}
+TESTS = {
+    (path.parent.relative_to(ROOT / "tests") / path.stem.removeprefix("test_")).as_posix()
+    for path in (ROOT / "tests").rglob("test_*.py")
+}
+UNTESTED = {
+    "synthetic/cameras": "constants",
+}
+"""Modules without a test file of their name, each with the reason."""
+WHOLE = {
+    "architecture": "the source tree",
+    "cli/commands": "commands as processes",
+    "config/build_input": "config/build, of images",
+    "config/changes": "config/load, of a resumed run",
+    "contributing": "CONTRIBUTING.md",
+    "data/loading/balanced_sampler": "data/loading/sampler, of several sets",
+    "evaluation/scores/average_precision_peers": "scores beside those of peers",
+    "examples": "every page of docs/",
+    "experiment/training_input": "experiment/train, of caches and crops",
+    "inference/guide": "docs/inference.md",
+    "inference/own_backbone": "a backbone of the caller's own, everywhere",
+    "losses/bad_batches": "every loss",
+    "mirror": "the tests",
+    "project_files": "files beside the package",
+    "readme": "README.md",
+    "tracking/adapters": "every adapter",
+    "tracking/boxmot_check": "benchmarks/boxmot_check.py",
+    "tracking/guide": "docs/trackers.md",
+    "tracking/tracking_quality": "features inside a tracker",
+    "tracking/ultralytics_check": "benchmarks/ultralytics_check.py",
+    "training/every_loss": "every loss in a training step",
+}
+"""Test files without a module of their name, each with what they test."""
+
+
+def test_every_module_has_a_test_file_of_its_name() -> None:
+    assert sorted(MODULES - TESTS - set(UNTESTED)) == []
+
+
+def test_every_test_file_has_a_module_of_its_name() -> None:
+    assert sorted(TESTS - MODULES - set(WHOLE)) == []
+
+
+def test_no_exception_is_out_of_date() -> None:
+    assert sorted(set(UNTESTED) - (MODULES - TESTS)) == []
+    assert sorted(set(WHOLE) - (TESTS - MODULES)) == []
+
+
+@pytest.mark.parametrize("exceptions", [UNTESTED, WHOLE])
+def test_every_exception_says_why(exceptions: dict[str, str]) -> None:
+    assert all(exceptions.values())

@@ -214,6 +214,18 @@ def test_a_list_with_splits(tmp_path: Path) -> None:
         ({"ids": [-1] * 5}, "does not say who is who"),
         ({"pids": [1, 2]}, "pids must be 5 numbers or words, got 2"),
         (
+            {"pids": [1] * 5, "splits": [1] * 5},
+            "splits must be words, got int64",
+        ),
+        (
+            {"ids": ["a"] * 5},
+            "ids must be numbers, got <U1",
+        ),
+        (
+            {"pids": [1] * 5, "features": 1.0},
+            r"features must be numbers \(M, D\), got shape \(\)",
+        ),
+        (
             {"pids": [1] * 5, "splits": ["train"] * 5},
             "has no row of split query, its splits are train: extract",
         ),

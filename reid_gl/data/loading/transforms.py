@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any
 
 import cv2
@@ -51,7 +52,8 @@ class Preprocessing:
     channel_order: str = "rgb"
 
     def __post_init__(self) -> None:
-        if not (1 <= self.height <= MAX_SIDE and 1 <= self.width <= MAX_SIDE):
+        sides = (self.height, self.width)
+        if not all(isinstance(side, Integral) and 1 <= side <= MAX_SIDE for side in sides):
             raise ValueError(
                 f"the input size must be positive, and at most {MAX_SIDE} each way, got "
                 f"{self.height} x {self.width}"

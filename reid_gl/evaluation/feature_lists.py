@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 LIST_NAMES = ("features", "pids", "ids", "camids", "splits", "valid")
 """Arrays read from such a file; only this kind of file has an array named "features"."""
+KINDS = {"splits": "U"}
+"""NumPy's kinds of columns that are not numbers."""
 SIDES = ("query", "gallery")
 
 
@@ -35,11 +37,17 @@ def divide_list(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDA
     Raises:
         ValueError: identities are missing, columns differ in length, or there is no query.
     """
+    if arrays["features"].ndim != 2:
+        raise ValueError(f"{path}: features must be numbers (M, D), got shape {arrays['features'].shape}")
     num_rows = len(arrays["features"])
     columns = {name: np.asarray(column).reshape(-1) for name, column in arrays.items() if name != "features"}
     for name, column in columns.items():
         if len(column) != num_rows:
             raise ValueError(f"{path}: {name} must be {num_rows} numbers or words, got {len(column)}")
+        if column.dtype.kind not in KINDS.get(name, "biuf"):
+            raise ValueError(
+                f"{path}: {name} must be {'words' if name in KINDS else 'numbers'}, got {column.dtype}"
+            )
     kept = np.ones(num_rows, dtype=bool)
     if "valid" in columns:
         kept = columns["valid"].astype(bool)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import stat
 import struct
 import zipfile
 from pathlib import Path
+
+from reid_gl.untrusted.regular_file import check_regular_file
+from reid_gl.untrusted.sizes import MAX_ARRAYS_BYTES
 
 FIRST_BYTES = 512
 NAMED = (
@@ -21,6 +23,8 @@ NAMED = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and MATLAB write them: give a file of torch.save"),
     (b"\x93NUMPY", "a NumPy array: give a file of torch.save"),
 )
+MAX_BYTES = {".onnx": 2**31, ".xml": 500_000_000}
+"""Of files that are read whole; protobuf, and so ONNX, has no more."""
 PAGES = (b"<!doctype html", b"<html", b"<head", b"<script")
 SAFETENSORS = (
     "a safetensors file: write it anew as a torch file, torch.save(safetensors.torch.load_file(old), new)"
@@ -55,23 +59,13 @@ def check_weight_file(path: Path, *, kind: str = "weights", is_exported: bool = 
 
 
 def check_regular(path: Path, *, kind: str = "weights") -> int:
-    """Return the size of a regular file in bytes.
-
-    Other kinds are rejected, because reading a pipe may block forever and reading a device may never end.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: the path is not a regular file.
-    """
+    """Return the size of a regular file of weights in bytes; errors as check_weight_file."""
+    limit = MAX_BYTES.get(path.suffix.lower(), MAX_ARRAYS_BYTES)
     try:
-        status = path.stat()
+        return check_regular_file(path, max_bytes=limit, name=f"{kind} {path}")
     except (FileNotFoundError, NotADirectoryError):
         verb = "do" if kind.endswith("s") else "does"
         raise FileNotFoundError(f"{kind} {path} {verb} not exist") from None
-    if not stat.S_ISREG(status.st_mode):
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
-        raise ValueError(f"{kind} {path}: expected a file, this is {what}")
-    return status.st_size
 
 
 def _kind_by_name(start: bytes) -> str | None:

@@ -43,7 +43,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    people = write_people(tmp_path_factory.mktemp("data") / "market1501", images=2)
+    people = write_people(tmp_path_factory.mktemp("data") / "market1501", num_people=24, images=1)
     return ["DATA.ROOT", str(people), "DATA.NUM_WORKERS", "0", "MODEL.DEVICE", "cpu"]
 
 

@@ -28,7 +28,9 @@ MSMT17_V1/ (or MSMT17_V2/)
     test/ (V2: mask_test_v2/)
     list_train.txt  list_val.txt  list_query.txt  list_gallery.txt"""
 
-_LINE = re.compile(r"(?P<path>(?:[^\s/]+/)*[^\s/_]+_[^\s/_]+_0*(?P<camera>[1-9]\d*)_[^\s/]+)\s+(?P<pid>\d+)")
+_LINE = re.compile(
+    r"(?P<path>(?:[^\s/]+/)*[^\s/_]+_[^\s/_]+_0*(?P<camera>[1-9]\d{0,8})_[^\s/]+)\s+(?P<pid>\d{1,18})"
+)
 
 
 def load_msmt17(root: str | Path) -> ReidDataset:

@@ -28,7 +28,7 @@ PUBLISHED = SplitCounts(
 )
 
 _TITLES = "image_id class_id super_class_id path"
-_ROW = r"\d+[ \t]+(?P<pid>0*[1-9]\d*)[ \t]+\d+[ \t]+(?P<path>\S.*)"
+_ROW = r"\d+[ \t]+(?P<pid>0*[1-9]\d{0,17})[ \t]+\d+[ \t]+(?P<path>\S.*)"
 _EXAMPLE = "1 1 1 bicycle_final/111085122871_0.JPG"
 
 

@@ -68,7 +68,7 @@ def load_vehicle_id(root: str | Path, *, size: str, split: int = 0) -> ReidDatas
 
 def _read_list(path: Path, images: Path) -> tuple[Sample, ...]:
     """Samples of a list, by file name."""
-    rows = read_vehicle_list(path, r"(?P<image>\w+)\s+(?P<vehicle>\d+)", example="0000001 11")
+    rows = read_vehicle_list(path, r"(?P<image>\w+)\s+(?P<vehicle>\d{1,18})", example="0000001 11")
     samples = (
         Sample(os.path.join(images, f"{name}.jpg"), int(row["vehicle"]) + 1) for name, row in rows.items()
     )

@@ -65,7 +65,7 @@ def _read_cameras(path: Path) -> dict[str, int]:
     """Camera of each image; the list starts with a line of titles."""
     rows = read_vehicle_list(
         path,
-        r"(?P<image>\d+/\w+);(?P<camera>\d+)(?:;.*)?",
+        r"(?P<image>\d+/\w+);(?P<camera>\d{1,18})(?:;.*)?",
         example="00001/000001;12;2018-03-12 09:26:00;…",
         num_titles=1,
     )
@@ -75,7 +75,7 @@ def _read_cameras(path: Path) -> dict[str, int]:
 def _read_list(path: Path, images: Path, cameras: dict[str, int]) -> tuple[Sample, ...]:
     """Samples of a list, by path."""
     rows = read_vehicle_list(
-        path, r"(?P<image>(?P<vehicle>\d+)/\w+)(?:\.jpg)?(?:\s+\d+\s+\d+)?", example="00001/000001"
+        path, r"(?P<image>(?P<vehicle>\d{1,18})/\w+)(?:\.jpg)?(?:\s+\d+\s+\d+)?", example="00001/000001"
     )
     unknown = [picture for picture in rows if picture not in cameras]
     if unknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any
 
 import cv2
@@ -16,6 +17,8 @@ from reid_gl.data.loading.images import MAX_PIXELS, Image8, UnreadableImageError
 
 KERNELS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA}
 """OpenCV's interpolation modes."""
+MAX_SIDE = 4096
+"""Pixels of an input; a file that says more is damaged, and would fill the memory."""
 ANTIALIASED = {
     "antialiased_linear": Image.Resampling.BILINEAR,
     "antialiased_cubic": Image.Resampling.BICUBIC,
@@ -50,8 +53,12 @@ class Preprocessing:
     channel_order: str = "rgb"
 
     def __post_init__(self) -> None:
-        if self.height < 1 or self.width < 1:
-            raise ValueError(f"the input size must be positive, got {self.height} x {self.width}")
+        sides = (self.height, self.width)
+        if not all(isinstance(side, Integral) and 1 <= side <= MAX_SIDE for side in sides):
+            raise ValueError(
+                f"the input size must be positive, and at most {MAX_SIDE} each way, got "
+                f"{self.height} x {self.width}"
+            )
         if self.kernel not in (known := (*KERNELS, *ANTIALIASED)):
             raise ValueError(f"unknown kernel {self.kernel!r}: expected one of {', '.join(known)}")
         if self.channel_order not in CHANNEL_ORDERS:

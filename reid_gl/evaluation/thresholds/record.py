@@ -143,8 +143,8 @@ class Calibration:
         Raises:
             ValueError: the values are not such an output.
         """
-        fields = {name: value for name, value in values.items() if name != "collapse"}
         try:
+            fields = {name: value for name, value in values.items() if name != "collapse"}
             cameras = [{**pair, "points": _read_points(pair["points"])} for pair in fields["camera_pairs"]]
             fields["points"] = _read_points(fields["points"])
             fields["camera_pairs"] = tuple(CalibratedCameras(**pair) for pair in cameras)

@@ -131,10 +131,12 @@ def preprocessing_of(description: Mapping[str, Any], source: str) -> Preprocessi
             )
     try:
         preprocessing = Preprocessing.from_dict(given)
+        if "format" not in description:
+            check_colors(preprocessing.mean, preprocessing.std)
     except (KeyError, TypeError) as error:
         raise ValueError(f"the preprocessing in {source} is not whole ({error}): export again") from None
-    if "format" not in description:
-        check_colors(preprocessing.mean, preprocessing.std)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"the preprocessing in {source} cannot be: {error}") from None
     return preprocessing
 
 

@@ -169,7 +169,7 @@ def load_exported(
     layout = _agreed_word(LAYOUT, descriptions, None)
     if layout not in (None, *LAYOUTS):
         raise ValueError(f"unknown layout {layout!r} of {path}: expected {' or '.join(LAYOUTS)}")
-    stored = next((one["precision"] for one in descriptions.values() if "precision" in one), "float32")
+    stored = _agreed_word("precision", descriptions, None) or "float32"
     _check_precision(path, precision, STORED_PRECISIONS.get(stored, stored))
     said = {
         source: preprocessing_of(one, source)

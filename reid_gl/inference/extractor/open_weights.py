@@ -76,6 +76,11 @@ def open_weights(
         raise ValueError(
             f"{error}; of a foreign network, give the architecture, such as 'osnet_x1_0'"
         ) from None
+    try:
+        stored_preprocessing(loaded.checkpoint)
+        stored_strategies(loaded.checkpoint)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path} cannot be used: {error}") from None
     return OpenedWeights(loaded.net, loaded.checkpoint)
 
 

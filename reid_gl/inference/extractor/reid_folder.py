@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,12 @@ KERNELS = {"bilinear": "antialiased_linear", "bicubic": "antialiased_cubic"}
 """What `reid` calls PIL's interpolations, and what we do."""
 OSNETS = ("osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0")
 TIMM = "timm:"
+TIMM_NAME = re.compile(rf"{TIMM}[a-z0-9_.]{{1,100}}", re.IGNORECASE)
 UNUSED_PAD = 114
+
+
+class _UnsupportedError(ValueError):
+    """A configuration that says what cannot be done here."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +61,17 @@ def read_reid_config(path: Path) -> ReidConfig:
         values = json.loads(path.read_bytes())
         architecture, said = values["architecture"], values.get("preprocessing", {})
         preprocessing = _read_preprocessing(said, path)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except _UnsupportedError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"{path} is no reid_config.json ({type(error).__name__}: {error}): expected a JSON object with "
             "architecture and preprocessing, as ReIDModel.save_pretrained writes it"
         ) from None
-    if not isinstance(architecture, str) or not (architecture in OSNETS or architecture.startswith(TIMM)):
+    if not isinstance(architecture, str) or not (architecture in OSNETS or TIMM_NAME.fullmatch(architecture)):
         raise ValueError(
-            f"{path} asks for the network {architecture!r}, which is not supported: expected one of "
-            f"{', '.join(OSNETS)}, or {TIMM}<name>"
+            f"{path} asks for the network {str(architecture)[:100]!r}, which is not supported: expected "
+            f"one of {', '.join(OSNETS)}, or {TIMM}<name>"
         )
     return ReidConfig(architecture, preprocessing)
 
@@ -71,8 +79,8 @@ def read_reid_config(path: Path) -> ReidConfig:
 def _read_preprocessing(said: Mapping[str, Any], path: Path) -> Preprocessing:
     usual = Preprocessing()
     mode, interpolation = said.get("resize_mode", "stretch"), said.get("interpolation", "bilinear")
-    if mode != "stretch" or interpolation not in KERNELS:
-        raise ValueError(
+    if mode != "stretch" or interpolation not in [*KERNELS]:
+        raise _UnsupportedError(
             f"{path} resizes by {mode}, {interpolation}: only stretch, with {' or '.join(KERNELS)}, is "
             "supported"
         )

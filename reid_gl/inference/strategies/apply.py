@@ -48,11 +48,11 @@ class Strategies:
         Raises:
             ValueError: an entry is missing, unknown or out of range.
         """
-        others = dict(values)
         try:
+            others = dict(values)
             return cls(str(others.pop("feature")), InferenceSettings(**others))
         except (KeyError, TypeError) as error:
-            raise ValueError(f"test-time strategies cannot be read from {dict(values)}: {error}") from None
+            raise ValueError(f"test-time strategies cannot be read from {values}: {error}") from None
 
 
 def apply_strategies(net: nn.Module, strategies: Strategies, preprocessing: Preprocessing) -> nn.Module:

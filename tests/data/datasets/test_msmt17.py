@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from reid_gl.data.datasets import msmt17
 from reid_gl.data.datasets.msmt17 import load_msmt17
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]
@@ -101,3 +102,9 @@ def test_a_missing_list_is_a_miss(tmp_path: Path, make_msmt17: Callable[[Path], 
         FileNotFoundError, match=rf"(?s)MSMT17 is not in.*nearest match: {tmp_path}, which lacks list_val"
     ):
         load_msmt17(tmp_path)
+
+
+def test_an_identity_of_ten_thousand_digits_is_no_identity(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"0000/0000_000_01_0303morning_0015_0.jpg {'1' * 10_000}\n")
+    with pytest.raises(ValueError, match=r"line 1 of .*list\.txt reads .{,300}: expected an image and"):
+        msmt17._read_list(tmp_path / "list.txt", "images")

@@ -169,7 +169,11 @@ def test_dict_round_trip_also_through_json() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"height": 0}, "the input size must be positive, got 0 x 128"),
+        ({"height": 0}, "the input size must be positive, and at most 4096 each way, got 0 x 128"),
+        (
+            {"height": 64.5},
+            "the input size must be positive, and at most 4096 each way, got 64.5 x 128",
+        ),
         (
             {"kernel": "nearest"},
             "unknown kernel 'nearest': expected one of linear, cubic, area, antialiased_linear, anti",

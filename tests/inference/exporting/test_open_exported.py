@@ -403,3 +403,23 @@ def test_only_exported_files_have_names_of_outputs(tmp_path: Path) -> None:
     (tmp_path / "a.ckpt").write_bytes(b"x")
     with pytest.raises(ValueError, match=r"output_name is for exported files, .*a\.ckpt is opened in torch"):
         FeatureExtractor(tmp_path / "a.ckpt", output_name="a")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"preprocessing": {**SMALL.to_dict(), "height": 10**6}},
+            r"cannot be: .* at most 4096 each way",
+        ),
+        (
+            {"preprocessing": {**SMALL.to_dict(), "mean": [0.5] * 5}},
+            r"cannot be: mean and std need three",
+        ),
+        ({"precision": ["float32"]}, r"json says precision \['float32'\]: correct it"),
+        ({"calibration": [1]}, r"net\.onnx has no calibration that this version reads"),
+    ],
+)
+def test_descriptions_that_nobody_wrote(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FeatureExtractor(describe(write(tmp_path, "onnx"), **changes), device="cpu")

@@ -82,7 +82,7 @@ def test_what_the_folder_says_is_not_to_be_said_again(tmp_path: Path) -> None:
         ("[]", r"reid_config\.json is no reid_config\.json \(TypeError"),
         ("{", r"is no reid_config\.json \(JSONDecodeError.*expected a JSON object with architecture"),
         ("{}", "KeyError: 'architecture'"),
-        ('{"architecture": 3}', "asks for the network 3, which is not supported"),
+        ('{"architecture": 3}', "asks for the network '3', which is not supported"),
         (
             '{"architecture": "fastreid_sbs_resnest50"}',
             "'fastreid_sbs_resnest50', which is not supported: expected",
@@ -131,3 +131,21 @@ def test_the_command_takes_a_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
     words = ["extract", str(tmp_path / "people"), str(tmp_path / "a.npz"), "--weights", str(tmp_path / "net")]
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["embedding_dim"] == 512
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000,
+        "1" * 10_000,
+        '{"architecture": "osnet_x0_25", "preprocessing": {"input_size": [1e400, 64]}}',
+        '{"architecture": "osnet_x0_25", "preprocessing": {"input_size": [1000000, 1000000]}}',
+        '{"architecture": "osnet_x0_25", "preprocessing": {"mean": "abc"}}',
+        '{"architecture": "timm:hf-hub:somebody/something"}',
+    ],
+)
+def test_configurations_that_nobody_wrote(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "reid_config.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=rf"^{path} (is no reid_config\.json|asks for the network)[^\n]*$"):
+        read_reid_config(path)

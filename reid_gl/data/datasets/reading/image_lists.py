@@ -34,7 +34,7 @@ def read_picture_list(
             another number of rows than the list says, or no UTF-8.
     """
     lines = _numbered_lines(path)
-    count = int(_match(r"\d+", lines, 0, path, "the number of images")[0]) if counted else None
+    count = int(_match(r"\d{1,18}", lines, 0, path, "the number of images")[0]) if counted else None
     _match(r"\s+".join(titles.split()), lines, int(counted), path, f"the titles {titles!r}")
     rows: dict[str, re.Match[str]] = {}
     for place in range(1 + counted, len(lines)):

@@ -12,6 +12,8 @@ from torch import Tensor
 from reid_gl.models.weight_files import check_regular
 
 SUFFIX = ".safetensors"
+MAX_HEADER = 10_000_000
+"""Bytes of the list of tensors; a network of a thousand has about 100,000."""
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -23,6 +25,13 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         ImportError: safetensors is not installed.
     """
     check_regular(path)
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    if header > MAX_HEADER:
+        raise ValueError(
+            f"{path} is damaged or no {SUFFIX} file: it says that its header has {header:,} bytes, more than "
+            f"{MAX_HEADER:,} are not read"
+        )
     package = _import_safetensors(path)
     error_of_file = importlib.import_module("safetensors").SafetensorError
     try:

@@ -40,10 +40,10 @@ def check_regular_file(path: str | Path, *, max_bytes: int, name: str = "") -> i
     status = Path(path).stat()
     if not stat.S_ISREG(status.st_mode):
         kind = KINDS.get(stat.S_IFMT(status.st_mode), "something else")
-        raise ValueError(f"{name} is no file but {kind}: remove it or name a regular file")
+        raise ValueError(f"{name} is not a file but {kind}: remove it or give a regular file")
     if status.st_size > max_bytes:
         raise ValueError(
-            f"{name} has {status.st_size:,} bytes, more than {max_bytes:,} are not read: remove it "
+            f"{name} has {status.st_size:,} bytes, more than the limit of {max_bytes:,}: remove it "
             "or shrink it"
         )
     return status.st_size

@@ -88,15 +88,15 @@ def test_what_is_no_regular_file_is_not_read(
         read(path, net)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(ValueError, match=r"net\.pth is no file but a pipe"):
+    with pytest.raises(ValueError, match=r"net\.pth is not a file but a pipe"):
         read(path, net)
     path.unlink()
     path.mkdir()
-    with pytest.raises(ValueError, match=r"net\.pth is no file but a folder"):
+    with pytest.raises(ValueError, match=r"net\.pth is not a file but a folder"):
         read(path, net)
     path.rmdir()
     path.symlink_to("/dev/zero")
-    with pytest.raises(ValueError, match=r"net\.pth is no file but a device"):
+    with pytest.raises(ValueError, match=r"net\.pth is not a file but a device"):
         read(path, net)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"net\.pth (do|does) not exist"):

@@ -16,7 +16,7 @@ def test_all_bytes_of_a_file_or_of_a_link_to_it(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
     assert read_regular_file(tmp_path / "file", max_bytes=3) == b"abc"
     assert read_regular_file(str(tmp_path / "link"), max_bytes=3) == b"abc"
-    with pytest.raises(ValueError, match=r"file has 3 bytes, more than 2 are not read: remove it"):
+    with pytest.raises(ValueError, match=r"file has 3 bytes, more than the limit of 2: remove it"):
         read_regular_file(tmp_path / "file", max_bytes=2)
 
 
@@ -63,7 +63,7 @@ def test_lines_of_a_text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / "a.txt"
     path.write_bytes("\ufeffa\r\nZoë\n\nlast".encode())
     assert [line.strip() for line in read_lines(path)] == ["a", "Zoë", "", "last"]
-    with pytest.raises(ValueError, match=r"a\.txt has 16 bytes, more than 15 are not read"):
+    with pytest.raises(ValueError, match=r"a\.txt has 16 bytes, more than the limit of 15"):
         next(read_lines(path, max_bytes=15))
     monkeypatch.setattr(regular_file, "MAX_LINE", 4)
     path.write_text("a\nbbbbbb\n")

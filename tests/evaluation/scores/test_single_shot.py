@@ -250,7 +250,7 @@ def test_other_layouts_and_numbers_score_alike(make: Callable[[np.ndarray], np.n
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"distances": np.zeros(3)}, r"distances must have shape \(Q, G\), got \(3,\)"),
+        ({"distances": np.zeros(3)}, r"distances must be numbers \(Q, G\), got float64 \(3,\)"),
         ({"distances": np.zeros((2, 3))}, r"query_pids must have shape \(2,\), got \(1,\)"),
         ({"gallery_pids": np.ones(4)}, r"gallery_pids must have shape \(3,\), got \(4,\)"),
         ({"query_camids": np.zeros(1)}, "give query_camids and gallery_camids, or neither"),

@@ -27,9 +27,9 @@ from reid_gl.experiment.ablate import run_ablation
 from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison
 from reid_gl.experiment.score import run_test
 from reid_gl.experiment.series import RESULT_FILE, train_or_go_on
+from reid_gl.files import write_text
 from reid_gl.report.ablation import format_ablation
 from reid_gl.report.comparison import format_comparison, summarize_runs
-from reid_gl.training.run_folder import write_text
 
 PAPER = (
     *("LOSS.GROUP.FEATURE", "before_neck", "LOSS.GROUP.NUM_STEPS", "2", "LOSS.GROUP.TEMPERATURE", "70.0"),

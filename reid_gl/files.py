@@ -1,4 +1,4 @@
-"""Create output folders atomically."""
+"""Create files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,6 +22,28 @@ logger = logging.getLogger(__name__)
 IN_WORK = "-unfinished-"
 JUST_MADE = 60.0
 """Seconds in which a folder may not have its lock yet."""
+
+
+def partial_of(path: Path) -> Path:
+    """Where a file lies until it is whole."""
+    return path.with_name(f".{path.name}.partial")
+
+
+@contextmanager
+def whole_or_nothing(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its name if all goes well and disappears otherwise."""
+    partial = partial_of(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small UTF-8 file in one step, so that nobody reads half of it."""
+    with whole_or_nothing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 @contextmanager

@@ -13,8 +13,10 @@ import torch
 from yacs.config import CfgNode
 
 import reid_gl.experiment
-from reid_gl.config.build import build_dataset, build_losses
+from reid_gl.config import read_experiment
 from reid_gl.data.datasets import LOADERS
+from reid_gl.experiment.load_data import load_data
+from reid_gl.experiment.make_network import make_losses
 from reid_gl.losses import LOSSES
 from reid_gl.records import ReidOutput
 
@@ -49,7 +51,7 @@ def test_a_recipe_is_short(name: str) -> None:
 def test_the_loss_of_the_recipe_trains(trained: list[CfgNode]) -> None:
     exec(RECIPES["A loss"], {})
     (config,) = trained
-    losses = build_losses(config, 2, 1)
+    losses = make_losses(read_experiment(config), 2, 1)
     rows = torch.tensor([[0.0], [2.0], [5.0]], requires_grad=True)
     total, terms = losses(ReidOutput(rows * 0, rows, torch.zeros(3, 2)), torch.tensor([0, 0, 1]))
     assert float(terms["compact"]) == pytest.approx(8 / 5)  # 0, 4, 4, 0 and 0
@@ -63,7 +65,7 @@ def test_the_data_set_of_the_recipe_is_read(trained: list[CfgNode], tmp_path: Pa
         (tmp_path / part).mkdir()
         (tmp_path / part / f"{stem}.jpg").touch()
     exec(RECIPES["A data set"].replace("/data/shop", str(tmp_path)), {})
-    dataset = build_dataset(trained[0])
+    dataset = load_data(read_experiment(trained[0]).data)
     assert dataset.name == "shop"
     sides = (dataset.train, dataset.query, dataset.gallery)
     assert [(sample.pid, sample.camid) for side in sides for sample in side] == [(1, 0), (12, 3), (12, 4)]

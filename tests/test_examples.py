@@ -20,8 +20,7 @@ import pytest
 from reid_gl import load_dataset
 from reid_gl.cli.experiment import split_overrides
 from reid_gl.cli.main import COMMANDS, RENAMED
-from reid_gl.config import load_config
-from reid_gl.config.build import build_evaluation
+from reid_gl.config import load_experiment
 from tests.made_up_people import write_people
 from tests.tiny_checkpoint import write_checkpoint
 from tests.tracking.coloured_people import make_extractor, noise_frame
@@ -97,7 +96,7 @@ def check_command(words: Sequence[str]) -> None:
     if file := getattr(options, "config_file", None):
         assert (ROOT / file).is_file()
         for pair in [[key, value] for value in values] or [[]]:
-            build_evaluation(load_config(ROOT / file, [*overrides, *pair]))  # the switches go together
+            load_experiment(ROOT / file, [*overrides, *pair])  # the switches go together
 
 
 def run_with_files(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **names: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from reid_gl.cli.experiment import KEY, add_config_arguments, prepare_torch
-from reid_gl.config import load_config
+from reid_gl.config import load_experiment
 from reid_gl.evaluation.feature_files import load_features
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.experiment.measure_thresholds import calibrate_weights, report_calibration
@@ -60,14 +60,14 @@ def run(options: argparse.Namespace) -> int:
     path = None if weights is None else Path(weights)
     if path is not None and not path.is_file():
         raise FileNotFoundError(f"weights {path} do not exist")
-    config = load_config(options.config_file, overrides)
+    experiment = load_experiment(options.config_file, overrides)
     if options.features:
         calibration = calibrate(*load_features(options.features), source=options.features)
     elif path is None:
         raise ValueError("nothing to calibrate: give a weights file, or --features with a features file")
     else:
-        prepare_torch(config.SEED)
-        calibration = calibrate_weights(config, path, on=options.on)
+        prepare_torch(experiment.seed)
+        calibration = calibrate_weights(experiment, path, on=options.on)
     result = report_calibration(calibration, path, figure)
     print(format_calibration(calibration), file=sys.stderr)
     logger.info("figure: %s", figure)

@@ -7,8 +7,7 @@ import json
 import logging
 import sys
 
-from tqdm import tqdm
-
+from reid_gl.cli.progress import progress_bar
 from reid_gl.experiment.check_dataset import run_check_dataset
 
 logger = logging.getLogger(__name__)
@@ -22,17 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pattern", default="", metavar="REGEX", help="regular expression for the data set `pattern`"
     )
     parser.add_argument("--html", metavar="FILE", help="write a contact sheet to this file")
-    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no contact sheet")
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is not a contact sheet")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check; table and faults go to stderr, the JSON object to stdout; exit code 1 if there are errors."""
-    with tqdm(unit="image", desc="reading", disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    """Check; table and problems go to stderr, the JSON object to stdout; exit code 1 if there are errors."""
+    with progress_bar(unit="image", description="reading") as show:
         summary = run_check_dataset(
             options.name,
             options.root,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from reid_gl.cli.experiment import add_config_arguments, print_scores, read_config
+from reid_gl.cli.experiment import add_config_arguments, print_scores, read_arguments
 from reid_gl.experiment.color_histogram import run_color_histogram
 
 
@@ -15,5 +15,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score the baseline on the data set in DATA."""
-    print_scores(run_color_histogram(read_config(options)))
+    print_scores(run_color_histogram(read_arguments(options)))
     return 0

@@ -6,8 +6,7 @@ import argparse
 import dataclasses
 import json
 
-from tqdm import tqdm
-
+from reid_gl.cli.progress import progress_bar
 from reid_gl.data.datasets import load_dataset
 from reid_gl.data.datasets.reading.counts import count_dataset
 from reid_gl.data.preparing.write_dataset import write_csv, write_market_layout
@@ -34,12 +33,7 @@ def run(options: argparse.Namespace) -> int:
     if options.to == "csv":
         write_csv(dataset, options.out)
     else:
-        with tqdm(unit="image", desc="writing", disable=None) as bar:
-
-            def show(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with progress_bar(unit="image", description="writing") as show:
             write_market_layout(dataset, options.out, progress=show)
     print(json.dumps({"written": options.out, **dataclasses.asdict(count_dataset(dataset))}))
     return 0

@@ -8,9 +8,8 @@ import logging
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from reid_gl.cli.experiment import prepare_torch
+from reid_gl.cli.progress import progress_bar
 from reid_gl.cli.signals import noted_signals
 from reid_gl.experiment.demo import SUMMARY_FILE, run_demo
 from reid_gl.report.scores import format_scores
@@ -39,14 +38,7 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.out)
     data = Path(options.data or ("data/synthetic" if options.seed == 0 else f"data/synthetic_{options.seed}"))
     try:
-        with noted_signals() as stop_signal, tqdm(unit="image", desc="rendering", disable=None) as bar:
-
-            def show(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-                if done == total:
-                    bar.close()
-
+        with noted_signals() as stop_signal, progress_bar(unit="image", description="rendering") as show:
             summary = run_demo(
                 folder,
                 data,

@@ -101,16 +101,16 @@ def _refuse_what_needs_a_gallery(options: argparse.Namespace) -> None:
     asked = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(options, flag)]
     if asked:
         raise ValueError(
-            f"{', '.join(asked)} compares a query with a gallery, and {options.file} is a list in which "
-            "every image searches all the others: extract from a table with the column split; reid-gl "
-            "calibrate gives accept rates over all pairs of a list"
+            f"{', '.join(asked)} compares queries with a gallery, but {options.file} has no gallery: every "
+            "image searches all the others. Extract from a table with the column split, or use reid-gl "
+            "calibrate, which gives accept rates over all pairs of images"
         )
 
 
 def _compare_sides(
     query: Features, gallery: Features, settings: dict[str, Any], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """What else was asked for."""
+    """Compute the optional scores that compare queries with a gallery."""
     found: dict[str, Any] = {}
     if options.camera_pairs:
         pairs = evaluate_camera_pairs(query, gallery, metric=options.metric)
@@ -127,7 +127,7 @@ def _verify(query: Features, gallery: Features, settings: dict[str, Any]) -> dic
     result = verify_pairs(query, gallery, **settings)
     points = []
     for point in result.points:
-        words = point.reason or f"{100 * point.true_positive_rate:.2f} % of pairs of one person are accepted"
+        words = point.reason or f"{100 * point.true_positive_rate:.2f} % of genuine pairs are accepted"
         print(f"false positive rate {point.asked_rate:g}: {words}", file=sys.stderr)
         rates = None if point.reason else point.true_positive_rate
         points.append({"false_positive_rate": point.asked_rate, "true_positive_rate": rates})
@@ -141,7 +141,7 @@ def _single_shot(query: Features, gallery: Features, settings: dict[str, Any]) -
     result = evaluate_single_shot(np.concatenate([*blocks]), query.pids, gallery.pids, *cameras)
     scores = {f"rank{k}": float(result.cmc[k - 1]) for k in RANKS}
     expected = {f"rank{k}": float(result.expected_cmc[k - 1]) for k in RANKS}
-    rows = {"one image per person": scores, "its expectation": expected}
+    rows = {"one image per person": scores, "expected value": expected}
     print(format_scores(rows), file=sys.stderr)
     return {"sampled": scores, "expected": expected}
 

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from yacs.config import CfgNode
 
-from reid_gl.config import load_config
+from reid_gl.config import Experiment, load_experiment
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.report.scores import format_scores
 
@@ -31,9 +30,9 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_config(options: argparse.Namespace) -> CfgNode:
-    """Load the configuration that the arguments describe."""
-    return load_config(options.config_file, options.overrides)
+def read_arguments(options: argparse.Namespace) -> Experiment:
+    """Read the experiment that the arguments describe."""
+    return load_experiment(options.config_file, options.overrides)
 
 
 def split_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:

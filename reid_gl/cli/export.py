@@ -8,7 +8,7 @@ import logging
 import sys
 from contextlib import redirect_stdout
 
-from reid_gl.cli.experiment import add_config_arguments, prepare_torch, read_config
+from reid_gl.cli.experiment import add_config_arguments, prepare_torch, read_arguments
 from reid_gl.experiment.export import run_export
 from reid_gl.inference.exporting.export_settings import PRECISIONS, PROFILES, SUFFIXES, ExportSettings
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         flip=options.flip,
         square_size=options.square_size,
     )
-    config = read_config(options) if options.config_file or options.overrides else None
+    experiment = read_arguments(options) if options.config_file or options.overrides else None
     prepare_torch(0)
     with redirect_stdout(sys.stderr):  # nncf prints its progress bars to stdout
         result = run_export(
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             out=options.out,
             force=options.force,
             calibration_images=options.calibration_images,
-            config=config,
+            config=experiment,
         )
     cosine = min(one["min_cosine"] for one in result["parity"])
     logger.info("%s: cosine to the network's features is at least %.6f", result["file"], cosine)

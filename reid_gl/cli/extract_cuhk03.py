@@ -10,7 +10,7 @@ from reid_gl.data.datasets import extract_cuhk03_images
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--mat", required=True, metavar="FILE", help="cuhk-03.mat")
-    parser.add_argument("--out", metavar="FOLDER", help="default: cuhk03_images beside the file")
+    parser.add_argument("--out", metavar="FOLDER", help="default: cuhk03_images next to the file")
 
 
 def run(options: argparse.Namespace) -> int:

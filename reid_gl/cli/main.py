@@ -11,7 +11,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "train": "train a network and test it",
     "test": "score a checkpoint",
-    "tune-inference": "choose re-ranking, pooling and the like on held-out training identities",
+    "tune-inference": "choose re-ranking, pooling and other test-time settings on held-out identities",
     "calibrate": "measure and store a network's thresholds, on labelled images or features",
     "evaluate-features": "score and re-rank features from any program",
     "compare-losses": "train losses with the same budget over several seeds",
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in COMMANDS:
         return _print_usage(words)
-    # each command imports only what it needs, so that `reid-gl --help` need not wait for torch
+    # each command imports only what it needs, so that `reid-gl --help` does not wait for torch
     command = importlib.import_module(f"reid_gl.cli.{RENAMED.get(words[0], words[0].replace('-', '_'))}")
     parser = argparse.ArgumentParser(prog=f"reid-gl {words[0]}", description=COMMANDS[words[0]])
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised")

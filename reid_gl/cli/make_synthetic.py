@@ -7,8 +7,7 @@ import json
 import os
 from collections.abc import Callable
 
-from tqdm import tqdm
-
+from reid_gl.cli.progress import progress_bar
 from reid_gl.synthetic.plan import SyntheticSize
 from reid_gl.synthetic.write_people import write_synthetic
 from reid_gl.synthetic.write_sequences import SequenceSize, write_sequences
@@ -49,12 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Render, or reuse what was rendered before, and print the counts."""
     unit = "frame" if options.sequences else "image"
-    with tqdm(unit=unit, desc="rendering", disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar(unit=unit, description="rendering") as show:
         summary = (_film if options.sequences else _render)(options, show)
     print(json.dumps(summary))
     return 0

@@ -1,4 +1,4 @@
-"""`reid-gl mot-to-reid`: from MOT Challenge ground truth to crops in the layout of Market-1501."""
+"""`reid-gl mot-to-reid`: crop MOT Challenge ground truth into the layout of Market-1501."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import argparse
 import json
 import logging
 
-from tqdm import tqdm
-
+from reid_gl.cli.progress import progress_bar
 from reid_gl.data.mot.crops import CropRule, find_sequences
 from reid_gl.data.mot.to_reid import write_reid_crops
 
@@ -15,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
+    """Add the arguments of the command."""
     rule = CropRule()
     parser.add_argument("folders", nargs="+", metavar="FOLDER", help="sequences, or folders of sequences")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="must not exist yet")
@@ -24,18 +23,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=rule.min_visibility,
         metavar="SHARE",
-        help="default: %(default)s",
+        help="smallest visible share of a person; default: %(default)s",
     )
     parser.add_argument("--min-width", type=int, default=rule.min_width, metavar="PIXELS")
     parser.add_argument("--min-height", type=int, default=rule.min_height, metavar="PIXELS")
-    parser.add_argument("--stride", type=int, default=rule.stride, metavar="N", help="every N-th frame")
     parser.add_argument(
-        "--train-share", type=float, default=rule.train_share, metavar="SHARE", help="of the identities"
+        "--stride", type=int, default=rule.stride, metavar="N", help="use every N-th frame only"
+    )
+    parser.add_argument(
+        "--train-share",
+        type=float,
+        default=rule.train_share,
+        metavar="SHARE",
+        help="share of training identities; default: %(default)s",
     )
     parser.add_argument(
         "--shared-identities",
         action="store_true",
-        help="the sequences are cameras of one place, and an id is one person in all of them",
+        help="the sequences are cameras of one place, and an id is the same person in all of them",
     )
     parser.add_argument(
         "--classes",
@@ -43,13 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=rule.classes,
         metavar="CLASS",
-        help="numbers of gt.txt; default: 1, people on foot",
+        help="classes of gt.txt to crop; default: 1, pedestrians",
     )
-    parser.add_argument("--seed", type=int, default=rule.seed, help="of the split; default: 0")
+    parser.add_argument("--seed", type=int, default=rule.seed, help="seed of the random split; default: 0")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Cut, and print the counts."""
+    """Crop the people and print the counts."""
     rule = CropRule(
         min_visibility=options.min_visibility,
         min_width=options.min_width,
@@ -60,20 +65,15 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         classes=tuple(options.classes),
     )
-    with tqdm(unit="frame", desc="cutting", disable=None) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_bar(unit="frame", description="cropping") as show:
         counts = write_reid_crops(find_sequences(options.folders), options.out, rule, progress=show)
     if counts["queries_with_match"] < counts["query"]:
         logger.warning(
-            "%d of %d queries show a person whom no other camera sees; they do not count when the set is "
-            "scored%s",
+            "%d of %d queries show a person who is not seen by another camera; they are ignored when the set "
+            "is scored%s",
             counts["query"] - counts["queries_with_match"],
             counts["query"],
-            "" if options.shared_identities else ": --shared-identities is for cameras of one place",
+            "" if options.shared_identities else ": use --shared-identities for cameras of one place",
         )
     print(json.dumps({"folder": options.out, **counts}))
     return 0

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from reid_gl.cli.experiment import add_config_arguments, prepare_torch, split_overrides
-from reid_gl.config import load_config
+from reid_gl.config import load_experiment
 from reid_gl.experiment.pair_weights import run_pair_weights
 
 
@@ -23,13 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", default="pair_weights.png", metavar="FILE", help="figure, .png, .pdf or .svg"
     )
-    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no such figure")
+    parser.add_argument(
+        "--force", action="store_true", help="replace FILE even if it is not a figure of this command"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Draw the weights on a batch of MODEL.WEIGHTS, or on a synthetic one; the numbers go to stdout."""
     names, overrides = split_overrides(options.losses)
-    config = load_config(options.config_file, [*options.overrides, *overrides])
-    prepare_torch(config.SEED)
-    print(json.dumps(run_pair_weights(config, names, options.output, force=options.force)))
+    experiment = load_experiment(options.config_file, [*options.overrides, *overrides])
+    prepare_torch(experiment.seed)
+    print(json.dumps(run_pair_weights(experiment, names, options.output, force=options.force)))
     return 0

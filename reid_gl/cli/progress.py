@@ -1,9 +1,11 @@
-"""Log messages and progress bars on the same terminal."""
+"""Progress bars, and log messages on the same terminal."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
@@ -14,3 +16,17 @@ class BarFriendlyHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
         tqdm.write(self.format(record), file=sys.stderr)
+
+
+@contextmanager
+def progress_bar(*, unit: str, description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar, and give the function (done, total) that moves it; it closes when all is done."""
+    with tqdm(unit=unit, desc=description, disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+            if done == total:  # what follows may log or draw a bar of its own
+                bar.close()
+
+        yield show

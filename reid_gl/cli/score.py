@@ -13,7 +13,7 @@ from reid_gl.cli.experiment import (
     prepare_torch,
     print_all_scores,
     print_scores,
-    read_config,
+    read_arguments,
 )
 from reid_gl.experiment.ablate import run_ablation
 from reid_gl.experiment.score import keep_strategies, run_tests
@@ -39,21 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score MODEL.WEIGHTS on every test set in DATA."""
-    config = read_config(options)
-    prepare_torch(config.SEED)
+    experiment = read_arguments(options)
+    prepare_torch(experiment.seed)
     if options.ablate and options.keep:
         raise ValueError("--ablate scores many settings, --keep keeps one: leave one of them out")
     if not options.ablate:
-        scores = run_tests(config)
+        scores = run_tests(experiment)
         if options.keep:
-            keep_strategies(config)
+            keep_strategies(experiment)
         if len(scores) > 1:
             print_all_scores(scores)
         else:
             print_scores(*scores.values())
         return 0
     log_little_of_scoring()
-    summary = run_ablation(config)
+    summary = run_ablation(experiment)
     print(format_ablation(summary), file=sys.stderr)
     logger.warning("%s", summary["caution"])
     print(json.dumps(summary))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import replace
 
-from reid_gl.cli.experiment import add_config_arguments, prepare_torch, print_scores, read_config
+from reid_gl.cli.experiment import add_config_arguments, prepare_torch, print_scores, read_arguments
 from reid_gl.cli.signals import noted_signals
-from reid_gl.config import load_config
 from reid_gl.experiment import run_test, run_training
 from reid_gl.training.fit import Interrupted
 
@@ -23,16 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train and test; after a signal, save everything and return exit code 130 or 143."""
-    config = read_config(options)
-    prepare_torch(config.SEED)
+    experiment = read_arguments(options)
+    prepare_torch(experiment.seed)
     try:
         with noted_signals() as stop_signal:
-            weights, dataset = run_training(config, resume=options.resume, stop_signal=stop_signal)
+            weights, dataset = run_training(experiment, resume=options.resume, stop_signal=stop_signal)
     except Interrupted as stop:
         logger.warning("%s", stop)
         return 128 + stop.signal_number
     logger.info("weights: %s", weights)
     if not options.no_test:
-        overrides = [*options.overrides, "MODEL.WEIGHTS", str(weights)]
-        print_scores(run_test(load_config(options.config_file, overrides), dataset))
+        print_scores(run_test(replace(experiment, weights=weights), dataset))
     return 0

@@ -12,7 +12,7 @@ from reid_gl.cli.experiment import (
     add_config_arguments,
     log_little_of_scoring,
     prepare_torch,
-    read_config,
+    read_arguments,
 )
 from reid_gl.experiment.tune_inference import run_tuning
 from reid_gl.report.scores import format_scores
@@ -27,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Tune; scores and the resulting test command go to stderr, the JSON object to stdout."""
-    config = read_config(options)
-    prepare_torch(config.SEED)
+    experiment = read_arguments(options)
+    prepare_torch(experiment.seed)
     log_little_of_scoring()
-    result = run_tuning(config)
+    result = run_tuning(experiment)
     words = ["reid-gl", "test"]
     if options.config_file:
         words += ["--config-file", options.config_file]

@@ -32,9 +32,9 @@ class TorchreidFeatureExtractor:
     transparency work. Missing weights, or weights of another network, raise an error instead of a warning.
     Without CUDA it runs on the CPU.
 
-    Files are decoded as everywhere in this package, which differs from torchreid in two ways: images are
-    rotated by their EXIF orientation (torchreid ignores it), and 16-bit grey is scaled to 8 bits (torchreid
-    clips it to white).
+    Files are decoded by read_image, which differs from torchreid in two ways: images are rotated by their
+    EXIF orientation (torchreid ignores it), and 16-bit grey is scaled to 8 bits (torchreid clips it to
+    white).
 
     Args:
         model_name: one of torchreid's networks, such as "osnet_x1_0".
@@ -66,8 +66,8 @@ class TorchreidFeatureExtractor:
     ) -> None:
         if not model_path:
             raise ValueError(
-                "model_path is empty, and torchreid would go on with weights of ImageNet, which know no "
-                "people: give a file of weights"
+                "model_path is empty: give a file of weights (torchreid would use ImageNet weights, which "
+                "were not trained on people)"
             )
         if device.startswith("cuda") and not torch.cuda.is_available():
             logger.warning("device %s is not available here: features are computed on the CPU", device)

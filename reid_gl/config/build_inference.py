@@ -1,4 +1,4 @@
-"""Builds the settings for computing, comparing and re-ranking features from the TEST section."""
+"""Reads the TEST section: how features are computed, compared and re-ranked."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 from yacs.config import CfgNode
 
 from reid_gl.config.defaults import RERANK, TEST, default_config
+from reid_gl.config.experiment import Scoring
+from reid_gl.config.inference_keys import rerank_keys
 from reid_gl.config.keys import take
-from reid_gl.data.datasets.reading.extra_queries import load_multi_query
 from reid_gl.device import PRECISIONS
 from reid_gl.evaluation.multi_query import POOLINGS
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.protocol import CAMERA_FILTERS
 from reid_gl.inference.evaluate import evaluate
-from reid_gl.inference.strategies.apply import Strategies
 from reid_gl.inference.strategies.settings import PRESETS, InferenceSettings, check_comparison
 from reid_gl.records import TEST_FEATURES
 from reid_gl.similarity import METRICS
 
 
-def build_evaluation(config: CfgNode) -> dict[str, Any]:
-    """Return keyword arguments for reid_gl.inference.evaluate, without the preprocessing.
+def build_scoring(config: CfgNode) -> Scoring:
+    """Read how features are computed, compared and re-ranked.
 
     Raises:
         ValueError: a value is out of range, or switches contradict each other or the preset.
@@ -31,13 +31,13 @@ def build_evaluation(config: CfgNode) -> dict[str, Any]:
     inference = InferenceSettings(**take(TEST, test, InferenceSettings))
     check_comparison(inference, feature=test.FEATURE, metric=test.METRIC)
     rerank = RerankSettings(**take(RERANK, test.RERANK, RerankSettings))
-    return {
-        "inference": inference,
-        "rerank": rerank if test.RERANK.ENABLED else None,
-        "num_workers": config.DATA.NUM_WORKERS,
+    return Scoring(
+        inference=inference,
+        rerank=rerank if test.RERANK.ENABLED else None,
+        num_workers=config.DATA.NUM_WORKERS,
         **take(TEST, test, evaluate),
         **take(RERANK, test.RERANK, evaluate),
-    }
+    )
 
 
 def _check_choices(test: CfgNode) -> None:
@@ -52,50 +52,6 @@ def _check_choices(test: CfgNode) -> None:
     for key, known in choices.items():
         if test[key] not in known:
             raise ValueError(f"TEST.{key} must be one of {', '.join(known)}, got {test[key]!r}")
-
-
-def build_extra_queries(config: CfgNode) -> dict[str, Any]:
-    """Return keyword arguments for evaluate: extra images of the queries, or none if MULTI_QUERY is none.
-
-    Raises:
-        ValueError: as build_evaluation.
-        FileNotFoundError: the data set has no such images.
-    """
-    _check_choices(config.TEST)
-    pooling = config.TEST.MULTI_QUERY
-    if pooling == "none":
-        return {}
-    return {"extra_queries": load_multi_query(config.DATA.ROOT), "query_pooling": pooling}
-
-
-def build_strategies(config: CfgNode) -> Strategies:
-    """Return the feature and the test-time strategies, as checkpoints store them.
-
-    Raises:
-        ValueError: as build_evaluation.
-    """
-    evaluation = build_evaluation(config)
-    return Strategies(evaluation["feature"], evaluation["inference"])
-
-
-def inference_overrides(
-    inference: InferenceSettings, rerank: RerankSettings | None, *, feature: str, metric: str
-) -> dict[str, Any]:
-    """Return the TEST keys and values from which build_evaluation builds exactly these settings."""
-    keys = {
-        "PRESET": "none",
-        "FEATURE": feature,
-        "METRIC": metric,
-        "MIXING": -1.0 if inference.mixing is None else inference.mixing,
-        "SLOPE": inference.slope,
-        "BETA": inference.beta,
-        "FLIP": inference.flip,
-        "NUM_CROPS": inference.num_crops,
-        "RERANK.ENABLED": rerank is not None,
-    }
-    if rerank is not None:
-        keys |= _rerank_keys(rerank)
-    return {f"TEST.{key}": value for key, value in keys.items()}
 
 
 def _filled_in(test: CfgNode) -> CfgNode:
@@ -124,18 +80,9 @@ def _filled_in(test: CfgNode) -> CfgNode:
 
 def _preset_keys(name: str) -> dict[str, Any]:
     preset = PRESETS[name]
-    keys = {"RERANK.ENABLED": True, **_rerank_keys(preset.rerank)}
+    keys = {"RERANK.ENABLED": True, **rerank_keys(preset.rerank)}
     inference = preset.inference
     if inference.mixing is not None:
         keys["FEATURE"] = "before_neck"  # mixing, slope and beta act before the neck
         keys |= {"MIXING": inference.mixing, "SLOPE": inference.slope, "BETA": inference.beta}
     return {**keys, "METRIC": "euclidean"} if inference.beta else keys
-
-
-def _rerank_keys(rerank: RerankSettings) -> dict[str, Any]:
-    return {
-        "RERANK.K1": rerank.k1,
-        "RERANK.K2": rerank.k2,
-        "RERANK.LAMBDA": rerank.lambda_value,
-        "RERANK.DOUBLED_POOL": rerank.doubled_pool,
-    }

@@ -116,19 +116,19 @@ def read_dump(text: str) -> tuple[CfgNode, dict[str, Any]]:
     return config, unknown
 
 
-def describe_changes(old: str, config: CfgNode, *, may_change: Sequence[str] = ()) -> str:
-    """Describe the first keys that differ from a stored configuration; "" if there are none.
+def describe_changes(old: str, new: str, *, may_change: Sequence[str] = ()) -> str:
+    """Describe the first keys that differ between two configurations; "" if there are none.
 
     Args:
-        old: YAML from dump_config; keys that it lacks get their defaults.
-        config: the current configuration.
+        old: YAML from dump_config, possibly of another version; keys that it lacks get their defaults.
+        new: YAML from dump_config of this version.
         may_change: keys or sections to ignore.
 
     Raises:
         ConfigError: as read_dump.
     """
     kept, unknown = read_dump(old)
-    before, now = (dict(_leaves(one)) for one in (kept, config))
+    before, now = (dict(_leaves(one)) for one in (kept, read_dump(new)[0]))
     changed = {
         key: f"{key} was {before[key]!r}, is now {now[key]!r}" for key in now if before[key] != now[key]
     }

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tqdm import tqdm
-from yacs.config import CfgNode
 
+from reid_gl.config import Config
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.experiment.one_pass import OnePass, run_once
 from reid_gl.experiment.score import load_candidate, write_result
@@ -32,7 +32,7 @@ CAUTION = (
 )
 
 
-def run_ablation(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, Any]:
+def run_ablation(config: Config, dataset: ReidDataset | None = None) -> dict[str, Any]:
     """Score MODEL.WEIGHTS with every combination of mixing, slope, beta, flip and re-ranking.
 
     The values come from TEST, or from DEFAULTS where TEST leaves a switch off; the network's crops are those
@@ -51,8 +51,8 @@ def run_ablation(config: CfgNode, dataset: ReidDataset | None = None) -> dict[st
         ValueError, FileNotFoundError: as run_test.
     """
     candidate = load_candidate(config, dataset)
-    feature, configured = candidate.settings["feature"], candidate.settings["inference"]
-    values = switch_values(configured, candidate.settings["rerank"])
+    feature, configured = candidate.scoring.feature, candidate.scoring.inference
+    values = switch_values(configured, candidate.scoring.rerank)
     combinations = list_combinations(candidate.net, feature, values, configured.num_crops)
     results = _score_all(run_once(candidate, flip=True), combinations, values)
     summary = {

@@ -13,9 +13,9 @@ from reid_gl.data.datasets import load_dataset
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.experiment.check_findings import judge_dataset, scored_copies
 from reid_gl.experiment.check_sheet import make_contact_sheet
+from reid_gl.files import write_text
 from reid_gl.own_files import check_replaceable
 from reid_gl.records import ReidDataset
-from reid_gl.training.run_folder import write_text
 
 COLUMNS = ("images", "identities", "cameras", "no identity", "one image", "images each", "width", "height")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reid_gl.data.checking.check import DatasetReport, Occurrence, Pair, Problem
+from reid_gl.evaluation.scores.matching import in_other_camera
 from reid_gl.evaluation.scores.protocol import Preflight
 
 MAX_IMBALANCE = 10.0
@@ -66,7 +67,7 @@ def scored_copies(report: DatasetReport, *, uses_cameras: bool) -> tuple[tuple[O
     for group in report.copies:
         for query in (one for one in group if one.split == "query"):
             found = (one for one in group if one.split == "gallery" and one.pid == query.pid)
-            counted = (one for one in found if not (uses_cameras and one.camid == query.camid >= 0))
+            counted = (one for one in found if not uses_cameras or in_other_camera(query.camid, one.camid))
             pairs += [(query, copy) for copy in list(counted)[:1]]
     return tuple(pairs)
 

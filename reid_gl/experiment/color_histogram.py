@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from yacs.config import CfgNode
-
-from reid_gl.config.build import build_dataset, build_evaluation
+from reid_gl.config import Config, read_experiment
 from reid_gl.evaluation.scores.protocol import check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
+from reid_gl.experiment.load_data import load_data
 from reid_gl.inference.color_histogram import extract_color_histograms
 from reid_gl.inference.evaluate import number_shared
 from reid_gl.report.scores import scores_to_dict
 
 
-def run_color_histogram(config: CfgNode) -> dict[str, Any]:
+def run_color_histogram(config: Config) -> dict[str, Any]:
     """Compare the HSV histograms of the images of DATA under the protocol of TEST.
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings.
     """
-    dataset = build_dataset(config)
-    camera_filter = build_evaluation(config)["camera_filter"]
+    experiment = read_experiment(config)
+    dataset = load_data(experiment.data)
+    camera_filter = experiment.scoring.camera_filter
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
     query = extract_color_histograms(dataset.query)
     gallery = extract_color_histograms(dataset.gallery) if dataset.gallery else None

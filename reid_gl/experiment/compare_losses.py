@@ -6,22 +6,23 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import torch
 
-from reid_gl.config import load_config
-from reid_gl.config.build import build_comparison_epochs, build_evaluation, build_holdout
-from reid_gl.config.build_losses import build_losses
+from reid_gl.config import load_experiment
+from reid_gl.experiment.load_data import hold_out
+from reid_gl.experiment.make_network import make_losses
 from reid_gl.experiment.score import run_test
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
+from reid_gl.files import write_text
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.report.comparison import SCORES, draw_comparison, summarize_runs
 from reid_gl.report.figures import save_figure
-from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE, write_text
+from reid_gl.training.run_folder import MODEL_FILE, TRAINING_FILE
 from reid_gl.training.step import NonFiniteError
 
 logger = logging.getLogger(__name__)
@@ -119,30 +120,42 @@ def run_comparison(
         raise ValueError(f"expected losses or values and a seed, got {len(contenders)} and {num_seeds} seeds")
     if len({one.name for one in contenders}) < len(contenders):
         raise ValueError(f"something is given twice: {' '.join(one.name for one in contenders)}")
-    base = load_config(config_file, overrides)
-    num_epochs = build_comparison_epochs(base)
+    base = load_experiment(config_file, overrides)
+    num_epochs = base.comparison_epochs
     every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), *ALWAYS]
     for contender in contenders:  # mistakes come to light before the first run, not after an hour
-        build_losses(load_config(config_file, [*every, *contender.overrides]), 2, 2)
+        make_losses(load_experiment(config_file, [*every, *contender.overrides]), 2, 2)
     open_series(folder, base, kind="comparison")
     seeds = range(first_seed, first_seed + num_seeds)
     plan = [(contender, seed) for seed in seeds for contender in contenders]
-    runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender in contenders}
+    runs = _run_all(config_file, every, plan, folder, stop_signal)
+    summary = {
+        "num_epochs": num_epochs,
+        "feature": base.scoring.feature,
+        "tested_on": "held-out training identities" if base.data.holdout.share else "the test set",
+        "results": {name: summarize_runs(results) for name, results in runs.items()},
+    }
+    write_text(folder / COMPARISON_FILE, json.dumps(summary, indent=2) + "\n")
+    _draw(summary, contenders, num_seeds, folder / PICTURE_FILE)
+    return summary
+
+
+def _run_all(
+    config_file: str | Path | None,
+    every: list[str],
+    plan: list[tuple[Contender, int]],
+    folder: Path,
+    stop_signal: Callable[[], int],
+) -> dict[str, list[dict[str, Any]]]:
+    """Run each contender with each seed, in order; return the results by name of the contender."""
+    runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender, _ in plan}
     for number, (contender, seed) in enumerate(plan):
         place = folder / quote(contender.name, safe="+*,=") / f"seed{seed}"
         words = [*every, *contender.overrides, "SEED", str(seed), "OUTPUT_DIR", str(place)]
         left = _estimate(runs, len(plan) - number)
         logger.info("run %d of %d%s: %s, seed %d", number + 1, len(plan), left, contender.name, seed)
         runs[contender.name].append(_run(config_file, words, place, seed, stop_signal))
-    summary = {
-        "num_epochs": num_epochs,
-        "feature": build_evaluation(base)["feature"],
-        "tested_on": "held-out training identities" if base.DATA.HOLDOUT else "the test set",
-        "results": {name: summarize_runs(results) for name, results in runs.items()},
-    }
-    write_text(folder / COMPARISON_FILE, json.dumps(summary, indent=2) + "\n")
-    _draw(summary, contenders, num_seeds, folder / PICTURE_FILE)
-    return summary
+    return runs
 
 
 def _run(
@@ -158,9 +171,10 @@ def _run(
     torch.manual_seed(seed)
     start = time.perf_counter()
     try:
-        weights, dataset = train_or_go_on(load_config(config_file, words), place, stop_signal)
-        config = load_config(config_file, [*words, "MODEL.WEIGHTS", str(weights)])
-        scores = run_test(config, build_holdout(config, dataset) or dataset)
+        experiment = load_experiment(config_file, words)
+        weights, dataset = train_or_go_on(experiment, place, stop_signal)
+        tested = hold_out(experiment.data.holdout, dataset) or dataset
+        scores = run_test(replace(experiment, weights=weights), tested)
         result = {name: scores[name] for name in SCORES if name in scores}
     except NonFiniteError as error:
         logger.warning("%s", error)

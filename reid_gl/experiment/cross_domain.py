@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import torch
 
-from reid_gl.config import load_config
-from reid_gl.config.build import build_dataset, build_test_sets
+from reid_gl.config import load_experiment
+from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.experiment.score import run_tests
 from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
+from reid_gl.files import write_text
 from reid_gl.report.cross_domain import draw_matrix
 from reid_gl.report.figures import save_figure
-from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +58,10 @@ def run_cross_domain(
             raise ValueError(f"expected different {kind} sets, at least one, got {' '.join(names) or 'none'}")
     words = [*overrides, "DATA.TEST_NAMES", ",".join(test)]
     for names in train:  # mistakes come to light before the first run, not after an hour
-        build_dataset(load_config(config_file, [*words, "DATA.NAMES", names]))
-    build_test_sets(load_config(config_file, words))
-    open_series(folder, load_config(config_file, words), kind="matrix")
+        load_data(load_experiment(config_file, [*words, "DATA.NAMES", names]).data)
+    common = load_experiment(config_file, words)
+    load_test_sets(common.data)
+    open_series(folder, common, kind="matrix")
     rows: dict[str, dict[str, Any]] = {}
     for number, names in enumerate(train):
         logger.info("training %d of %d: %s", number + 1, len(train), names)
@@ -77,11 +79,10 @@ def _run(
     """One row: scores by test set."""
     done = place / RESULT_FILE
     if not done.is_file():
-        words = [*words, "OUTPUT_DIR", str(place)]
-        config = load_config(config_file, words)
-        torch.manual_seed(config.SEED)
-        weights, _ = train_or_go_on(config, place, stop_signal)
-        scores = run_tests(load_config(config_file, [*words, "MODEL.WEIGHTS", str(weights)]))
+        experiment = load_experiment(config_file, [*words, "OUTPUT_DIR", str(place)])
+        torch.manual_seed(experiment.seed)
+        weights, _ = train_or_go_on(experiment, place, stop_signal)
+        scores = run_tests(replace(experiment, weights=weights))
         write_text(done, json.dumps(scores, indent=2) + "\n")
     row: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
     return row

@@ -7,20 +7,22 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from reid_gl.config import load_config
+from reid_gl.config import load_experiment
 from reid_gl.experiment.color_histogram import run_color_histogram
 from reid_gl.experiment.score import run_test
 from reid_gl.experiment.train import run_training
 from reid_gl.experiment.untrained import run_untrained
+from reid_gl.files import partial_of, write_text
 from reid_gl.synthetic.plan import SyntheticSize
 from reid_gl.synthetic.write_people import DEFAULT_SIZE, write_synthetic
 from reid_gl.training.run_folder import CONFIG_FILE as RUN_CONFIG
-from reid_gl.training.run_folder import TRAINING_FILE, write_text
+from reid_gl.training.run_folder import TRAINING_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -59,18 +61,20 @@ def run_demo(
     """
     resume = _make_room(folder)
     settings = ["DATA.ROOT", str(data), "SEED", str(seed), "OUTPUT_DIR", str(folder / "train"), *overrides]
-    config = load_config(CONFIG_FILE, settings)
+    experiment = load_experiment(CONFIG_FILE, settings)
     seconds: dict[str, float | None] = {"install": _install_seconds()}
     with _timed(seconds, "render"):
         write_synthetic(data, seed=seed, size=size, progress=progress)
     with _timed(seconds, "test"):
-        summary = {"colour_histogram": run_color_histogram(config), "untrained": run_untrained(config)}
+        summary = {
+            "colour_histogram": run_color_histogram(experiment),
+            "untrained": run_untrained(experiment),
+        }
     torch.manual_seed(seed)
     with _timed(seconds, "train"):
-        weights, dataset = run_training(config, resume=resume, stop_signal=stop_signal)
+        weights, dataset = run_training(experiment, resume=resume, stop_signal=stop_signal)
     with _timed(seconds, "test"):
-        tested = load_config(CONFIG_FILE, [*settings, "MODEL.WEIGHTS", str(weights)])
-        summary["trained"] = run_test(tested, dataset)
+        summary["trained"] = run_test(replace(experiment, weights=weights), dataset)
     result = {**summary, "seconds": seconds, "resumed": resume, "seed": seed}
     write_text(folder / SUMMARY_FILE, json.dumps(result, indent=2) + "\n")
     return result
@@ -95,7 +99,7 @@ def _make_room(folder: Path) -> bool:
     if not folder.exists():
         return False
     names = {file.name for file in folder.iterdir()}
-    if SUMMARY_FILE not in names and names <= {"train", f".{SUMMARY_FILE}.partial"}:
+    if SUMMARY_FILE not in names and names <= {"train", partial_of(Path(SUMMARY_FILE)).name}:
         resume = (folder / "train" / TRAINING_FILE).exists()
         if resume:
             logger.info("continuing the unfinished demo in %s", folder)

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from yacs.config import CfgNode
 
-from reid_gl.config.build import build_dataset
-from reid_gl.config.build_inference import build_evaluation
+from reid_gl.config import Config, read_experiment
+from reid_gl.config.experiment import Scoring
 from reid_gl.data.datasets.own.image_tree import list_tree
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
+from reid_gl.experiment.load_data import load_data
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.exporting.export_network import export_weights
 from reid_gl.inference.exporting.export_settings import ExportSettings
@@ -32,7 +32,7 @@ def run_export(
     out: str | Path | None = None,
     force: bool = False,
     calibration_images: str | Path | None = None,
-    config: CfgNode | None = None,
+    config: Config | None = None,
 ) -> dict[str, Any]:
     """Export a checkpoint; with a data set, also score network and file on it.
 
@@ -52,13 +52,14 @@ def run_export(
     Raises:
         ArithmeticError, ValueError, FileNotFoundError, ImportError: as export_weights; or no images.
     """
-    dataset = None if config is None else build_dataset(config)
+    experiment = None if config is None else read_experiment(config)
+    dataset = None if experiment is None else load_data(experiment.data)
     pictures: Sequence[Sample] = () if dataset is None else dataset.train
     if calibration_images is not None:
         pictures = find_pictures(calibration_images)
     result = export_weights(weights, settings, out=out, force=force, pictures=pictures)
-    if dataset is not None and config is not None:
-        result["mAP"] = _score(Path(weights), result["file"], settings, dataset, config)
+    if experiment is not None and dataset is not None:
+        result["mAP"] = _score(Path(weights), result["file"], settings, dataset, experiment.scoring)
     return result
 
 
@@ -79,15 +80,21 @@ def find_pictures(folder: str | Path) -> list[Sample]:
 
 
 def _score(
-    weights: Path, exported: str, settings: ExportSettings, dataset: ReidDataset, config: CfgNode
+    weights: Path, exported: str, settings: ExportSettings, dataset: ReidDataset, scoring: Scoring
 ) -> dict[str, float]:
     """MAP of the network in torch, float32, and of the file as FeatureExtractor uses it by default."""
     reference = load_embedder(weights, flip=settings.flip)
     runtime = load_exported(Path(exported), None, device="cpu", precision="auto")
-    used = ("camera_filter", "batch_size", "num_workers")
-    scoring = {key: value for key, value in build_evaluation(config).items() if key in used}
     scores = {
-        name: evaluate(net, dataset, preprocessing=preprocessing, show_progress=True, **scoring).mean_ap
+        name: evaluate(
+            net,
+            dataset,
+            preprocessing=preprocessing,
+            camera_filter=scoring.camera_filter,
+            batch_size=scoring.batch_size,
+            num_workers=scoring.num_workers,
+            show_progress=True,
+        ).mean_ap
         for name, net, preprocessing in (
             ("torch", reference.net, reference.preprocessing),
             ("exported", _RuntimeNet(runtime), runtime.preprocessing),

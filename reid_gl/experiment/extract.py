@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.files import whole_or_nothing
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts, remove_parts
-from reid_gl.inference.bulk.feature_tables import import_pyarrow, whole_or_nothing, write_npz, write_parquet
+from reid_gl.inference.bulk.feature_tables import import_pyarrow, write_npz, write_parquet
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.tracking import write_boxmot_cache, write_deep_sort_file
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 SUFFIXES = {"npz": ".npz", "parquet": ".parquet", "deep_sort": ".npy", "boxmot": ""}
 """Of the output in each format; BoxMOT's cache is a folder."""
+WRITERS = {"npz": write_npz, "parquet": write_parquet}
+"""Of the formats that are tables; the others are for trackers."""
 
 
 def choose_format(output: Path) -> str:
@@ -73,16 +76,9 @@ def extract_to_file(
     """
     form = choose_format(output)
     place = output / crops.name if form == "boxmot" else output
-    rejects = place.with_name(f"{place.name}.rejects.csv")
-    for path in (*_files(form, crops, output, reid_name), rejects):
-        if os.path.lexists(path):
-            raise FileExistsError(f"{path} exists: delete it, or choose another output")
-    if form in ("deep_sort", "boxmot") and (crops.boxes is None or "frames" not in crops.columns):
-        raise ValueError(f"{output}: this format is for boxes of frames, {crops.name} has none; write .npz")
-    if form == "parquet":
-        import_pyarrow()
+    folder, rejects = (place.with_name(f"{place.name}.{what}") for what in ("parts", "rejects.csv"))
+    _check_output(form, crops, output, [*_files(form, crops, output, reid_name), rejects])
     extractor = make_extractor()
-    folder = place.with_name(f"{place.name}.parts")
     parts = extract_in_parts(
         extractor,
         crops,
@@ -94,17 +90,13 @@ def extract_to_file(
     )
     kept = np.array([row not in parts.rejected for row in range(len(crops))])
     everything, crops = crops, crops.select(kept)
-    if form == "npz":
-        write_npz(output, crops, parts)
-    elif form == "parquet":
-        write_parquet(output, crops, parts)
+    if form in WRITERS:
+        WRITERS[form](output, crops, parts)
     else:
         _write_for_tracker(form, crops, parts, output, extractor.embed_black(), reid_name)
     if parts.rejected:
         _write_rejects(rejects, everything, parts.rejected)
-    num_invalid = sum(int((~valid).sum()) for _, valid in parts)
-    if num_invalid:
-        logger.warning("%s of %s boxes hold nothing of their image", f"{num_invalid:,}", f"{len(crops):,}")
+    num_invalid = _count_invalid(parts)
     remove_parts(parts)
     return {
         "output": str(output),
@@ -115,6 +107,25 @@ def extract_to_file(
         "rejected": len(parts.rejected),
         "rejects_file": str(rejects) if parts.rejected else None,
     }
+
+
+def _check_output(form: str, crops: CropList, output: Path, files: list[Path]) -> None:
+    """Find out before the work that these files cannot be written; see extract_to_file for the errors."""
+    for path in files:
+        if os.path.lexists(path):
+            raise FileExistsError(f"{path} exists: delete it, or choose another output")
+    if form in ("deep_sort", "boxmot") and (crops.boxes is None or "frames" not in crops.columns):
+        raise ValueError(f"{output}: this format is for boxes of frames, {crops.name} has none; write .npz")
+    if form == "parquet":
+        import_pyarrow()
+
+
+def _count_invalid(parts: FeatureParts) -> int:
+    """Count the boxes that hold nothing of their image, with a warning if there are any."""
+    count = sum(int((~valid).sum()) for _, valid in parts)
+    if count:
+        logger.warning("%s of %s boxes hold nothing of their image", f"{count:,}", f"{len(parts):,}")
+    return count
 
 
 def _write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> None:

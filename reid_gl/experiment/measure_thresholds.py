@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 from tqdm import tqdm
-from yacs.config import CfgNode
 
-from reid_gl.config.build import build_dataset, build_device, build_evaluation, build_holdout_of_run
+from reid_gl.config import Config, read_experiment, read_holdout
 from reid_gl.data.loading.images import Image8, crop_box, read_image
 from reid_gl.data.loading.loaders import check_images, make_label_map
+from reid_gl.device import choose_device
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
+from reid_gl.experiment.load_data import hold_out, load_data
+from reid_gl.files import write_text
 from reid_gl.inference.exporting.exported_network import read_sidecar, sidecar_of
 from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
@@ -25,7 +27,6 @@ from reid_gl.records import Features, ReidDataset, Sample
 from reid_gl.report.figures import save_figure
 from reid_gl.report.thresholds import draw_calibration
 from reid_gl.training.checkpoint import save_checkpoint
-from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ NUM_READ = 256
 TEST_CAUTION = "thresholds chosen on it must not be used to report scores of it"
 
 
-def calibrate_weights(config: CfgNode, weights: Path, *, on: str) -> Calibration:
+def calibrate_weights(config: Config, weights: Path, *, on: str) -> Calibration:
     """Calibrate the features that FeatureExtractor makes with a file of weights.
 
     Args:
@@ -48,15 +49,16 @@ def calibrate_weights(config: CfgNode, weights: Path, *, on: str) -> Calibration
         ValueError: no identities were held out, or too few images.
         FileNotFoundError: weights or data set are not there.
     """
-    settings = build_evaluation(config)
+    experiment = read_experiment(config)
+    scoring = experiment.scoring
     extractor = FeatureExtractor(
         weights,
-        device=str(build_device(config)),
-        precision="auto" if weights.suffix.lower() in EXPORTED_SUFFIXES else settings["precision"],
-        batch_size=settings["batch_size"],
+        device=str(choose_device(experiment.device)),
+        precision="auto" if weights.suffix.lower() in EXPORTED_SUFFIXES else scoring.precision,
+        batch_size=scoring.batch_size,
         color_order="rgb",
     )
-    dataset = build_dataset(config)
+    dataset = load_data(experiment.data)
     if on == "test":
         query = _extract(extractor, dataset.query)
         gallery = _extract(extractor, dataset.gallery) if dataset.gallery else None
@@ -117,7 +119,7 @@ def _held_out(weights: Path, dataset: ReidDataset) -> ReidDataset:
     checkpoint = read_own_checkpoint(weights)
     if checkpoint is None:
         raise ValueError(f"{weights} does not say what it was trained on: {otherwise}")
-    holdout = build_holdout_of_run(checkpoint["config"], dataset)
+    holdout = hold_out(read_holdout(checkpoint["config"]), dataset)
     if holdout is None:
         raise ValueError(
             f"{weights} was trained on every training identity (DATA.HOLDOUT 0), which it tells apart better "

@@ -33,7 +33,7 @@ class OnePass:
         """Euclidean with beta; without, cosine if the settings have a beta (its limit), else theirs."""
         if inference.beta:
             return "euclidean"
-        return "cosine" if self.candidate.settings["inference"].beta else self.candidate.settings["metric"]
+        return "cosine" if self.candidate.scoring.inference.beta else self.candidate.scoring.metric
 
     def score(self, inference: InferenceSettings, rerank: RerankSettings | None) -> RankingResult:
         """What reid_gl.inference.evaluate gives; the last features are kept, for several ways to re-rank."""
@@ -50,14 +50,14 @@ class OnePass:
             self._last[2],
             metric=self.metric(inference),
             rerank=rerank,
-            max_memory_gb=self.candidate.settings["max_memory_gb"],
+            max_memory_gb=self.candidate.scoring.max_memory_gb,
             use_cameras=self.candidate.preflight.use_cameras,
         )
 
 
 def run_once(candidate: Candidate, *, flip: bool) -> OnePass:
     """Run the network over query and gallery, with mirror images if asked."""
-    settings = candidate.settings
+    scoring = candidate.scoring
     gallery = _searched(candidate)
 
     def run(samples: Sequence[Sample]) -> FeatureStatistics:
@@ -65,12 +65,12 @@ def run_once(candidate: Candidate, *, flip: bool) -> OnePass:
             candidate.net,
             samples,
             preprocessing=candidate.preprocessing,
-            feature=settings["feature"],
+            feature=scoring.feature,
             flip=flip,
-            num_crops=settings["inference"].num_crops,
-            batch_size=settings["batch_size"],
-            num_workers=settings["num_workers"],
-            precision=settings["precision"],
+            num_crops=scoring.inference.num_crops,
+            batch_size=scoring.batch_size,
+            num_workers=scoring.num_workers,
+            precision=scoring.precision,
             show_progress=True,
         )
 

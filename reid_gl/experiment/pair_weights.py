@@ -11,10 +11,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from yacs.config import CfgNode
 
-from reid_gl.config import build
+from reid_gl.config import Config, Experiment, read_experiment
 from reid_gl.data.loading.loaders import make_label_map
+from reid_gl.device import choose_device
+from reid_gl.experiment.load_data import hold_out, load_data, make_sampler
+from reid_gl.experiment.make_network import make_configured_loss
 from reid_gl.inference.extract import extract_features
 from reid_gl.inference.extractor.embedder import stored_preprocessing
 from reid_gl.losses import SHORT_NAMES
@@ -33,7 +35,7 @@ MADE_UP_SPREAD = 0.8
 
 
 def run_pair_weights(
-    config: CfgNode, names: Sequence[str], path: str | Path, *, force: bool = False
+    config: Config, names: Sequence[str], path: str | Path, *, force: bool = False
 ) -> dict[str, Any]:
     """Compare the weights of losses on one P x K batch, and draw them.
 
@@ -60,41 +62,45 @@ def run_pair_weights(
     if not names:
         raise ValueError("no loss to draw: give at least one name, such as multi_similarity")
     path = _prepare_output(Path(path), force=force)
-    embeddings, labels = trained_batch(config) if config.MODEL.WEIGHTS else made_up_batch(config)
+    experiment = read_experiment(config)
+    embeddings, labels = trained_batch(experiment) if experiment.weights else made_up_batch(experiment)
     sizes = (int(labels.max()) + 1, embeddings.shape[1])
-    losses = {name: build.build_loss(config, SHORT_NAMES.get(name, name), *sizes) for name in names}
+    losses = {name: make_configured_loss(experiment, SHORT_NAMES.get(name, name), *sizes) for name in names}
     weights = {name: pair_weights(loss, embeddings, labels) for name, loss in losses.items()}
     figure = draw_pair_weights(weights, pair_similarity(embeddings, labels), labels)
     save_figure(figure, path)
     logger.info("image: %s", path)
     return {
-        "weights": config.MODEL.WEIGHTS or "made-up batch",
+        "weights": str(experiment.weights) if experiment.weights else "made-up batch",
         "images": len(labels),
         "identities": len(labels.unique()),
         "losses": {name: summarize(values, labels) for name, values in weights.items()},
     }
 
 
-def trained_batch(config: CfgNode) -> tuple[Tensor, Tensor]:
+def trained_batch(experiment: Experiment) -> tuple[Tensor, Tensor]:
     """Features (N, D) of MODEL.WEIGHTS on the sampler's first batch, and labels (N,) in [0, C)."""
-    loaded = load_net(build.build_weights_path(config))
-    dataset = build.build_dataset(config)
-    holdout = build.build_holdout(config, dataset)
+    loaded = load_net(experiment.weights_to_test())
+    dataset = load_data(experiment.data)
+    holdout = hold_out(experiment.data.holdout, dataset)
     train = dataset.train if holdout is None else holdout.train
     label_map = make_label_map(train)
     labels = [label_map[sample.pid] for sample in train]
-    chosen = build.build_sampler(config, labels).epoch_batches(0)[0]
-    settings = build.build_evaluation(config)
+    chosen = make_sampler(experiment, labels).epoch_batches(0)[0]
+    scoring = experiment.scoring
     features = extract_features(
-        loaded.net.to(build.build_device(config)),
+        loaded.net.to(choose_device(experiment.device)),
         [train[index] for index in chosen],
         preprocessing=stored_preprocessing(loaded.checkpoint),
-        **{key: settings[key] for key in ("feature", "batch_size", "num_workers", "precision")},
+        feature=scoring.feature,
+        batch_size=scoring.batch_size,
+        num_workers=scoring.num_workers,
+        precision=scoring.precision,
     )
     return torch.from_numpy(features.embeddings), torch.tensor([labels[index] for index in chosen])
 
 
-def made_up_batch(config: CfgNode) -> tuple[Tensor, Tensor]:
+def made_up_batch(experiment: Experiment) -> tuple[Tensor, Tensor]:
     """Unit vectors around random centres, as far apart as a half-trained network leaves them.
 
     The cosine of two positives is about 0.6, that of two negatives about 0; both spread by about 0.2, so
@@ -103,10 +109,10 @@ def made_up_batch(config: CfgNode) -> tuple[Tensor, Tensor]:
     Returns:
         (P * K, 16) float32 and labels (P * K,) in [0, P).
     """
-    num_identities, num_images = build.build_batch_shape(config)
-    generator = torch.Generator().manual_seed(config.SEED)
-    labels = torch.arange(num_identities).repeat_interleave(num_images)
-    centers = F.normalize(torch.randn(num_identities, MADE_UP_WIDTH, generator=generator), dim=1)
+    batches = experiment.batches
+    generator = torch.Generator().manual_seed(experiment.seed)
+    labels = torch.arange(batches.num_identities).repeat_interleave(batches.num_images)
+    centers = F.normalize(torch.randn(batches.num_identities, MADE_UP_WIDTH, generator=generator), dim=1)
     noise = torch.randn(len(labels), MADE_UP_WIDTH, generator=generator) / MADE_UP_WIDTH**0.5
     return F.normalize(centers[labels] + MADE_UP_SPREAD * noise, dim=1), labels
 

@@ -9,23 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from yacs.config import CfgNode
 
-from reid_gl.config.build import (
-    build_clustering,
-    build_device,
-    build_evaluation,
-    build_extra_queries,
-    build_strategies,
-    build_test_sets,
-    build_weights_path,
-)
+from reid_gl.config import Config, read_experiment
+from reid_gl.config.experiment import Scoring
 from reid_gl.data.loading.loaders import check_images
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.device import choose_precision
+from reid_gl.device import choose_device, choose_precision
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
+from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
 from reid_gl.experiment.retrieval_scores import score_retrieval
+from reid_gl.files import write_text
 from reid_gl.inference.evaluate import extract_sides
 from reid_gl.inference.extractor.embedder import stored_preprocessing, stored_strategies
 from reid_gl.inference.extractor.stored_thresholds import KEY as CALIBRATION
@@ -34,7 +28,6 @@ from reid_gl.models import ReidNet, load_net, read_checkpoint
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import scores_to_dict
 from reid_gl.training.checkpoint import save_checkpoint
-from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +45,7 @@ class Candidate:
         checkpoint: what else it holds.
         dataset: of query and gallery, their images checked.
         preflight: its protocol.
-        settings: keyword arguments of reid_gl.inference.evaluate.evaluate.
+        scoring: how its features are computed and compared.
         device: where the network runs.
     """
 
@@ -61,7 +54,7 @@ class Candidate:
     checkpoint: dict[str, Any]
     dataset: ReidDataset
     preflight: Preflight
-    settings: dict[str, Any]
+    scoring: Scoring
     device: torch.device
 
     @property
@@ -73,15 +66,15 @@ class Candidate:
         """What results say of where they come from."""
         return {
             "dataset": self.dataset.name,
-            "feature": self.settings["feature"],
-            "dtype": str(choose_precision(self.settings["precision"], self.device)).removeprefix("torch."),
+            "feature": self.scoring.feature,
+            "dtype": str(choose_precision(self.scoring.precision, self.device)).removeprefix("torch."),
             "device": self.device.type,
             "weights": str(self.weights),
             "epoch": self.checkpoint["epoch"],
         }
 
 
-def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, Any]:
+def run_test(config: Config, dataset: ReidDataset | None = None) -> dict[str, Any]:
     """Evaluate MODEL.WEIGHTS; also writes the result beside the weights.
 
     The network and its preprocessing come from the checkpoint, everything under TEST and DATA from the
@@ -98,42 +91,42 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
     Raises:
         ValueError, FileNotFoundError: weights or data set cannot be used.
     """
-    candidate = load_candidate(config, dataset)
-    settings, extra_queries = candidate.settings, build_extra_queries(config)
+    experiment = read_experiment(config)
+    candidate = load_candidate(experiment, dataset)
+    scoring, extra_queries = candidate.scoring, load_extra_queries(experiment)
     if extra_queries:
         check_images(extra_queries["extra_queries"])
-    comparison = {name: settings[name] for name in ("metric", "rerank", "max_memory_gb")}
-    others = {name: value for name, value in settings.items() if name not in NOT_OF_FEATURES}
+    comparison = {name: getattr(scoring, name) for name in ("metric", "rerank", "max_memory_gb")}
     query, gallery = extract_sides(
         candidate.net,
         candidate.dataset,
         preprocessing=candidate.preprocessing,
         show_progress=True,
-        **others,
+        **scoring.arguments(without=NOT_OF_FEATURES),
         **extra_queries,
     )
     result = evaluate_features(query, gallery, use_cameras=candidate.preflight.use_cameras, **comparison)
     retrieval = {}
     if ks := candidate.dataset.ks:
-        retrieval = score_retrieval(query, gallery, ks=ks, clustering=build_clustering(config), **comparison)
+        retrieval = score_retrieval(query, gallery, ks=ks, clustering=experiment.clustering, **comparison)
     scores = scores_to_dict(
         result,
         candidate.preflight,
         **retrieval,
         **candidate.describe(),
-        distance=settings["metric"],
-        multi_query=config.TEST.MULTI_QUERY,
-        inference=asdict(settings["inference"]),
-        rerank=None if settings["rerank"] is None else asdict(settings["rerank"]),
+        distance=scoring.metric,
+        multi_query=experiment.multi_query,
+        inference=asdict(scoring.inference),
+        rerank=None if scoring.rerank is None else asdict(scoring.rerank),
     )
-    words = ["test", scores["dataset"], scores["feature"], scores["distance"], str(settings["inference"])]
-    words += ["multi_query", config.TEST.MULTI_QUERY] if extra_queries else []
-    words += ["reranked"] * (settings["rerank"] is not None)
+    words = ["test", scores["dataset"], scores["feature"], scores["distance"], str(scoring.inference)]
+    words += ["multi_query", experiment.multi_query] if extra_queries else []
+    words += ["reranked"] * (scoring.rerank is not None)
     write_result(scores, candidate.weights, words)
     return scores
 
 
-def run_tests(config: CfgNode) -> dict[str, dict[str, Any]]:
+def run_tests(config: Config) -> dict[str, dict[str, Any]]:
     """run_test on every test set of DATA.
 
     Returns:
@@ -142,16 +135,17 @@ def run_tests(config: CfgNode) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: as run_test; also two test sets of one name.
     """
-    load_net(build_weights_path(config))  # mistakes come to light before thousands of images are looked at
-    datasets = build_test_sets(config)
+    experiment = read_experiment(config)
+    load_net(experiment.weights_to_test())  # mistakes come to light before thousands of images are looked at
+    datasets = load_test_sets(experiment.data)
     if len({dataset.name for dataset in datasets}) < len(datasets):
         raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")
     for dataset in datasets:  # before the first of them takes its time
         check_images([*dataset.query, *dataset.gallery])
-    return {dataset.name: run_test(config, dataset) for dataset in datasets}
+    return {dataset.name: run_test(experiment, dataset) for dataset in datasets}
 
 
-def keep_strategies(config: CfgNode) -> None:
+def keep_strategies(config: Config) -> None:
     """Store the feature and the test-time strategies of TEST in MODEL.WEIGHTS, in place of those it has.
 
     FeatureExtractor, extraction and exports use what is stored. Thresholds hold for the features they were
@@ -160,31 +154,32 @@ def keep_strategies(config: CfgNode) -> None:
     Raises:
         ValueError, OSError: no checkpoint of ours, or it cannot be written.
     """
-    weights = build_weights_path(config)
-    checkpoint, strategies = read_checkpoint(weights), build_strategies(config)
+    experiment = read_experiment(config)
+    weights, strategies = experiment.weights_to_test(), experiment.scoring.strategies
+    checkpoint = read_checkpoint(weights)
     if stored_strategies(checkpoint) != strategies and checkpoint.pop(CALIBRATION, None) is not None:
         logger.warning("%s had thresholds of other features, which are removed: run calibrate again", weights)
     save_checkpoint({**checkpoint, STRATEGIES: strategies.to_dict()}, weights)
     logger.info("%s keeps %s", weights, strategies)
 
 
-def load_candidate(config: CfgNode, dataset: ReidDataset | None = None) -> Candidate:
+def load_candidate(config: Config, dataset: ReidDataset | None = None) -> Candidate:
     """The network of MODEL.WEIGHTS and the test set of DATA; arguments and errors as run_test."""
-    weights = build_weights_path(config)
+    experiment = read_experiment(config)
+    weights, scoring = experiment.weights_to_test(), experiment.scoring
     loaded = load_net(weights)
     if dataset is None:
-        dataset = build_test_sets(config)[0]
+        dataset = load_test_sets(experiment.data)[0]
         check_images([*dataset.query, *dataset.gallery])
-    settings = build_evaluation(config)
-    if settings["rerank"] is not None and settings["rerank"].doubled_pool and dataset.gallery:
+    if scoring.rerank is not None and scoring.rerank.doubled_pool and dataset.gallery:
         raise ValueError(
             f"{dataset.name} has a gallery, and a doubled pool is for sets that search themselves: leave "
             "TEST.RERANK.DOUBLED_POOL, or the preset that sets it, out"
         )
-    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=settings["camera_filter"])
+    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=scoring.camera_filter)
     logger.info("%s: %s", dataset.name, preflight)
-    device = build_device(config)
-    return Candidate(loaded.net.to(device), weights, loaded.checkpoint, dataset, preflight, settings, device)
+    device = choose_device(experiment.device)
+    return Candidate(loaded.net.to(device), weights, loaded.checkpoint, dataset, preflight, scoring, device)
 
 
 def write_result(result: dict[str, Any], weights: Path, words: list[str]) -> Path:

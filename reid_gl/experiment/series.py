@@ -6,25 +6,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from yacs.config import CfgNode
-
-from reid_gl.config.load import describe_changes, dump_config
+from reid_gl.config import Config, describe_changes, read_experiment
 from reid_gl.experiment.train import run_training
+from reid_gl.files import partial_of, write_text
 from reid_gl.records import ReidDataset
-from reid_gl.training.run_folder import (
-    CONFIG_FILE,
-    TRAINING_FILE,
-    describe_environment,
-    write_text,
-)
+from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE, describe_environment
 
 MAY_CHANGE = ("DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR")  # other images are another series
 RESULT_FILE = "result.json"
-OWN_FILES = ("environment.json", ".environment.json.partial", f".{CONFIG_FILE}.partial")
+OWN_FILES = ("environment.json", *(partial_of(Path(name)).name for name in ("environment.json", CONFIG_FILE)))
 """What a series that was stopped at once has left."""
 
 
-def open_series(folder: Path, config: CfgNode, *, kind: str) -> None:
+def open_series(folder: Path, config: Config, *, kind: str) -> None:
     """Make the folder, or see that it holds a series of the same configuration.
 
     Args:
@@ -36,10 +30,10 @@ def open_series(folder: Path, config: CfgNode, *, kind: str) -> None:
         ValueError: the folder holds a series of another configuration.
         FileExistsError: it holds other files.
     """
-    config_file, text = folder / CONFIG_FILE, dump_config(config)
+    config_file, text = folder / CONFIG_FILE, read_experiment(config).config_text
     if config_file.is_file():
         old = config_file.read_text(encoding="utf-8")
-        if changed := describe_changes(old, config, may_change=MAY_CHANGE):
+        if changed := describe_changes(old, text, may_change=MAY_CHANGE):
             raise ValueError(
                 f"{folder} holds a {kind} of another configuration ({changed}): choose another folder with "
                 "--output"
@@ -54,7 +48,7 @@ def open_series(folder: Path, config: CfgNode, *, kind: str) -> None:
     write_text(config_file, text)
 
 
-def train_or_go_on(config: CfgNode, place: Path, stop_signal: Callable[[], int]) -> tuple[Path, ReidDataset]:
+def train_or_go_on(config: Config, place: Path, stop_signal: Callable[[], int]) -> tuple[Path, ReidDataset]:
     """One training of a series, from where it was stopped.
 
     Args:

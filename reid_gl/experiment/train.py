@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from yacs.config import CfgNode
 
-from reid_gl.config import build
-from reid_gl.config.load import describe_changes, dump_config
-from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, check_images, make_label_map
+from reid_gl.config import Config, Experiment, describe_changes, read_experiment
+from reid_gl.data.loading.loaders import check_images, make_label_map
 from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
-from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.experiment.load_data import hold_out, load_data, load_extra_queries, make_loader
+from reid_gl.experiment.make_network import fit_on_this_machine, make_losses, make_net
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.inference.strategies.apply import KEY
 from reid_gl.inference.strategies.pooling_statistics import refusal
@@ -26,6 +25,7 @@ from reid_gl.records import ReidDataset, Sample
 from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.fit import FitSettings, TrainingState, fit, make_training_state
 from reid_gl.training.log import RunLog
+from reid_gl.training.optimizer import make_optimizer
 from reid_gl.training.run_folder import CONFIG_FILE, MODEL_FILE, TRAINING_FILE, find_run, open_run_folder
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ MAY_CHANGE = (
 
 
 def run_training(
-    config: CfgNode, *, resume: bool = False, stop_signal: Callable[[], int] = lambda: 0
+    config: Config, *, resume: bool = False, stop_signal: Callable[[], int] = lambda: 0
 ) -> tuple[Path, ReidDataset]:
     """Train, or go on training, and leave the weights to use in the run folder as model.ckpt.
 
@@ -58,30 +58,20 @@ def run_training(
         Interrupted: stopped by a signal with everything saved.
         NonFiniteError: training diverged; the last checkpoint is intact.
     """
-    settings = _check_settings(config)
-    folder = build.build_output_dir(config)
+    experiment = read_experiment(config)
+    settings = _check_settings(experiment)
+    folder = experiment.output_dir
     if go_on := find_run(folder, resume=resume):
-        _check_same_config(config, folder)
-    dataset = build.build_dataset(config)
-    _check_data(config, dataset)
-    holdout = build.build_holdout(config, dataset)
+        _check_same_config(experiment, folder)
+    dataset = load_data(experiment.data)
+    _check_data(experiment, dataset)
+    holdout = hold_out(experiment.data.holdout, dataset)
     train = holdout.train if holdout is not None else dataset.train
     pids = list(make_label_map(train))
-    loader, sampler = _make_loader(config, train, settings)
-    state = _make_state(config, settings, len(pids), go_on=go_on)
-    preprocessing = build.build_preprocessing(config)
-    strategies = build.build_strategies(config)
-    if reason := refusal(state.net, strategies.feature, strategies.settings):
-        raise ValueError(f"{reason} (the test after this training would fail)")
-    header = {
-        "format": CHECKPOINT_FORMAT,
-        "net": state.net.settings.to_dict(),
-        "preprocessing": preprocessing.to_dict(),
-        KEY: strategies.to_dict(),
-        "pids": pids,
-        "config": dump_config(config),
-    }
-    with open_run_folder(folder, config_text=dump_config(config), go_on=go_on):
+    loader, sampler = make_loader(experiment, train, settings.device)
+    state = _make_state(experiment, settings, len(pids), go_on=go_on)
+    header = _make_header(experiment, state, pids)
+    with open_run_folder(folder, config_text=experiment.config_text, go_on=go_on):
         images = _describe_images(train)
         if go_on:
             _restore(state, folder / TRAINING_FILE, pids, images)
@@ -91,11 +81,11 @@ def run_training(
                 state,
                 loader,
                 sampler,
-                preprocessing,
+                experiment.preprocessing,
                 settings,
                 log=log,
                 save=lambda state, selected: _save(state, selected, header, images, folder),
-                evaluate=_make_evaluation(config, holdout or dataset, preprocessing),
+                evaluate=_make_evaluation(experiment, holdout or dataset),
                 stop_signal=stop_signal,
             )
         finally:
@@ -103,62 +93,61 @@ def run_training(
     return folder / MODEL_FILE, dataset
 
 
-def _check_settings(config: CfgNode) -> FitSettings:
-    """How training goes; every mistake in the configuration comes to light before an image is looked at."""
-    build.build_batch_shape(config)
-    build.build_preprocessing(config)
-    build.build_augmentation(config)
-    build.build_losses(config, 2, 2)
-    build.build_evaluation(config)
-    build.build_extra_queries(config)
-    return build.build_fit_settings(config)
+def _check_settings(experiment: Experiment) -> FitSettings:
+    """Return the settings of the loop; finds mistakes in the configuration before an image is opened."""
+    make_losses(experiment, 2, 2)
+    load_extra_queries(experiment)
+    return fit_on_this_machine(experiment)
 
 
-def _check_same_config(config: CfgNode, folder: Path) -> None:
+def _check_same_config(experiment: Experiment, folder: Path) -> None:
     old = (folder / CONFIG_FILE).read_text(encoding="utf-8")
-    same_pixels = () if build.build_augmentation(config).crops else ("DATA.CACHE",)  # docs/input.md
-    if changed := describe_changes(old, config, may_change=(*MAY_CHANGE, *same_pixels)):
+    same_pixels = () if experiment.augmentation.crops else ("DATA.CACHE",)  # docs/input.md
+    if changed := describe_changes(old, experiment.config_text, may_change=(*MAY_CHANGE, *same_pixels)):
         raise ValueError(
             f"the run in {folder} was started with another configuration ({changed}): resume it with the "
             "same one, or start a new OUTPUT_DIR"
         )
 
 
-def _check_data(config: CfgNode, dataset: ReidDataset) -> None:
-    camera_filter = build.build_evaluation(config)["camera_filter"]
+def _check_data(experiment: Experiment, dataset: ReidDataset) -> None:
+    camera_filter = experiment.scoring.camera_filter
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
     if not dataset.train:
         raise ValueError(f"{dataset.name} has no training set: it can be tested on only (DATA.TEST_NAMES)")
     num_identities = len({sample.pid for sample in dataset.train})
-    names = config.DATA.NAMES
+    names = experiment.data.names
     logger.info("%s: %d training images of %d identities", names, len(dataset.train), num_identities)
     logger.info("%s: %s", dataset.name, preflight)
     check_images([*dataset.train, *dataset.query, *dataset.gallery])
 
 
-def _make_loader(
-    config: CfgNode, train: Sequence[Sample], settings: FitSettings
-) -> tuple[BatchLoader, PKSampler | BalancedSampler]:
-    label_map = make_label_map(train)
-    labels = [label_map[sample.pid] for sample in train]
-    sampler = build.build_sampler(config, labels, [sample.source for sample in train])
-    preprocessing, augmentation = build.build_preprocessing(config), build.build_augmentation(config)
-    batches = ImageBatches(
-        train,
-        labels,
-        preprocessing=preprocessing,
-        augmentation=augmentation,
-        seed=settings.seed,
-        cache=build.build_cache(config, train, preprocessing, augmentation),
-    )
-    return BatchLoader(batches, sampler, **build.build_loading(config, settings.device)), sampler
-
-
-def _make_state(config: CfgNode, settings: FitSettings, num_classes: int, *, go_on: bool) -> TrainingState:
-    net = build.build_net(config, num_classes, pretrained=not go_on).to(settings.device)
-    losses = build.build_losses(config, num_classes, net.num_features).to(settings.device)
-    optimizer = build.build_optimizer(config, net, losses)
+def _make_state(
+    experiment: Experiment, settings: FitSettings, num_classes: int, *, go_on: bool
+) -> TrainingState:
+    net = make_net(experiment, num_classes, pretrained=not go_on).to(settings.device)
+    losses = make_losses(experiment, num_classes, net.num_features).to(settings.device)
+    optimizer = make_optimizer(net, losses, **experiment.optimizer)
     return make_training_state(net, losses, optimizer, settings)
+
+
+def _make_header(experiment: Experiment, state: TrainingState, pids: list[int]) -> dict[str, Any]:
+    """Return what every checkpoint of the run holds beside the weights.
+
+    Raises:
+        ValueError: the network cannot use the test-time strategies.
+    """
+    strategies = experiment.scoring.strategies
+    if reason := refusal(state.net, strategies.feature, strategies.settings):
+        raise ValueError(f"{reason} (the test after this training would fail)")
+    return {
+        "format": CHECKPOINT_FORMAT,
+        "net": state.net.settings.to_dict(),
+        "preprocessing": experiment.preprocessing.to_dict(),
+        KEY: strategies.to_dict(),
+        "pids": pids,
+        "config": experiment.config_text,
+    }
 
 
 def _restore(state: TrainingState, path: Path, pids: list[int], images: dict[str, Any]) -> None:
@@ -202,13 +191,11 @@ def _make_log(
     )
 
 
-def _make_evaluation(
-    config: CfgNode, dataset: ReidDataset, preprocessing: Preprocessing
-) -> Callable[[nn.Module], dict[str, float]]:
-    settings = build.build_evaluation(config)
+def _make_evaluation(experiment: Experiment, dataset: ReidDataset) -> Callable[[nn.Module], dict[str, float]]:
+    preprocessing, scoring = experiment.preprocessing, experiment.scoring.arguments()
 
     def run(net: nn.Module) -> dict[str, float]:
-        result = evaluate(net, dataset, preprocessing=preprocessing, **settings)
+        result = evaluate(net, dataset, preprocessing=preprocessing, **scoring)
         return {"rank1": result.rank(1), "mAP": result.mean_ap}
 
     return run

@@ -10,20 +10,19 @@ from typing import Any
 
 import yaml
 from tqdm import tqdm
-from yacs.config import CfgNode
 
-from reid_gl.config.build import build_dataset, build_holdout_of_run, build_weights_path
-from reid_gl.config.build_inference import inference_overrides
+from reid_gl.config import Config, Experiment, inference_overrides, read_experiment, read_holdout
 from reid_gl.data.loading.loaders import check_images, make_label_map
 from reid_gl.evaluation.reranking.rerank import RerankSettings
+from reid_gl.experiment.load_data import hold_out, load_data
 from reid_gl.experiment.one_pass import OnePass, run_once
 from reid_gl.experiment.score import Candidate, load_candidate
+from reid_gl.files import write_text
 from reid_gl.inference.strategies.pooling_statistics import refusal
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import read_checkpoint
 from reid_gl.records import ReidDataset
 from reid_gl.report.scores import ranking_to_dict
-from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ class Choice:
         return replace(self, rerank=replace(self.rerank, **{name: value}))
 
 
-def run_tuning(config: CfgNode) -> dict[str, Any]:
+def run_tuning(config: Config) -> dict[str, Any]:
     """Find mixing, slope, beta, lambda, k1 and k2 for MODEL.WEIGHTS; opens no image of the test set.
 
     One setting after the other takes its best value of a small grid, by mAP, until none changes: first
@@ -81,8 +80,9 @@ def run_tuning(config: CfgNode) -> dict[str, Any]:
         ValueError: the network has seen every training identity, or was trained on other ones.
         FileNotFoundError: weights or data set are not there.
     """
-    weights = build_weights_path(config)
-    candidate = load_candidate(config, _held_out(config, weights))
+    experiment = read_experiment(config)
+    weights = experiment.weights_to_test()
+    candidate = load_candidate(experiment, _held_out(experiment, weights))
     num_identities = len({sample.pid for sample in candidate.dataset.query})
     logger.info("tuning on %d held-out training identities", num_identities)
     if num_identities < FEW_IDENTITIES:
@@ -92,14 +92,14 @@ def run_tuning(config: CfgNode) -> dict[str, Any]:
             num_identities,
             FEW_IDENTITIES,
         )
-    inference = candidate.settings["inference"]
+    inference = candidate.scoring.inference
     start = Choice(InferenceSettings(flip=inference.flip, num_crops=inference.num_crops))
     network = run_once(candidate, flip=inference.flip)
     best = search(network, start)
     settings = inference_overrides(
         best.inference,
         best.rerank,
-        feature=candidate.settings["feature"],
+        feature=candidate.scoring.feature,
         metric=network.metric(best.inference),
     )
     path = weights.with_name(RESULT_FILE)
@@ -159,14 +159,14 @@ def coordinate_search(
 
 
 def _refusal(candidate: Candidate, choice: Choice) -> str:
-    return refusal(candidate.net, candidate.settings["feature"], choice.inference)
+    return refusal(candidate.net, candidate.scoring.feature, choice.inference)
 
 
-def _held_out(config: CfgNode, weights: Path) -> ReidDataset:
+def _held_out(experiment: Experiment, weights: Path) -> ReidDataset:
     """Query and gallery of the identities that the training of these weights held out."""
     checkpoint = read_checkpoint(weights)
-    dataset = build_dataset(config)
-    holdout = build_holdout_of_run(checkpoint["config"], dataset)
+    dataset = load_data(experiment.data)
+    holdout = hold_out(read_holdout(checkpoint["config"]), dataset)
     if holdout is None:
         raise ValueError(
             f"{weights} was trained on every training identity (DATA.HOLDOUT 0), and what is best on people "

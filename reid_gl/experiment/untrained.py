@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
-from yacs.config import CfgNode
 
-from reid_gl.config import build
+from reid_gl.config import Config, read_experiment
+from reid_gl.device import choose_device
 from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.experiment.load_data import load_data
+from reid_gl.experiment.make_network import make_net
 from reid_gl.inference.evaluate import evaluate
 from reid_gl.report.scores import scores_to_dict
 
 
-def run_untrained(config: CfgNode) -> dict[str, Any]:
+def run_untrained(config: Config) -> dict[str, Any]:
     """Evaluate the configured network as training would find it, in float32.
 
     Its features are read before the neck, whose statistics nothing has filled yet.
@@ -21,24 +24,20 @@ def run_untrained(config: CfgNode) -> dict[str, Any]:
     Returns:
         Scores in [0, 1] with protocol, counts and settings.
     """
-    dataset = build.build_dataset(config)
+    experiment = read_experiment(config)
+    dataset = load_data(experiment.data)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.SEED)
-        net = build.build_net(config, num_classes=1)
-    settings = {
-        **build.build_evaluation(config),
-        "feature": "before_neck",
-        "precision": "float32",
-        "rerank": None,
-    }
-    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=settings["camera_filter"])
-    net = net.to(build.build_device(config))
-    result = evaluate(net, dataset, preprocessing=build.build_preprocessing(config), **settings)
+        torch.manual_seed(experiment.seed)
+        net = make_net(experiment, num_classes=1)
+    scoring = replace(experiment.scoring, feature="before_neck", precision="float32", rerank=None)
+    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=scoring.camera_filter)
+    net = net.to(choose_device(experiment.device))
+    result = evaluate(net, dataset, preprocessing=experiment.preprocessing, **scoring.arguments())
     return scores_to_dict(
         result,
         preflight,
         dataset=dataset.name,
-        feature=settings["feature"],
-        distance=settings["metric"],
+        feature=scoring.feature,
+        distance=scoring.metric,
         dtype="float32",
     )

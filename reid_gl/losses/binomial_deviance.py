@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from reid_gl.losses.pairs import pair_masks, pair_similarity
+from reid_gl.losses.batch_loss import PairLoss
+from reid_gl.losses.pairs import check_slopes, pair_masks, pair_similarity
 
 
 def binomial_deviance_loss(
@@ -45,7 +44,7 @@ def binomial_deviance_loss_of_similarity(
     similarity: Tensor, labels: Tensor, *, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5
 ) -> Tensor:
     """binomial_deviance_loss of cosine similarities (N, N), row = anchor, treated as independent inputs."""
-    _check(alpha, beta, base)
+    check_slopes(alpha, beta, base)
     similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
     positives, negatives = pair_masks(labels)
     pull = _mean_logistic(alpha * (base - similarity), positives)  # (N,)
@@ -53,7 +52,7 @@ def binomial_deviance_loss_of_similarity(
     return (pull + push).mean()
 
 
-class BinomialDevianceLoss(nn.Module):
+class BinomialDevianceLoss(PairLoss):
     """binomial_deviance_loss as a module.
 
     Args:
@@ -64,22 +63,10 @@ class BinomialDevianceLoss(nn.Module):
 
     def __init__(self, *, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5) -> None:
         super().__init__()
-        _check(alpha, beta, base)
+        check_slopes(alpha, beta, base)
         self.alpha = alpha
         self.beta = beta
         self.base = base
-
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        *,
-        logits: Tensor | None = None,
-        anchors: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
-        return self.from_similarity(pair_similarity(embeddings, labels, logits=logits), labels)
 
     def from_similarity(self, similarity: Tensor, labels: Tensor) -> Tensor:
         """Scalar loss of cosine similarities (N, N), row = anchor, and labels (N,)."""
@@ -93,11 +80,3 @@ def _mean_logistic(exponents: Tensor, pairs: Tensor) -> Tensor:
     # not softplus: it returns its argument beyond 20, which is wrong by up to 2e-9
     losses = torch.where(pairs, -F.logsigmoid(-exponents), 0.0)
     return losses.sum(dim=1) / pairs.sum(dim=1).clamp_min(1)
-
-
-def _check(alpha: float, beta: float, base: float) -> None:
-    for name, value in {"alpha": alpha, "beta": beta}.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be a positive number, got {value}")
-    if not -1 <= base <= 1:
-        raise ValueError(f"the base is a cosine in [-1, 1], got {base}")

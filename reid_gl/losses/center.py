@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reid_gl.losses.batch_loss import BatchLoss
 from reid_gl.losses.pairs import check_batch
 
 
@@ -45,7 +46,7 @@ def _center_loss(embeddings: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
     return 0.5 * differences.square().sum(dim=1).mean()
 
 
-class CenterLoss(nn.Module):
+class CenterLoss(BatchLoss):
     """center_loss as a module with learned `centers` (C, D), initialised from a normal distribution.
 
     The centres are parameters: pass them to the optimiser, often with a separate learning rate.
@@ -59,15 +60,7 @@ class CenterLoss(nn.Module):
             )
         self.centers = nn.Parameter(torch.randn(num_classes, num_features))
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        *,
-        logits: Tensor | None = None,
-        anchors: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def batch_loss(self, embeddings: Tensor, labels: Tensor, logits: Tensor | None) -> Tensor:
         """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
         labels = check_batch(embeddings, labels, logits=logits, num_classes=len(self.centers))
         return _center_loss(embeddings, labels, self.centers)

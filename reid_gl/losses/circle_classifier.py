@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reid_gl.losses.batch_loss import BatchLoss
 from reid_gl.losses.pairs import check_batch
 from reid_gl.similarity import unit_rows
 
@@ -64,7 +65,7 @@ def _circle_classifier_loss(
         return F.cross_entropy(scale * torch.where(is_own, own, other), labels)
 
 
-class CircleClassifierLoss(nn.Module):
+class CircleClassifierLoss(BatchLoss):
     """circle_classifier_loss as a module with learned class directions, `weight` (C, D).
 
     The lengths of the directions do not change the loss. They are initialised randomly with about unit
@@ -90,15 +91,7 @@ class CircleClassifierLoss(nn.Module):
         self.margin = margin
         self.scale = scale
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        *,
-        logits: Tensor | None = None,
-        anchors: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def batch_loss(self, embeddings: Tensor, labels: Tensor, logits: Tensor | None) -> Tensor:
         """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
         labels = check_batch(embeddings, labels, logits=logits, num_classes=len(self.weight))
         return _circle_classifier_loss(embeddings, labels, self.weight, self.margin, self.scale)

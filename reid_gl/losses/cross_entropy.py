@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from reid_gl.losses.batch_loss import BatchLoss
 from reid_gl.losses.pairs import check_batch, check_rows
 
 
@@ -34,7 +35,7 @@ def _cross_entropy(logits: Tensor, labels: Tensor, label_smoothing: float) -> Te
     return F.cross_entropy(wide, labels, label_smoothing=label_smoothing)
 
 
-class CrossEntropyLoss(nn.Module):
+class CrossEntropyLoss(BatchLoss):
     """cross_entropy_loss as a module.
 
     Args:
@@ -47,15 +48,7 @@ class CrossEntropyLoss(nn.Module):
             raise ValueError(f"label smoothing must lie in [0, 1), got {label_smoothing}")
         self.label_smoothing = label_smoothing
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        *,
-        logits: Tensor | None = None,
-        anchors: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def batch_loss(self, embeddings: Tensor, labels: Tensor, logits: Tensor | None) -> Tensor:
         """Scalar loss of logits (N, C) and labels (N,); embeddings are only checked."""
         if logits is None:
             raise ValueError("cross-entropy needs logits (N, C): the network must have a classifier")

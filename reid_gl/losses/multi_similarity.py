@@ -6,9 +6,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from reid_gl.losses.pairs import pair_masks, pair_similarity
+from reid_gl.losses.batch_loss import PairLoss
+from reid_gl.losses.pairs import check_slopes, pair_masks, pair_similarity
 
 
 def multi_similarity_loss(
@@ -94,7 +95,7 @@ def mine_pairs(
     return hard_positives, hard_negatives
 
 
-class MultiSimilarityLoss(nn.Module):
+class MultiSimilarityLoss(PairLoss):
     """multi_similarity_loss as a module; the defaults are those of the authors' code.
 
     Args:
@@ -114,18 +115,6 @@ class MultiSimilarityLoss(nn.Module):
         self.base = base
         self.epsilon = epsilon
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        *,
-        logits: Tensor | None = None,
-        anchors: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
-        return self.from_similarity(pair_similarity(embeddings, labels, logits=logits), labels)
-
     def from_similarity(self, similarity: Tensor, labels: Tensor) -> Tensor:
         """Scalar loss of cosine similarities (N, N), row = anchor, and labels (N,)."""
         return multi_similarity_loss_of_similarity(
@@ -141,10 +130,6 @@ def _log_one_plus_sum(exponents: Tensor, pairs: Tensor) -> Tensor:
 
 
 def _check(alpha: float, beta: float, base: float, epsilon: float | None) -> None:
-    for name, value in {"alpha": alpha, "beta": beta}.items():
-        if not 0 < value < math.inf:
-            raise ValueError(f"{name} must be a positive number, got {value}")
-    if not -1 <= base <= 1:
-        raise ValueError(f"the base is a cosine in [-1, 1], got {base}")
+    check_slopes(alpha, beta, base)
     if epsilon is not None and not 0 <= epsilon < math.inf:
         raise ValueError(f"epsilon must be a number of at least 0, or None for no mining, got {epsilon}")

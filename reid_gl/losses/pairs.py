@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -153,6 +154,19 @@ def pair_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
     same = labels[:, None] == labels[None, :]
     itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     return same & ~itself, ~same
+
+
+def check_slopes(alpha: float, beta: float, base: float) -> None:
+    """Check the slopes on positives and negatives, and the cosine that both are measured from.
+
+    Raises:
+        ValueError: a slope is not positive, or the cosine is outside [-1, 1].
+    """
+    for name, value in {"alpha": alpha, "beta": beta}.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a positive number, got {value}")
+    if not -1 <= base <= 1:
+        raise ValueError(f"the base is a cosine in [-1, 1], got {base}")
 
 
 def distance_from_cosine(similarity: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reid_gl.losses.batch_loss import BatchLoss
 from reid_gl.losses.pairs import check_batch, check_labels, distance_from_cosine
 from reid_gl.similarity import unit_rows
 
@@ -19,7 +20,7 @@ READS_WIDTH = ("DistanceWeightedMiner",)
 """Parts of the library that need D in addition to distances; a similarity matrix does not contain D."""
 
 
-class PeerLoss(nn.Module):
+class PeerLoss(BatchLoss):
     """A loss of pytorch-metric-learning with an optional miner.
 
     Computes in float32 or better; a loss with parameters computes in their dtype. The value is that of the
@@ -42,15 +43,7 @@ class PeerLoss(nn.Module):
         self.miner = miner
         self.only_directions = only_directions
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        *,
-        logits: Tensor | None = None,
-        anchors: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def batch_loss(self, embeddings: Tensor, labels: Tensor, logits: Tensor | None) -> Tensor:
         """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
         num_classes = getattr(self.loss, "num_classes", None)
         labels = check_batch(embeddings, labels, logits=logits, num_classes=num_classes)

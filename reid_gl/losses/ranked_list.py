@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from reid_gl.losses.batch_loss import PairLoss
 from reid_gl.losses.pairs import distance_from_cosine, pair_masks, pair_similarity
 
 
@@ -85,7 +86,7 @@ def ranked_list_loss_of_similarity(
     return (pull_share * pull + push_share * push).mean()
 
 
-class RankedListLoss(nn.Module):
+class RankedListLoss(PairLoss):
     """ranked_list_loss as a module; set negative_weight or balance, not both.
 
     Args:
@@ -115,18 +116,6 @@ class RankedListLoss(nn.Module):
         self.positive_temperature = positive_temperature
         self.negative_weight = negative_weight
         self.balance = balance
-
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: Tensor,
-        *,
-        logits: Tensor | None = None,
-        anchors: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Scalar loss of embeddings (N, D) and labels (N,); logits are only checked."""
-        return self.from_similarity(pair_similarity(embeddings, labels, logits=logits), labels)
 
     def from_similarity(self, similarity: Tensor, labels: Tensor) -> Tensor:
         """Scalar loss of cosine similarities (N, N), row = query, and labels (N,)."""

@@ -1,4 +1,4 @@
-"""Scores of every network on every test set, as table and figure."""
+"""Format the scores of every network on every test set as a table and a figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures as files that say who wrote them."""
+"""Save figures as files that are marked as written by this package."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from reid_gl.files import whole_or_nothing
 from reid_gl.own_files import MARK
 
 MARKED_BY = {"png": "Software", "pdf": "Creator", "svg": "Creator"}
-"""Where each format says which program made the file; nothing else about the machine is kept."""
+"""Metadata field of each format that names the program; nothing about the machine is stored."""
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as .png, .pdf or .svg, in one step."""
+    """Write a figure as .png, .pdf or .svg; the file appears only when it is complete."""
     form = path.suffix[1:].lower()
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with whole_or_nothing(path) as partial:
         figure.savefig(partial, format=form, metadata={MARKED_BY[form]: MARK})
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

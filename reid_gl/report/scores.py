@@ -1,4 +1,4 @@
-"""Scores as one JSON object and as a table."""
+"""Convert scores to a JSON object and to a table."""
 
 from __future__ import annotations
 

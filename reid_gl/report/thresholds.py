@@ -1,4 +1,4 @@
-"""A calibration as table and figure."""
+"""Format a calibration as a table and draw it as a figure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MARGIN_BINS = 3
 
 
 def format_calibration(calibration: Calibration) -> str:
-    """Format a line per rate, then per pair of cameras and rate; shares in percent."""
+    """Format a table in percent: one line per rate, first for all cameras, then for each pair of cameras."""
     lines = [
-        f"cosine distance on {calibration.source}: {calibration.num_identities} people, "
-        f"{calibration.num_same:,} pairs of one, {calibration.num_different:,} of two",
+        f"cosine distance on {calibration.source}: {calibration.num_identities} identities, "
+        f"{calibration.num_same:,} genuine pairs, {calibration.num_different:,} impostor pairs",
         f"{'cameras':<9}{'FAR':>8}{'threshold':>11}  {'95 % interval':<17}{'accepted (%)':>12}{'EER (%)':>9}",
     ]
     rows = [("all", calibration.points, calibration.equal_error_rate)]
@@ -47,18 +47,18 @@ def draw_calibration(calibration: Calibration) -> Figure:
     _draw_distances(left, calibration)
     _draw_roc(right, calibration)
     figure.suptitle(
-        f"{calibration.source}\n{calibration.num_identities} people, {calibration.num_same:,} pairs of one, "
-        f"{calibration.num_different:,} of two"
+        f"{calibration.source}\n{calibration.num_identities} identities, {calibration.num_same:,} genuine "
+        f"pairs, {calibration.num_different:,} impostor pairs"
     )
     return figure
 
 
 def _draw_distances(panel: Axes, calibration: Calibration) -> None:
-    """Draw both histograms, as shares of their own pairs, and a line and an interval per threshold."""
+    """Draw both histograms, each as percentages of its own pairs, and a line and interval per threshold."""
     counts = (calibration.histogram_same, calibration.histogram_different)
     edges = np.linspace(0, LARGEST_DISTANCE, len(counts[0]) + 1)
     highest = 0.0
-    for values, color, label in zip(counts, (SAME, DIFFERENT), ("one person", "two people"), strict=True):
+    for values, color, label in zip(counts, (SAME, DIFFERENT), ("genuine", "impostor"), strict=True):
         shares = 100 * np.array(values) / max(sum(values), 1)
         highest = max(highest, shares.max())
         panel.stairs(shares, edges, color=color, fill=True, alpha=0.35, label=label)
@@ -80,12 +80,11 @@ def _draw_distances(panel: Axes, calibration: Calibration) -> None:
     panel.set_xlim(edges[first], edges[last])
     panel.set_ylim(0, 1.4 * highest)
     panel.set_xlabel("cosine distance (dashed: thresholds; grey: their 95 % intervals)")
-    panel.set_ylabel("share of pairs in a bin (%)")
-    panel.legend(loc="center right", frameon=False)  # few pairs of two people have such distances
+    panel.set_ylabel("pairs in a bin (%)")
+    panel.legend(loc="center right", frameon=False)  # few impostor pairs have such distances
     panel.set_title(
-        f"mean cosine: one person {calibration.mean_cosine_same:.2f}, "
-        f"two people {calibration.mean_cosine_different:.2f}"
-        + (", COLLAPSED" if calibration.collapse else ""),
+        f"mean cosine: genuine {calibration.mean_cosine_same:.2f}, "
+        f"impostor {calibration.mean_cosine_different:.2f}" + (", COLLAPSED" if calibration.collapse else ""),
         fontsize="medium",
     )
 
@@ -108,9 +107,9 @@ def _draw_roc(panel: Axes, calibration: Calibration) -> None:
     panel.set_xlim(max(lowest, 1e-6), 1.0)
     panel.set_ylim(0, 103)
     panel.grid(alpha=0.3)
-    panel.set_xlabel("false accept rate (pairs of two people accepted)")
-    panel.set_ylabel("pairs of one person accepted (%)")
-    # above the panel, where it covers nothing of the curve
+    panel.set_xlabel("false accept rate (impostor pairs accepted)")
+    panel.set_ylabel("genuine pairs accepted (%)")
+    # above the panel, where it does not cover the curve
     panel.legend(
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),

@@ -93,7 +93,7 @@ class Shot:
 
 
 def generator(seed: int, stream: int, camid: int, number: int) -> np.random.Generator:
-    """Random numbers of one image, or, with number 0, of one person's walk past one camera."""
+    """Return the random numbers of one image or, with number 0, of one person's walk past one camera."""
     return np.random.default_rng(np.random.SeedSequence((seed, 1 + stream, 1 + camid, 1 + number)))
 
 

@@ -43,7 +43,7 @@ class Framing:
 
 @lru_cache(maxsize=1)
 def bystanders() -> tuple[Person, ...]:
-    """People who pass through the images of others; they are the same for every seed."""
+    """Return the people who appear at the edge of other people's images; the same for every seed."""
     return tuple(draw_people(np.random.default_rng(17), NUM_BYSTANDERS))
 
 

@@ -126,7 +126,7 @@ def free_from(visits: list[Visit], person: int, camera: int, frame_rate: float, 
 
 
 def _by_likelihood(rng: np.random.Generator, visits: list[Visit], num_people: int, camera: int) -> list[int]:
-    """All people: first those whom this camera saw last, then those whom it saw least often."""
+    """Order all people: first those this camera saw last, then those it saw least often."""
     keys = []
     for person in range(num_people):
         own = [visit.camera for visit in visits if visit.person == person]

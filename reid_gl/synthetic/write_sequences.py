@@ -124,7 +124,7 @@ def draw_sequence_people(seed: int, num_people: int) -> list[Person]:
 
 
 def _generator(seed: int, *numbers: int) -> np.random.Generator:
-    """Random numbers that no image of write_synthetic uses: its seeds have only four numbers."""
+    """Return random numbers that write_synthetic never uses, because its seeds have only four numbers."""
     return np.random.default_rng(np.random.SeedSequence((seed, 0, 0, 0, 1, *numbers)))
 
 
@@ -160,13 +160,13 @@ def _film(
         canvas, seen = paint_scene(stage, actors)
         truth.append(seen)
         found.append(detect(seen, sequence.width, sequence.height, rng))
-        sequence.frame_path(frame).write_bytes(_take_picture(canvas, stage, weather, frame, rng))
+        sequence.frame_path(frame).write_bytes(_encode_frame(canvas, stage, weather, frame, rng))
         yield frame
     write_ground_truth(sequence.folder / "gt" / "gt.txt", _truth_boxes(truth))
     write_detections(sequence.folder / "det" / "det.txt", _detection_boxes(found))
 
 
-def _take_picture(
+def _encode_frame(
     canvas: FloatImage, stage: Stage, weather: Weather, frame: int, rng: np.random.Generator
 ) -> bytes:
     """Encode the frame as a JPEG file with the camera's best quality."""
@@ -175,7 +175,7 @@ def _take_picture(
 
 
 def _actors_at(frame: int, visits: list[Visit], people: list[Person], frame_rate: float) -> list[Actor]:
-    """The people in front of the camera."""
+    """Return the people in front of the camera at a frame."""
     actors = []
     for visit in visits:
         if visit.times[0] <= frame <= visit.times[-1]:

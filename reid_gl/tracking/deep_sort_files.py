@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from reid_gl.files import whole_or_nothing
 from reid_gl.tracking.rows import check_rows
 
 NUM_COLUMNS = 10
@@ -44,7 +45,5 @@ def write_deep_sort_file(path: str | Path, detections: ArrayLike, features: Arra
     table[:, : rows.shape[1]] = rows
     table[:, NUM_COLUMNS:] = values
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with whole_or_nothing(path) as partial, partial.open("wb") as file:
         np.save(file, table[np.argsort(rows[:, 0], kind="stable")], allow_pickle=False)
-    partial.replace(path)

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from reid_gl.files import whole_or_nothing
+
 
 def save_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
     """Write tensors and plain values to a file that appears, or is replaced, in one step.
@@ -20,15 +22,12 @@ def save_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
         OSError: the disk is full or not writable; says that nothing was lost.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with whole_or_nothing(path) as partial, partial.open("wb") as file:
             torch.save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
-        partial.unlink(missing_ok=True)
         cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__ or error
         state = "the one before it is intact" if path.exists() else "there is none before it"
         raise OSError(

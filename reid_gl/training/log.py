@@ -10,8 +10,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from reid_gl.files import write_text
 from reid_gl.training.event_file import EventFile
-from reid_gl.training.run_folder import LOG_FILE, TENSORBOARD_FOLDER, write_text
+from reid_gl.training.run_folder import LOG_FILE, TENSORBOARD_FOLDER
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reid_gl.files import write_text
+
 try:
     import fcntl
 except ImportError:  # Windows has no such locks
@@ -140,13 +142,6 @@ def describe_environment() -> dict[str, Any]:
         "commit": _commit(),
         "packages": {name: _version(name) for name in PACKAGES},
     }
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file in one step, so that nobody reads half of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _version(package: str) -> str:

@@ -67,7 +67,7 @@ def test_to_csv_and_from_there_to_folders(
         (["marekt1501", "PEOPLE", "--to", "csv", "--out", "a.csv"], "nearest: 'market1501'"),
         (["market1501", "nowhere", "--to", "csv", "--out", "a.csv"], "Market-1501 is not in nowhere"),
         (["market1501", "PEOPLE", "--to", "market", "--out", "PEOPLE"], "exists: choose another folder"),
-        (["market1501", "PEOPLE", "--to", "csv", "--out", "a.csv"], "write the table into a folder around"),
+        (["market1501", "PEOPLE", "--to", "csv", "--out", "a.csv"], "write the table into a folder"),
     ],
 )
 def test_a_mistake_ends_in_one_sentence(

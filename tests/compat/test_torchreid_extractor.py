@@ -137,7 +137,7 @@ def test_without_cuda_it_says_so_and_goes_on(
 
 
 def test_errors(ours: TorchreidFeatureExtractor, weights: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="model_path is empty, and torchreid would go on with"):
+    with pytest.raises(ValueError, match="model_path is empty: give a file of weights"):
         TorchreidFeatureExtractor(NAME)
     with pytest.raises(FileNotFoundError, match=r"weights none\.pth do not exist"):
         TorchreidFeatureExtractor(NAME, "none.pth", device="cpu")

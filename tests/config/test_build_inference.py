@@ -1,23 +1,21 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from reid_gl.config import build, load_config
-from reid_gl.config.build_inference import inference_overrides
+from reid_gl.config import inference_overrides, load_experiment
+from reid_gl.config.experiment import Scoring
 from reid_gl.evaluation import RerankSettings
 from reid_gl.inference.strategies.settings import PLAIN, PRESETS, InferenceSettings
 
 
-def build_with(*words: str) -> dict[str, Any]:
-    return build.build_evaluation(load_config(None, list(words)))
+def build_with(*words: str) -> Scoring:
+    return load_experiment(None, words).scoring
 
 
 def test_by_default_nothing_is_on() -> None:
     settings = build_with()
-    assert (settings["inference"], settings["rerank"]) == (PLAIN, None)
-    assert (settings["feature"], settings["metric"]) == ("after_neck", "cosine")
+    assert (settings.inference, settings.rerank) == (PLAIN, None)
+    assert (settings.feature, settings.metric) == ("after_neck", "cosine")
 
 
 def test_switches_arrive() -> None:
@@ -34,27 +32,27 @@ def test_switches_arrive() -> None:
         "9",
     ]
     settings = build_with(*words)
-    assert settings["inference"] == InferenceSettings(0.0, 0.25, 0.001, True, 5)
-    assert settings["rerank"] == RerankSettings(9, 6, 0.3)
+    assert settings.inference == InferenceSettings(0.0, 0.25, 0.001, True, 5)
+    assert settings.rerank == RerankSettings(9, 6, 0.3)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_is_all_it_says(name: str) -> None:
     settings = build_with("TEST.PRESET", name)
-    assert (settings["inference"], settings["rerank"]) == (PRESETS[name].inference, PRESETS[name].rerank)
+    assert (settings.inference, settings.rerank) == (PRESETS[name].inference, PRESETS[name].rerank)
     expected = ("after_neck", "cosine") if name == "person" else ("before_neck", "euclidean")
-    assert (settings["feature"], settings["metric"]) == expected
+    assert (settings.feature, settings.metric) == expected
 
 
 def test_what_a_preset_leaves_open_may_be_set() -> None:
     settings = build_with("TEST.PRESET", "cub", "TEST.FLIP", "True", "TEST.RERANK.MAX_MEMORY_GB", "2")
-    assert settings["inference"].flip
-    assert settings["max_memory_gb"] == 2
+    assert settings.inference.flip
+    assert settings.max_memory_gb == 2
     words = ["TEST.PRESET", "person", "TEST.MIXING", "0.5", "TEST.METRIC", "euclidean"]
     words += ["TEST.FEATURE", "before_neck"]
     people = build_with(*words)
-    assert (people["inference"].mixing, people["metric"]) == (0.5, "euclidean")
-    assert build_with("TEST.PRESET", "cub", "TEST.MIXING", "0.5")["inference"].mixing == 0.5  # the same
+    assert (people.inference.mixing, people.metric) == (0.5, "euclidean")
+    assert build_with("TEST.PRESET", "cub", "TEST.MIXING", "0.5").inference.mixing == 0.5  # the same
 
 
 @pytest.mark.parametrize(
@@ -83,8 +81,8 @@ def test_settings_and_keys_are_two_ways_to_say_the_same(rerank: RerankSettings |
     inference = InferenceSettings(None, 0.25, 0.001, True, 5)
     keys = inference_overrides(inference, rerank, feature="before_neck", metric="euclidean")
     settings = build_with(*(str(word) for pair in keys.items() for word in pair))
-    assert (settings["inference"], settings["rerank"]) == (inference, rerank)
-    assert settings["metric"] == "euclidean"
+    assert (settings.inference, settings.rerank) == (inference, rerank)
+    assert settings.metric == "euclidean"
 
 
 @pytest.mark.parametrize(

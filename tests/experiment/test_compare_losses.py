@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from reid_gl.config import build, load_config
+from reid_gl.config import load_config, load_experiment
 from reid_gl.experiment import compare_losses, series
 from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison, vary_setting
+from reid_gl.experiment.load_data import load_data
 from reid_gl.training.fit import Interrupted
 
 CE = parse_losses("ce")
@@ -114,7 +115,7 @@ def test_with_a_holdout_the_test_set_is_not_looked_at(
     monkeypatch.setattr(compare_losses, "run_test", run_test)
     words = [*small, "COMPARE.NUM_EPOCHS", "1", "DATA.HOLDOUT", "0.4", "SOLVER.EVALUATE_EVERY", "1"]
     summary = compare(words, tmp_path / "compared", CE)
-    whole = build.build_dataset(load_config(None, words))
+    whole = load_data(load_experiment(None, words).data)
     assert summary["tested_on"] == "held-out training identities"
     assert tested[0] < {sample.pid for sample in whole.train}
     log = (tmp_path / "compared" / "ce" / "seed0" / "log.jsonl").read_text()

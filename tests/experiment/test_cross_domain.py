@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from reid_gl.config import load_config
-from reid_gl.config.build import build_dataset, build_test_sets
+from reid_gl.config import load_experiment
 from reid_gl.experiment.cross_domain import run_cross_domain
+from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.training.fit import Interrupted
 from tests.made_up_people import write_people
 
@@ -56,15 +56,15 @@ def test_it_goes_on_where_it_was_stopped(words: list[str], tmp_path: Path) -> No
 
 
 def test_training_sets_are_put_together_and_the_first_test_set_watches(words: list[str]) -> None:
-    config = load_config(
-        None, [*words, "DATA.NAMES", "market1501, synthetic", "DATA.TEST_NAMES", "synthetic"]
-    )
-    dataset = build_dataset(config)
-    market, synthetic = build_test_sets(load_config(None, [*words, "DATA.NAMES", "market1501,synthetic"]))
+    both = [*words, "DATA.NAMES", "market1501, synthetic", "DATA.TEST_NAMES", "synthetic"]
+    data = load_experiment(None, both).data
+    dataset = load_data(data)
+    tested = load_experiment(None, [*words, "DATA.NAMES", "market1501,synthetic"])
+    market, synthetic = load_test_sets(tested.data)
     assert len(dataset.train) == len(market.train) + len(synthetic.train)
     assert {sample.source for sample in dataset.train} == {0, 1}
     assert (dataset.query, dataset.gallery, dataset.name) == (synthetic.query, synthetic.gallery, "synthetic")
-    assert [one.name for one in build_test_sets(config)] == ["synthetic"]
+    assert [one.name for one in load_test_sets(data)] == ["synthetic"]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from reid_gl.config import load_config
-from reid_gl.config.build import build_dataset, build_holdout
+from reid_gl.config import load_config, read_experiment
 from reid_gl.data.loading.images import read_image
 from reid_gl.experiment import measure_thresholds as calibrating
 from reid_gl.experiment import run_training
+from reid_gl.experiment.load_data import hold_out, load_data
 from reid_gl.experiment.measure_thresholds import calibrate_weights, report_calibration, store_calibration
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
@@ -55,7 +55,8 @@ def test_held_out_people_are_all_that_is_opened(trained: tuple[list[str], Path],
     words, weights = trained
     config = load_config(None, words)
     result = calibrate_weights(config, weights, on="held-out")
-    holdout = build_holdout(config, build_dataset(config))
+    data = read_experiment(config).data
+    holdout = hold_out(data.holdout, load_data(data))
     assert holdout is not None
     assert opened == {sample.path for sample in (*holdout.query, *holdout.gallery)}
     assert result.source == "held-out training identities of market1501"
@@ -69,7 +70,7 @@ def test_the_test_set_is_taken_only_when_asked_and_named(
 ) -> None:
     words, weights = trained
     config = load_config(None, words)
-    dataset = build_dataset(config)
+    dataset = load_data(read_experiment(config).data)
     result = calibrate_weights(config, weights, on="test")
     assert result.source.startswith("test set of market1501 (thresholds chosen on it must not be used to")
     assert (result.num_same, result.num_different) == (16 * 3, 16 * (15 * 6 + 1))  # and a distractor

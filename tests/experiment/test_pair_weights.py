@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from reid_gl.config import load_config
-from reid_gl.config.build import build_net, build_preprocessing
+from reid_gl.config import load_config, load_experiment, read_experiment
 from reid_gl.data.datasets.market1501 import load_market1501
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.experiment.make_network import make_net
 from reid_gl.experiment.pair_weights import made_up_batch, run_pair_weights, summarize, trained_batch
 from reid_gl.inference import extract_features
 from reid_gl.losses import BinomialDevianceLoss, MultiSimilarityLoss, pair_weights
@@ -25,14 +25,14 @@ TINY = ["SOLVER.IDENTITIES_PER_BATCH", "4", "SOLVER.IMAGES_PER_IDENTITY", "3"]
 @pytest.fixture
 def weights(words: list[str], tmp_path: Path) -> Path:
     """A checkpoint of a network with random weights."""
-    config = load_config(None, words)
+    experiment = load_experiment(None, words)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        net = build_net(config, num_classes=8)
+        net = make_net(experiment, num_classes=8)
     checkpoint = {
         "format": CHECKPOINT_FORMAT,
         "net": net.settings.to_dict(),
-        "preprocessing": build_preprocessing(config).to_dict(),
+        "preprocessing": experiment.preprocessing.to_dict(),
         "pids": list(range(1, 9)),
         "config": "",
         "model": net.state_dict(),
@@ -44,7 +44,7 @@ def weights(words: list[str], tmp_path: Path) -> Path:
 
 
 def test_made_up_positives_and_negatives_overlap() -> None:
-    embeddings, labels = made_up_batch(load_config(None))
+    embeddings, labels = made_up_batch(load_experiment(None))
     torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(64))
     assert torch.equal(labels, torch.arange(16).repeat_interleave(4))
     positives, negatives = (pair_similarity(embeddings, labels)[mask] for mask in pair_masks(labels))
@@ -55,7 +55,7 @@ def test_made_up_positives_and_negatives_overlap() -> None:
 
 def test_the_seed_makes_the_batch_and_the_global_state_stays() -> None:
     state = torch.get_rng_state()
-    first, again, other = (made_up_batch(load_config(None, ["SEED", seed]))[0] for seed in "001")
+    first, again, other = (made_up_batch(load_experiment(None, ["SEED", seed]))[0] for seed in "001")
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), state)
@@ -73,7 +73,7 @@ def test_numbers_are_those_of_the_weights_and_settings_come_from_the_configurati
         "images": 12,
         "identities": 4,
     }
-    batch = made_up_batch(config)
+    batch = made_up_batch(read_experiment(config))
     assert list(result["losses"]) == ["multi_similarity", "binomial_deviance"]
     for name, loss in {
         "multi_similarity": MultiSimilarityLoss(beta=10.0),
@@ -112,7 +112,7 @@ def test_the_summary_by_hand() -> None:
 def test_a_trained_network_sees_one_batch_of_the_training_set(
     words: list[str], people: Path, weights: Path, tmp_path: Path, feature: str
 ) -> None:
-    config = load_config(None, [*words, "MODEL.WEIGHTS", str(weights), "TEST.FEATURE", feature])
+    config = load_experiment(None, [*words, "MODEL.WEIGHTS", str(weights), "TEST.FEATURE", feature])
     embeddings, labels = trained_batch(config)
     assert sorted(labels.bincount(minlength=8).tolist()) == [0, 0, 0, 0, 2, 2, 2, 2]  # P = 4, K = 2
     everything = extract_features(
@@ -137,7 +137,7 @@ def test_a_trained_network_sees_one_batch_of_the_training_set(
 
 def test_held_out_identities_are_not_shown(words: list[str], weights: Path) -> None:
     words = [*words, "MODEL.WEIGHTS", str(weights), "DATA.HOLDOUT", "0.25"]
-    assert int(trained_batch(load_config(None, words))[1].max()) < 6
+    assert int(trained_batch(load_experiment(None, words))[1].max()) < 6
 
 
 def test_a_mistake_in_a_loss_leaves_no_picture(tmp_path: Path) -> None:
@@ -179,4 +179,4 @@ def test_a_folder_without_the_right_to_write_is_named(
 
 def test_a_batch_needs_pictures() -> None:
     with pytest.raises(ValueError, match=r"SOLVER.IDENTITIES_PER_BATCH must be at least 1, got 0"):
-        made_up_batch(load_config(None, ["SOLVER.IDENTITIES_PER_BATCH", "0"]))
+        made_up_batch(load_experiment(None, ["SOLVER.IDENTITIES_PER_BATCH", "0"]))

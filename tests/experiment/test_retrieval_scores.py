@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from reid_gl.config import load_config
-from reid_gl.config.build import build_dataset
+from reid_gl.config import load_config, load_experiment
 from reid_gl.experiment import run_test, run_training
 from reid_gl.experiment.ablate import run_ablation
+from reid_gl.experiment.load_data import load_data
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.experiment.score import run_tests
 from reid_gl.experiment.tune_inference import run_tuning
@@ -107,7 +107,7 @@ def test_a_set_without_training_pictures_is_refused_by_training(people: Path, tm
     words = [*SMALL, "DATA.ROOT", str(tmp_path), "OUTPUT_DIR", str(tmp_path / "run"), "DATA.NAMES", "table"]
     lines = [f"{path.name},7,{camera},{split}" for camera, split, path in _two_pictures(people, tmp_path)]
     (tmp_path / "mine.csv").write_text("\n".join(["path,pid,camid,split", *lines]))
-    assert build_dataset(load_config(None, words)).train == ()
+    assert load_data(load_experiment(None, words).data).train == ()
     with pytest.raises(ValueError, match="has no training set: it can be tested on only"):
         run_training(load_config(None, words))
 

@@ -332,7 +332,7 @@ def test_what_would_come_to_light_later_comes_to_light_first(
     from reid_gl.experiment import train as module
     from tests.experiment.conftest import SMALL
 
-    monkeypatch.setattr(module.build, "build_dataset", lambda _: pytest.fail("images were looked at"))
+    monkeypatch.setattr(module, "load_data", lambda _: pytest.fail("images were looked at"))
     words = [*SMALL, "DATA.ROOT", str(people), "OUTPUT_DIR", str(tmp_path / "run"), *words]
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         train(words)

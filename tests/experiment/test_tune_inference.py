@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from reid_gl.config import load_config
-from reid_gl.config.build import build_dataset, build_holdout
+from reid_gl.config import load_config, load_experiment, read_experiment
 from reid_gl.data.loading import cache_format as cache_form
 from reid_gl.experiment import run_test, run_training
+from reid_gl.experiment.load_data import hold_out, load_data
 from reid_gl.experiment.tune_inference import GRIDS, Choice, coordinate_search, run_tuning
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.records import ReidDataset
@@ -34,7 +34,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture
 def dataset(words: list[str]) -> ReidDataset:
-    return build_dataset(load_config(None, words))
+    return load_data(load_experiment(None, words).data)
 
 
 def test_it_chooses_on_held_out_people_and_opens_no_test_picture(
@@ -70,7 +70,8 @@ def test_its_settings_are_those_of_a_test(words: list[str], dataset: ReidDataset
 
 def test_before_is_the_plain_network_on_the_same_people(words: list[str]) -> None:
     config = load_config(None, [*words, "TEST.FLIP", "True"])
-    holdout = build_holdout(config, build_dataset(config))
+    data = read_experiment(config).data
+    holdout = hold_out(data.holdout, load_data(data))
     assert holdout is not None
     result = run_tuning(config)
     assert result["settings"]["TEST.FLIP"] is True

@@ -13,7 +13,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from reid_gl.config import build, load_config
+from reid_gl.config import load_experiment
+from reid_gl.experiment.make_network import make_net
 from reid_gl.inference.strategies.pooling_statistics import PoolingStatistics, combine_statistics
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights, load_net, make_backbone
 from reid_gl.models.fusion import fuse_convolutions
@@ -181,12 +182,12 @@ def test_a_network_of_the_callers_own_without_a_map() -> None:
 def test_a_lite_network_is_built_from_a_config(caplog: pytest.LogCaptureFixture) -> None:
     words = ["MODEL.BACKBONE", PACKAGED_BACKBONE, "MODEL.PRETRAINED", "package", "MODEL.LAST_STRIDE", "2"]
     with caplog.at_level(logging.WARNING, logger="reid_gl"):
-        build.build_net(load_config(None, words), 3)
+        make_net(load_experiment(None, words), 3)
     assert "was trained with INPUT.MEAN [0.5, 0.5, 0.5] INPUT.STD [0.5, 0.5, 0.5]" in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING, logger="reid_gl"):
         half = "[0.5, 0.5, 0.5]"
-        build.build_net(load_config(None, [*words, "INPUT.MEAN", half, "INPUT.STD", half]), 3)
+        make_net(load_experiment(None, [*words, "INPUT.MEAN", half, "INPUT.STD", half]), 3)
     assert not caplog.text
     assert timm_normalization("timm:resnet18").mean == (0.485, 0.456, 0.406)
 

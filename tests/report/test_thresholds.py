@@ -63,7 +63,7 @@ def test_every_threshold_has_its_line_interval_and_numbers(calibration: Calibrat
 
 def test_it_says_what_was_calibrated_and_what_is_wrong(calibration: Calibration) -> None:
     figure = draw_calibration(calibration)
-    assert figure.get_suptitle() == "thirty people\n30 people, 360 pairs of one, 15,660 of two"
+    assert figure.get_suptitle() == "thirty people\n30 identities, 360 genuine pairs, 15,660 impostor pairs"
     assert "COLLAPSED" not in figure.axes[0].get_title()
     assert (
         "COLLAPSED" in draw_calibration(replace(calibration, mean_cosine_different=0.95)).axes[0].get_title()
@@ -79,7 +79,9 @@ def test_the_picture_can_be_written_twice_alike(calibration: Calibration) -> Non
 
 def test_the_table_has_a_line_for_each_rate_of_each_pair_of_cameras(calibration: Calibration) -> None:
     title, header, *lines = format_calibration(calibration).splitlines()
-    assert title == "cosine distance on thirty people: 30 people, 360 pairs of one, 15,660 of two"
+    assert (
+        title == "cosine distance on thirty people: 30 identities, 360 genuine pairs, 15,660 impostor pairs"
+    )
     assert header.split()[:3] == ["cameras", "FAR", "threshold"]
     assert [line.split()[:2] for line in lines[:2]] == [["all", "0.01"], ["all", "0.001"]]
     assert [line[:4] for line in lines[2:]] == ["0, 1", "0, 2", "1, 2"]

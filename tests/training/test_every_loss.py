@@ -7,10 +7,10 @@ import copy
 import pytest
 import torch
 from torch import Tensor, nn
-from yacs.config import CfgNode
 
-from reid_gl.config import build, load_config
+from reid_gl.config import Experiment, load_experiment
 from reid_gl.evaluation.scores.ranking import evaluate_ranking
+from reid_gl.experiment.make_network import make_losses
 from reid_gl.losses import LOSSES, WeightedSum
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.records import ReidOutput
@@ -24,9 +24,9 @@ NEEDS_LOGITS = ("group", "cross_entropy")
 WORDS = ["LOSS.GROUP.TEMPERATURE", "1.0", "LOSS.GROUP.ANCHORS_PER_CLASS", "1"]
 
 
-def configure(*names: str) -> CfgNode:
+def configure(*names: str) -> Experiment:
     weights = f"[{', '.join(['1.0'] * len(names))}]"
-    return load_config(None, ["LOSS.NAMES", f"[{', '.join(names)}]", "LOSS.WEIGHTS", weights, *WORDS])
+    return load_experiment(None, ["LOSS.NAMES", f"[{', '.join(names)}]", "LOSS.WEIGHTS", weights, *WORDS])
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def prepare(net: ReidNet, *names: str) -> tuple[ReidNet, WeightedSum]:
     net = copy.deepcopy(net).train()
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        return net, build.build_losses(configure(*names), PEOPLE, net.num_features)
+        return net, make_losses(configure(*names), PEOPLE, net.num_features)
 
 
 def rank1(net: ReidNet, images: Tensor, labels: Tensor, feature: str) -> float:
@@ -122,7 +122,7 @@ def test_all_it_reaches_learns(name: str, small_net: ReidNet, pictures: tuple[Te
 def test_degenerate_batches(name: str, batch: str) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        losses = build.build_losses(configure(name), PEOPLE, 5)
+        losses = make_losses(configure(name), PEOPLE, 5)
     generator = torch.Generator().manual_seed(3)
     tensors = [torch.randn(8, width, generator=generator) for width in (5, 5, PEOPLE)]
     labels = torch.arange(8) // 2

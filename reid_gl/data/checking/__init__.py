@@ -1,1 +1,1 @@
-"""Find what is wrong with a data set: counts, copies, near duplicates."""
+"""Find problems of a data set: counts, copies, near-duplicates."""

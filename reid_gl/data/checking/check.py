@@ -1,4 +1,4 @@
-"""What a data set holds and what is wrong with it, before anything is trained on it."""
+"""Check a data set before training: its counts, unusable images, copies and near-duplicates."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from reid_gl.records import ReidDataset, Sample
 
 @dataclass(frozen=True)
 class Occurrence:
-    """Where an image is used.
+    """One use of an image in a data set.
 
     Attributes:
         split: "train", "query" or "gallery".
         path: image file.
-        pid: identity it stands for there.
+        pid: identity of the sample.
         camid: camera, -1 if unknown.
-        box: part of the image, None for the whole.
+        box: x1, y1, x2, y2 of the sample in the image; None for the whole image.
     """
 
     split: str
@@ -34,11 +34,11 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images that show the same without being copies.
+    """Two near-duplicates: images that show the same but are not copies.
 
     Attributes:
         first: an image of the test set.
-        second: what it is like.
+        second: the image that it resembles.
         difference: one minus the correlation of their thumbnails.
     """
 
@@ -53,7 +53,7 @@ class Problem:
 
     Attributes:
         path: image file.
-        problem: one sentence that names it.
+        problem: one sentence that says what is wrong.
     """
 
     path: str
@@ -62,18 +62,18 @@ class Problem:
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """Counts and faults of a data set; tuples are in the order of splits, then samples.
+    """Counts and problems of a data set; tuples are in the order of the splits, then of the samples.
 
     Attributes:
-        name: of the data set.
-        splits: "train", "query" and "gallery".
-        unreadable: files that are no whole images.
-        empty_boxes: boxes that hold nothing of their image.
-        cut_boxes: samples whose box lies partly outside its image.
-        shared_identities: in the training set and in the test set, ascending.
-        copies: groups of two or more samples with the same file content and box, wherever they are used.
-        train_test_pairs: test images that are near-duplicates of a training image, copies left out.
-        query_gallery_pairs: queries that are near-duplicates of a gallery image, copies left out.
+        name: name of the data set.
+        splits: counts of "train", "query" and "gallery".
+        unreadable: files that are not complete images.
+        empty_boxes: boxes that do not overlap their image.
+        cut_boxes: samples with a box that lies partly outside its image.
+        shared_identities: identities in both the training and the test set, ascending.
+        copies: groups of two or more samples with the same file content and box, in any split.
+        train_test_pairs: test images that are near-duplicates of a training image, without copies.
+        query_gallery_pairs: queries that are near-duplicates of a gallery image, without copies.
     """
 
     name: str
@@ -88,12 +88,12 @@ class DatasetReport:
 
     @property
     def label_conflicts(self) -> tuple[tuple[Occurrence, ...], ...]:
-        """Groups of copies that stand for more than one identity."""
+        """Groups of copies that are labelled with more than one identity."""
         return tuple(group for group in self.copies if len({one.pid for one in group}) > 1)
 
     @property
     def leaked_copies(self) -> tuple[tuple[Occurrence, ...], ...]:
-        """Groups of copies that are in the training set and in the test set."""
+        """Groups of copies that are in both the training and the test set."""
         return tuple(
             group
             for group in self.copies
@@ -104,15 +104,15 @@ class DatasetReport:
 def check_dataset(
     dataset: ReidDataset, *, progress: Progress | None = None, num_threads: int = 2
 ) -> DatasetReport:
-    """Read every image of a data set once and say what was found.
+    """Read every image of a data set once and report counts and problems.
 
     Args:
         dataset: any data set; its files may be missing or broken.
-        progress: told (done, total) in images.
-        num_threads: files read at the same time.
+        progress: called with (done, total) in images.
+        num_threads: number of threads that read files.
 
     Returns:
-        The report; faults of the data are in it and raise nothing.
+        The report. Problems of the data are reported in it and raise no errors.
     """
     splits = {"train": dataset.train, "query": dataset.query, "gallery": dataset.gallery}
     pictures = [_picture(one) for samples in splits.values() for one in samples]
@@ -142,7 +142,7 @@ def check_dataset(
 
 
 class _Use(NamedTuple):
-    """A sample and the row of its image in the fingerprints."""
+    """A sample and the row of its image in Fingerprints."""
 
     occurrence: Occurrence
     row: int
@@ -156,7 +156,7 @@ def _picture(sample: Sample) -> Picture:
 
 
 def _unreadable(prints: Fingerprints) -> tuple[Problem, ...]:
-    """One for each file, not for each box in it."""
+    """Return one problem per unreadable file, not one per box in it."""
     found = {
         path: problem
         for (path, _), problem in zip(prints.pictures, prints.file_problems, strict=True)
@@ -173,7 +173,7 @@ def _empty_boxes(prints: Fingerprints) -> tuple[Problem, ...]:
 def _by_content(
     prints: Fingerprints, used: Sequence[_Use], splits: Sequence[str]
 ) -> dict[_Content, list[_Use]]:
-    """The uses of each content in these splits; what cannot be seen has none."""
+    """Group the uses in these splits by file content and box; images without readable pixels are left out."""
     groups: dict[_Content, list[_Use]] = defaultdict(list)
     for use in used:
         if use.occurrence.split in splits and prints.sizes[use.row].all():
@@ -189,7 +189,10 @@ def _find_copies(prints: Fingerprints, used: Sequence[_Use]) -> tuple[tuple[Occu
 def _find_pairs(
     prints: Fingerprints, used: Sequence[_Use], first_splits: Sequence[str], second_splits: Sequence[str]
 ) -> tuple[Pair, ...]:
-    """Near-duplicates between splits; copies count once, and not at all if the other side has one."""
+    """Find images of the first splits that are near-duplicates of images of the second splits.
+
+    Each group of copies is represented by its first image. A group with a copy on the other side is left out.
+    """
     searched = _by_content(prints, used, second_splits)
     wanted = _by_content(prints, used, first_splits)
     left = [group[0] for content, group in wanted.items() if content not in searched]

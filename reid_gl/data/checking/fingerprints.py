@@ -1,4 +1,4 @@
-"""What a check needs to know of each image, from one reading of its file."""
+"""Fingerprints of images: everything that a check needs, from reading each file once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reid_gl.data.loading.images import Image8, UnreadableImageError, crop_box, 
 
 Box: TypeAlias = tuple[int, int, int, int]
 Picture: TypeAlias = tuple[str, Box | None]
-"""A file and the box cut from it, None for the whole: what one sample shows."""
+"""An image file and the box of one sample in it; None for the whole image."""
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -27,16 +27,16 @@ FILES_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """What was found of M images.
+    """Properties of M images, where an image is a file or a box in it.
 
     Attributes:
-        pictures: M different ones, sorted by file.
-        file_problems: M sentences, "" where the file could be read.
-        box_problems: M sentences, "" where the box, if there is one, holds a part of the image.
-        is_cut: (M,) bool, where only a part of the box lies inside the image.
-        digests: M SHA-256 of the whole file; b"" where it could not be read.
-        sizes: (M, 2) int64 width and height in pixels inside the box; 0 where there is nothing.
-        sketches: M sketches of what is inside the box; without contrast where there is nothing.
+        pictures: the M different images, sorted by file.
+        file_problems: M sentences, "" if the file could be read.
+        box_problems: M sentences, "" if there is no box or it overlaps the image.
+        is_cut: (M,) bool, whether the box lies partly outside the image.
+        digests: M SHA-256 digests of the whole file; b"" if it could not be read.
+        sizes: (M, 2) int64 width and height in pixels inside the box; 0 if there are no pixels.
+        sketches: M sketches of the pixels inside the box; without contrast if there are no pixels.
     """
 
     pictures: tuple[Picture, ...]
@@ -64,15 +64,15 @@ class _Finding:
 def read_fingerprints(
     pictures: Sequence[Picture], *, progress: Progress | None = None, num_threads: int = 2
 ) -> Fingerprints:
-    """Read each file once, in threads, however many boxes are cut from it.
+    """Compute the fingerprints of images. Threads read each file once, even if it has many boxes.
 
     Args:
-        pictures: in any order; repetitions count once.
-        progress: told (done, total) in images.
-        num_threads: files read at the same time.
+        pictures: images in any order; duplicates count once.
+        progress: called with (done, total) in images.
+        num_threads: number of threads that read files.
 
     Returns:
-        One row for each different image; what cannot be read is said there and raises nothing.
+        One row for each different image. Unreadable files are reported there and raise no errors.
     """
     ordered = sorted(set(pictures), key=lambda picture: (picture[0], picture[1] or ()))
     files = [(path, list(group)) for path, group in groupby(ordered, key=itemgetter(0))]
@@ -99,7 +99,7 @@ def _read_files(files: Sequence[tuple[str, list[Picture]]]) -> list[_Finding]:
 
 
 def _read_file(path: str, pictures: Sequence[Picture]) -> Iterator[_Finding]:
-    """One finding for each image of a file."""
+    """Yield one finding for each image of a file."""
     try:
         data = read_image_bytes(path)
         image = decode_image(data, name=path)

@@ -1,4 +1,4 @@
-"""Images that show the same after re-encoding, scaling or brightening, found without comparing all."""
+"""Find images that show the same after re-encoding, scaling or brightening, without comparing all pairs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from numpy.typing import NDArray
 from reid_gl.data.loading.images import Image8
 
 MAX_BITS = 10
-"""Two codes of 128 bits may differ in so many; two that do agree in at least one of eleven bands."""
+"""Most bits in which the 128-bit codes of near-duplicates may differ.
+
+Two such codes agree in at least one of NUM_BANDS = MAX_BITS + 1 bands.
+"""
 
 NUM_BANDS = MAX_BITS + 1
 
 MAX_DIFFERENCE = 0.02
-"""One minus the correlation of two thumbnails, up to which they count as the same image."""
+"""Largest value of one minus the correlation of two thumbnails that counts as the same image."""
 
 MIN_CONTRAST = 4.0
-"""Standard deviation of a thumbnail's grey values; below it there is nothing to tell images apart by."""
+"""Smallest standard deviation of a thumbnail's grey values; images with less cannot be told apart."""
 
 MIN_STEP = 2
-"""Grey values by which a place must be brighter than the one before; less is noise of flat backgrounds."""
+"""Difference of grey values above which a cell counts as brighter; smaller ones are background noise."""
 
 THUMBNAIL_SIDE = 16
 PAIRS_AT_ONCE = 1 << 20
@@ -31,33 +34,33 @@ CONFIRMED_AT_ONCE = 1 << 13
 
 Ints: TypeAlias = NDArray[np.int64]
 Sketch: TypeAlias = tuple[NDArray[np.uint64], Image8]
-"""Code (2,) and thumbnail (16, 16) of one image: a row of Sketches."""
+"""Code (2,) uint64 and thumbnail (16, 16) uint8 of one image: a row of Sketches."""
 
 
 class Sketches(NamedTuple):
-    """What is kept of M images to find their like.
+    """Perceptual hashes and thumbnails of M images, used to find near-duplicates.
 
     Attributes:
         codes: (M, 2) uint64, difference hash and cosine hash.
-        thumbnails: (M, 16, 16) uint8 grey.
+        thumbnails: (M, 16, 16) uint8 grey values.
     """
 
     codes: NDArray[np.uint64]
     thumbnails: Image8
 
     def take(self, rows: Sequence[int]) -> Sketches:
-        """The sketches of some of the images, in the order given."""
+        """Return the sketches of the given rows, in the given order."""
         chosen = np.asarray(rows, dtype=np.int64)
         return Sketches(self.codes[chosen], self.thumbnails[chosen])
 
 
 class Matches(NamedTuple):
-    """Images of one set and the image of another that is most like each; K of them.
+    """K images of one set, each with its most similar image of another set.
 
     Attributes:
-        left: (K,) int64 rows of the one set, ascending.
-        right: (K,) int64 rows of the other.
-        differences: (K,) float32, 0 for the same up to brightness and contrast.
+        left: (K,) int64 rows of the first set, ascending.
+        right: (K,) int64 rows of the second set.
+        differences: (K,) float32, 0 for images that are equal up to brightness and contrast.
     """
 
     left: Ints
@@ -66,10 +69,10 @@ class Matches(NamedTuple):
 
 
 def make_sketch(image: Image8) -> Sketch:
-    """Two perceptual hashes and a thumbnail of an image.
+    """Compute two perceptual hashes and a thumbnail of an image.
 
-    The difference hash says of 8 x 8 places whether the image gets brighter to the right; the cosine hash
-    which of the 8 x 8 lowest frequencies lie above their median.
+    Each bit of the difference hash says whether one of 8 x 8 cells gets brighter to the right. Each bit of
+    the cosine hash says whether one of the 8 x 8 lowest DCT coefficients lies above their median.
 
     Args:
         image: (H, W, 3) uint8 RGB of any size.
@@ -89,31 +92,33 @@ def make_sketch(image: Image8) -> Sketch:
 
 
 def empty_sketch() -> Sketch:
-    """A row of Sketches that is like no other, for an image that cannot be read."""
+    """Return the row of Sketches of an unreadable image; it has no contrast, so it matches nothing."""
     return np.zeros(2, dtype=np.uint64), np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
 
 
 def stack_sketches(rows: Sequence[Sketch]) -> Sketches:
-    """Sketches of M images, M >= 0, from those of each."""
+    """Stack the rows of M images, M >= 0."""
     codes = np.array([code for code, _ in rows], dtype=np.uint64).reshape(-1, 2)
     thumbnails = np.array([thumbnail for _, thumbnail in rows], dtype=np.uint8)
     return Sketches(codes, thumbnails.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE))
 
 
 def find_near_duplicates(left: Sketches, right: Sketches) -> Matches:
-    """For each image of one set the image of another that shows the same, if there is one.
+    """For each image of one set, find its nearest near-duplicate in another set, if it has one.
 
-    Alike are images with contrast whose codes differ in at most MAX_BITS and whose thumbnails, brought to
-    the same mean and contrast, differ by at most MAX_DIFFERENCE. Candidates are the images that share one
-    of eleven bands of the code, so no pair within MAX_BITS is missed. Cut or mirrored copies are not found.
+    Two images are near-duplicates if both have at least MIN_CONTRAST, their codes differ in at most MAX_BITS
+    bits, and their thumbnails, brought to the same mean and contrast, differ by at most MAX_DIFFERENCE.
+
+    Only pairs that share one of the NUM_BANDS bands of the code are compared. Codes that differ in at most
+    MAX_BITS bits always share a band, so no pair is missed. Cropped or mirrored copies are not found.
 
     Args:
         left: images to look for.
         right: images to search.
 
     Returns:
-        One row for each image of `left` that has its like; of several the one with the least difference,
-        and the first of these.
+        One row for each image of `left` with a near-duplicate. Of several near-duplicates, the one with the
+        smallest difference is returned; of equal ones, the first.
     """
     best = np.full(len(left.codes), np.inf, dtype=np.float32)
     match = np.full(len(left.codes), -1, dtype=np.int64)
@@ -134,7 +139,7 @@ def _has_contrast(thumbnails: Image8) -> NDArray[np.bool_]:
 
 
 def _close_pairs(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> Iterator[tuple[Ints, Ints]]:
-    """Pairs of codes within MAX_BITS, in blocks; a pair that shares several bands comes several times."""
+    """Yield blocks of pairs of codes within MAX_BITS bits; a pair appears once for each band it shares."""
     for wanted, searched in zip(_bands(left), _bands(right), strict=True):
         order = np.argsort(searched, kind="stable")
         first = np.searchsorted(searched[order], wanted, side="left")
@@ -148,10 +153,10 @@ def _close_pairs(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> Iterato
 
 
 def _bands(codes: NDArray[np.uint64]) -> list[Ints]:
-    """Eleven or twelve bits of each code at a time, as numbers: NUM_BANDS arrays (M,).
+    """Split each code into NUM_BANDS bands of 11 or 12 bits, returned as NUM_BANDS arrays of numbers (M,).
 
-    The bits of a band come from all over the code, because neighbours are often the same in every image: an
-    empty background makes whole lines of zeros.
+    A band takes every NUM_BANDS-th bit of the code. Neighbouring bits would be a poor choice: an empty
+    background gives whole lines of zeros, so that many images would share such a band.
     """
     bits = np.unpackbits(np.ascontiguousarray(codes).view(np.uint8), axis=1)  # (M, 128)
     parts = [bits[:, band::NUM_BANDS] for band in range(NUM_BANDS)]
@@ -159,14 +164,17 @@ def _bands(codes: NDArray[np.uint64]) -> list[Ints]:
 
 
 def _blocks(counts: Ints) -> Iterator[Ints]:
-    """Rows in order, as many at once as make PAIRS_AT_ONCE pairs, but at least one."""
+    """Yield the rows in order, in blocks of about PAIRS_AT_ONCE pairs but at least one row."""
     rows = np.flatnonzero(counts)
     group = np.cumsum(counts[rows]) // PAIRS_AT_ONCE
     yield from np.split(rows, np.flatnonzero(np.diff(group)) + 1)
 
 
 def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """How many bits are set, by adding ever wider fields (numpy has a function for it from 2.0 only)."""
+    """Count the set bits of each word; numpy has a function for this only from version 2.0 on.
+
+    Sums of bits are added in fields of 2, 4 and 8 bits; the multiplication adds the eight bytes.
+    """
     ones = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
     count = words - ((words >> np.uint64(1)) & ones[0])
     count = (count & ones[1]) + ((count >> np.uint64(2)) & ones[1])
@@ -176,7 +184,7 @@ def _count_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def _thumbnail_differences(left: Image8, right: Image8, pairs: tuple[Ints, Ints]) -> NDArray[np.float32]:
-    """One minus the correlation of each pair of thumbnails, (K,)."""
+    """Return one minus the correlation of each pair of thumbnails, (K,)."""
     differences = np.empty(len(pairs[0]), dtype=np.float32)
     for start in range(0, len(differences), CONFIRMED_AT_ONCE):
         part = slice(start, start + CONFIRMED_AT_ONCE)
@@ -186,7 +194,7 @@ def _thumbnail_differences(left: Image8, right: Image8, pairs: tuple[Ints, Ints]
 
 
 def _standardize(thumbnails: Image8) -> NDArray[np.float32]:
-    """Grey values with mean 0 and standard deviation 1, (K, 256)."""
+    """Standardise thumbnails to grey values (K, 256) with mean 0 and standard deviation 1."""
     values = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
     values -= values.mean(axis=1, keepdims=True)
     values /= values.std(axis=1, keepdims=True)
@@ -196,7 +204,15 @@ def _standardize(thumbnails: Image8) -> NDArray[np.float32]:
 def _keep_best(
     best: NDArray[np.float32], match: Ints, rows: Ints, columns: Ints, differences: NDArray[np.float32]
 ) -> None:
-    """Write into best and match what is better than they hold; least difference, then first column."""
+    """Update `best` and `match` in place with better pairs: smaller difference, then smaller column.
+
+    Args:
+        best: (L,) smallest difference of each left image so far.
+        match: (L,) right image with this difference.
+        rows: (K,) left images of new pairs.
+        columns: (K,) right images of new pairs.
+        differences: (K,) differences of new pairs.
+    """
     order = np.lexsort((columns, differences, rows))
     rows, columns, differences = rows[order], columns[order], differences[order]
     first = np.diff(rows, prepend=-1) > 0

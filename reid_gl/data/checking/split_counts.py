@@ -1,4 +1,4 @@
-"""One part of a data set in numbers."""
+"""Counts of one split of a data set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reid_gl.records import Sample
 
 @dataclass(frozen=True)
 class Spread:
-    """Smallest, middle and largest of some numbers."""
+    """Minimum, median and maximum of some numbers."""
 
     min: float
     median: float
@@ -26,17 +26,17 @@ class SplitReport:
     """Counts of a split.
 
     Attributes:
-        images: samples.
-        identities: different ones, distractors and junk not among them.
-        cameras: different known ones.
-        without_identity: samples of identity 0 or -1: distractors and junk.
-        without_camera: samples whose camera is unknown.
-        images_per_identity: None if there is no identity.
-        histogram: identities by their number of images, in ranges "1", "2-3", "4-7" and so on.
-        single_image_identities: identities with one image.
-        width: pixels, of the images that can be seen, inside their boxes; None if there are none.
-        height: as width.
-        aspect: height divided by width.
+        images: number of samples.
+        identities: number of different identities, without distractors and junk.
+        cameras: number of different known cameras.
+        without_identity: number of samples of identity 0 or -1: distractors and junk.
+        without_camera: number of samples with an unknown camera.
+        images_per_identity: spread of the images per identity; None if there is no identity.
+        histogram: number of identities by number of images, in ranges "1", "2-3", "4-7" and so on.
+        single_image_identities: number of identities with one image.
+        width: spread of the widths in pixels, of readable images, inside their boxes; None if there are none.
+        height: spread of the heights in pixels, as width.
+        aspect: spread of height / width.
     """
 
     images: int
@@ -56,8 +56,8 @@ def describe_split(samples: Sequence[Sample], sizes: NDArray[np.int64]) -> Split
     """Count the samples of a split.
 
     Args:
-        samples: M of them.
-        sizes: (M, 2) width and height in pixels; 0 where the image cannot be seen.
+        samples: M samples.
+        sizes: (M, 2) width and height in pixels; 0 for images that cannot be read.
 
     Returns:
         The counts.
@@ -87,7 +87,7 @@ def _spread(values: NDArray[np.int64] | NDArray[np.float64]) -> Spread | None:
 
 
 def _histogram(counts: NDArray[np.int64]) -> dict[str, int]:
-    """How many counts lie in each range between powers of two, from the lowest range to the highest."""
+    """Count the numbers in each range between powers of two, from the lowest range to the highest."""
     powers = Counter(count.bit_length() - 1 for count in counts.tolist())
     return {
         "1" if power == 0 else f"{2**power}-{2 ** (power + 1) - 1}": powers[power]

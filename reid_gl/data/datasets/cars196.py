@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.cars196_annotations import NUM_CLASSES, read_annotations
 from reid_gl.data.datasets.reading.class_images import list_folders, read_class_folder
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
 from reid_gl.records import ReidDataset, Sample
 
 FOLDER_NAMES = (

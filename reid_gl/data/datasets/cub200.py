@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.class_images import list_folders, read_class_folder
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.records import ReidDataset, Sample
 
 FOLDER_NAMES = ("CUB_200_2011", "CUB-200-2011", "CUB200", "CUB")

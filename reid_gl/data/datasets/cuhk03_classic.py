@@ -9,8 +9,8 @@ from pathlib import Path
 import h5py
 
 from reid_gl.data.datasets.cuhk03_np import FOLDER_NAMES
-from reid_gl.data.datasets.own.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.cuhk03_extract import IMAGES_FOLDER, MARKER, MAT_NAME
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.image_names import match_names
 from reid_gl.data.datasets.reading.splits import check_split
 from reid_gl.records import ReidDataset, Sample

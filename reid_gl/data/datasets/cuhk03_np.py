@@ -6,10 +6,10 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
 from reid_gl.data.datasets.reading.cuhk03_extract import IMAGES_FOLDER, MARKER, MAT_NAME
 from reid_gl.data.datasets.reading.cuhk03_protocol import find_protocol, load_extracted, protocol_name
+from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS, read_market_folders
 from reid_gl.records import ReidDataset
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy.io import loadmat
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.image_names import match_names
 from reid_gl.data.datasets.reading.mat_files import BROKEN
 from reid_gl.data.datasets.reading.splits import check_split

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder
+from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.mat_files import read_whole_numbers
 from reid_gl.data.datasets.reading.splits import check_split
 from reid_gl.data.datasets.reading.tracklet_folders import list_people, read_sequences

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
 from reid_gl.data.datasets.reading.disjoint import check_disjoint
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.image_lists import read_picture_list
 from reid_gl.records import ReidDataset, Sample
 

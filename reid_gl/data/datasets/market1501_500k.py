@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reid_gl.data.datasets.market1501 import FOLDER_NAMES, load_market1501
-from reid_gl.data.datasets.own.folders import Layout, find_folder, list_images
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.image_names import match_names
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS, market_tree
 from reid_gl.records import DISTRACTOR_PID, ReidDataset, Sample

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
 from reid_gl.data.datasets.reading.disjoint import check_disjoint
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.mat_files import read_whole_numbers
 from reid_gl.records import JUNK_PID, ReidDataset, Sample
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
 from reid_gl.records import ReidDataset, Sample
 
 FOLDER_NAMES = ("MSMT17_V1", "MSMT17_V2", "MSMT17")

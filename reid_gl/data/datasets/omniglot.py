@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.class_images import list_folders, read_class_folder
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.records import ReidDataset, Sample
 
 FOLDER_NAMES = ("omniglot", "omniglot-py", "omniglot-master")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder
+from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.data.datasets.reading.splits import split_in_halves
 from reid_gl.data.datasets.reading.tracklet_folders import list_people, read_sequences

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder, list_images
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.image_names import match_names
 from reid_gl.records import ReidDataset, Sample
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.disjoint import check_disjoint
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.splits import NUM_DRAWS, check_split
 from reid_gl.data.datasets.reading.vehicle_lists import read_vehicle_list
 from reid_gl.records import ReidDataset, Sample

@@ -7,9 +7,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
 from reid_gl.data.datasets.reading.disjoint import check_disjoint
+from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.market_layout import read_market_folders
 from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.data.loading.images import IMAGE_SUFFIXES

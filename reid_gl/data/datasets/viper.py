@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.image_names import match_names
 from reid_gl.data.datasets.reading.splits import split_in_halves
 from reid_gl.records import ReidDataset, Sample

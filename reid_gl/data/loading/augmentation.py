@@ -1,4 +1,4 @@
-"""Which random changes a training image goes through: settings, and draws for a whole batch at once."""
+"""Random augmentation of training images: settings, and the random draws for a whole batch at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.random_changes import Changes
 
 NUM_ATTEMPTS = 10
-"""How often a rectangle that does not fit is drawn again."""
+"""Number of rectangles drawn per image; the first that fits into the image is used."""
 
 CROP_ASPECT = (3 / 4, 4 / 3)
 """Smallest and largest width / height of a random crop."""
@@ -22,20 +22,20 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of a training image that keep what it shows recognisable.
+    """Settings of the random augmentation of training images.
 
     Attributes:
-        flip: chance of mirroring left and right.
-        pad: black pixels added on every side before a crop of the original size is cut out at random.
-        erase: chance of erasing a rectangle.
-        erase_area: smallest and largest share of the image that is erased.
-        erase_aspect: smallest height / width of the rectangle, in (0, 1]; the largest is its inverse.
-        color_gain: standard deviation of the logarithm of a random gain, one for each channel and one
-            for all: another illumination and white balance; 0 for none.
+        flip: probability of mirroring left and right.
+        pad: black pixels added on every side before a random crop of the original size is taken.
+        erase: probability of erasing a rectangle.
+        erase_area: smallest and largest erased area, as a fraction of the image's area.
+        erase_aspect: smallest height / width of the erased rectangle, in (0, 1]; the largest is its inverse.
+        color_gain: standard deviation of the logarithm of random gains, one per channel and one for all
+            channels together, which imitate changes of illumination and white balance; 0 for none.
         fill: RGB value in [0, 255] of erased pixels, by default the ImageNet mean.
-        crop_area: smallest and largest share of the original image that is cut out at random, with a
-            width / height in CROP_ASPECT, and squeezed into the input; (0, 0) for none. It takes the
-            place of `pad`.
+        crop_area: smallest and largest area of a random crop, as a fraction of the original image's area.
+            The crop has a width / height in CROP_ASPECT and is resized to the input size, ignoring its
+            aspect ratio. (0, 0) for no random crops. Random crops replace `pad`, which must then be 0.
 
     Source:
         Zhong et al., "Random Erasing Data Augmentation", AAAI 2020; settings of Luo et al., CVPR
@@ -54,13 +54,13 @@ class Augmentation:
     def __post_init__(self) -> None:
         if not (0 <= self.flip <= 1 and 0 <= self.erase <= 1 and min(self.pad, self.color_gain) >= 0):
             raise ValueError(
-                "flip and erase are chances in [0, 1], pad and color_gain are not negative, "
-                f"got {self.flip}, {self.erase}, {self.pad} and {self.color_gain}"
+                "flip and erase must be probabilities in [0, 1], pad and color_gain must not be negative, "
+                f"got flip {self.flip}, erase {self.erase}, pad {self.pad} and color_gain {self.color_gain}"
             )
         low, high = self.erase_area
         if not (0 < low <= high <= 1 and 0 < self.erase_aspect <= 1):
             raise ValueError(
-                "erased areas must rise inside (0, 1] and the aspect lie in (0, 1], "
+                "erase_area must be two ascending numbers in (0, 1] and erase_aspect must lie in (0, 1], "
                 f"got {self.erase_area} and {self.erase_aspect}"
             )
         self._check_crops()
@@ -68,32 +68,32 @@ class Augmentation:
     def _check_crops(self) -> None:
         if len(self.crop_area) != 2 or (self.crops and not 0 < self.crop_area[0] <= self.crop_area[1] <= 1):
             raise ValueError(
-                "crop_area is the smallest and the largest share of an image, rising inside (0, 1], or "
+                "crop_area must be the smallest and largest fraction of an image, ascending in (0, 1], or "
                 f"(0, 0) for no random crops, got {self.crop_area}"
             )
         if self.crops and self.pad:
             raise ValueError(
-                f"random crops take the place of padding: with crop_area {self.crop_area}, pad must be 0 "
+                f"random crops replace padding: with crop_area {self.crop_area}, pad must be 0 "
                 f"(INPUT.PAD 0), got {self.pad}"
             )
 
     @property
     def crops(self) -> bool:
-        """Whether a random part of the original image is cut out, of which nothing else is seen."""
+        """Whether a random crop of the original image is used instead of the whole image."""
         return any(self.crop_area)
 
     def draw(self, key: tuple[int, ...], num_images: int, height: int, width: int) -> Changes:
-        """Draw the changes of a batch.
+        """Draw the random changes of a batch.
 
-        Row n of all that is drawn depends on the key and on n only, not on how many rows there are.
+        The draws of image n depend only on the key and on n, not on the number of images.
 
         Args:
-            key: seeds of the draws.
+            key: seeds of the random generator.
             num_images: N.
-            height: of the network's input, pixels.
-            width: of the network's input, pixels.
+            height: height of the network's input in pixels.
+            width: width of the network's input in pixels.
         """
-        rectangles = (1 + self.crops, NUM_ATTEMPTS, 4)  # to erase, to cut out
+        rectangles = (1 + self.crops, NUM_ATTEMPTS, 4)  # first index: to erase, to crop
         uniform = np.random.default_rng((*key, 0)).random((num_images, 4 + math.prod(rectangles)))
         attempts = uniform[:, 4:].reshape(num_images, *rectangles)
         return Changes(
@@ -108,7 +108,7 @@ class Augmentation:
     def _rectangles(
         self, chosen: NDArray[np.bool_], attempts: Floats, height: int, width: int
     ) -> NDArray[np.int64]:
-        """(N, 4) top, bottom, left, right of the first attempt that fits; empty where none does."""
+        """Return (N, 4) top, bottom, left, right of the first attempt that fits; zeros where none fits."""
         low, high = self.erase_area
         area = (low + (high - low) * attempts[..., 0]) * height * width  # (N, attempts)
         aspect = np.exp(math.log(self.erase_aspect) * (1 - 2 * attempts[..., 1]))
@@ -122,20 +122,22 @@ class Augmentation:
         return np.where(np.any(fits, axis=1, keepdims=True), rectangles, 0).astype(np.int64)
 
     def _light(self, key: tuple[int, ...], num_images: int) -> NDArray[np.uint8]:
-        """(N, 256, 3): what becomes of each value of each channel."""
+        """Return lookup tables (N, 256, 3): the new value of each value of each channel."""
         normal = np.random.default_rng((*key, 1)).normal(0.0, self.color_gain, (num_images, 4))
         gains = np.exp(normal[:, :3] + normal[:, 3:])
         values = np.arange(256)[:, None] * gains[:, None]  # (N, 256, 3)
         return np.clip(values, 0, 255).astype(np.uint8)
 
     def crop(self, image: Image8, attempts: Floats) -> Image8:
-        """Cut out a random part.
+        """Return a random crop of an image.
 
-        After ten attempts that do not fit, the largest centre with a width / height in CROP_ASPECT.
+        The first attempt that fits into the image is used. If none of the NUM_ATTEMPTS fits, the crop is the
+        largest central one with a width / height in CROP_ASPECT.
 
         Args:
             image: (H, W, 3).
-            attempts: (attempts, 4) numbers in [0, 1): a row of `Changes.cropping`.
+            attempts: (attempts, 4) random numbers in [0, 1): area, aspect, top and left of each attempt; one
+                row of `Changes.cropping`.
 
         Returns:
             A view of the image.

@@ -1,4 +1,4 @@
-"""Pixels of more than 8 bits, made 8 bits in the same way on every route."""
+"""Conversion of pixels with more than 8 bits to 8 bits, shared by all image readers."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 logger = logging.getLogger(__name__)
 
 BIT_DEPTHS = (8, 12, 16)
-"""Of what files of 16 bits hold: cameras store 12 bits in them, and some programs 8."""
+"""Bit depths that 16-bit files really use: some cameras store 12 bits in them, and some programs 8."""
 
 
 def to_8_bits(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """The highest 8 bits of the bit depth that an image uses: the smallest of BIT_DEPTHS that holds it.
+    """Keep the highest 8 bits of an image's bit depth, the smallest of BIT_DEPTHS that holds all its values.
 
-    An image without a value above 4,095 of 65,535 would be black as 16 bits, so it is taken as 12 bits, and
-    one without a value above 255 as 8 bits.
+    An image with values up to 4,095 only would be almost black if it were read as 16 bits, so it is read as
+    12 bits. An image with values up to 255 only is read as 8 bits.
 
     Args:
-        pixels: of any shape.
+        pixels: array of any shape.
 
     Returns:
-        The same shape.
+        An array of the same shape.
     """
     brightest = int(pixels.max(initial=0))
     bits = next(depth for depth in BIT_DEPTHS if brightest < 1 << depth)
@@ -36,7 +36,7 @@ def to_8_bits(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
 @cache
 def _say_once(bits: int) -> None:
     logger.warning(
-        "an image of 16 bits has no value above %s: it is taken as %s bits, and so is every such image",
+        "a 16-bit image has no value above %s: it is read as %s-bit, and so is every other such image",
         f"{(1 << bits) - 1:,}",
         bits,
     )

@@ -1,4 +1,4 @@
-"""What is kept of an image once it is decoded."""
+"""The form in which decoded images are cached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reid_gl.data.loading.transforms import Preprocessing, scale_shorter_side
 from reid_gl.records import Sample
 
 USUAL_ASPECT = 1.5
-"""Longer over shorter side of images, when the space they take is estimated before any is opened."""
+"""Longer / shorter side of an image that is assumed when disk space is estimated before any is opened."""
 
 
 @dataclass(frozen=True)
@@ -18,16 +18,17 @@ class CacheForm:
     """Size of the images in a cache: as small as training allows.
 
     Attributes:
-        preprocessing: size and kernel of the network's input, which is what is kept.
-        for_crops: random parts will be cut out, so that whole images are kept instead, no larger than
-            needed: the shorter side shrinks to that of the preprocessing, or to 8/7 of the input's size.
+        preprocessing: size and kernel of the network's input. Images are cached in this size.
+        for_crops: cache whole images, because training takes random crops of them. The shorter side of a
+            larger image shrinks to preprocessing.shorter_side, or, if that is 0, to 8/7 of the larger side
+            of the input.
     """
 
     preprocessing: Preprocessing
     for_crops: bool = False
 
     def keep(self, sample: Sample) -> Image8:
-        """Decode a sample's image and make it small: (H, W, 3) uint8 RGB."""
+        """Decode a sample's image and shrink it to the cached size, (H, W, 3) uint8 RGB."""
         image = read_sample(sample)
         if not self.for_crops:
             return self.preprocessing.resize(image, name=sample.path)
@@ -36,13 +37,13 @@ class CacheForm:
         return scale_shorter_side(image, self._side, kernel=self.preprocessing.kernel)
 
     def estimate_bytes(self) -> int:
-        """Bytes of one image: exact, but for random crops, where it is that of a large one."""
+        """Return the bytes of one image; with `for_crops` an estimate from USUAL_ASPECT."""
         if self.for_crops:
             return round(3 * USUAL_ASPECT * self._side**2)
         return 3 * self.preprocessing.height * self.preprocessing.width
 
     def to_dict(self) -> dict[str, Any]:
-        """All that decides about the pixels, as plain values."""
+        """Return all settings that affect the cached pixels, as plain values."""
         values = self.preprocessing.to_dict()
         pixels = {name: values[name] for name in ("height", "width", "kernel", "shorter_side")}
         return {**pixels, "for_crops": self.for_crops}
@@ -54,6 +55,6 @@ class CacheForm:
 
 
 def read_sample(sample: Sample) -> Image8:
-    """Decode a sample's image, cut to its box: (H, W, 3) uint8 RGB."""
+    """Decode a sample's image and crop it to its box, (H, W, 3) uint8 RGB."""
     image = read_image(sample.path)
     return image if sample.box is None else crop_box(image, sample.box, name=sample.path)

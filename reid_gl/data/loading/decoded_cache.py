@@ -1,4 +1,4 @@
-"""Training images decoded once into one memory-mapped file, which all processes share."""
+"""Cache of decoded training images in one memory-mapped file that all processes share."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ logger = logging.getLogger(__name__)
 VERSION = 1
 HEADER, INDEX, PICTURES = "header.json", "index.npy", "pictures.u8"
 INTACT = "intact.txt"
-"""Names the start of the machine since which the content has been checked."""
+"""File that holds the boot id of the machine under which the content was last checked."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NUM_THREADS = 4
 CHUNK = 256
-"""Images decoded ahead of what is written."""
+"""Number of images that are decoded before they are written."""
 
 
 class DecodedCache:
-    """Decoded images of samples, by the samples' order.
+    """Decoded images, in the order of the samples.
 
-    The file is mapped, not read: what is asked for stays in the system's memory as long as there is room,
-    once for all processes. Sent to another process, a cache opens its files again.
+    The file is memory-mapped: the operating system keeps used pages in its page cache, once for all
+    processes. A cache can be pickled to another process, which opens the files again.
 
     Args:
-        folder: the finished cache.
-        checksum: what its header must say.
+        folder: folder of a finished cache.
+        checksum: checksum that the cache's header must contain.
 
     Attributes:
-        form: what is kept of each image, see CacheForm.to_dict.
+        form: size and form of the cached images, see CacheForm.to_dict.
 
     Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is not whole, or has another checksum.
+        FileNotFoundError: there is no cache in the folder.
+        ValueError: the cache is incomplete, or has another checksum.
     """
 
     def __init__(self, folder: Path, checksum: str) -> None:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         if header["checksum"] != checksum:
-            raise ValueError(f"{folder} was made from other files than there are now")
+            raise ValueError(f"{folder} was made from other versions of the image files")
         if (folder / PICTURES).stat().st_size != header["num_bytes"]:
-            raise ValueError(f"{folder} is not whole, its images should take {header['num_bytes']} bytes")
+            raise ValueError(f"{folder} is incomplete, its images should take {header['num_bytes']} bytes")
         self._folder, self._checksum = folder, checksum
         self.form: dict[str, Any] = header["form"]
         self._index = np.load(folder / INDEX)  # (M, 3): offset, height, width
@@ -68,7 +68,7 @@ class DecodedCache:
         return len(self._index)
 
     def __getitem__(self, index: int) -> Image8:
-        """Image (H, W, 3) uint8 RGB of a sample; cannot be written to."""
+        """Return the image of a sample, a read-only (H, W, 3) uint8 RGB array."""
         offset, height, width = self._index[index].tolist()
         return self._bytes[offset : offset + height * width * 3].reshape(height, width, 3)
 
@@ -77,26 +77,27 @@ class DecodedCache:
 
 
 def open_cache(folder: Path, samples: Sequence[Sample], form: CacheForm) -> DecodedCache:
-    """The cache of some images, made first if there is none that fits.
+    """Open the cache of a list of images, and make it first if there is no valid one.
 
-    A cache has a folder of its own, named after the list of files and their form; if the size or the time
-    of a file has changed since, it is made anew. It appears when it is whole.
+    Each cache has its own folder, named by a hash of the list of files and the form. If the size or the
+    modification time of a file has changed since, the cache is made again. Its folder appears only when it
+    is complete.
 
     Args:
-        folder: of all caches.
-        samples: images, in their order.
-        form: what is kept of them.
+        folder: folder that holds all caches.
+        samples: images to cache, in this order.
+        form: size and form of the cached images.
 
     Raises:
-        ValueError: no images, or the folder is a file.
-        OSError: not enough space, or the folder cannot be written to.
+        ValueError: there are no images, or the folder is a file.
+        OSError: there is not enough disk space, or the folder cannot be written to.
         FileNotFoundError, UnreadableImageError: an image cannot be read.
     """
     if not samples:
         raise ValueError("there are no images to decode into a cache")
     if folder.is_file():
         raise ValueError(
-            f"decoded images are kept in a folder, and {folder} is a file: name another (DATA.CACHE)"
+            f"decoded images are kept in a folder, but {folder} is a file: choose a folder (DATA.CACHE)"
         )
     name, checksum = _identify(samples, form)
     target = folder / name
@@ -107,7 +108,7 @@ def open_cache(folder: Path, samples: Sequence[Sample], form: CacheForm) -> Deco
     except FileNotFoundError:
         logger.info("%s holds no decoded cache of these files and settings", folder)
     except (ValueError, KeyError, EOFError) as error:
-        logger.info("the decoded cache cannot be used and is made anew: %s", error)
+        logger.info("the decoded cache cannot be used and is made again: %s", error)
     shutil.rmtree(target, ignore_errors=True)
     _check_space(folder, len(samples), form)
     try:
@@ -121,11 +122,11 @@ def open_cache(folder: Path, samples: Sequence[Sample], form: CacheForm) -> Deco
 
 
 def _identify(samples: Sequence[Sample], form: CacheForm) -> tuple[str, str]:
-    """Name of the folder, by paths and form, and checksum, also by sizes and times of the files."""
+    """Return the folder's name, from paths and form, and a checksum that includes file sizes and times."""
     names = [[os.path.abspath(sample.path), sample.box] for sample in samples]
     subject = hashlib.sha256(json.dumps([VERSION, form.to_dict(), names]).encode())
     everything = subject.copy()
-    everything.update(cv2.__version__.encode())  # which may decode to other pixels
+    everything.update(cv2.__version__.encode())  # another version may decode to other pixels
     for sample in samples:
         try:
             status = os.stat(sample.path)
@@ -135,16 +136,17 @@ def _identify(samples: Sequence[Sample], form: CacheForm) -> tuple[str, str]:
     return subject.hexdigest()[:16], everything.hexdigest()
 
 
-def _check_space(folder: Path, num_pictures: int, form: CacheForm) -> None:
-    needed = num_pictures * form.estimate_bytes()
+def _check_space(folder: Path, num_images: int, form: CacheForm) -> None:
+    needed = num_images * form.estimate_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OSError(
-            f"the decoded cache of {num_pictures} images needs {needed / 1e9:.2f} GB and {folder} has "
-            f"{free / 1e9:.2f} GB free: make room, name another folder, or do without (DATA.CACHE empty)"
+            f"the decoded cache of {num_images} images needs {needed / 1e9:.2f} GB and {folder} has "
+            f"{free / 1e9:.2f} GB free: free some space, choose another folder, or turn the cache off "
+            "(DATA.CACHE empty)"
         )
-    logger.info("decoding %d images into %s, about %.2f GB", num_pictures, folder, needed / 1e9)
+    logger.info("decoding %d images into %s, about %.2f GB", num_images, folder, needed / 1e9)
 
 
 def _write(folder: Path, samples: Sequence[Sample], form: CacheForm, checksum: str) -> None:
@@ -155,11 +157,11 @@ def _write(folder: Path, samples: Sequence[Sample], form: CacheForm, checksum: s
         tqdm(total=len(samples), unit="image", desc="decoding", disable=None) as bar,
     ):
         for start in range(0, len(samples), CHUNK):
-            pictures = pool.map(form.keep, samples[start : start + CHUNK])
-            for place, picture in enumerate(pictures, start):
-                index[place] = offset, *picture.shape[:2]
-                offset += picture.size
-                file.write(np.ascontiguousarray(picture).data)
+            images = pool.map(form.keep, samples[start : start + CHUNK])
+            for place, image in enumerate(images, start):
+                index[place] = offset, *image.shape[:2]
+                offset += image.size
+                file.write(np.ascontiguousarray(image).data)
                 bar.update()
     np.save(folder / INDEX, index)
     header = {"version": VERSION, "checksum": checksum, "form": form.to_dict(), "num_bytes": offset}
@@ -171,11 +173,11 @@ def _write(folder: Path, samples: Sequence[Sample], form: CacheForm, checksum: s
 
 
 def _check_content(folder: Path) -> None:
-    """Read everything once after each start of the machine: a power loss may have left zeros.
+    """Verify the content once after each boot, because a power loss may have replaced data by zeros.
 
     Raises:
         ValueError: the bytes are not those that were written.
-        KeyError: an older version, which did not sum them.
+        KeyError: the cache was written by an older version, without a checksum of the content.
     """
     started = BOOT_ID.read_text().strip() if BOOT_ID.is_file() else ""
     noted = folder / INTACT
@@ -184,12 +186,12 @@ def _check_content(folder: Path) -> None:
     header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
     if _sum_content(folder) != header["content"]:
         raise ValueError(f"{folder} does not hold the bytes that were written, perhaps after a power loss")
-    with contextlib.suppress(OSError):  # a cache that may only be read is checked every time
+    with contextlib.suppress(OSError):  # a read-only cache is checked every time
         noted.write_text(started, encoding="utf-8")
 
 
 def _sum_content(folder: Path) -> int:
-    """A checksum of index and images."""
+    """Return a checksum of the index and the images."""
     total = 0
     for name in (INDEX, PICTURES):
         with (folder / name).open("rb") as file:

@@ -1,4 +1,4 @@
-"""Reading image files that may be broken, hostile, or no images at all."""
+"""Reading of image files that may be broken, malicious, or not images at all."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ from reid_gl.data.loading.orientation import transposition
 from reid_gl.data.loading.regular_file import read_regular_file
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-"""Names of files that are taken for images, in lower case."""
+"""Suffixes of files that are read as images, in lower case."""
 MAX_PIXELS = 64_000_000
-"""Larger images are refused by their header, before a byte of them is decoded."""
+"""Larger images are refused after reading their header, before any pixel is decoded."""
 MAX_FILE_BYTES = 8 * MAX_PIXELS
-"""Of the largest image without compression; larger files are refused before they are read."""
+"""Size of the largest uncompressed image; larger files are refused before they are read."""
 
-EXPECTED_DEPTH = "expected 8 or 16 bits a pixel and channel, convert the image"
+EXPECTED_DEPTH = "expected 8 or 16 bits per channel, convert the image"
 
 Image8 = NDArray[np.uint8]
 
 
 class UnreadableImageError(ValueError):
-    """A file that is not a whole image of a sensible size."""
+    """A file is not a complete image of a sensible size."""
 
 
 def read_image(path: str | Path) -> Image8:
     """Decode an image file.
 
     Args:
-        path: JPEG, PNG or whatever else OpenCV and PIL both know.
+        path: a JPEG, PNG or any other format that both OpenCV and PIL support.
 
     Returns:
-        (H, W, 3) uint8 RGB, turned as EXIF says; grey is repeated, transparency dropped, and what has more
-        than 8 bits scaled as to_8_bits does.
+        (H, W, 3) uint8 RGB, rotated by its EXIF orientation. Grey images are repeated over the three
+        channels, transparency is dropped, and more than 8 bits per channel are reduced by to_8_bits.
 
     Raises:
-        FileNotFoundError: no such file.
-        UnreadableImageError: no regular file, empty, truncated, no image, pixels of floating point numbers
-            or 32 bits, or more than MAX_PIXELS.
+        FileNotFoundError: there is no such file.
+        UnreadableImageError: the file is not a regular file, is empty, truncated or not an image, has
+            floating-point or 32-bit pixels, or more than MAX_PIXELS.
     """
     return decode_image(read_image_bytes(path), name=str(path))
 
 
 def decode_image(data: bytes, *, name: str = "image") -> Image8:
-    """Decode an image held in memory, as read_image does.
+    """Decode an image in memory in the same way as read_image.
 
     Args:
         data: the encoded bytes.
-        name: how errors call it.
+        name: name of the image in error messages.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        UnreadableImageError: as read_image.
+        UnreadableImageError: see read_image.
     """
     _check_header(data, name)
     is_webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
@@ -79,14 +79,14 @@ def decode_image(data: bytes, *, name: str = "image") -> Image8:
 
 
 def _turned_webp(image: Image8, data: bytes) -> Image8:
-    """The image as its EXIF data say: older OpenCV turns every kind but WebP."""
+    """Rotate a WebP image by its EXIF orientation: older OpenCV versions do so for all formats but WebP."""
     with Image.open(io.BytesIO(data)) as header:
         method = transposition(header)
     return image if method is None else np.array(Image.fromarray(image).transpose(method))
 
 
 def read_image_bytes(path: str | Path) -> bytes:
-    """The encoded bytes of an image file, not looked at yet; errors as read_image."""
+    """Return the encoded bytes of an image file without checking them; for errors see read_image."""
     try:
         return read_regular_file(path, max_bytes=MAX_FILE_BYTES)
     except (FileNotFoundError, NotADirectoryError):
@@ -111,7 +111,7 @@ def _check_header(data: bytes, name: str) -> None:
 
 
 def _header_size(data: bytes, name: str) -> tuple[int, int]:
-    """(width, height) as the file's header says, nothing decoded."""
+    """Return (width, height) from the header of an encoded image, without decoding it."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size
@@ -127,7 +127,11 @@ def _header_size(data: bytes, name: str) -> tuple[int, int]:
 
 
 def _is_truncated_jpeg(data: bytes) -> bool:
-    """Whether no end follows the first scan; thumbnails before it and trailers after the end do not count."""
+    """Whether a JPEG has no end marker after the start of its first scan.
+
+    End markers of embedded thumbnails, which come before the scan, do not count. Extra bytes after the end
+    marker are allowed.
+    """
     if data[:2] != b"\xff\xd8":
         return False
     place = 2
@@ -138,7 +142,10 @@ def _is_truncated_jpeg(data: bytes) -> bool:
 
 
 def _is_truncated_png(data: bytes) -> bool:
-    """Whether the file ends within a chunk; OpenCV allocates whatever a chunk claims to hold."""
+    """Whether a PNG ends within a chunk.
+
+    This is checked before decoding because OpenCV allocates as much memory as a chunk claims to hold.
+    """
     if data[:4] != b"\x89PNG":
         return False
     place = len(b"\x89PNG\r\n\x1a\n")
@@ -148,29 +155,29 @@ def _is_truncated_png(data: bytes) -> bool:
 
 
 def crop_box(image: Image8, box: tuple[int, int, int, int], *, name: str = "image") -> Image8:
-    """The part of an image that lies inside a box; parts of the box outside the image are cut off.
+    """Crop an image to a box; parts of the box outside the image are cut off.
 
     Args:
         image: (H, W, 3).
-        box: (x1, y1, x2, y2) in pixels, x2 and y2 not included.
-        name: how errors call the image.
+        box: (x1, y1, x2, y2) in pixels; x2 and y2 are exclusive.
+        name: name of the image in error messages.
 
     Returns:
         A view (y2 - y1, x2 - x1, 3) of the image.
 
     Raises:
-        ValueError: nothing of the image lies inside the box.
+        ValueError: the box does not overlap the image.
     """
     height, width = image.shape[:2]
     x1, y1, x2, y2 = box
     crop = image[max(0, y1) : max(0, min(y2, height)), max(0, x1) : max(0, min(x2, width))]
     if crop.size == 0:
-        raise ValueError(f"box {box} holds nothing of image {name}, which has {width} x {height} pixels")
+        raise ValueError(f"box {box} does not overlap image {name}, which has {width} x {height} pixels")
     return crop
 
 
 def check_image(path: str | Path) -> str:
-    """What is wrong with an image file, judged by its header and end without decoding; "" if nothing."""
+    """Check the header and the end of an image file without decoding it; return the problem or ""."""
     try:
         data = read_image_bytes(path)
         _check_header(data, str(path))

@@ -1,4 +1,4 @@
-"""Images in batches, read and augmented by worker processes where asked."""
+"""Batches of images, optionally read and augmented by worker processes."""
 
 from __future__ import annotations
 
@@ -26,22 +26,24 @@ from reid_gl.records import Batch, Sample
 
 
 class ImageBatches(Dataset[Batch]):
-    """Whole batches by their key; a key always gives the same batch.
+    """Data set of whole batches, indexed by batch keys; the same key always gives the same batch.
 
-    Each image's random changes are drawn from the seed, the epoch, the step and the image's place in
-    the batch, never from a state, so that neither workers nor an interruption alter them.
+    The random changes of an image depend only on the seed, the epoch, the step and the position in the
+    batch. No random state is kept, so the number of workers and interruptions do not affect them.
 
     Args:
-        samples: images that keys point to.
-        labels: of the samples.
-        preprocessing: size and kernel.
+        samples: images that the keys' indices refer to.
+        labels: class label of each sample.
+        preprocessing: size and interpolation of the network's input.
         augmentation: random changes; None for none.
-        seed: of the changes.
-        cache: decoded images of the samples; None reads the files. Without random crops the batches are
-            the same; with them they are cut out of the images as the cache keeps them.
+        seed: seed of the random changes.
+        cache: decoded images of the samples; None reads the files. Without random crops, batches are the
+            same with and without a cache. Random crops are taken of the images in the cache, which may be
+            smaller than the files.
 
     Raises:
-        ValueError: numbers of samples, labels and cached images differ, or the cache is of other settings.
+        ValueError: the numbers of samples, labels and cached images differ, or the cache was made with other
+            settings.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class ImageBatches(Dataset[Batch]):
         cache: DecodedCache | None = None,
     ) -> None:
         if len(samples) != len(labels):
-            raise ValueError(f"{len(samples)} samples and {len(labels)} labels: expected as many")
+            raise ValueError(f"got {len(samples)} samples and {len(labels)} labels: expected one label each")
         self.samples, self.labels, self._cache = samples, labels, cache
         self.preprocessing, self.augmentation, self.seed = preprocessing, augmentation, seed
         form = CacheForm(preprocessing, augmentation is not None and augmentation.crops).to_dict()
@@ -68,11 +70,11 @@ class ImageBatches(Dataset[Batch]):
         return self._make(key, is_changed=True)
 
     def unchanged(self, key: BatchKey) -> Batch:
-        """The batch before what `changes` says, but for random crops."""
+        """Return a batch with its random crops but without the other random changes (see `changes`)."""
         return self._make(key, is_changed=False)
 
     def changes(self, key: BatchKey) -> Changes | None:
-        """Random changes of a batch; None without augmentation."""
+        """Return the random changes of a batch; None without augmentation."""
         if self.augmentation is None:
             return None
         size = self.preprocessing.height, self.preprocessing.width
@@ -94,7 +96,7 @@ class ImageBatches(Dataset[Batch]):
         )
 
     def _read(self, index: int, place: int, changes: Changes | None) -> Image8:
-        """One image (height, width, 3), cropped at random where the changes say so."""
+        """Read one image and resize it to (height, width, 3), after a random crop if there is one."""
         sample = self.samples[index]
         image = read_sample(sample) if self._cache is None else self._cache[index]
         if self.augmentation is not None and changes is not None and changes.cropping is not None:
@@ -103,15 +105,15 @@ class ImageBatches(Dataset[Batch]):
 
 
 class BatchLoader:
-    """Iterates the batches of a sampler's keys; errors of workers come out as they were raised.
+    """Iterate over the batches of a sampler's keys; errors in workers are raised again with their own type.
 
     Args:
-        batches: what keys stand for.
-        keys: of the batches, in order.
-        num_workers: processes that make batches; 0 for none.
-        pin_memory: make them ready to be sent to a GPU.
-        change_on: device that makes the random changes, to whole batches, which it then holds; None leaves
-            them to whoever reads the images. The pixels are the same.
+        batches: makes the batch of a key.
+        keys: keys of the batches, in order.
+        num_workers: processes that make batches; 0 makes them in the current process.
+        pin_memory: put batches into pinned memory, for faster copies to a GPU.
+        change_on: device that applies the random changes to whole batches; the batches then lie on it. None
+            applies them image by image where the images are read. The pixels are the same.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ class BatchLoader:
             worker_init_fn=_prepare_worker,
             persistent_workers=num_workers > 0,
             pin_memory=pin_memory,
-            generator=torch.Generator(),  # else every iteration would draw from torch's global state
+            generator=torch.Generator(),  # otherwise every iteration would advance torch's global generator
         )
         if num_workers:
             _loaders_with_workers().add(self._loader)
@@ -143,7 +145,7 @@ class BatchLoader:
             for item in self._loader:
                 yield item if self._change_on is None else self._changed(item, self._change_on)
         except (UnreadableImageError, FileNotFoundError) as error:
-            # a worker's error carries its traceback as text; its last line is the sentence for the user
+            # a worker's error contains its traceback as text; the last line is the message for the user
             message = str(error).strip().splitlines()[-1]
             _end_workers(self._loader)
             raise type(error)(message.removeprefix(f"{_qualified_name(error)}: ")) from None
@@ -155,7 +157,7 @@ class BatchLoader:
 
 
 class _UnchangedBatches(Dataset[tuple[BatchKey, Batch]]):
-    """Batches before their random changes, with their keys."""
+    """Batches without random changes (except crops), together with their keys."""
 
     def __init__(self, batches: ImageBatches) -> None:
         self._batches = batches
@@ -165,7 +167,7 @@ class _UnchangedBatches(Dataset[tuple[BatchKey, Batch]]):
 
 
 def consecutive_keys(num_samples: int, batch_size: int) -> list[BatchKey]:
-    """Keys that go through all samples in order, the last batch as small as need be."""
+    """Return the keys of batches that cover all samples in order; the last batch may be smaller."""
     starts = range(0, num_samples, batch_size)
     return [
         BatchKey(0, step, tuple(range(start, min(start + batch_size, num_samples))))
@@ -174,15 +176,15 @@ def consecutive_keys(num_samples: int, batch_size: int) -> list[BatchKey]:
 
 
 def make_label_map(samples: Sequence[Sample]) -> dict[int, int]:
-    """Identity to label 0..C-1, in ascending order of identity: the same on every machine."""
+    """Map identities to labels 0..C-1, in ascending order of identity, so that runs agree everywhere."""
     return {pid: label for label, pid in enumerate(sorted({sample.pid for sample in samples}))}
 
 
 def check_images(samples: Sequence[Sample], *, num_threads: int = 4) -> None:
-    """Open every file's header before hours of work depend on it.
+    """Check all image files before a long run starts: their headers and ends, without decoding.
 
     Raises:
-        UnreadableImageError: some files are missing or are no whole images; names the first five.
+        UnreadableImageError: files are missing or are not complete images; names the first five.
     """
     paths = sorted({sample.path for sample in samples})
     with ThreadPoolExecutor(num_threads) as pool:
@@ -195,7 +197,10 @@ def check_images(samples: Sequence[Sample], *, num_threads: int = 4) -> None:
 
 
 def _prepare_worker(worker: int) -> None:
-    """Workers leave threads to the trainer, and signals too: it stops them when its step is done."""
+    """Set up a worker: no OpenCV threads, and no reaction to signals.
+
+    The trainer handles SIGINT and SIGTERM: it finishes its step and then stops the workers.
+    """
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -203,7 +208,10 @@ def _prepare_worker(worker: int) -> None:
 
 @functools.cache
 def _loaders_with_workers() -> weakref.WeakSet[DataLoader[Batch]]:
-    """Loaders whose workers end with the program: Python's own way is SIGTERM, which they ignore."""
+    """Return the set of loaders with workers, which are ended when the program exits.
+
+    Python itself would end them with SIGTERM at exit, which these workers ignore.
+    """
     loaders: weakref.WeakSet[DataLoader[Batch]] = weakref.WeakSet()
 
     def end_all() -> None:
@@ -215,7 +223,7 @@ def _loaders_with_workers() -> weakref.WeakSet[DataLoader[Batch]]:
 
 
 def _end_workers(loader: DataLoader[Batch]) -> None:
-    """Tell the workers to go; torch has no public way, and leaves it to the garbage collector."""
+    """End a loader's workers; torch has no public method for it and leaves it to the garbage collector."""
     iterator: Any = loader._iterator
     if iterator is not None:
         iterator._shutdown_workers()

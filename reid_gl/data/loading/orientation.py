@@ -1,4 +1,4 @@
-"""How an image is to be turned, as its EXIF data say."""
+"""The EXIF orientation of an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ TRANSPOSITIONS = {
 
 
 def transposition(image: Image.Image) -> Image.Transpose | None:
-    """How to turn an image; what XMP says does not count, as OpenCV does not read it; None to leave it."""
+    """Return the transposition that an image's EXIF orientation asks for; None for none.
+
+    An orientation in XMP metadata is ignored, because OpenCV does not read it.
+    """
     exif = Image.Exif()
     exif.load(image.info.get("exif") or b"")
     return TRANSPOSITIONS.get(exif.get(ORIENTATION_TAG, 1))

@@ -1,4 +1,4 @@
-"""PIL images as the same pixels that their files give when they are read by path."""
+"""Conversion of PIL images to the same pixels as read_image returns for their files."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ LARGEST_16_BIT = 65_535
 
 
 def decode_pil_image(image: Image.Image, *, name: str = "image") -> Image8:
-    """A PIL image as read_image gives its file; the image itself is not turned or changed.
+    """Convert a PIL image to the array that read_image returns for its file; the image is not changed.
 
-    It is turned as its EXIF data say, unless ImageOps.exif_transpose has done so already; PIL keeps these
-    data when an image is cropped or resized. PIL drops the lower half of colours of 16 bits when it loads a
-    file, so colours of 12 bits in such a file are right only while it is not loaded.
+    The result is rotated by the EXIF orientation, unless ImageOps.exif_transpose has done so already. PIL
+    keeps the orientation when an image is cropped or resized.
+
+    PIL drops the lower 8 bits of 16-bit colour images when it loads them. 12-bit colours in a 16-bit file are
+    therefore right only if the image has not been loaded yet.
 
     Args:
-        image: in any mode but "F", of floating point numbers.
-        name: how errors call it.
+        image: an image in any mode except "F" (floating point).
+        name: name of the image in error messages.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        UnreadableImageError: too many pixels, a mode without a known white, or a broken file.
+        UnreadableImageError: the image has too many pixels, floating-point values or values beyond 16 bits,
+            or its file is broken.
     """
     if image.width * image.height > MAX_PIXELS:
         raise UnreadableImageError(
@@ -49,7 +52,7 @@ def decode_pil_image(image: Image.Image, *, name: str = "image") -> Image8:
     except (OSError, SyntaxError, ValueError) as error:
         raise UnreadableImageError(f"{name} cannot be decoded: {error}") from None
     if turned.mode == "F":
-        raise UnreadableImageError(f"{name} holds floating point numbers: {EXPECTED_DEPTH}")
+        raise UnreadableImageError(f"{name} holds floating-point numbers: {EXPECTED_DEPTH}")
     if turned.mode == "I" or turned.mode.startswith("I;16"):
         return np.repeat(_grey(np.asarray(turned), name)[..., None], 3, axis=2)
     return np.asarray(turned.convert("RGB"), dtype=np.uint8)
@@ -62,7 +65,7 @@ def _grey(values: np.ndarray, name: str) -> Image8:
 
 
 def _encoded_16_bits(image: Image.Image) -> bytes | None:
-    """The file behind an image with colours of 16 bits that PIL has not loaded yet; None for any other."""
+    """Return the file's bytes of a 16-bit colour image that PIL has not loaded yet; None for any other."""
     tiles, file = getattr(image, "tile", None), getattr(image, "fp", None)
     if not tiles or file is None or image.tell() or image.mode not in ("RGB", "RGBA", "LA"):
         return None
@@ -77,6 +80,6 @@ def _encoded_16_bits(image: Image.Image) -> bytes | None:
 
 
 def _turned(image: Image.Image) -> Image.Image:
-    """The image as its EXIF data say."""
+    """Rotate an image by its EXIF orientation."""
     method = transposition(image)
     return image if method is None else image.transpose(method)

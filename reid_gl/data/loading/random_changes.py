@@ -1,4 +1,4 @@
-"""Random changes once drawn, made image by image on the CPU or to a whole batch on its device."""
+"""Apply drawn random changes, image by image on the CPU or to a whole batch on its device."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from reid_gl.data.loading.images import Image8
 
 @dataclass(frozen=True)
 class Changes:
-    """What becomes of each of N images, in this order; the same pixels wherever it is done.
+    """Random changes of N images, applied in the order of the attributes.
+
+    `write` and `apply` give exactly the same pixels.
 
     Attributes:
-        flip: (N,) bool, mirrored left and right.
-        shift: (N, 2) int64, pixels moved down and right over black.
-        light: (N, 256, 3) uint8, new value of each value of each channel; None leaves all as they are.
-        erased: (N, 4) int64, top, bottom, left and right of a rectangle.
+        flip: (N,) bool, mirror left and right.
+        shift: (N, 2) int64, pixels to move down and right; uncovered pixels become black.
+        light: (N, 256, 3) uint8 lookup tables, the new value of each value of each channel; None for none.
+        erased: (N, 4) int64, top, bottom, left and right of the rectangle to erase; bottom and right are
+            exclusive.
         fill: RGB value in [0, 255] of erased pixels.
-        cropping: (N, attempts, 4) numbers in [0, 1) for `Augmentation.crop`, which comes before all this,
-            when an image is read; None for no crops.
+        cropping: (N, attempts, 4) random numbers in [0, 1) for `Augmentation.crop`, which is applied before
+            all other changes, when an image is read; None for no crops.
     """
 
     flip: NDArray[np.bool_]
@@ -35,18 +38,19 @@ class Changes:
     cropping: NDArray[np.float64] | None = None
 
     def write(self, place: int, image: Image8, out: Image8) -> None:
-        """Change one image.
+        """Apply the changes of one image.
 
         Args:
-            place: of the image in the batch.
-            image: (H, W, 3) uint8, left as it is.
-            out: (H, W, 3) uint8, filled with the result; shares no memory with the image.
+            place: index of the image in the batch.
+            image: (H, W, 3) uint8, not changed.
+            out: (H, W, 3) uint8, receives the result; must not share memory with the image.
         """
         height, width = image.shape[:2]
         if self.flip[place]:
             image = np.asarray(cv2.flip(image, 1), dtype=np.uint8)
         down, right = self.shift[place].tolist()
-        top, bottom = min(max(0, down), height), max(min(height, height + down), 0)  # of what stays in sight
+        # the rows and columns of the output that the shifted image still covers
+        top, bottom = min(max(0, down), height), max(min(height, height + down), 0)
         left, end = min(max(0, right), width), max(min(width, width + right), 0)
         out[:top], out[bottom:], out[top:bottom, :left], out[top:bottom, end:] = 0, 0, 0, 0
         out[top:bottom, left:end] = image[top - down : bottom - down, left - right : end - right]
@@ -57,10 +61,10 @@ class Changes:
             cv2.rectangle(out, (left, top), (end - 1, bottom - 1), self.fill, thickness=cv2.FILLED)
 
     def apply(self, images: Tensor) -> Tensor:
-        """Change a whole batch where it lies, to the same pixels as `write`.
+        """Apply the changes to a whole batch on its own device, with the same pixels as `write`.
 
         Args:
-            images: (N, 3, H, W) uint8 on any device, left as they are.
+            images: (N, 3, H, W) uint8 on any device, not changed.
 
         Returns:
             (N, 3, H, W) uint8, channels last in memory.

@@ -24,7 +24,29 @@ class BatchKey(NamedTuple):
     indices: tuple[int, ...]
 
 
-class PKSampler(Sampler[BatchKey]):
+class EpochSampler(Sampler[BatchKey]):
+    """Gives the batches of one epoch from one step on; a subclass defines `epoch_batches`."""
+
+    _epoch = _first_step = 0
+
+    def start_at(self, epoch: int, step: int = 0) -> None:
+        """Let the next iteration give this epoch's batches from this step on."""
+        self._epoch, self._first_step = epoch, step
+
+    def epoch_batches(self, epoch: int) -> list[tuple[int, ...]]:
+        """All batches of one epoch, as indices of images."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.epoch_batches(self._epoch)) - self._first_step
+
+    def __iter__(self) -> Iterator[BatchKey]:
+        batches = self.epoch_batches(self._epoch)
+        for step in range(self._first_step, len(batches)):
+            yield BatchKey(self._epoch, step, batches[step])
+
+
+class PKSampler(EpochSampler):
     """Batches of exactly P different identities with K images each, every identity in every epoch.
 
     An epoch shows every image about once: an identity with n images comes in floor(n / K) groups of
@@ -60,7 +82,6 @@ class PKSampler(Sampler[BatchKey]):
             )
         self._groups = [np.array(groups[label]) for label in sorted(groups)]
         self._per_batch, self._num_images, self._seed = num_identities, num_images, seed
-        self._epoch = self._first_step = 0
         self.num_identities = len(groups)
         self.num_short = sum(len(group) < num_images for group in self._groups)
         if self.num_short:
@@ -70,16 +91,6 @@ class PKSampler(Sampler[BatchKey]):
                 self.num_identities,
                 num_images,
             )
-
-    def start_at(self, epoch: int, step: int = 0) -> None:
-        """Let the next iteration give this epoch's batches from this step on."""
-        self._epoch, self._first_step = epoch, step
-
-    def __len__(self) -> int:
-        return len(self.epoch_batches(self._epoch)) - self._first_step
-
-    def __iter__(self) -> Iterator[BatchKey]:
-        return _keys(self.epoch_batches(self._epoch), self._epoch, self._first_step)
 
     def epoch_batches(self, epoch: int) -> list[tuple[int, ...]]:
         """All batches of one epoch, as indices of images; a batch is sorted by nothing but chance."""
@@ -122,7 +133,7 @@ class PKSampler(Sampler[BatchKey]):
         return [(int(identity), self._split(self._groups[identity], rng)[0]) for identity in extra]
 
 
-class BalancedSampler(Sampler[BatchKey]):
+class BalancedSampler(EpochSampler):
     """Batches in which every data set has its share of the P identities, however large it is.
 
     An epoch shows every image of the set that needs the most batches about once; those of the others come
@@ -170,19 +181,8 @@ class BalancedSampler(Sampler[BatchKey]):
             )
             for place, rows in enumerate(self._rows)
         ]
-        self._epoch = self._first_step = 0
         self.num_identities = sum(part.num_identities for part in self._parts)
         self.num_short = sum(part.num_short for part in self._parts)
-
-    def start_at(self, epoch: int, step: int = 0) -> None:
-        """Let the next iteration give this epoch's batches from this step on."""
-        self._epoch, self._first_step = epoch, step
-
-    def __len__(self) -> int:
-        return len(self.epoch_batches(self._epoch)) - self._first_step
-
-    def __iter__(self) -> Iterator[BatchKey]:
-        return _keys(self.epoch_batches(self._epoch), self._epoch, self._first_step)
 
     def epoch_batches(self, epoch: int) -> list[tuple[int, ...]]:
         """All batches of one epoch, as indices of images, those of the first set first."""
@@ -198,11 +198,6 @@ class BalancedSampler(Sampler[BatchKey]):
             for rows, batches in zip(self._rows, turns, strict=True)
         ]
         return [sum(batch, ()) for batch in zip(*parts, strict=True)]
-
-
-def _keys(batches: list[tuple[int, ...]], epoch: int, first_step: int) -> Iterator[BatchKey]:
-    for step in range(first_step, len(batches)):
-        yield BatchKey(epoch, step, batches[step])
 
 
 def _take_different(waiting: deque[tuple[int, list[int]]], count: int) -> list[tuple[int, list[int]]]:

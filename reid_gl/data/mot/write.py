@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reid_gl.data.mot.read import MotBoxes, MotSequence
+from reid_gl.files import write_text
 
 
 def write_results(path: str | Path, tracks: MotBoxes) -> None:
@@ -70,8 +71,4 @@ def _confident_lines(boxes: MotBoxes) -> list[str]:
 
 
 def _write_lines(path: str | Path, lines: list[str]) -> None:
-    """Write beside the file, then rename: a reader sees the old file or the new one."""
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    partial.replace(target)
+    write_text(Path(path), "".join(f"{line}\n" for line in lines))

@@ -1,4 +1,4 @@
-"""Several training sets as one."""
+"""Combine several training sets into one."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from reid_gl.records import ReidDataset, Sample
 
 
 def combine_training_sets(datasets: Sequence[ReidDataset]) -> tuple[Sample, ...]:
-    """Put training sets behind one another; nobody of one is anybody of another, and cameras differ too.
+    """Concatenate training sets, offsetting identities and cameras so that they never collide.
 
-    Identities and cameras of the first set stay as they are; those of the others are moved beyond the
-    highest of the sets before them.
+    The first set keeps its identities and cameras. Those of each further set are shifted beyond the highest
+    of the sets before it.
 
     Args:
-        datasets: at least one, each with a training set.
+        datasets: at least one data set, each with a training set.
 
     Returns:
-        All training samples, with the place of their set as their source.
+        All training samples; `source` is the index of their data set.
 
     Raises:
-        ValueError: a set without training samples, or one image in two sets.
+        ValueError: a data set has no training samples, or two data sets share an image.
     """
     if len(datasets) > 1:
         _check_shared_images(datasets)
@@ -30,7 +30,7 @@ def combine_training_sets(datasets: Sequence[ReidDataset]) -> tuple[Sample, ...]
     highest_pid, highest_camid = 0, -1
     for source, dataset in enumerate(datasets):
         if not dataset.train:
-            raise ValueError(f"{dataset.name} has no training set: it can be tested on only")
+            raise ValueError(f"{dataset.name} has no training set: it can only be used for testing")
         moved = [
             replace(
                 sample,
@@ -47,7 +47,13 @@ def combine_training_sets(datasets: Sequence[ReidDataset]) -> tuple[Sample, ...]
 
 
 def _check_shared_images(datasets: Sequence[ReidDataset]) -> None:
-    """A set that is given twice, or in two splits, would make two identities of everybody in it."""
+    """Refuse data sets that share images: each person in them would become two identities.
+
+    This happens when a data set is given twice, or in two of its splits.
+
+    Raises:
+        ValueError: two data sets share a training image.
+    """
     owners: dict[object, int] = {}
     for place, dataset in enumerate(datasets):
         for sample in dataset.train:

@@ -1,4 +1,4 @@
-"""A small test set made of training identities, so that nothing is ever chosen on the real one."""
+"""Hold out training identities as a small test set, so that no choice is made on the real test set."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ FEWEST_IDENTITIES = 4
 
 
 def hold_out_identities(train: Sequence[Sample], share: float, *, seed: int = 0) -> ReidDataset:
-    """Take some identities out of a training set and make a query and gallery of them.
+    """Move some identities of a training set into a query set and a gallery.
 
-    Only identities seen by two cameras are taken (with two images, where cameras are unknown). Each
-    camera with two images or more of an identity gives its first one as a query; if none has, the first
-    camera does. All other images are the gallery, so every query has a match from another camera. In a
-    training set without any camera every image is a query that searches all the others.
+    Only identities seen by at least two cameras are held out (or, if cameras are unknown, identities with at
+    least two images). For each identity, every camera with two or more images gives its first image as a
+    query. If no camera has two images, the first camera gives its only image. All other images go to the
+    gallery, so every query has a match from another camera.
+
+    If the training set has no cameras at all, every held-out image is a query that is searched among all the
+    others, and the gallery is empty.
 
     Args:
         train: training samples.
-        share: part of the identities to hold out, in (0, 1); at least two are.
-        seed: of the choice.
+        share: fraction of the identities to hold out, in (0, 1); at least two identities are held out.
+        seed: seed of the random choice.
 
     Returns:
-        The remaining training samples, and a query and gallery of the identities held out.
+        The remaining training samples, and a query set and gallery of the held-out identities.
 
     Raises:
-        ValueError: share out of range, or too few identities to hold out or to leave.
+        ValueError: share is out of range, or too few identities can be held out or would remain.
     """
     if not 0 < share < 1:
-        raise ValueError(f"the share of held-out identities must lie between 0 and 1, got {share}")
+        raise ValueError(f"the fraction of held-out identities must lie between 0 and 1, got {share}")
     groups = group_identities(train)
     advice = "lower DATA.HOLDOUT, or set it to 0 to keep the last epoch"
     held = choose_test_identities(groups, share, seed=seed, advice=advice)
@@ -44,7 +47,7 @@ def hold_out_identities(train: Sequence[Sample], share: float, *, seed: int = 0)
 
 
 def group_identities(samples: Sequence[Sample]) -> dict[int, list[Sample]]:
-    """Samples by identity, in their order."""
+    """Group samples by identity; both keep their order."""
     groups: dict[int, list[Sample]] = defaultdict(list)
     for sample in samples:
         groups[sample.pid].append(sample)
@@ -54,31 +57,31 @@ def group_identities(samples: Sequence[Sample]) -> dict[int, list[Sample]]:
 def choose_test_identities(
     groups: Mapping[int, Sequence[Sample]], share: float, *, seed: int, advice: str
 ) -> set[int]:
-    """Draw identities that can be scored: seen by two cameras, or twice where cameras are unknown.
+    """Draw identities that can be scored: seen by two cameras, or twice if cameras are unknown.
 
     Args:
         groups: samples by identity.
-        share: part of the identities to draw; at least two are.
-        seed: of the draw.
-        advice: what to do if there are too few, for the message.
+        share: fraction of the identities to draw; at least two are drawn.
+        seed: seed of the random choice.
+        advice: what to do if there are too few identities, for the error message.
 
     Returns:
-        The identities.
+        The chosen identities.
 
     Raises:
-        ValueError: too few identities to draw or to leave.
+        ValueError: too few identities can be drawn or would remain.
     """
     eligible = [pid for pid in sorted(groups) if _can_be_scored(groups[pid])]
     if len(groups) < FEWEST_IDENTITIES:
         raise ValueError(
-            f"there are {len(groups)} identities, and at least {FEWEST_IDENTITIES} are needed, two to train "
+            f"there are {len(groups)} identities, but at least {FEWEST_IDENTITIES} are needed, two to train "
             "on and two to test on: check how the identities are read"
         )
     count = max(2, round(share * len(groups)))
     if count > len(eligible) or count >= len(groups) - 1:
         raise ValueError(
-            f"{count} of {len(groups)} identities cannot be held out: {len(eligible)} were seen by two "
-            f"cameras and two must remain to train on; {advice}"
+            f"{count} of {len(groups)} identities cannot be held out: only {len(eligible)} were seen by two "
+            f"cameras, and two must remain to train on; {advice}"
         )
     chosen = np.random.default_rng(seed).choice(eligible, size=count, replace=False)
     return {int(pid) for pid in chosen}
@@ -87,17 +90,19 @@ def choose_test_identities(
 def divide_test_identities(
     groups: Iterable[Sequence[Sample]], *, queries_per_camera: int = 1
 ) -> tuple[list[Sample], list[Sample]]:
-    """Make queries and a gallery in which each query has a match, from another camera if there is one.
+    """Divide test images into queries and a gallery, so that each query has a match.
 
-    Each camera with two images or more of an identity gives its first ones as queries and keeps at least
-    one; if none has two, the first camera gives its only one. All others are the gallery.
+    The match comes from another camera if cameras are known. For each identity, every camera with two or more
+    images gives its first images as queries, but keeps at least one for the gallery. If no camera has two
+    images, the first camera gives its only image. All other images form the gallery.
 
     Args:
-        groups: samples of one identity each, seen by two cameras, or two where cameras are unknown.
-        queries_per_camera: how many of each identity, at most.
+        groups: samples of one identity each, from at least two cameras, or at least two samples if cameras
+            are unknown.
+        queries_per_camera: largest number of queries per identity and camera.
 
     Returns:
-        Query and gallery.
+        Query samples and gallery samples.
     """
     query: list[Sample] = []
     gallery: list[Sample] = []

@@ -1,4 +1,4 @@
-"""A legal training set, query and gallery out of images of which only the identity is known."""
+"""Split labelled images into a training set, queries and a gallery."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ def make_split(
     queries_per_camera: int = QUERIES_PER_CAMERA,
     seed: int = 0,
 ) -> ReidDataset:
-    """Share identities out between training and test, and images of the latter between query and gallery.
+    """Divide identities into training and test, and the test images into queries and a gallery.
 
-    Test identities are drawn from those seen by two cameras (with two images, where cameras are unknown),
-    so that every query has a match, from another camera where cameras are known. Distractors (identity 0)
-    go to the gallery, junk (-1) is left out.
+    Test identities are drawn from those seen by two cameras (or with two images, if cameras are unknown).
+    Every query therefore has a match, from another camera if cameras are known. Distractors (identity 0) go
+    to the gallery; junk (-1) is left out.
 
     Args:
-        samples: labelled images; the same samples in another order give the same split.
-        train_share: part of the identities to train on, in (0, 1); at least two are for testing.
-        queries_per_camera: images of a test identity and a camera that become queries, at most.
-        seed: of the draw.
+        samples: labelled images; their order does not affect the split.
+        train_share: fraction of the identities to train on, in (0, 1); at least two are kept for testing.
+        queries_per_camera: largest number of queries per test identity and camera.
+        seed: seed of the random choice.
 
     Returns:
-        The data set, each part sorted by path.
+        The data set; each split is sorted by path.
 
     Raises:
-        ValueError: settings out of range, or too few identities that can be tested.
+        ValueError: a setting is out of range, or too few identities can be tested.
     """
     if not 0 < train_share < 1:
-        raise ValueError(f"the share of training identities must lie between 0 and 1, got {train_share}")
+        raise ValueError(f"the fraction of training identities must lie between 0 and 1, got {train_share}")
     if queries_per_camera < 1 or seed < 0:
         raise ValueError(
             "queries per camera must be at least 1 and the seed at least 0, got "
@@ -55,11 +55,11 @@ def make_split(
     distractors = groups.pop(DISTRACTOR_PID, [])
     if distractors:
         logger.warning(
-            "identity 0 marks images of nobody in particular: %d go to the gallery, where they are always "
-            "wrong; call it otherwise if it is somebody",
+            "identity 0 marks distractors: %d of its images go to the gallery, where they are always wrong "
+            "matches; give it another number if it is a person",
             len(distractors),
         )
-    advice = f"raise the share of training identities, now {train_share}, or give the cameras"
+    advice = f"raise the fraction of training identities, now {train_share}, or give the cameras"
     chosen = choose_test_identities(groups, 1 - train_share, seed=seed, advice=advice)
     query, gallery = divide_test_identities(
         (groups[pid] for pid in sorted(chosen)), queries_per_camera=queries_per_camera
@@ -69,25 +69,25 @@ def make_split(
 
 
 def read_labelled_folder(root: str | Path, *, pattern: str = "") -> list[Sample]:
-    """Images of a folder that is not divided into training and test yet; none is opened.
+    """List the images of a folder that is not yet divided into training and test, without opening them.
 
     Args:
-        root: holds a folder of images for each identity; with a pattern, images anywhere.
-        pattern: regular expression with the named group pid and, or not, camera, as load_pattern has it.
+        root: folder with one folder of images per identity; with a pattern, images may lie anywhere in it.
+        pattern: regular expression with the named group pid and optionally camera, see load_pattern.
 
     Returns:
         Samples by path; identities are numbered from 1 if their names are not all whole numbers.
 
     Raises:
-        FileNotFoundError: no such folder, or no image in it.
-        NotADirectoryError: a file, such as a table.
-        ValueError: images whose identity is not to be found out, or a pattern that is none.
+        FileNotFoundError: there is no such folder, or it holds no images.
+        NotADirectoryError: root is a file, such as a table.
+        ValueError: the identity of an image cannot be determined, or the pattern is invalid.
     """
     folder = Path(root).expanduser()
     if folder.is_file():
         raise NotADirectoryError(
-            f"{folder} is a file: give the folder of the images, with a folder for each identity in it, or "
-            "with --pattern; a table says in its column split what is train, query and gallery"
+            f"{folder} is a file: give the folder of the images, with one folder per identity in it, or with "
+            "--pattern; a table needs no split: its column split says what is train, query and gallery"
         )
     return as_samples(read_pattern(folder, pattern) if pattern else read_identity_folders(folder))
 

@@ -1,4 +1,4 @@
-"""Any data set as a table, or in the folders and file names of Market-1501."""
+"""Write a data set as a table, or in the folders and file names of Market-1501."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from pathlib import Path, PurePath
 
 import cv2
 
-from reid_gl.data.datasets.own.folders import require_files
 from reid_gl.data.datasets.own.own_data import SPLITS, is_within
 from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS
+from reid_gl.data.datasets.reading.folders import require_files
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
 from reid_gl.data.loading.images import Image8, crop_box, read_image
 from reid_gl.data.mot.to_reid import JPEG_QUALITY
-from reid_gl.files import finished_or_nothing
+from reid_gl.files import finished_or_nothing, whole_or_nothing
 from reid_gl.records import ReidDataset, Sample
 
 logger = logging.getLogger(__name__)
 
 KNOWN_SUFFIXES = (".jpg", ".jpeg", ".png")
-"""What other programs take for images in Market-1501's layout."""
+"""Suffixes that other programs read as images in Market-1501's layout."""
 
 
 def write_csv(dataset: ReidDataset, path: str | Path) -> None:
-    """Write a table that load_table reads; the images stay where they are.
+    """Write a data set as a table that load_table reads; the images stay where they are.
 
     Args:
-        dataset: any data set; its name and ks are not kept.
-        path: file ending in .csv, which appears whole, in a folder around all images.
+        dataset: any data set; its name and ks are not stored.
+        path: .csv file in a folder that contains all images. It appears only when it is complete.
 
     Raises:
         FileExistsError: the file exists.
-        ValueError: another ending, an image outside the folder of the table, or no image.
+        ValueError: the path does not end in .csv, an image lies outside the table's folder, or the data set
+            has no images.
     """
     table = Path(path)
     if table.suffix.lower() != ".csv":
@@ -55,33 +56,29 @@ def write_csv(dataset: ReidDataset, path: str | Path) -> None:
         track = (_or_empty(sample.tracklet),) if tracklet else ()
         lines.append((relative(sample.path), sample.pid, _or_empty(sample.camid), split, *box, *track))
     table.parent.mkdir(parents=True, exist_ok=True)
-    partial = table.with_name(f".{table.name}.partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(lines)
-        partial.replace(table)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_or_nothing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(lines)
 
 
 def write_market_layout(
     dataset: ReidDataset, folder: str | Path, *, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """Write the three folders of Market-1501: whole images as hard links or copies, boxes cut out.
+    """Write a data set in the three folders of Market-1501.
 
-    An image is called {identity}_c{camera, from 1}s1_{running number}_00 and keeps its suffix; one that the
-    layout does not know (.bmp …) becomes .png. Market-1501 has no unknown cameras: they become one more
-    camera. Nor has it tracks: they are lost.
+    Whole images become hard links or copies; boxes are cropped and encoded again. An image is named
+    {identity}_c{camera, from 1}s1_{running number}_00 and keeps its suffix; formats that the layout does not
+    know (.bmp …) become .png. Market-1501 has no unknown cameras, so all unknown cameras become one
+    additional camera. It has no tracks either, so they are lost.
 
     Args:
-        dataset: with all three parts.
-        folder: to make; it appears whole or not at all.
-        progress: called with (images done, images in all).
+        dataset: a data set with a training set, queries and a gallery.
+        folder: folder to create; it appears complete or not at all.
+        progress: called with (images done, total images).
 
     Raises:
         FileExistsError: the folder exists.
         FileNotFoundError: an image does not exist.
-        ValueError: a part without images, or an image or box that cannot be read.
+        ValueError: a split has no images, or an image or box cannot be read.
     """
     out = Path(folder)
     if out.exists():
@@ -89,8 +86,8 @@ def write_market_layout(
     empty = [split for split, part in _parts(dataset) if not part]
     if empty:
         raise ValueError(
-            f"{dataset.name} has no images for {' and '.join(empty)}, without which there is no layout of "
-            "Market-1501: write a .csv file instead"
+            f"{dataset.name} has no images for {' and '.join(empty)}, but the layout of Market-1501 needs "
+            "them: write a .csv file instead"
         )
     samples = [sample for _, part in _parts(dataset) for sample in part]
     require_files([sample.path for sample in samples], f"the data set {dataset.name}")
@@ -98,7 +95,7 @@ def write_market_layout(
         if not os.path.isfile(sample.path):
             raise ValueError(f"image {sample.path} is a pipe, socket, device or folder: remove it")
     unknown = _number_unknown_camera(samples)
-    read = lru_cache(maxsize=1)(read_image)  # boxes of one image follow one another
+    read = lru_cache(maxsize=1)(read_image)  # the boxes of an image are consecutive samples
     number = 0
     with finished_or_nothing(out) as unfinished:
         for part, (_, own) in zip(MARKET_FOLDERS, _parts(dataset), strict=True):
@@ -107,7 +104,7 @@ def write_market_layout(
                 number += 1
                 camera = unknown if sample.camid < 0 else sample.camid + 1
                 name = f"{sample.pid:04d}_c{camera}s1_{number:06d}_00"
-                _write_picture(sample, unfinished / part / name, read)
+                _write_image(sample, unfinished / part / name, read)
                 if progress is not None:
                     progress(number, len(samples))
 
@@ -117,25 +114,25 @@ def _parts(dataset: ReidDataset) -> list[tuple[str, tuple[Sample, ...]]]:
 
 
 def _or_empty(number: int) -> int | str:
-    """A number from 0; nothing if it is unknown."""
+    """Return a number >= 0 unchanged, and "" for an unknown (negative) one."""
     return number if number >= 0 else ""
 
 
 def _make_shortener(table: Path) -> Callable[[str], str]:
-    """A function from an image's file to its path as the table prints it."""
+    """Return a function that converts the path of an image to the relative path written in a table."""
     folder, real_folder = os.path.abspath(table.parent), os.path.realpath(table.parent)
 
     def shorten(path: str) -> str:
         absolute, real = os.path.abspath(path), os.path.realpath(path)
         if not is_within(real, real_folder):
             raise ValueError(
-                f"image {path} does not lie below {table.parent}, but paths in a table stay below its "
-                "folder: write the table into a folder around all images"
+                f"image {path} does not lie below {table.parent}, but paths in a table must stay below its "
+                "folder: write the table into a folder that contains all images"
             )
         inside = is_within(absolute, folder)
         printed = os.path.relpath(absolute, folder) if inside else os.path.relpath(real, real_folder)
         if printed != printed.strip() or not _is_text(printed):
-            raise ValueError(f"image {path!r} begins or ends with a space, or is no UTF-8: rename it")
+            raise ValueError(f"image {path!r} begins or ends with a space, or is not UTF-8: rename it")
         return PurePath(printed).as_posix()
 
     return shorten
@@ -151,12 +148,12 @@ def _is_text(name: str) -> bool:
 
 
 def _number_unknown_camera(samples: Sequence[Sample]) -> int:
-    """The number from 1 that stands for unknown cameras; says what does not fit into the layout."""
+    """Return the number, from 1, for unknown cameras, and warn about what the layout cannot express."""
     unknown = sum(sample.camid < 0 for sample in samples)
     camera = max(sample.camid for sample in samples) + 2
     if unknown:
         logger.warning(
-            "%d of %d images have no camera, but file names of Market-1501 have one: they become camera %d",
+            "%d of %d images have no camera, but file names of Market-1501 need one: they become camera %d",
             *(unknown, len(samples), camera),
         )
     if any(sample.tracklet >= 0 for sample in samples):
@@ -164,8 +161,8 @@ def _number_unknown_camera(samples: Sequence[Sample]) -> int:
     return camera
 
 
-def _write_picture(sample: Sample, stem: Path, read: Callable[[str], Image8]) -> None:
-    """Link, copy or cut out one image."""
+def _write_image(sample: Sample, stem: Path, read: Callable[[str], Image8]) -> None:
+    """Link, copy or crop one image."""
     suffix = os.path.splitext(sample.path)[1]
     is_known = suffix.lower() in KNOWN_SUFFIXES
     target = stem.with_name(stem.name + (suffix if is_known else ".png"))
@@ -183,5 +180,5 @@ def _write_picture(sample: Sample, stem: Path, read: Callable[[str], Image8]) ->
 def _link_or_copy(source: str, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another disk, or one without hard links
+    except OSError:  # another file system, or one without hard links
         shutil.copyfile(source, target)

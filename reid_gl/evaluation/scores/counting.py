@@ -14,6 +14,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.compiled import compiled
+from reid_gl.evaluation.scores.matching import has_nan, in_other_camera
 
 RECTANGLE, TRAPEZOID, INVERSE_PENALTY, FIRST_MATCH, MAP_AT_R, R_PRECISION, NUM_SCORES = range(7)
 """Columns of the score array that score_rows fills, and their number."""
@@ -52,14 +53,14 @@ def score_rows(
     """
     for i in prange(len(distances)):
         row = distances[i]
-        if _has_nan(row):
+        if has_nan(row):
             scores[i, FIRST_MATCH] = -1
             continue
         if groups[i] < 0:
             continue
         images = members[starts[groups[i]] : starts[groups[i] + 1]]
         own = row[images]  # distances to all images of the identity, including the query's camera
-        is_match = (gallery_camids[images] != query_camids[i]) | (query_camids[i] < 0)
+        is_match = in_other_camera(query_camids[i], gallery_camids[images])
         if query_images[i] >= 0:
             is_match &= gallery_images[images] != query_images[i]
         matches = np.sort(own[is_match])
@@ -70,14 +71,6 @@ def score_rows(
         else:
             ranks = _count_sorted(row, kept, own, matches)
         _score(ranks, scores[i])
-
-
-@compiled()
-def _has_nan(row: NDArray[Any]) -> bool:
-    count = 0
-    for value in row:
-        count += value != value  # true for NaN only; this form vectorises
-    return count > 0
 
 
 @compiled()

@@ -1,6 +1,8 @@
-"""Check the identities and cameras of query or gallery."""
+"""Check distances, and the identities and cameras of query and gallery."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,36 @@ from numpy.typing import NDArray
 from reid_gl.evaluation.arrays import as_array
 
 Ints = NDArray[np.int64]
+
+
+def check_distances(
+    distances: NDArray[Any], query: tuple[Ints, Ints | None], gallery: tuple[Ints, Ints | None]
+) -> tuple[NDArray[np.floating], tuple[Ints, Ints], tuple[Ints, Ints]]:
+    """Check a matrix of distances with the identities and cameras of its rows and columns.
+
+    Args:
+        distances: (Q, G) numbers.
+        query: (Q,) identities, and (Q,) cameras or None.
+        gallery: (G,) identities, and (G,) cameras or None.
+
+    Returns:
+        Distances in float32 or float64, and both sides as check_identities gives them.
+
+    Raises:
+        ValueError: as check_identities; also if these are no distances, or only one side has cameras.
+    """
+    distances = as_array(distances)
+    if distances.ndim != 2 or distances.dtype.kind not in "fiub":
+        raise ValueError(f"distances must be numbers (Q, G), got {distances.dtype} {distances.shape}")
+    if distances.dtype not in (np.float32, np.float64):
+        distances = distances.astype(np.float64)
+    checked = (
+        check_identities("query", *query, distances.shape[0]),
+        check_identities("gallery", *gallery, distances.shape[1]),
+    )
+    if (query[1] is None) != (gallery[1] is None):
+        raise ValueError("give query_camids and gallery_camids, or neither: one side alone has no meaning")
+    return distances, *checked
 
 
 def check_identities(side: str, pids: Ints, camids: Ints | None, count: int) -> tuple[Ints, Ints]:

@@ -12,7 +12,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.compiled import compiled
-from reid_gl.records import JUNK_PID
+from reid_gl.evaluation.scores.matching import GENUINE, IMPOSTOR, pair_kind
 
 SHIFT = 11
 """Number of low float32 bits that the bin number drops; a bin is at most 2 ** -12 of its distance wide."""
@@ -36,7 +36,7 @@ def count_pairs(
 ) -> None:
     """Add pairs of different identities to histograms, and count the pairs that collect_pairs will write.
 
-    Pairs with junk, and pairs of one identity in one camera, are skipped.
+    pair_kind says which pairs are skipped.
 
     Args:
         block: (B, G) distances.
@@ -52,10 +52,11 @@ def count_pairs(
     for share in prange(num_shares):
         for i in range(share, len(block), num_shares):
             near = same = 0
-            for j in range(block.shape[1] if query[0][i] != JUNK_PID else 0):
-                if gallery[0][j] == query[0][i]:
-                    same += query[1][i] < 0 or gallery[1][j] != query[1][i]
-                elif gallery[0][j] != JUNK_PID:
+            for j in range(block.shape[1]):
+                kind = pair_kind(query[0][i], query[1][i], gallery[0][j], gallery[1][j])
+                if kind == GENUINE:
+                    same += 1
+                elif kind == IMPOSTOR:
                     histograms[share, max(bits[i, j], 0) >> SHIFT] += 1
                     near += block[i, j] < limit
             counts[i, 0], counts[i, 1] = same, near
@@ -86,12 +87,12 @@ def collect_pairs(
     """
     for i in prange(len(block)):
         same_place, near_place = ends[i, 0], ends[i, 1]
-        for j in range(block.shape[1] if query[0][i] != JUNK_PID else 0):
-            if gallery[0][j] == query[0][i]:
-                if query[1][i] < 0 or gallery[1][j] != query[1][i]:
-                    same_place -= 1
-                    same[same_place] = block[i, j]
-            elif gallery[0][j] != JUNK_PID and block[i, j] < limit:
+        for j in range(block.shape[1]):
+            kind = pair_kind(query[0][i], query[1][i], gallery[0][j], gallery[1][j])
+            if kind == GENUINE:
+                same_place -= 1
+                same[same_place] = block[i, j]
+            elif kind == IMPOSTOR and block[i, j] < limit:
                 near_place -= 1
                 near[near_place] = block[i, j]
 

@@ -12,13 +12,12 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.arrays import as_array
 from reid_gl.evaluation.blocks import check_features
 from reid_gl.evaluation.feature_distances import feature_distances
 from reid_gl.evaluation.reranking.gnn import GnnRerankSettings
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.counting import FIRST_MATCH, INVERSE_PENALTY, RECTANGLE, TRAPEZOID
-from reid_gl.evaluation.scores.identities import check_identities
+from reid_gl.evaluation.scores.identities import check_distances, check_identities
 from reid_gl.evaluation.scores.row_scores import score_blocks
 from reid_gl.records import JUNK_PID, Features, RankingResult
 
@@ -60,15 +59,9 @@ def evaluate_ranking(
     Source:
         Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015, section 5.
     """
-    distances = as_array(distances)
-    if distances.ndim != 2 or distances.dtype.kind not in "fiub":
-        raise ValueError(f"distances must be numbers (Q, G), got {distances.dtype} {distances.shape}")
-    if distances.dtype not in (np.float32, np.float64):
-        distances = distances.astype(np.float64)
-    query = check_identities("query", query_pids, query_camids, distances.shape[0])
-    gallery = check_identities("gallery", gallery_pids, gallery_camids, distances.shape[1])
-    if (query_camids is None) != (gallery_camids is None):
-        raise ValueError("give query_camids and gallery_camids, or neither: one side alone has no meaning")
+    distances, query, gallery = check_distances(
+        distances, (query_pids, query_camids), (gallery_pids, gallery_camids)
+    )
     return _score([distances], query, gallery, junk_pid=junk_pid, max_rank=max_rank)
 
 

@@ -14,6 +14,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.compiled import compiled
+from reid_gl.evaluation.scores.matching import has_nan, in_other_camera
 
 HAS_NAN, UNMATCHED, SCORED = -1, 0, 1
 """State of a query: its row contains NaN, it has no match, or it was scored."""
@@ -61,7 +62,7 @@ def sample_rows(
     for i in prange(len(distances)):
         row = distances[i]
         matches = _matches(row, people, groups[i], query_camids[i], gallery_camids)
-        states[i] = HAS_NAN if _has_nan(row) else SCORED if len(matches) else UNMATCHED
+        states[i] = HAS_NAN if has_nan(row) else SCORED if len(matches) else UNMATCHED
         if states[i] != SCORED:
             continue
         for place in range(len(matches)):
@@ -70,14 +71,6 @@ def sample_rows(
             _add_draws(nearer, sizes, pids, keys[i], groups[i], place, len(matches), num_repeats, drawn[i])
         for k in range(expected.shape[1]):
             expected[i, k] /= len(matches)
-
-
-@compiled()
-def _has_nan(row: NDArray[Any]) -> bool:
-    count = 0
-    for value in row:
-        count += value != value  # true for NaN only; this form vectorises
-    return count > 0
 
 
 @compiled()
@@ -92,7 +85,7 @@ def _matches(
     found = np.empty(len(row), dtype=row.dtype)
     count = 0
     for j in range(len(row)):
-        if people[j] == own and (camid < 0 or gallery_camids[j] != camid):
+        if people[j] == own and in_other_camera(camid, gallery_camids[j]):
             found[count] = row[j]
             count += 1
     return np.sort(found[:count])

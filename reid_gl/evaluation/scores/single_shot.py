@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.arrays import as_array
-from reid_gl.evaluation.scores.identities import check_identities
+from reid_gl.evaluation.scores.identities import check_distances
 from reid_gl.evaluation.scores.sampling import HAS_NAN, SCORED, sample_rows
 from reid_gl.records import JUNK_PID
 
@@ -86,28 +85,27 @@ def evaluate_single_shot(
     for name, value, least in (("num_repeats", num_repeats, 1), ("max_rank", max_rank, 1), ("seed", seed, 0)):
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}")
-    distances = as_array(distances)
-    if distances.ndim != 2:
-        raise ValueError(f"distances must have shape (Q, G), got {distances.shape}")
-    if distances.dtype not in (np.float32, np.float64):
-        distances = distances.astype(np.float64)
-    query = check_identities("query", query_pids, query_camids, distances.shape[0])
-    gallery = check_identities("gallery", gallery_pids, gallery_camids, distances.shape[1])
-    if (query_camids is None) != (gallery_camids is None):
-        raise ValueError("give query_camids and gallery_camids, or neither: one side alone has no meaning")
-    pids = np.unique(gallery[0][gallery[0] != junk_pid])
-    people = np.where(gallery[0] == junk_pid, -2, np.searchsorted(pids, gallery[0]))
-    groups = np.where(np.isin(query[0], pids), np.searchsorted(pids, query[0]), -1)
+    distances, query, gallery = check_distances(
+        distances, (query_pids, query_camids), (gallery_pids, gallery_camids)
+    )
     expected = np.zeros((len(distances), max_rank))
     drawn = np.zeros((len(distances), max_rank + 1), dtype=np.int64)
     states = np.empty(len(distances), dtype=np.int8)
     keys = np.random.default_rng(seed).integers(2**64, size=len(distances), dtype=np.uint64)
-    cameras = query[1], gallery[1]
-    rows = np.ascontiguousarray(distances)
-    sample_rows(rows, people, pids, groups, *cameras, keys, num_repeats, expected, drawn, states)
+    people = _number_identities(query[0], gallery[0], junk_pid)
+    rows, cameras = np.ascontiguousarray(distances), (query[1], gallery[1])
+    sample_rows(rows, *people, *cameras, keys, num_repeats, expected, drawn, states)
     if (states == HAS_NAN).any():
         raise ValueError("a distance is not a number (NaN): check the features before scoring them")
     return _summarise(expected, drawn, states == SCORED, num_repeats)
+
+
+def _number_identities(query_pids: Ints, gallery_pids: Ints, junk_pid: int) -> tuple[Ints, Ints, Ints]:
+    """Return the `people`, `pids` and `groups` of sample_rows."""
+    pids = np.unique(gallery_pids[gallery_pids != junk_pid])
+    people = np.where(gallery_pids == junk_pid, -2, np.searchsorted(pids, gallery_pids))
+    groups = np.where(np.isin(query_pids, pids), np.searchsorted(pids, query_pids), -1)
+    return people, pids, groups
 
 
 def _summarise(

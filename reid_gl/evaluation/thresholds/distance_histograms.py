@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from reid_gl.evaluation.blocks import distance_blocks
 from reid_gl.evaluation.compiled import compiled
 from reid_gl.evaluation.scores.identities import check_identities
-from reid_gl.records import JUNK_PID, Features
+from reid_gl.evaluation.scores.matching import UNCOUNTED, pair_kind
+from reid_gl.records import Features
 
 LARGEST_DISTANCE = 2.0
 Floats = NDArray[np.float32]
@@ -70,12 +71,9 @@ def _count_block(
     num_shares, _, num_bins = histograms.shape
     for share in prange(num_shares):
         for i in range(share, len(block), num_shares):
-            for j in range(block.shape[1] if query[0][i] != JUNK_PID else 0):
-                differs = gallery[0][j] != query[0][i]
-                if gallery[0][j] == JUNK_PID or (
-                    not differs and query[1][i] >= 0 and gallery[1][j] == query[1][i]
-                ):
-                    continue
-                place = int(block[i, j] * (num_bins / LARGEST_DISTANCE))
-                histograms[share, int(differs), min(max(place, 0), num_bins - 1)] += 1
-                sums[share, int(differs)] += block[i, j]
+            for j in range(block.shape[1]):
+                kind = pair_kind(query[0][i], query[1][i], gallery[0][j], gallery[1][j])
+                if kind != UNCOUNTED:
+                    place = int(block[i, j] * (num_bins / LARGEST_DISTANCE))
+                    histograms[share, kind, min(max(place, 0), num_bins - 1)] += 1
+                    sums[share, kind] += block[i, j]

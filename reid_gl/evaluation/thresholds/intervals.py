@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from reid_gl.evaluation.blocks import distance_blocks
 from reid_gl.evaluation.compiled import compiled
+from reid_gl.evaluation.scores.matching import in_other_camera
 from reid_gl.records import DISTRACTOR_PID, JUNK_PID, Features
 
 Floats = NDArray[np.float64]
@@ -44,8 +45,6 @@ def redraw_thresholds(
 
     Returns:
         (at most num_redraws, K) cosine distances, -inf where nothing can be accepted; None if a sample needs
-        pairs beyond the limit.
-        (at most num_redraws, K) cosine distances, -inf where nothing can be accepted; None if a draw needs
         pairs beyond the limit.
     """
     people, num_known, num_people = _number_people(query.pids, gallery.pids)
@@ -100,8 +99,8 @@ def _held_pairs(
         done += len(block)
         first, second = people[0][rows], people[1][columns]
         same = query.pids[rows] == gallery.pids[columns]
-        own_camera = (query.camids[rows] == gallery.camids[columns]) & (query.camids[rows] >= 0)
-        kept = (first >= 0) & (second >= 0) & ~(same & own_camera)
+        counts = in_other_camera(query.camids[rows], gallery.camids[columns]) | ~same
+        kept = (first >= 0) & (second >= 0) & counts
         first[same] = second[same] = GENUINE
         held.append(distances[kept].astype(np.float32))
         firsts.append(first[kept].astype(np.int32))

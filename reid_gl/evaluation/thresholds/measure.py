@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -76,20 +77,8 @@ def calibrate(
     """
     if num_redraws < 2:
         raise ValueError(f"num_redraws must be at least 2, got {num_redraws}")
-    both = (query, gallery) if gallery is not None else _against_itself(query)
+    both, source = _choose_sides(query, gallery, source)
     num_times = 1 if gallery is not None else 2  # each pair is seen from both of its images
-    if not _any_seen_by_two_cameras(*both):
-        both = (
-            (_without_cameras(query), _without_cameras(gallery))
-            if gallery
-            else _against_itself(_without_cameras(query))
-        )
-        logger.warning(
-            "nobody in %s is seen by two cameras: pairs of one person in one camera count, which look more "
-            "alike than pairs from two cameras, above all neighbouring frames of one track",
-            source,
-        )
-        source = f"{source} (pairs of one person within one camera)"
     result, points = _points(both, false_accept_rates, num_times, num_redraws, seed)
     missing = [(point.asked_rate, point.reason) for point in points if isinstance(point, OperatingPoint)]
     found = tuple(point for point in points if isinstance(point, CalibratedPoint))
@@ -98,8 +87,6 @@ def calibrate(
             f"{source} is too small to calibrate: {missing[0][1]}; add images of more people, or ask for "
             "larger rates"
         )
-    histograms, means = distance_histograms(*both, num_bins=NUM_BINS)
-    same, different = (histograms // num_times).tolist()
     return Calibration(
         source=source,
         points=found,
@@ -109,12 +96,42 @@ def calibrate(
         num_identities=len(np.setdiff1d(np.union1d(both[0].pids, both[1].pids), (-1, DISTRACTOR_PID))),
         num_same=result.num_positive // num_times,
         num_different=result.num_negative // num_times,
-        mean_cosine_same=float(means[0]),
-        mean_cosine_different=float(means[1]),
-        histogram_same=tuple(same),
-        histogram_different=tuple(different),
         roc=_thinned(result),
+        **_distributions(both, num_times),
     )
+
+
+def _distributions(both: tuple[Features, Features], num_times: int) -> dict[str, Any]:
+    """Return the fields of a calibration that describe all distances: means and histograms."""
+    histograms, means = distance_histograms(*both, num_bins=NUM_BINS)
+    same, different = (histograms // num_times).tolist()
+    return {
+        "mean_cosine_same": float(means[0]),
+        "mean_cosine_different": float(means[1]),
+        "histogram_same": tuple(same),
+        "histogram_different": tuple(different),
+    }
+
+
+def _choose_sides(
+    query: Features, gallery: Features | None, source: str
+) -> tuple[tuple[Features, Features], str]:
+    """Return what is compared with what, and the source.
+
+    Cameras are left out, and the source says so, if no person is seen by two.
+    """
+    both = (query, gallery) if gallery is not None else _against_itself(query)
+    if _any_seen_by_two_cameras(*both):
+        return both, source
+    logger.warning(
+        "nobody in %s is seen by two cameras: pairs of one person in one camera count, which look more "
+        "alike than pairs from two cameras, above all neighbouring frames of one track",
+        source,
+    )
+    source = f"{source} (pairs of one person within one camera)"
+    if gallery is None:
+        return _against_itself(_without_cameras(query)), source
+    return (_without_cameras(query), _without_cameras(gallery)), source
 
 
 def _any_seen_by_two_cameras(query: Features, gallery: Features) -> bool:

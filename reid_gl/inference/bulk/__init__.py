@@ -1,1 +1,1 @@
-"""Features of very many crops: lists, tables, videos, parts on disk."""
+"""Features of very many crops: lists of crops, tables, videos, and parts stored on disk."""

@@ -1,4 +1,4 @@
-"""Boxes of a video or a sequence: detections, or the ground truth that counts."""
+"""Read the boxes of a video or a sequence: detections or ground truth."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ TRUTH_NAME = "gt.txt"
 
 @dataclass(frozen=True)
 class BoxFile:
-    """A file in the form of MOT Challenge.
+    """A box file in the format of MOT Challenge.
 
     Attributes:
-        path: a name that begins with gt is ground truth, any other detections.
-        classes: of ground truth; None means people on foot.
+        path: the file. A name that begins with gt is ground truth; any other name is detections.
+        classes: classes of the ground truth to read; None means pedestrians.
     """
 
     path: Path
     classes: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse classes of detections, which have none."""
+        """Refuse classes for detections, which have no classes."""
         if self.classes is not None and not self.is_truth:
             raise ValueError(
-                f"classes belong to ground truth, a file whose name begins with gt, {self.path} is none: "
-                "leave them out, or give gt.txt as boxes"
+                f"classes need ground truth, a file with a name that begins with gt, got {self.path}: "
+                "leave the classes out, or give gt.txt as boxes"
             )
 
     @property
@@ -41,13 +41,13 @@ class BoxFile:
         return self.path.name.startswith(Path(TRUTH_NAME).stem)
 
     def read(self, num_frames: int | None) -> MotBoxes:
-        """Detections, or the ground truth to consider.
+        """Read the detections, or the ground-truth boxes of the chosen classes.
 
         Args:
-            num_frames: of the video or sequence; None accepts any frame.
+            num_frames: number of frames of the video or sequence; None accepts any frame.
 
         Raises:
-            FileNotFoundError, ValueError: as read_detections and read_ground_truth.
+            FileNotFoundError, ValueError: see read_detections and read_ground_truth.
         """
         if not self.is_truth:
             return read_detections(self.path, num_frames=num_frames)
@@ -56,7 +56,7 @@ class BoxFile:
 
 
 def own_boxes(sequence: Path) -> Path:
-    """det/det.txt of a sequence's folder; without it gt/gt.txt, with a warning."""
+    """Return det/det.txt of a sequence's folder; if it does not exist, gt/gt.txt, with a warning."""
     detections, truth = sequence / "det" / "det.txt", sequence / "gt" / TRUTH_NAME
     if detections.is_file() or not truth.is_file():
         return detections

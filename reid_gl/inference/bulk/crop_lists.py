@@ -1,4 +1,4 @@
-"""What to compute features of: images of a folder, rows of a CSV file, frames and boxes of a video."""
+"""Lists of crops to extract: images of a folder, rows of a table, frames and boxes of a video."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class CropList:
     """M images, or boxes in images.
 
     Attributes:
-        name: of the folder, file or sequence.
-        paths: (M,) image of each row; empty if they are frames of a video.
+        name: name of the folder, file or sequence.
+        paths: (M,) image file of each row; empty if the rows are frames of a video.
         video: the video; None if there are paths.
         columns: further columns (M,) by name: "frames" from 1, "ids", "confidences", "pids", "camids",
             "tracklets", "splits".
-        boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0, NaN where the whole image is meant; None if
-            it is everywhere.
+        boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0, NaN in rows that mean the whole image; None if
+            all rows mean the whole image.
     """
 
     name: str
@@ -47,7 +47,7 @@ class CropList:
         return len(self.paths) if self.video is None else len(self.columns["frames"])
 
     def select(self, rows: NDArray[np.bool_]) -> CropList:
-        """The rows where (M,) rows is True."""
+        """Return the rows for which the mask `rows` (M,) is True."""
         return CropList(
             self.name,
             tuple(path for path, is_kept in zip(self.paths, rows, strict=True) if is_kept)
@@ -59,7 +59,7 @@ class CropList:
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything known of the rows as columns (M,) or (M, 4)."""
+        """Return all columns of the rows, (M,) or (M, 4)."""
         paths = {"paths": np.array(self.paths)} if self.paths else {}
         boxes = {} if self.boxes is None else {"boxes": self.boxes}
         return {**paths, **self.columns, **boxes}
@@ -73,39 +73,41 @@ def list_crops(
     classes: Sequence[int] | None = None,
     show_progress: bool = False,
 ) -> CropList:
-    """What a folder or file holds; no image is opened, a video without boxes is decoded to its end.
+    """List the crops of a folder or file.
+
+    Images are not opened. A video without boxes is decoded to its end, to count its frames.
 
     Args:
-        source: a folder of images, searched to the bottom; the folder of a MOT Challenge sequence; a table
-            (.csv, .tsv, .parquet) with the titles path and, or not, pid, camid, split, x1, y1, x2, y2,
-            tracklet, frame, as make-split and mot-to-reid write it; or a video.
-        boxes: det.txt or gt.txt, of a video or a sequence. A sequence has its own: det/det.txt, else
-            gt/gt.txt, which a warning says.
-        stride: of a video without boxes, every how many frames one is taken, from the first.
-        classes: of a ground truth, whose boxes to consider are taken; None means people on foot. Boxes of any
-            file whose name begins with gt are ground truth, all others detections.
-        show_progress: draw a bar while the frames of a video are counted.
+        source: a folder of images, searched recursively; the folder of a MOT Challenge sequence; a table
+            (.csv, .tsv, .parquet) with the column path and optionally pid, camid, split, x1, y1, x2, y2,
+            tracklet and frame, as make-split and mot-to-reid write it; or a video.
+        boxes: det.txt or gt.txt of a video or a sequence. By default, a sequence uses its own det/det.txt or,
+            if that does not exist, its gt/gt.txt, with a warning.
+        stride: take every stride-th frame of a video without boxes, starting with the first.
+        classes: classes of the ground truth to take; None means pedestrians. A file with a name that begins
+            with gt is ground truth; all others are detections.
+        show_progress: show a progress bar while the frames of a video are counted.
 
     Returns:
-        At least one row.
+        A list with at least one row.
 
     Raises:
-        FileNotFoundError: no such folder, file or image.
-        ValueError: nothing in it, a file of another kind, or arguments that do not belong to it.
+        FileNotFoundError: the folder, the file or an image does not exist.
+        ValueError: the source is empty or of an unknown kind, or an argument does not apply to it.
     """
     source = Path(source)
     is_video = source.suffix.lower() in VIDEO_SUFFIXES
     is_sequence = source.is_dir() and ((source / "seqinfo.ini").is_file() or (source / "img1").is_dir())
     if boxes is not None and not (is_video or is_sequence):
-        raise ValueError(f"boxes {boxes} belong to a video or a MOT Challenge sequence, {source} is neither")
+        raise ValueError(f"boxes {boxes} need a video or a MOT Challenge sequence, {source} is neither")
     if stride < 1 or (stride > 1 and (boxes is not None or not is_video)):
-        raise ValueError(f"stride is at least 1 and belongs to a video without boxes, got {stride}")
+        raise ValueError(f"stride must be at least 1, and 1 except for a video without boxes, got {stride}")
     if not source.exists():
         raise FileNotFoundError(f"{source} does not exist")
     if is_sequence and boxes is None:
         boxes = own_boxes(source)
     if classes is not None and boxes is None:
-        raise ValueError(f"classes belong to boxes of a ground truth, {source} is read without boxes")
+        raise ValueError(f"classes need the boxes of a ground truth, but {source} is read without boxes")
     box_file = None if boxes is None else BoxFile(Path(boxes), classes)
     if is_video:
         crops = _list_video(source, box_file, stride, show_progress)
@@ -118,11 +120,11 @@ def list_crops(
         crops = CropList(source.stem, paths, columns=columns, boxes=corners)
     else:
         raise ValueError(
-            f"{source} is neither a folder, a table ({', '.join(TABLE_SUFFIXES)}) nor a video "
+            f"{source} is not a folder, a table ({', '.join(TABLE_SUFFIXES)}) or a video "
             f"({', '.join(VIDEO_SUFFIXES)})"
         )
     if not len(crops):
-        raise ValueError(f"{source} holds nothing to compute features of")
+        raise ValueError(f"{source} contains no images, rows or boxes to compute features of")
     return crops
 
 
@@ -137,7 +139,8 @@ def _list_video(path: Path, boxes: BoxFile | None, stride: int, show_progress: b
         return CropList(path.stem, video=path, columns={"frames": frames})
     claimed = claimed_frames(path)
     found = boxes.read(None)
-    if found.frames.max(initial=0) > claimed:  # the claim may be too low; one too high shows at the end
+    # the claimed number of frames may be too low; one that is too high shows when the frames are read
+    if found.frames.max(initial=0) > claimed:
         found = boxes.read(count_frames(path, show_progress=show_progress))
     return _with_boxes(CropList(path.stem, video=path), found)
 
@@ -145,17 +148,18 @@ def _list_video(path: Path, boxes: BoxFile | None, stride: int, show_progress: b
 def _list_sequence(folder: Path, boxes: BoxFile) -> CropList:
     sequence = load_sequence(folder)
     found = boxes.read(sequence.num_frames)
-    pictures = {frame: sequence.frame_path(frame) for frame in np.unique(found.frames).tolist()}
-    missing = [path for path in pictures.values() if not path.is_file()]
+    images = {frame: sequence.frame_path(frame) for frame in np.unique(found.frames).tolist()}
+    missing = [path for path in images.values() if not path.is_file()]
     if missing:
         raise FileNotFoundError(
             f"{boxes.path} has boxes in {len(missing):,} frames without an image, the first is {missing[0]}"
         )
-    paths = tuple(str(pictures[frame]) for frame in found.frames.tolist())
+    paths = tuple(str(images[frame]) for frame in found.frames.tolist())
     return _with_boxes(CropList(sequence.name, paths), found)
 
 
 def _with_boxes(crops: CropList, found: MotBoxes) -> CropList:
     columns = {"frames": found.frames, "ids": found.ids, "confidences": found.confidences}
-    as_corners(found.boxes + np.array([1.0, 1.0, 0.0, 0.0]), "tlwh")  # as in the file, to refuse shares
+    # checks the numbers as they are in the file (from 1), to refuse boxes given as fractions of the image
+    as_corners(found.boxes + np.array([1.0, 1.0, 0.0, 0.0]), "tlwh")
     return CropList(crops.name, crops.paths, crops.video, columns, as_corners(found.boxes, "tlwh"))

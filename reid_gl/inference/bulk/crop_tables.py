@@ -1,4 +1,4 @@
-"""Tables of crops to compute features of: paths, and whatever else is known of them."""
+"""Read tables of crops to extract: paths, boxes and further columns."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def read_crop_table(
     """Read a table of crops; no image is opened.
 
     Args:
-        table: .csv, .tsv or .parquet with the titles path, as seen from the folder of the table or absolute,
-            and, or not, the others of CROP_COLUMNS; further columns are left out, and a log line says so.
-            Identities are numbered as load_table numbers them.
+        table: .csv, .tsv or .parquet file with the column path, absolute or relative to the table's folder,
+            and optionally the other columns of CROP_COLUMNS. Further columns are ignored, with a log
+            message. Identities are numbered in the same way as by load_table.
 
     Returns:
-        Paths (M,); columns (M,) by name in the plural; boxes (M, 4), NaN where there is none, or None if
-        there are none at all.
+        Paths (M,); columns (M,) by name in the plural; boxes (M, 4), NaN in rows without a box, or None if
+        no row has a box.
 
     Raises:
-        ValueError: a table that cannot be understood; says the line and the column.
-        ImportError: a Parquet file, and pyarrow is not installed.
+        ValueError: the table is invalid; the message names the line and the column.
+        ImportError: the table is a Parquet file and pyarrow is not installed.
     """
     titles = read_titles(table)
     wanted = choose_columns(titles, table, required=("path",), known=CROP_COLUMNS)
@@ -46,7 +46,7 @@ def read_crop_table(
     for line, cells in read_rows(table, titles, wanted):
         place = f"{line} of {table}"
         if not cells["path"]:
-            raise ValueError(f"{place}: path is empty: expected the file of an image")
+            raise ValueError(f"{place}: path is empty: expected an image file")
         paths.append(os.path.join(root, with_slashes(cells["path"], root)))
         boxes.append(_parse_box(cells, place))
         for title, column in values.items():
@@ -57,12 +57,12 @@ def read_crop_table(
         if title != "pid"
     }
     if "pid" in values:
-        pictures = [LabelledPicture(*labelled) for labelled in zip(paths, values["pid"], strict=True)]
-        columns["pids"] = np.array([sample.pid for sample in as_samples(pictures)], dtype=np.int64)
+        images = [LabelledPicture(*labelled) for labelled in zip(paths, values["pid"], strict=True)]
+        columns["pids"] = np.array([sample.pid for sample in as_samples(images)], dtype=np.int64)
     corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     if np.isnan(corners).all():
         return tuple(paths), columns, None
-    as_corners(corners[~np.isnan(corners).any(axis=1)], "xyxy")  # refuses shares of the image
+    as_corners(corners[~np.isnan(corners).any(axis=1)], "xyxy")  # refuses fractions of the image
     return tuple(paths), columns, corners
 
 
@@ -91,7 +91,7 @@ def _parse_box(cells: dict[str, str], place: str) -> list[float]:
         box = [np.nan]
     if not np.isfinite(box).all():
         raise ValueError(
-            f"{place}: x1, y1, x2, y2 must be four numbers of pixels, or empty for the whole image, got "
+            f"{place}: x1, y1, x2, y2 must be four numbers in pixels, or empty for the whole image, got "
             f"{','.join(texts)}"
         )
     return box

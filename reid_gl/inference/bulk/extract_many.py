@@ -1,4 +1,4 @@
-"""Features of very many images, in pieces on the disk: what is done stays done."""
+"""Extract features of very many images in parts on disk; an interrupted extraction can be resumed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from reid_gl.data.loading.images import Image8, UnreadableImageError, read_image
+from reid_gl.files import partial_of, whole_or_nothing, write_text
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.row_digests import digest_rows
 from reid_gl.inference.bulk.video import VideoEndsError, VideoReader
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 PART_ROWS = 1024
 PLAN_FILE = "plan.json"
 ON_ERROR = ("stop", "skip")
-"""What to do about an image that cannot be read."""
+"""What to do if an image cannot be read."""
 UNREADABLE = (OSError, UnreadableImageError, VideoEndsError)
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -37,14 +38,14 @@ Texts = NDArray[np.str_]
 
 @dataclass(frozen=True)
 class FeatureParts:
-    """Features of the rows of a list, on the disk.
+    """Features of the rows of a list, stored on disk.
 
     Attributes:
-        folder: where the parts lie.
-        num_rows: M of the list.
+        folder: folder of the parts.
+        num_rows: M, the number of rows of the list.
         embedding_dim: D.
-        part_rows: rows of each part but the last, rejected ones included.
-        rejected: why rows have no feature, by the number of the row from 0.
+        part_rows: number of rows of each part except the last, including rejected rows.
+        rejected: maps each row without a feature (numbered from 0) to the reason.
     """
 
     folder: Path
@@ -54,13 +55,13 @@ class FeatureParts:
     rejected: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """Rows with a feature, those whose box holds nothing included."""
+        """Return the number of rows that are not rejected, including rows with a box outside the image."""
         return self.num_rows - len(self.rejected)
 
     def __iter__(self) -> Iterator[tuple[Floats, Flags]]:
-        """Part after part: features (rows, D), zeros where a box holds nothing, and which do (rows,).
+        """Yield features (rows, D) and flags (rows,) of one part after the other, without rejected rows.
 
-        Rejected rows are left out.
+        If a box does not overlap its image, the feature is zero and the flag is False.
         """
         for start in range(0, self.num_rows, self.part_rows):
             features, valid = read_part(part_path(self.folder, start))
@@ -80,99 +81,97 @@ def extract_in_parts(
     on_error: str = "stop",
     show_progress: bool = False,
 ) -> FeatureParts:
-    """Compute features in parts, each of which appears whole.
+    """Compute features in parts; each part's file appears only when it is complete.
 
-    Parts that are there already are kept where the list still has the same images and boxes, and made
-    again where it has others.
+    Existing parts are kept if the list still has the same images and boxes in their rows. Other parts are
+    computed again.
 
     Args:
-        extractor: what computes; the colour order of arrays does not matter here.
-        crops: what of.
-        folder: of the parts; made where it is missing.
-        identity: plain values that make features what they are, such as file and settings of the network.
-        batch_size: rows between two steps of the bar.
-        part_rows: rows lost at most when the program is killed.
-        on_error: one of ON_ERROR; "skip" goes on without images that cannot be read, and says which.
-        show_progress: draw a bar with an estimate of the time left.
+        extractor: computes the features; its colour order does not matter here.
+        crops: crops to compute features of.
+        folder: folder of the parts, created if needed.
+        identity: plain values that determine the features, such as the file and the settings of the network.
+        batch_size: number of rows per batch, after which the progress bar is updated.
+        part_rows: number of rows per part, which is the most that is lost if the program is killed.
+        on_error: one of ON_ERROR; "skip" continues without images that cannot be read, and reports them.
+        show_progress: show a progress bar with the estimated time left.
 
     Returns:
-        The parts, all there.
+        All parts.
 
     Raises:
-        ValueError: the folder belongs to another list or network; an image, video or feature is broken;
-            nothing of the list can be read.
-        FileExistsError: the folder holds files of somebody else.
-        FileNotFoundError: an image is missing.
+        ValueError: the folder belongs to another list or network; an image, video or feature is broken; or
+            no row of the list can be read.
+        FileExistsError: the folder holds other files.
+        FileNotFoundError: an image does not exist.
     """
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
-    plan = {
-        "part_rows": part_rows,
-        "embedding_dim": extractor.embedding_dim,
-        "network": json.loads(json.dumps(identity)),
-    }
-    _claim_folder(folder, plan)
-    ranges = {
-        start: range(start, min(start + part_rows, len(crops))) for start in range(0, len(crops), part_rows)
-    }
+    dim, network = extractor.embedding_dim, json.loads(json.dumps(identity))
+    _claim_folder(folder, {"part_rows": part_rows, "embedding_dim": dim, "network": network})
+    starts = range(0, len(crops), part_rows)
+    ranges = {start: range(start, min(start + part_rows, len(crops))) for start in starts}
     finished = _finished_parts(crops, folder, ranges, skip=on_error == "skip")
     done = sum(len(ranges[start]) for start in finished)
     if done:
-        logger.info("going on after %s of %s features in %s", f"{done:,}", f"{len(crops):,}", folder)
+        logger.info("resuming after %s of %s features in %s", f"{done:,}", f"{len(crops):,}", folder)
     rejected = dict(item for start, reasons in finished.items() for item in _rejected(start, reasons))
-    pictures = _Pictures(crops, skip=on_error == "skip")
+    reader = _ImageReader(crops, skip=on_error == "skip")
     disable = None if show_progress else True
     try:
         with tqdm(total=len(crops), initial=done, unit="crop", desc="features", disable=disable) as bar:
             for start, rows in ranges.items():
                 if start not in finished:
                     digest = digest_rows(crops, rows.start, rows.stop)
-                    arrays = _embed(extractor, pictures, rows, batch_size, bar)
+                    arrays = _embed(extractor, reader, rows, batch_size, bar)
                     _write_part(part_path(folder, start), *arrays, digest)
                     rejected.update(_rejected(start, arrays[2]))
     finally:
-        pictures.close()
+        reader.close()
     if len(crops) and len(rejected) == len(crops):
         raise ValueError(f"none of the {len(crops):,} rows of {crops.name} can be read: {rejected[0]}")
-    return FeatureParts(folder, len(crops), extractor.embedding_dim, part_rows, rejected)
+    return FeatureParts(folder, len(crops), dim, part_rows, rejected)
 
 
 def part_path(folder: Path, start: int) -> Path:
-    """The part that begins with a row."""
+    """Return the path of the part that begins with row `start`."""
     return folder / f"{start:012d}.npz"
 
 
 def read_part(path: Path) -> tuple[Floats, Flags]:
-    """Features and flags of one part."""
+    """Read the features and flags of one part."""
     try:
         with np.load(path, allow_pickle=False) as part:
             return part["features"], part["valid"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is broken ({error}): delete it and start again, it is made anew") from None
+        raise ValueError(f"{path} is broken ({error}): delete it and run again to recompute it") from None
 
 
 def remove_parts(parts: FeatureParts) -> None:
-    """Delete the parts and their plan, and the folder if nothing else lies in it."""
+    """Delete the parts and their plan, and the folder if it is then empty."""
     starts = range(0, parts.num_rows, parts.part_rows)
     for path in [*(part_path(parts.folder, start) for start in starts), parts.folder / PLAN_FILE]:
         path.unlink(missing_ok=True)
-        path.with_suffix(".partial").unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # somebody put something there
+        partial_of(path).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # the folder holds other files
         parts.folder.rmdir()
 
 
-class _Pictures:
-    """The image of each row, asked for in rising order; one is kept."""
+class _ImageReader:
+    """Reads the image of each row, in ascending order of rows; keeps the last image in memory."""
 
     def __init__(self, crops: CropList, *, skip: bool) -> None:
         self.crops = crops
         self._skip = skip
         self._video = VideoReader(crops.video) if crops.video else None
         self._key: str | int = ""
-        self._picture: Image8 | None = None
+        self._image: Image8 | None = None
 
     def try_cut(self, row: int) -> tuple[Image8 | None, str]:
-        """As cut, and why there is no image, which is an error unless such rows are skipped."""
+        """Return the crop of a row and "", or None and the reason if the image cannot be read.
+
+        An image that cannot be read raises an error unless such rows are skipped.
+        """
         try:
             return self.cut(row), ""
         except UNREADABLE as error:
@@ -181,14 +180,14 @@ class _Pictures:
             return None, str(error)
 
     def cut(self, row: int) -> Image8 | None:
-        """What a row means, RGB; None if the box holds nothing of the image."""
+        """Return the RGB crop of a row; None if the box does not overlap the image."""
         key = int(self.crops.columns["frames"][row]) if self._video else self.crops.paths[row]
-        if key != self._key or self._picture is None:
-            self._picture = self._video.read(int(key)) if self._video else read_image(str(key))
+        if key != self._key or self._image is None:
+            self._image = self._video.read(int(key)) if self._video else read_image(str(key))
             self._key = key
         if self.crops.boxes is None or np.isnan(self.crops.boxes[row]).all():
-            return self._picture
-        return cut_boxes(self._picture, self.crops.boxes[row : row + 1])[0]
+            return self._image
+        return cut_boxes(self._image, self.crops.boxes[row : row + 1])[0]
 
     def close(self) -> None:
         if self._video:
@@ -197,12 +196,12 @@ class _Pictures:
 
 def _embed(
     extractor: FeatureExtractor,
-    pictures: _Pictures,
+    reader: _ImageReader,
     part: range,
     batch_size: int,
     bar: Any,  # noqa: ANN401
 ) -> tuple[Floats, Flags, Texts]:
-    """Features and flags of the rows of a part, and why rows are rejected, "" as a rule."""
+    """Compute features and flags of the rows of a part, and the reasons of rejected rows ("" for others)."""
     features = np.zeros((len(part), extractor.embedding_dim), np.float32)
     valid = np.zeros(len(part), dtype=bool)
     reasons = [""] * len(part)
@@ -210,9 +209,9 @@ def _embed(
         places = range(first, min(first + batch_size, len(part)))
         images = []
         for place in places:
-            crop, reasons[place] = pictures.try_cut(part[place])
+            crop, reasons[place] = reader.try_cut(part[place])
             valid[place] = crop is not None
-            if crop is not None:  # small at once: a batch of whole frames would fill the memory
+            if crop is not None:  # resize immediately: a batch of whole frames would fill the memory
                 images.append(Image.fromarray(extractor.preprocessing.resize(crop)))
         batch = slice(places.start, places.stop)
         features[batch][valid[batch]] = extractor(images)
@@ -221,19 +220,17 @@ def _embed(
 
 
 def _write_part(path: Path, features: Floats, valid: Flags, reasons: Texts, digest: str) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with whole_or_nothing(path) as partial, partial.open("wb") as file:
         np.savez(file, features=features, valid=valid, reasons=reasons, digest=np.array(digest))
-    partial.replace(path)
 
 
 def _finished_parts(
     crops: CropList, folder: Path, ranges: Mapping[int, range], *, skip: bool
 ) -> dict[int, Texts]:
-    """The parts that need not be made again, by their first row, and why rows of them are rejected.
+    """Map the first row of each part that can be kept to the reasons of its rejected rows.
 
     Raises:
-        ValueError: there are parts, and none of them is of the list.
+        ValueError: there are parts, but none of them belongs to the list.
     """
     present = [start for start in ranges if part_path(folder, start).is_file()]
     same: dict[int, Texts] = {}
@@ -245,15 +242,15 @@ def _finished_parts(
         raise _other_work(folder, ["list"])
     if len(same) < len(present):
         logger.warning(
-            "%s: the list has changed: %d of %d finished parts are of the same images and are kept, the "
-            "others are made again",
+            "%s: the list has changed: %d of %d finished parts have the same images and are kept, the "
+            "others are computed again",
             *(folder, len(same), len(present)),
         )
     return {start: reasons for start, reasons in same.items() if skip or not reasons.astype(bool).any()}
 
 
 def _read_origin(path: Path) -> tuple[str, Texts]:
-    """What a part was made of, "" if it is broken, and why rows of it are rejected."""
+    """Read the digest of a part's rows ("" if the part is broken) and the reasons of rejected rows."""
     try:
         with np.load(path, allow_pickle=False) as part:
             return str(part["digest"]), part["reasons"]
@@ -266,7 +263,7 @@ def _rejected(start: int, reasons: Texts) -> list[tuple[int, str]]:
 
 
 def _claim_folder(folder: Path, plan: dict[str, Any]) -> None:
-    """Take a folder for a plan, or go on with it if the plan is the same."""
+    """Claim a folder for a plan, or check that it was claimed for the same plan."""
     path = folder / PLAN_FILE
     if path.is_file():
         try:
@@ -280,16 +277,14 @@ def _claim_folder(folder: Path, plan: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if foreign := sorted(file.name for file in folder.iterdir() if file.suffix != ".partial"):
         raise FileExistsError(
-            f"{folder} holds {foreign[0]} and no beginning of an extraction: move it away, or choose another "
+            f"{folder} holds {foreign[0]} and no unfinished extraction: move it away, or choose another "
             "output"
         )
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(plan, indent=2))
-    partial.replace(path)
+    write_text(path, json.dumps(plan, indent=2))
 
 
 def _other_work(folder: Path, changed: list[str]) -> ValueError:
     return ValueError(
-        f"{folder} holds the beginning of other work ({', '.join(changed)} differ): go on with the same "
+        f"{folder} holds another unfinished extraction ({', '.join(changed)} differ): resume it with its own "
         "images and network, or delete the folder"
     )

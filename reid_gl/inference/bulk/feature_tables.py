@@ -1,44 +1,32 @@
-"""Features with what is known of their rows as .npz and Parquet, written part by part."""
+"""Write features and the columns of their rows as .npz or Parquet, one part at a time."""
 
 from __future__ import annotations
 
 import importlib
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.files import whole_or_nothing
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.extract_many import FeatureParts
 
 CORNERS = ("x1", "y1", "x2", "y2")
 
 
-@contextmanager
-def whole_or_nothing(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its name if all goes well and disappears otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def write_npz(path: Path, crops: CropList, parts: FeatureParts) -> None:
-    """Write "features" (M, D) float32, "valid" (M,) where there are boxes, and the columns of the list.
+    """Write "features" (M, D) float32, the columns of the list, and "valid" (M,) if there are boxes.
 
     Args:
-        path: of the file, which appears whole.
+        path: file to write; it appears only when it is complete.
         crops: the rows that have features.
         parts: their features.
     """
     columns = _columns(crops, parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_or_nothing(path) as partial, zipfile.ZipFile(partial, "w", allowZip64=True) as archive:
         with archive.open("features.npy", "w", force_zip64=True) as file:
             _write_features(file, parts)  # type: ignore[arg-type]
@@ -48,10 +36,10 @@ def write_npz(path: Path, crops: CropList, parts: FeatureParts) -> None:
 
 
 def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
-    """Write a row a crop: "feature" as a list of D numbers, then the columns, boxes as x1, y1, x2, y2.
+    """Write one row per crop: "feature" as a list of D numbers, then the columns, boxes as x1, y1, x2, y2.
 
     Args:
-        path: of the file, which appears whole.
+        path: file to write; it appears only when it is complete.
         crops: the rows that have features.
         parts: their features.
 
@@ -65,6 +53,7 @@ def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
     rows = {name if name == "valid" else name.removesuffix("s"): column for name, column in columns.items()}
     if boxes is not None:
         rows |= {name: boxes[:, number] for number, name in enumerate(CORNERS)}
+    path.parent.mkdir(parents=True, exist_ok=True)
     with whole_or_nothing(path) as partial:
         writer = None
         first = 0
@@ -82,10 +71,10 @@ def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
 
 
 def import_pyarrow() -> Any:  # noqa: ANN401 - it has no types
-    """The module pyarrow.
+    """Import the module pyarrow.
 
     Raises:
-        ImportError: it is not installed.
+        ImportError: pyarrow is not installed.
     """
     try:
         return importlib.import_module("pyarrow")

@@ -1,4 +1,4 @@
-"""Short names of rows of a list: equal names, equal images and boxes."""
+"""Digests of the rows of a list; rows with the same digest have the same images and boxes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from reid_gl.inference.bulk.crop_lists import CropList
 
 
 def digest_rows(crops: CropList, start: int, stop: int) -> str:
-    """A short name of everything that features of the rows from start to stop depend on.
+    """Compute a digest of everything that the features of the rows from start to stop depend on.
 
-    Files are known by path, size and time, boxes by their corners. What is only said of rows, such as
-    identities, does not count.
+    Files enter by path, size and modification time, boxes by their corners. Other columns, such as
+    identities, do not enter.
 
     Args:
         crops: the list.
@@ -21,7 +21,7 @@ def digest_rows(crops: CropList, start: int, stop: int) -> str:
         stop: row after the last.
 
     Returns:
-        Hexadecimal digits.
+        SHA-256 as hexadecimal digits.
     """
     digest = hashlib.sha256(f"{stop - start}\n".encode())
     if crops.video is None:

@@ -1,4 +1,4 @@
-"""Frames of a video file, counted from 1."""
+"""Read the frames of a video file, counted from 1."""
 
 from __future__ import annotations
 
@@ -15,52 +15,54 @@ logger = logging.getLogger(__name__)
 
 
 class VideoEndsError(ValueError):
-    """A frame that the video does not have."""
+    """The video has no such frame."""
 
 
 class VideoReader:
-    """Frames in rising order. The ones between are decoded and dropped: jumping is inexact in many formats.
+    """Reads frames in ascending order.
+
+    Frames in between are decoded and dropped, because seeking is inexact in many formats.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: no video.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._capture, self._next = path, _open(path), 1
 
     def read(self, frame: int) -> Image8:
-        """A frame (H, W, 3) uint8 RGB, later than all before.
+        """Read a frame (H, W, 3) uint8 RGB; it must be later than all frames read before.
 
         Raises:
-            VideoEndsError: the video ends before it, whatever its container claims.
+            VideoEndsError: the video ends before this frame, even if its container claims more frames.
         """
-        assert frame >= self._next, f"frame {frame} is asked for after frame {self._next - 1}"
-        picture = None
+        assert frame >= self._next, f"frame {frame} was requested after frame {self._next - 1}"
+        image = None
         while self._next <= frame and self._capture.grab():
             self._next += 1
         if self._next > frame:
-            picture = self._capture.retrieve()[1]
-        if picture is None:
+            image = self._capture.retrieve()[1]
+        if image is None:
             claimed = _claim(self._capture)
             claim = f" (its container claims {claimed:,} frames)" if claimed > 0 else ""
             raise VideoEndsError(
-                f"video {self._path} ends after frame {self._next - 1}, frame {frame} is wanted{claim}: "
+                f"video {self._path} ends after frame {self._next - 1}, but frame {frame} is needed{claim}: "
                 "leave out the boxes of later frames, or restore the video if it was cut short"
             )
-        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._capture.release()
 
 
 def claimed_frames(path: Path) -> int:
-    """How many frames the container of a video claims; often wrong, 0 or less where it does not say.
+    """Return the number of frames that a video's container claims; often wrong, <= 0 if it claims none.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: no video.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video.
     """
     capture = _open(path)
     try:
@@ -70,15 +72,15 @@ def claimed_frames(path: Path) -> int:
 
 
 def count_frames(path: Path, *, show_progress: bool = False) -> int:
-    """How many frames can be decoded, found by decoding all; what the container claims is a hint at most.
+    """Count the frames that can be decoded, by decoding all; the number in the container may be wrong.
 
     Args:
-        path: of the video.
-        show_progress: draw a bar, up to the number that the container claims.
+        path: the video file.
+        show_progress: show a progress bar, up to the number of frames that the container claims.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: no video, or one without a frame.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video, or has no frames.
     """
     capture = _open(path)
     count, claimed = 0, _claim(capture)
@@ -94,7 +96,7 @@ def count_frames(path: Path, *, show_progress: bool = False) -> int:
         raise ValueError(f"video {path} has no frames that can be decoded: it is truncated or broken")
     if 0 < claimed != count:
         logger.warning(
-            "video %s has %s frames, its container claims %s: all that can be decoded are taken",
+            "video %s has %s frames, but its container claims %s: all frames that can be decoded are used",
             *(path, f"{count:,}", f"{claimed:,}"),
         )
     return count
@@ -109,5 +111,5 @@ def _open(path: Path) -> cv2.VideoCapture:
         raise FileNotFoundError(f"video {path} does not exist")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
-        raise ValueError(f"video {path} cannot be opened: it is truncated, broken or no video")
+        raise ValueError(f"video {path} cannot be opened: it is truncated, broken or not a video")
     return capture

@@ -140,7 +140,7 @@ def test_boxes_are_pictures_of_their_own(tmp_path: Path) -> None:
     report = check_dataset(ReidDataset(**parts))
     assert [[one.split for one in group] for group in report.leaked_copies] == [["train", "query"]]
     assert [problem.path for problem in report.empty_boxes] == [frame]
-    assert "box (200, 0, 250, 100) holds nothing of image" in report.empty_boxes[0].problem
+    assert "box (200, 0, 250, 100) does not overlap image" in report.empty_boxes[0].problem
 
 
 def test_identities_in_both_and_empty_splits(tmp_path: Path) -> None:

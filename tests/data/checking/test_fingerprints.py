@@ -26,7 +26,7 @@ def test_facts_of_a_picture_and_of_boxes_in_it(tmp_path: Path) -> None:
     assert prints.box_problems[4:6] == ("", "")
     assert (
         prints.box_problems[6]
-        == f"box (30, 0, 40, 10) holds nothing of image {path}, which has 30 x 40 pixels"
+        == f"box (30, 0, 40, 10) does not overlap image {path}, which has 30 x 40 pixels"
     )
     assert set(prints.digests) == {hashlib.sha256(Path(path).read_bytes()).digest()}
     code, thumbnail = make_sketch(image[4:34, 5:15, ::-1].copy())
@@ -52,9 +52,9 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     endings = {
         "cut.jpg": "cut.jpg is truncated: restore or remove the file",
         "empty.jpg": "empty.jpg is empty (0 bytes): restore or remove the file",
-        "folder.jpg": "folder.jpg is no file but a folder: remove it or name a regular file",
+        "folder.jpg": "folder.jpg is not a file but a folder: remove it or give a regular file",
         "missing.jpg": "missing.jpg does not exist",
-        "pipe.jpg": "pipe.jpg is no file but a pipe: remove it or name a regular file",
+        "pipe.jpg": "pipe.jpg is not a file but a pipe: remove it or give a regular file",
         "text.jpg": "(its first bytes are b'no image'): remove it from the folder",
     }
     assert list(problems) == names

@@ -100,7 +100,7 @@ def test_changed_files_are_decoded_again_in_place_of_the_old(
     change(samples, write_noise)
     with caplog.at_level(logging.INFO):
         cache = open_cache(tmp_path / "cache", samples, FORM)
-    assert f"{_only(tmp_path / 'cache')} was made from other files than there are now" in caplog.text
+    assert f"{_only(tmp_path / 'cache')} was made from other versions of the image files" in caplog.text
     _assert_holds(cache, samples)
     assert np.array_equal(old[2], before)  # who has it open goes on with what he has
 
@@ -149,7 +149,7 @@ def test_a_spoilt_cache_is_made_anew(
     spoil(_only(tmp_path / "cache"))
     with caplog.at_level(logging.INFO):
         _assert_holds(open_cache(tmp_path / "cache", samples, FORM), samples)
-    assert "the decoded cache cannot be used and is made anew" in caplog.text
+    assert "the decoded cache cannot be used and is made again" in caplog.text
 
 
 def test_an_unfinished_one_is_ignored(samples: list[Sample], tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_full_disk_is_said_before_anything_is_decoded(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=needed - 1))
     with pytest.raises(
         OSError,
-        match=r"^the decoded cache of 6 images needs 0.00 GB and .*cache has 0.00 GB free: make room",
+        match=r"^the decoded cache of 6 images needs 0.00 GB and .*cache has 0.00 GB free: free some space",
     ):
         open_cache(tmp_path / "cache", samples, FORM)
     assert not list((tmp_path / "cache").iterdir())
@@ -187,7 +187,7 @@ def test_errors(samples: list[Sample], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there are no images to decode into a cache"):
         open_cache(tmp_path / "cache", [], FORM)
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match=r"kept in a folder, and \S*file is a file: name another"):
+    with pytest.raises(ValueError, match=r"kept in a folder, but \S*file is a file: choose a folder"):
         open_cache(tmp_path / "file", samples, FORM)
     with pytest.raises(FileNotFoundError, match=r"^image /nowhere/a.jpg does not exist$"):
         open_cache(tmp_path / "cache", [Sample("/nowhere/a.jpg", 1)], FORM)
@@ -201,7 +201,7 @@ def test_sent_to_another_process_it_is_opened_again(samples: list[Sample], tmp_p
     folder = _only(tmp_path / "cache")
     header = json.loads((folder / HEADER).read_text())
     (folder / HEADER).write_text(json.dumps({**header, "checksum": "other"}))
-    with pytest.raises(ValueError, match="was made from other files than there are now"):
+    with pytest.raises(ValueError, match="was made from other versions of the image files"):
         pickle.loads(data)
 
 

@@ -95,7 +95,7 @@ def test_read_image_takes_a_path_or_its_text(tmp_path: Path) -> None:
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"image .*none\.jpg does not exist"):
         read_image(tmp_path / "none.jpg")
-    with pytest.raises(UnreadableImageError, match="is no file but a folder"):
+    with pytest.raises(UnreadableImageError, match="is not a file but a folder"):
         read_image(tmp_path)
     assert check_image(tmp_path / "none.jpg") == f"image {tmp_path / 'none.jpg'} does not exist"
 
@@ -182,5 +182,5 @@ def test_a_box_is_cut_off_at_the_border() -> None:
 
 @pytest.mark.parametrize("box", [(6, 0, 8, 2), (-4, 0, 0, 2), (2, 2, 2, 3), (3, 1, 2, 2), (0, -5, 4, -1)])
 def test_a_box_without_pixels_is_refused(box: tuple[int, int, int, int]) -> None:
-    with pytest.raises(ValueError, match=r"holds nothing of image a.jpg, which has 6 x 4 pixels"):
+    with pytest.raises(ValueError, match=r"does not overlap image a.jpg, which has 6 x 4 pixels"):
         crop_box(np.zeros((4, 6, 3), np.uint8), box, name="a.jpg")

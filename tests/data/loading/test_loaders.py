@@ -294,7 +294,7 @@ def test_labels_ascend_with_the_identities() -> None:
 
 
 def test_every_sample_needs_a_label(make_samples: MakeSamples) -> None:
-    with pytest.raises(ValueError, match="1 samples and 2 labels: expected as many"):
+    with pytest.raises(ValueError, match="got 1 samples and 2 labels: expected one label each"):
         ImageBatches(make_samples((1, 0)), [0, 1], preprocessing=SMALL)
 
 

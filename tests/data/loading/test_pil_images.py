@@ -73,7 +73,7 @@ def test_grey_of_32_bits_is_taken_as_16_where_it_fits() -> None:
 
 def test_floating_point_numbers_are_refused_on_both_routes(tmp_path: Path) -> None:
     with pytest.raises(
-        UnreadableImageError, match="image holds floating point numbers: expected 8 or 16 bits"
+        UnreadableImageError, match="image holds floating-point numbers: expected 8 or 16 bits"
     ):
         decode_pil_image(Image.fromarray(np.ones((4, 4), np.float32)))
     path = tmp_path / "image.tiff"

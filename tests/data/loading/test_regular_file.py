@@ -15,7 +15,7 @@ def test_all_bytes_of_a_file_or_of_a_link_to_it(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
     assert read_regular_file(tmp_path / "file", max_bytes=3) == b"abc"
     assert read_regular_file(str(tmp_path / "link"), max_bytes=3) == b"abc"
-    with pytest.raises(ValueError, match=r"^has 3 bytes, more than 2 are not read: remove it or shrink it$"):
+    with pytest.raises(ValueError, match=r"^has 3 bytes, more than the limit of 2: remove it or shrink it$"):
         read_regular_file(tmp_path / "file", max_bytes=2)
 
 
@@ -42,7 +42,7 @@ def test_what_is_no_regular_file_is_refused_and_never_opened(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "a.jpg"
     make(path)  # type: ignore[operator]
-    message = f"image {path} is no file but {kind}: remove it or name a regular file"
+    message = f"image {path} is not a file but {kind}: remove it or give a regular file"
     with pytest.raises(UnreadableImageError) as caught:
         read_image(path)
     assert str(caught.value) == check_image(path) == message
@@ -51,7 +51,7 @@ def test_what_is_no_regular_file_is_refused_and_never_opened(
 def test_a_huge_sparse_file_and_a_loop_of_links_are_refused(tmp_path: Path) -> None:
     with (tmp_path / "sparse.jpg").open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
-    with pytest.raises(UnreadableImageError, match=f"more than {MAX_FILE_BYTES:,} are not read"):
+    with pytest.raises(UnreadableImageError, match=f"more than the limit of {MAX_FILE_BYTES:,}"):
         read_image(tmp_path / "sparse.jpg")
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
     with pytest.raises(UnreadableImageError, match=r"loop\.jpg cannot be opened: Too many levels"):

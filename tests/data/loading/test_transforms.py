@@ -73,7 +73,7 @@ def test_the_other_channel_order_by_hand(layout: torch.memory_format) -> None:
 
 @pytest.mark.parametrize("mean", [(123.7, 116.3, 103.5), (-0.1, 0.0, 0.0), (float("nan"), 0.0, 0.0)])
 def test_colours_that_cannot_be(mean: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match=r"are not those of colours in \[0, 1\]: divide numbers .* by 255"):
+    with pytest.raises(ValueError, match=r"do not fit colours in \[0, 1\]: divide values .* by 255"):
         check_colors(mean, (0.2, 0.2, 0.2))
     with pytest.raises(ValueError, match="deviation"):
         check_colors((0.5, 0.5, 0.5), (57.0, 1.0, 1.0))
@@ -176,12 +176,12 @@ def test_dict_round_trip_also_through_json() -> None:
         ),
         (
             {"channel_order": "RGB"},
-            "channel_order is rgb or bgr, the planes that the network takes, got 'RGB'",
+            "channel_order, of the network's input, must be rgb or bgr, got 'RGB'",
         ),
         ({"std": (1.0, 0.0, 1.0)}, "mean and std need three numbers, std positive"),
         ({"mean": (0.5,)}, "mean and std need three numbers"),
-        ({"shorter_side": 255}, "a centre of 256 x 128 cannot be cut out of .* shorter side is 255: raise"),
-        ({"shorter_side": -1}, "whose shorter side is -1"),
+        ({"shorter_side": 255}, "a centre crop of 256 x 128 does not fit .* shorter side of 255: raise"),
+        ({"shorter_side": -1}, "a shorter side of -1"),
     ],
 )
 def test_preprocessing_errors(changes: dict[str, Any], message: str) -> None:

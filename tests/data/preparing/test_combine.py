@@ -32,7 +32,7 @@ def test_one_set_stays_as_it_is() -> None:
 
 
 def test_a_set_to_test_on_only() -> None:
-    with pytest.raises(ValueError, match="b has no training set: it can be tested on only"):
+    with pytest.raises(ValueError, match="b has no training set: it can only be used for testing"):
         combine_training_sets([_dataset("a", (1, 0)), _dataset("b")])
 
 

@@ -110,9 +110,11 @@ def test_share_out_of_range(share: float) -> None:
 
 
 def test_too_few_people() -> None:
-    with pytest.raises(ValueError, match="2 of 8 identities cannot be held out: 0 were seen by two cameras"):
+    with pytest.raises(
+        ValueError, match="2 of 8 identities cannot be held out: only 0 were seen by two cameras"
+    ):
         hold_out_identities(_train(8, 0, 0), 0.1)
-    with pytest.raises(ValueError, match="there are 3 identities, and at least 4 are needed"):
+    with pytest.raises(ValueError, match="there are 3 identities, but at least 4 are needed"):
         hold_out_identities(_train(3, 0, 1), 0.1)
     with pytest.raises(ValueError, match=r"two must remain to train on; lower DATA.HOLDOUT, or set it to 0"):
         hold_out_identities(_train(10, 0, 1), 0.9)

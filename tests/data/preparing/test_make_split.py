@@ -102,7 +102,7 @@ def test_distractors_go_to_the_gallery_and_junk_nowhere(caplog: pytest.LogCaptur
     assert [sample.path for sample in dataset.gallery if sample.pid == 0] == ["0.jpg", "00.jpg"]
     assert not {0, -1} & {sample.pid for sample in (*dataset.train, *dataset.query)}
     assert all(sample.pid != -1 for sample in dataset.gallery)
-    assert "identity 0 marks images of nobody in particular: 2 go to the gallery" in caplog.text
+    assert "identity 0 marks distractors: 2 of its images go to the gallery" in caplog.text
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0, float("nan")])
@@ -118,12 +118,12 @@ def test_settings_and_data_that_do_not_do() -> None:
         make_split(people(4, 0, 1), seed=-1)
     with pytest.raises(
         ValueError,
-        match=r"4 of 8 identities cannot be held out: 0 were seen by two cameras and two must remain to "
-        r"train on; raise the share of training identities, now 0\.5, or give the cameras",
+        match=r"4 of 8 identities cannot be held out: only 0 were seen by two cameras, and two must "
+        r"remain to train on; raise the fraction of training identities, now 0\.5, or give the cameras",
     ):
         make_split(people(8, 0, 0))
     for number in (0, 1, 3):
-        with pytest.raises(ValueError, match=rf"^there are {number} identities, and at least 4 are"):
+        with pytest.raises(ValueError, match=rf"^there are {number} identities, but at least 4 are"):
             make_split(people(number, 0, 1))
 
 

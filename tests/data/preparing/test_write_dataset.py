@@ -190,7 +190,7 @@ def test_what_market_layout_cannot_say_is_said(tmp_path: Path, caplog: pytest.Lo
     written = load_market_layout(tmp_path / "some")
     assert [s.camid for part in PARTS for s in getattr(written, part)] == [5, 4, 5]
     assert (
-        "2 of 3 images have no camera, but file names of Market-1501 have one: they become camera 6"
+        "2 of 3 images have no camera, but file names of Market-1501 need one: they become camera 6"
         in caplog.text
     )
     assert "has no tracks: they are lost; a .csv file keeps them" in caplog.text
@@ -222,7 +222,7 @@ def test_a_table_beside_a_link_to_its_folder(tmp_path: Path) -> None:
 def test_tables_that_cannot_be_written(tmp_path: Path) -> None:
     dataset = from_market(tmp_path / "from")
     with pytest.raises(
-        ValueError, match=r"image .* does not lie below .*: write the table into a folder around"
+        ValueError, match=r"image .* does not lie below .*: write the table into a folder that contains"
     ):
         write_csv(dataset, tmp_path / "elsewhere" / "a.csv")
     assert not (tmp_path / "elsewhere").exists()
@@ -236,7 +236,7 @@ def test_tables_that_cannot_be_written(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text() == "mine"
     for name in (" a.jpg", os.fsdecode(b"\xff.jpg")):
         odd = replace(dataset, train=(Sample(str(tmp_path / name), 1),))
-        with pytest.raises(ValueError, match=r"begins or ends with a space, or is no UTF-8: rename it"):
+        with pytest.raises(ValueError, match=r"begins or ends with a space, or is not UTF-8: rename it"):
             write_csv(odd, tmp_path / "b.csv")
 
 
@@ -252,6 +252,6 @@ def test_folders_that_cannot_be_written(tmp_path: Path, write_noise: WriteNoise)
     with pytest.raises(FileNotFoundError, match=r"1 of the 4 images .* first is .*lost\.jpg"):
         write_market_layout(lost, tmp_path / "out")
     outside = Sample(str(write_noise("noise.png")), 1, 0, (100, 0, 120, 9))
-    with pytest.raises(ValueError, match="holds nothing of image"):
+    with pytest.raises(ValueError, match="does not overlap image"):
         write_market_layout(replace(dataset, train=(outside,)), tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["from", "noise.png"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reid_gl.evaluation.scores.identities import check_identities
+from reid_gl.evaluation.scores.identities import check_distances, check_identities
 
 
 def test_the_largest_floating_point_numbers_that_are_told_apart() -> None:
@@ -45,3 +45,21 @@ def test_whole_numbers_of_any_type_become_int64() -> None:
 def test_errors(pids: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_identities("query", pids, None, 2)  # type: ignore[arg-type]
+
+
+def test_distances_become_floating_point_and_keep_their_precision() -> None:
+    side = (np.array([1, 2]), None)
+    for given, wanted in ((np.int64, np.float64), (np.float32, np.float32), (np.float16, np.float64)):
+        distances, query, gallery = check_distances(np.ones((2, 2), given), side, side)
+        assert distances.dtype == wanted
+        assert query[0].tolist() == gallery[0].tolist() == [1, 2]
+
+
+def test_what_are_no_distances() -> None:
+    one, known = (np.array([1]), None), (np.array([1]), np.array([0]))
+    with pytest.raises(ValueError, match=r"distances must be numbers \(Q, G\), got float64 \(1,\)"):
+        check_distances(np.ones(1), one, one)
+    with pytest.raises(ValueError, match=r"distances must be numbers \(Q, G\), got <U1 \(1, 1\)"):
+        check_distances(np.array([["a"]]), one, one)
+    with pytest.raises(ValueError, match="one side alone has no meaning"):
+        check_distances(np.ones((1, 1)), known, one)

@@ -141,7 +141,9 @@ def test_killed_in_the_middle(people: Path, tmp_path: Path) -> None:
 def test_other_work_is_not_mixed_in(people: Path, tmp_path: Path) -> None:
     crops = list_crops(people)
     _extract(crops, tmp_path / "parts")
-    message = r"parts holds the beginning of other work \({} differ\): go on with the same images and network"
+    message = (
+        r"parts holds another unfinished extraction \({} differ\): resume it with its own images and network"
+    )
     with pytest.raises(ValueError, match=message.format("list")):
         _extract(replace(crops, paths=crops.paths[1:]), tmp_path / "parts")
     with pytest.raises(ValueError, match=message.format("list")):
@@ -151,7 +153,7 @@ def test_other_work_is_not_mixed_in(people: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message.format("network")):
         _extract(crops, tmp_path / "parts", identity={"weights": "other"})
     (tmp_path / "parts" / "plan.json").write_text("broken")
-    with pytest.raises(ValueError, match="holds the beginning of other work"):
+    with pytest.raises(ValueError, match="holds another unfinished extraction"):
         _extract(crops, tmp_path / "parts")
 
 
@@ -177,7 +179,7 @@ def test_what_a_changed_list_leaves_as_it_was_is_kept(
     second = _Mortal()
     features, _ = _joined(_extract(crops, tmp_path / "parts", second))
     assert second.seen == len(crops) - 8  # the two parts before it
-    assert f"going on after 8 of {len(crops)} features" in caplog.text
+    assert f"resuming after 8 of {len(crops)} features" in caplog.text
     assert "the list has changed" not in caplog.text
     assert np.array_equal(features, FeatureExtractor(ColourRuntime())(list(crops.paths)))
 
@@ -191,7 +193,7 @@ def test_pictures_that_have_changed_are_read_again(
     second = _Mortal()
     features, _ = _joined(_extract(crops, tmp_path / "parts", second))
     assert second.seen == 4
-    assert "2 of 3 finished parts are of the same images and are kept" in caplog.text
+    assert "2 of 3 finished parts have the same images and are kept" in caplog.text
     assert np.array_equal(features, FeatureExtractor(ColourRuntime())(list(crops.paths)))
 
 
@@ -238,7 +240,7 @@ def test_boxes_after_the_end_of_a_video_are_skipped(tmp_path: Path) -> None:
     parts = _extract(crops, tmp_path / "parts", on_error="skip")
     assert len(_joined(parts)[0]) == 2
     assert list(parts.rejected) == [2, 3]
-    assert "ends after frame 3, frame 5 is wanted" in parts.rejected[3]
+    assert "ends after frame 3, but frame 5 is needed" in parts.rejected[3]
 
 
 def test_settings_may_be_tuples(people: Path, tmp_path: Path) -> None:
@@ -252,7 +254,7 @@ def test_another_video_of_the_same_name(tmp_path: Path) -> None:
     path = write_video(tmp_path / "noise.mkv", noise_frames(5))
     _extract(list_crops(path), tmp_path / "parts")
     write_video(path, noise_frames(5, seed=1))
-    with pytest.raises(ValueError, match=r"other work \(list differ"):
+    with pytest.raises(ValueError, match=r"unfinished extraction \(list differ"):
         _extract(list_crops(path), tmp_path / "parts")
 
 
@@ -260,7 +262,7 @@ def test_broken_pictures_videos_and_parts_are_named(people: Path, tmp_path: Path
     crops = list_crops(people)
     parts = _extract(crops, tmp_path / "parts")
     part_path(tmp_path / "parts", 4).write_bytes(b"PK")
-    with pytest.raises(ValueError, match=r"000000000004\.npz is broken .*delete it and start again"):
+    with pytest.raises(ValueError, match=r"000000000004\.npz is broken .*delete it and run again"):
         list(parts)
     part_path(tmp_path / "parts", 4).unlink()
     assert len(_joined(_extract(crops, tmp_path / "parts"))[0]) == 11
@@ -275,7 +277,7 @@ def test_broken_pictures_videos_and_parts_are_named(people: Path, tmp_path: Path
     assert len(_joined(_extract(list_crops(video), tmp_path / "video"))[0]) == count_frames(video) < 20
     boxes = tmp_path / "det.txt"
     boxes.write_text("1,-1,1,1,8,9,1\n20,-1,1,1,8,9,1\n")
-    with pytest.raises(ValueError, match=r"noise\.avi ends after frame \d, frame 20 is wanted"):
+    with pytest.raises(ValueError, match=r"noise\.avi ends after frame \d, but frame 20 is needed"):
         _extract(list_crops(video, boxes=boxes), tmp_path / "boxes")
 
 

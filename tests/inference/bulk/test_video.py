@@ -30,13 +30,14 @@ def test_frames_are_counted_whatever_the_container_claims(
     claim_frames(path, claimed)
     assert (claimed_frames(path), count_frames(path)) == (claimed, 10)
     assert caplog.messages == [
-        f"video {path} has 10 frames, its container claims {claimed}: all that can be decoded are taken"
+        f"video {path} has 10 frames, but its container claims {claimed}: "
+        "all frames that can be decoded are used"
     ]
     reader = VideoReader(path)
     assert np.array_equal(reader.read(10), noise_frames(10)[9])
     with pytest.raises(
         VideoEndsError,
-        match=rf"frame 10, frame 11 is wanted \(its container claims {claimed} frames\)",
+        match=rf"frame 10, but frame 11 is needed \(its container claims {claimed} frames\)",
     ):
         reader.read(11)
 
@@ -67,7 +68,9 @@ def test_a_container_without_a_number_and_without_a_frame(
     monkeypatch.setattr(cv2, "VideoCapture", Silent)
     assert count_frames(path) == 7
     assert not caplog.messages
-    with pytest.raises(VideoEndsError, match="ends after frame 7, frame 8 is wanted: leave out the boxes"):
+    with pytest.raises(
+        VideoEndsError, match="ends after frame 7, but frame 8 is needed: leave out the boxes"
+    ):
         VideoReader(path).read(8)
     readable = 0
     with pytest.raises(ValueError, match=r"noise\.avi has no frames that can be decoded"):
@@ -78,7 +81,7 @@ def test_a_truncated_video_says_where_it_ends(tmp_path: Path) -> None:
     path = write_video(tmp_path / "noise.avi", noise_frames(20))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     reader = VideoReader(path)
-    with pytest.raises(VideoEndsError, match=r"noise\.avi ends after frame \d, frame 20 is wanted"):
+    with pytest.raises(VideoEndsError, match=r"noise\.avi ends after frame \d, but frame 20 is needed"):
         reader.read(20)
 
 
@@ -87,5 +90,7 @@ def test_what_is_no_video(tmp_path: Path) -> None:
         count_frames(tmp_path / "none.mp4")
     path = tmp_path / "text.mp4"
     path.write_text("no video")
-    with pytest.raises(ValueError, match=r"text\.mp4 cannot be opened: it is truncated, broken or no video"):
+    with pytest.raises(
+        ValueError, match=r"text\.mp4 cannot be opened: it is truncated, broken or not a video"
+    ):
         VideoReader(path)

@@ -111,9 +111,7 @@ def test_planes_in_the_other_order(tmp_path: Path, kind: str) -> None:
     assert np.allclose(told(list(pictures(3))), expected, atol=1e-5)
     describe(path, preprocessing=replace(SMALL, channel_order="bgr").to_dict())
     assert np.allclose(FeatureExtractor(path, **settings)(list(pictures(3))), expected, atol=1e-5)
-    with pytest.raises(
-        ValueError, match="channel_order is rgb or bgr, the planes that the network takes, got"
-    ):
+    with pytest.raises(ValueError, match="channel_order, of the network's input, must be rgb or bgr, got"):
         FeatureExtractor(path, **{**GIVEN, "channel_order": "BGR"})
 
 
@@ -130,7 +128,7 @@ def test_a_description_by_hand_says_everything_and_may_leave_the_kernel_to_the_c
             load_exported(path, None, device="cpu", precision="auto")
     wrong = {**facts, "mean": [123.7, 116.3, 103.5]}
     (tmp_path / "net.onnx.json").write_text(json.dumps({"preprocessing": wrong}))
-    with pytest.raises(ValueError, match="not those of colours in \\[0, 1\\]: divide"):
+    with pytest.raises(ValueError, match="do not fit colours in \\[0, 1\\]: divide"):
         load_exported(path, None, device="cpu", precision="auto")
 
 

@@ -6,10 +6,10 @@ import logging
 import os
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder
 from reid_gl.data.datasets.own.image_tree import list_tree
 from reid_gl.data.datasets.own.own_data import SPLITS, LabelledPicture, assemble
 from reid_gl.data.datasets.reading.entries import is_folder
+from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.records import JUNK_PID, ReidDataset
 

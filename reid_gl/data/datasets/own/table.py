@@ -9,11 +9,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import require_files
 from reid_gl.data.datasets.own.own_data import LabelledPicture, assemble, is_within, whole_number
 from reid_gl.data.datasets.own.table_cells import check_identity, optional_number, parse_split, with_slashes
 from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS, ROLE_COLUMNS, choose_columns
 from reid_gl.data.datasets.own.table_files import DEFAULT_NAME, find_table, read_rows, read_titles
+from reid_gl.data.datasets.reading.folders import require_files
 from reid_gl.records import ReidDataset
 
 TRUE_WORDS, FALSE_WORDS = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "", "nan", "none")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import list_images
 from reid_gl.data.datasets.reading.entries import is_folder
+from reid_gl.data.datasets.reading.folders import list_images
 from reid_gl.records import Sample
 
 

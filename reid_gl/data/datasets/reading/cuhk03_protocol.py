@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from reid_gl.data.datasets.own.folders import require_files
+from reid_gl.data.datasets.reading.folders import require_files
 from reid_gl.records import ReidDataset, Sample
 
 FIELDS = ("filelist", "labels", "camId", "train_idx", "query_idx", "gallery_idx")

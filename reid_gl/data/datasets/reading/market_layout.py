@@ -7,9 +7,9 @@ import os
 import re
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder, list_images
 from reid_gl.data.datasets.reading.counted_from_zero import count_from_one, is_counted_from_zero
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, list_images
 from reid_gl.records import JUNK_PID, ReidDataset, Sample
 
 logger = logging.getLogger(__name__)

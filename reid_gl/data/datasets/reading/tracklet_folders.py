@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from reid_gl.data.datasets.own.folders import list_images
 from reid_gl.data.datasets.reading.entries import is_folder
+from reid_gl.data.datasets.reading.folders import list_images
 from reid_gl.records import Sample
 
 _FOLDER = re.compile(r"person_?0*([1-9]\d*)")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.data.datasets.own.folders import list_images
 from reid_gl.data.datasets.own.image_tree import list_tree
+from reid_gl.data.datasets.reading.folders import list_images
 from reid_gl.data.loading.images import UnreadableImageError
 from reid_gl.data.loading.loaders import check_images
 from reid_gl.records import Sample

@@ -68,7 +68,7 @@ def list_images(folder: Path) -> list[str]:
         File names with one of IMAGE_SUFFIXES, in upper or lower case.
 
     Raises:
-            FileNotFoundError: there are no images.
+        FileNotFoundError: there are no images.
         ValueError: a pipe, socket or device has the name of one.
     """
     with os.scandir(folder) as entries:

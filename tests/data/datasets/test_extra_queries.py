@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.data.datasets.reading import extra_queries as multi_query
-from reid_gl.data.datasets.reading.extra_queries import load_multi_query
+from reid_gl.data.datasets import extra_queries as multi_query
+from reid_gl.data.datasets.extra_queries import load_multi_query
 from reid_gl.records import Sample
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.data.datasets.own.folders import Layout, find_folder, list_images, require_files
+from reid_gl.data.datasets.reading.folders import Layout, find_folder, list_images, require_files
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]
 LAYOUT = Layout("Tiny", ("Tiny-v1", "tiny"), (("a/train", "a/test"), ("all.mat",)), "tiny/\n    a/")

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from reid_gl.data.datasets.market1501 import FOLDER_NAMES
-from reid_gl.data.datasets.own.folders import Layout, find_folder
+from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS, market_tree, read_market_folders
 from reid_gl.data.datasets.reading.notices import warn_once
 from reid_gl.records import Sample

@@ -104,7 +104,7 @@ def test_copies_of_queries_count_where_there_is_one_camera(
     with caplog.at_level(logging.WARNING):
         summary = run_check_dataset("market1501", root)
     assert "the test set has one camera only: the camera rule is off" in caplog.text
-    assert [sentence[:19] for sentence in summary["errors"]] == ["1 query has a copy of itself in"]
+    assert [sentence[:31] for sentence in summary["errors"]] == ["1 query has a copy of itself in"]
     assert len(summary["scored_copies"]) == 1
 
 

@@ -17,9 +17,7 @@ TESTS = {
     for path in (ROOT / "tests").rglob("test_*.py")
 }
 UNTESTED = {
-    "config/build_losses": "part of config/build, and tested with it",
     "config/experiment": "a record without rules of its own",
-    "config/inference_keys": "part of config/defaults, and tested with it",
     "data/datasets/own/parquet_files": "tested with table_files, which chooses it",
     "inference/extractor/foreign": "a record; its rules are open_weights'",
     "synthetic/cameras": "constants",

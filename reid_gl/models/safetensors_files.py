@@ -29,8 +29,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         header = int.from_bytes(file.read(8), "little")
     if header > MAX_HEADER:
         raise ValueError(
-            f"{path} is damaged or no {SUFFIX} file: it says that its header has {header:,} bytes, more than "
-            f"{MAX_HEADER:,} are not read"
+            f"{path} is damaged or no {SUFFIX} file (it says that its header has {header:,} bytes, more than "
+            f"the limit of {MAX_HEADER:,}): copy it again"
         )
     package = _import_safetensors(path)
     error_of_file = importlib.import_module("safetensors").SafetensorError

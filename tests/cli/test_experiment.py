@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from reid_gl.cli.experiment import (
     prepare_torch,
     print_all_scores,
     print_scores,
-    read_config,
+    read_arguments,
     split_overrides,
 )
 from reid_gl.inference.strategies.settings import InferenceSettings
@@ -25,9 +26,10 @@ def test_the_configuration_is_that_of_the_file_and_the_words_after_it() -> None:
     parser = argparse.ArgumentParser()
     add_config_arguments(parser)
     words = ["--config-file", "configs/market.yml", "SEED", "7", "INPUT.SIZE", "[64,32]"]
-    config = read_config(parser.parse_args(words))
-    assert (config.SEED, config.INPUT.SIZE, config.DATA.NAMES) == (7, [64, 32], "market1501")
-    assert config.OUTPUT_DIR == "runs/market"
+    experiment = read_arguments(parser.parse_args(words))
+    assert (experiment.seed, experiment.data.names) == (7, "market1501")
+    assert (experiment.preprocessing.height, experiment.preprocessing.width) == (64, 32)
+    assert experiment.output_dir == Path("runs/market")
 
 
 @pytest.mark.parametrize(

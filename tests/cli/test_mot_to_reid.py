@@ -16,7 +16,7 @@ def test_the_command_warns_of_queries_that_do_not_count(
     assert main(["mot-to-reid", str(two_cameras), "--out", str(tmp_path / "a"), "--stride", "2"]) == 0
     output = capsys.readouterr()
     assert json.loads(output.out)["queries_with_match"] == 0
-    assert "6 of 6 queries show a person whom no other camera sees" in output.err
+    assert "6 of 6 queries show a person who is not seen by another camera" in output.err
     assert "--shared-identities" in output.err
     words = ["mot-to-reid", str(two_cameras), "--out", str(tmp_path / "b"), "--shared-identities"]
     assert main(words) == 0

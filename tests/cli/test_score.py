@@ -17,19 +17,19 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What was called with which seed; "sets" holds the answer of run_tests."""
     noted: dict[str, Any] = {"sets": {"a": SCORES}}
 
-    def run_tests(config: Any) -> dict[str, Any]:
-        noted["test"] = config.SEED
+    def run_tests(experiment: Any) -> dict[str, Any]:
+        noted["test"] = experiment.seed
         answer: dict[str, Any] = noted["sets"]
         return answer
 
-    def run_ablation(config: Any) -> dict[str, Any]:
-        noted["ablation"] = config.SEED
+    def run_ablation(experiment: Any) -> dict[str, Any]:
+        noted["ablation"] = experiment.seed
         return {"caution": "chosen on the test set"}
 
     monkeypatch.setattr(score, "run_tests", run_tests)
     monkeypatch.setattr(score, "run_ablation", run_ablation)
     monkeypatch.setattr(score, "format_ablation", lambda summary: "TABLE")
-    monkeypatch.setattr(score, "keep_strategies", lambda config: noted.update(kept=config.SEED))
+    monkeypatch.setattr(score, "keep_strategies", lambda experiment: noted.update(kept=experiment.seed))
     monkeypatch.setattr(score, "prepare_torch", lambda seed: noted.update(prepared=seed))
     return noted
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from yacs.config import CfgNode
 
 from reid_gl.cli import train
 from reid_gl.cli.main import main
+from reid_gl.config.experiment import Experiment
 from reid_gl.training.fit import Interrupted
 
 SCORES = {"dataset": "a", "feature": "b", "distance": "c", "rank1": 0.5}
@@ -21,15 +21,15 @@ class Training:
         self.stops_by = 0
         self.calls: list[tuple[str, Any]] = []
 
-    def run_training(self, config: CfgNode, *, resume: bool, stop_signal: Any) -> tuple[Path, str]:
+    def run_training(self, experiment: Experiment, *, resume: bool, stop_signal: Any) -> tuple[Path, str]:
         assert stop_signal() == 0
-        self.calls.append(("train", (config.SEED, resume)))
+        self.calls.append(("train", (experiment.seed, resume)))
         if self.stops_by:
             raise Interrupted(self.stops_by)
         return Path("run/model.ckpt"), "data set"
 
-    def run_test(self, config: CfgNode, dataset: str) -> dict[str, Any]:
-        self.calls.append(("test", (config.SEED, config.MODEL.WEIGHTS, dataset)))
+    def run_test(self, experiment: Experiment, dataset: str) -> dict[str, Any]:
+        self.calls.append(("test", (experiment.seed, str(experiment.weights), dataset)))
         return SCORES
 
 

@@ -32,10 +32,10 @@ class Statistics:
 def _one_pass(*, has_gallery: bool = True, **settings: Any) -> OnePass:
     query = [Sample(f"q{number}.jpg", pid, 0) for number, pid in enumerate(PIDS[:4])]
     gallery = [Sample(f"g{number}.jpg", pid, 1) for number, pid in enumerate(PIDS)] if has_gallery else []
-    settings = {"metric": "euclidean", "inference": PLAIN, "max_memory_gb": None, **settings}
+    scoring = {"metric": "euclidean", "inference": PLAIN, "max_memory_gb": None, **settings}
     candidate: Any = SimpleNamespace(
         dataset=ReidDataset((), tuple(query), tuple(gallery)),
-        settings=settings,
+        scoring=SimpleNamespace(**scoring),
         preflight=SimpleNamespace(use_cameras=has_gallery),
     )
     known = [sample for sample in gallery if sample.pid != JUNK_PID]

@@ -14,11 +14,16 @@ from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE
 WORDS = ["DATA.ROOT", "here"]
 
 
+@pytest.fixture(autouse=True)
+def _known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "describe_environment", lambda: {"torch": "2"})
+
+
 def test_a_new_folder_says_what_its_runs_have_in_common(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "series"
     open_series(folder, load_config(None, WORDS), kind="comparison")
     assert sorted(path.name for path in folder.iterdir()) == [CONFIG_FILE, "environment.json"]
-    assert json.loads((folder / "environment.json").read_text())
+    assert json.loads((folder / "environment.json").read_text()) == {"torch": "2"}
     before = (folder / CONFIG_FILE).read_text()
     may_change = ["DATA.NUM_WORKERS", "7", "MODEL.DEVICE", "cuda", "OUTPUT_DIR", "elsewhere"]
     open_series(folder, load_config(None, [*WORDS, *may_change]), kind="comparison")

@@ -21,6 +21,8 @@ def _nothing_said_yet() -> Iterator[None]:
     [
         ([0, 255, 256, 4_096, 65_535], [0, 0, 1, 16, 255]),
         ([0, 15, 16, 256, 4_095], [0, 0, 1, 16, 255]),
+        ([0, 256], [0, 16]),
+        ([0, 4_096], [0, 16]),
         ([0, 1, 255], [0, 1, 255]),
         ([0, 0], [0, 0]),
         ([], []),
@@ -46,6 +48,6 @@ def test_each_depth_that_is_guessed_is_said_once(caplog: pytest.LogCaptureFixtur
     for brightest in (65_535, 0, 4_095, 256, 255, 1):
         to_8_bits(np.array([brightest], dtype=np.uint16))
     assert caplog.messages == [
-        "an image of 16 bits has no value above 4,095: it is taken as 12 bits, and so is every such image",
-        "an image of 16 bits has no value above 255: it is taken as 8 bits, and so is every such image",
+        "a 16-bit image has no value above 4,095: it is read as 12-bit, and so is every other such image",
+        "a 16-bit image has no value above 255: it is read as 8-bit, and so is every other such image",
     ]

@@ -39,7 +39,7 @@ def test_frames_beyond_the_last_are_refused_in_both(tmp_path: Path) -> None:
 
 def test_detections_have_no_classes() -> None:
     with pytest.raises(
-        ValueError, match=r"classes belong to ground truth, .* det/det\.txt is none: leave them out"
+        ValueError, match=r"classes need ground truth, .* got det/det\.txt: leave the classes out"
     ):
         BoxFile(Path("det/det.txt"), (3,))
 

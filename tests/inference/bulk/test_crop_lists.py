@@ -81,7 +81,7 @@ def test_classes_of_ground_truth(tmp_path: Path) -> None:
     assert list_crops(folder).columns["ids"].tolist() == [9]
     assert list_crops(folder, classes=(3,)).columns["ids"].tolist() == [7]
     assert list_crops(folder, classes=(1, 3)).columns["ids"].tolist() == [9, 7]
-    with pytest.raises(ValueError, match=r"classes belong to boxes of a ground truth, .* without boxes"):
+    with pytest.raises(ValueError, match=r"classes need the boxes of a ground truth, .* without boxes"):
         list_crops(folder / "img1", classes=(3,))
 
 
@@ -102,7 +102,9 @@ def test_errors(tmp_path: Path, write_noise: WriteNoise) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "titles.csv").write_text("path\n")
     for name in ("empty", "titles.csv"):
-        with pytest.raises(ValueError, match=f"{name} holds nothing to compute features of"):
+        with pytest.raises(
+            ValueError, match=f"{name} contains no images, rows or boxes to compute features of"
+        ):
             list_crops(tmp_path / name)
     (tmp_path / "half" / "img1").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=r"seqinfo\.ini does not exist"):

@@ -57,7 +57,7 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
             "line 2 of .*: x1, y1, x2, y2 must be four numbers .* 1,2,3,four",
         ),
         ("path,x1,y1,x2,y2\na.jpg,1,2,3,4\nb.jpg,1,2,3,nan\n", "line 3 of .*: x1, y1, x2, y2 must be four"),
-        ("path,x1,y1,x2,y2\na.jpg,1,2,,4\n", "must be four numbers of pixels, or empty"),
+        ("path,x1,y1,x2,y2\na.jpg,1,2,,4\n", "must be four numbers in pixels, or empty"),
         ("path,pid\na.jpg\n", "line 2 of .* has 1 cells for 2 titles"),
         ("path,pid\n,3\n", "line 2 of .*: path is empty"),
         ("path,x1,y1,x2,y2\na.jpg,.1,.2,.5,.9\n", r"boxes must be in pixels, got \[0\.1, 0\.2, 0\.5, 0\.9\]"),

@@ -38,7 +38,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
             ValueError, match=r"a\.safetensors is damaged or no \.safetensors file \(.*copy it"
         ):
             read_safetensors(path)
-    with pytest.raises(ValueError, match=r"expected a file, this is a folder"):
+    with pytest.raises(ValueError, match=r"is not a file but a folder"):
         read_safetensors(tmp_path)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"weights .*a\.safetensors do not exist"):

@@ -8,6 +8,8 @@ import logging
 from reid_gl.cli.experiment import add_config_arguments, prepare_torch, print_scores, read_config
 from reid_gl.cli.signals import noted_signals
 from reid_gl.config import load_config
+from reid_gl.distributed.agreement import agreement
+from reid_gl.distributed.ranks import is_first, join_ranks
 from reid_gl.experiment import run_test, run_training
 from reid_gl.training.fit import Interrupted
 
@@ -23,7 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train and test; after a signal, save everything and return exit code 130 or 143."""
-    config = read_config(options)
+    with join_ranks():
+        return _train_and_test(options)
+
+
+def _train_and_test(options: argparse.Namespace) -> int:
+    with agreement():
+        config = read_config(options)
     prepare_torch(config.SEED)
     try:
         with noted_signals() as stop_signal:
@@ -34,5 +42,7 @@ def run(options: argparse.Namespace) -> int:
     logger.info("weights: %s", weights)
     if not options.no_test:
         overrides = [*options.overrides, "MODEL.WEIGHTS", str(weights)]
-        print_scores(run_test(load_config(options.config_file, overrides), dataset))
+        scores = run_test(load_config(options.config_file, overrides), dataset)
+        if is_first():
+            print_scores(scores)
     return 0

@@ -1,4 +1,4 @@
-"""Small values and errors of all ranks; they travel as bytes and JSON, so nothing that arrives can run code."""
+"""Small values and errors of all ranks; they travel as bytes and JSON, so none that arrives can run code."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 
+from reid_gl.distributed.place import OtherRankError, StoppedTogetherError
 from reid_gl.distributed.ranks import is_first, is_joined, ranks
+from reid_gl.distributed.tensors import largest
 
 T = TypeVar("T")
-
-
-class StoppedTogetherError(Exception):
-    """This rank stops because of an error that rank 0 reports."""
-
-
-class OtherRankError(RuntimeError):
-    """Rank 0 stops because of another rank's error, which the message quotes."""
 
 
 def gather_bytes(data: bytes) -> list[bytes]:
@@ -33,6 +29,21 @@ def gather_bytes(data: bytes) -> list[bytes]:
     rows = [torch.empty(longest, dtype=torch.uint8) for _ in lengths]
     dist.all_gather(rows, _to_tensor(data.ljust(longest, b"\0")))
     return [row[: int(length)].numpy().tobytes() for row, length in zip(rows, lengths, strict=True)]
+
+
+def own_block(count: int) -> slice:
+    """This rank's share of so many things in a row; the shares differ in size by one at most."""
+    place = ranks()
+    return slice(*(count * number // place.world_size for number in (place.rank, place.rank + 1)))
+
+
+def gather_blocks(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put the rows (m, D) of all ranks below one another; a rank that has none may give any D."""
+    if not is_joined():
+        return rows
+    width = largest(rows.shape[1])
+    blocks = [np.frombuffer(data, dtype=np.float32) for data in gather_bytes(rows.tobytes())]
+    return np.concatenate(blocks).reshape(-1, width)
 
 
 def bytes_of_first(data: bytes) -> bytes:
@@ -91,7 +102,8 @@ def on_first(make: Callable[[], T]) -> T:
     with agreement():
         if is_first():
             value = make()
-    return value_of_first(value)
+    answer: T = value_of_first(value)
+    return answer
 
 
 def first_on_each_host(make: Callable[[], T]) -> T:

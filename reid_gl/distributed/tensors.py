@@ -29,7 +29,8 @@ def gather_rows(rows: Tensor) -> Tensor:
     Returns:
         (number of ranks * n, ...); the argument itself in a single process.
     """
-    return _GatherRows.apply(rows) if is_joined() else rows  # type: ignore[no-untyped-call,no-any-return]
+    gathered: Tensor = _GatherRows.apply(rows) if is_joined() else rows
+    return gathered
 
 
 def sum_over_ranks(values: Tensor) -> Tensor:
@@ -41,7 +42,8 @@ def sum_over_ranks(values: Tensor) -> Tensor:
     Returns:
         A new tensor of that shape; the argument itself in a single process.
     """
-    return _SumOverRanks.apply(values) if is_joined() else values  # type: ignore[no-untyped-call,no-any-return]
+    total: Tensor = _SumOverRanks.apply(values) if is_joined() else values
+    return total
 
 
 def average_in_place(tensors: Iterable[Tensor]) -> None:
@@ -101,7 +103,7 @@ class _GatherRows(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor) -> Tensor:  # noqa: ANN401
         ctx.num_rows = len(rows)
         gathered = rows.new_empty((ranks().world_size * len(rows), *rows.shape[1:]))
-        dist.all_gather_into_tensor(gathered, rows.contiguous())
+        dist.all_gather(list(gathered.chunk(ranks().world_size)), rows.contiguous())
         return gathered
 
     @staticmethod

@@ -23,10 +23,11 @@ from reid_gl.config.build import (
 from reid_gl.data.loading.loaders import check_images
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_precision
+from reid_gl.distributed.ranks import is_first
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.retrieval_scores import score_retrieval
-from reid_gl.inference.evaluate import extract_sides
+from reid_gl.inference.evaluate import NOT_OF_FEATURES, extract_sides
 from reid_gl.inference.extractor.embedder import stored_preprocessing, stored_strategies
 from reid_gl.inference.extractor.stored_thresholds import KEY as CALIBRATION
 from reid_gl.inference.strategies.apply import KEY as STRATEGIES
@@ -37,9 +38,6 @@ from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.run_folder import write_text
 
 logger = logging.getLogger(__name__)
-
-NOT_OF_FEATURES = ("rerank", "max_memory_gb", "camera_filter")
-"""Settings of a test that begin where there are features."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings; those of image retrieval too, where the data set
-        is one of it.
+        is one of it. Of several ranks the first one scores, and the others get nothing.
 
     Raises:
         ValueError, FileNotFoundError: weights or data set cannot be used.
@@ -112,6 +110,8 @@ def run_test(config: CfgNode, dataset: ReidDataset | None = None) -> dict[str, A
         **others,
         **extra_queries,
     )
+    if not is_first():
+        return {}
     result = evaluate_features(query, gallery, use_cameras=candidate.preflight.use_cameras, **comparison)
     retrieval = {}
     if ks := candidate.dataset.ks:

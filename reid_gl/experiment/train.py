@@ -14,10 +14,15 @@ from yacs.config import CfgNode
 from reid_gl.config import build
 from reid_gl.config.load import describe_changes, dump_config
 from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, check_images, make_label_map
-from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
+from reid_gl.data.loading.sampler import BalancedSampler, Part, PKSampler, check_parts
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.distributed.agreement import agreement, first_on_each_host, on_first
+from reid_gl.distributed.place import num_restarts
+from reid_gl.distributed.ranks import is_first, ranks
 from reid_gl.evaluation.scores.protocol import check_protocol
-from reid_gl.inference.evaluate import evaluate
+from reid_gl.evaluation.scores.ranking import evaluate_features
+from reid_gl.experiment.same_everywhere import check_same_everywhere, check_same_images
+from reid_gl.inference.evaluate import NOT_OF_FEATURES, extract_sides
 from reid_gl.inference.strategies.apply import KEY
 from reid_gl.inference.strategies.pooling_statistics import refusal
 from reid_gl.models import read_checkpoint
@@ -25,7 +30,7 @@ from reid_gl.models.weights import CHECKPOINT_FORMAT
 from reid_gl.records import ReidDataset, Sample
 from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.fit import FitSettings, TrainingState, fit, make_training_state
-from reid_gl.training.log import RunLog
+from reid_gl.training.log import RunLog, SilentLog
 from reid_gl.training.run_folder import CONFIG_FILE, MODEL_FILE, TRAINING_FILE, find_run, open_run_folder
 
 logger = logging.getLogger(__name__)
@@ -42,11 +47,12 @@ def run_training(
 ) -> tuple[Path, ReidDataset]:
     """Train, or go on training, and leave the weights to use in the run folder as model.ckpt.
 
-    The initial weights come from torch's global random state: seed it first.
+    The initial weights come from torch's global random state: seed it first. Inside join_ranks, all ranks
+    call this and train together, and rank 0 writes.
 
     Args:
         config: the experiment.
-        resume: continue the run in OUTPUT_DIR.
+        resume: continue the run in OUTPUT_DIR; ranks that torchrun has restarted do so unasked.
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:
@@ -58,21 +64,26 @@ def run_training(
         Interrupted: stopped by a signal with everything saved.
         NonFiniteError: training diverged; the last checkpoint is intact.
     """
-    settings = _check_settings(config)
+    check_same_everywhere(config)
+    with agreement():
+        settings = _check_settings(config)
     folder = build.build_output_dir(config)
-    if go_on := find_run(folder, resume=resume):
-        _check_same_config(config, folder)
-    dataset = build.build_dataset(config)
-    _check_data(config, dataset)
-    holdout = build.build_holdout(config, dataset)
-    train = holdout.train if holdout is not None else dataset.train
-    pids = list(make_label_map(train))
-    loader, sampler = _make_loader(config, train, settings)
+    go_on = on_first(lambda: _find_run(config, folder, resume=resume))
+    with agreement():
+        dataset = build.build_dataset(config)
+        _check_data(config, dataset)
+        holdout = build.build_holdout(config, dataset)
+        train = holdout.train if holdout is not None else dataset.train
+        pids, images = list(make_label_map(train)), _describe_images(train)
+        sampler = _make_sampler(config, train)
+    check_same_images(images)
+    loader = _make_loader(config, train, settings, sampler)
     state = _make_state(config, settings, len(pids), go_on=go_on)
     preprocessing = build.build_preprocessing(config)
     strategies = build.build_strategies(config)
-    if reason := refusal(state.net, strategies.feature, strategies.settings):
-        raise ValueError(f"{reason} (the test after this training would fail)")
+    with agreement():
+        if reason := refusal(state.net, strategies.feature, strategies.settings):
+            raise ValueError(f"{reason} (the test after this training would fail)")
     header = {
         "format": CHECKPOINT_FORMAT,
         "net": state.net.settings.to_dict(),
@@ -82,10 +93,10 @@ def run_training(
         "config": dump_config(config),
     }
     with open_run_folder(folder, config_text=dump_config(config), go_on=go_on):
-        images = _describe_images(train)
-        if go_on:
-            _restore(state, folder / TRAINING_FILE, pids, images)
-        log = _make_log(folder, settings, sampler, state)
+        with agreement():
+            if go_on:
+                _restore(state, folder / TRAINING_FILE, pids, images)
+            log = _make_log(folder, settings, sampler, state) if is_first() else SilentLog()
         try:
             fit(
                 state,
@@ -105,13 +116,21 @@ def run_training(
 
 def _check_settings(config: CfgNode) -> FitSettings:
     """How training goes; every mistake in the configuration comes to light before an image is looked at."""
-    build.build_batch_shape(config)
+    check_parts(build.build_batch_shape(config)[0], ranks().world_size)
     build.build_preprocessing(config)
     build.build_augmentation(config)
     build.build_losses(config, 2, 2)
     build.build_evaluation(config)
     build.build_extra_queries(config)
     return build.build_fit_settings(config)
+
+
+def _find_run(config: CfgNode, folder: Path, *, resume: bool) -> bool:
+    """Whether the run in the folder goes on, if its configuration is still the same."""
+    go_on = find_run(folder, resume=resume or (num_restarts() > 0 and folder.exists()))
+    if go_on:
+        _check_same_config(config, folder)
+    return go_on
 
 
 def _check_same_config(config: CfgNode, folder: Path) -> None:
@@ -133,29 +152,41 @@ def _check_data(config: CfgNode, dataset: ReidDataset) -> None:
     names = config.DATA.NAMES
     logger.info("%s: %d training images of %d identities", names, len(dataset.train), num_identities)
     logger.info("%s: %s", dataset.name, preflight)
-    check_images([*dataset.train, *dataset.query, *dataset.gallery])
+    samples = [*dataset.train, *dataset.query, *dataset.gallery]
+    check_images(samples[ranks().local_rank :: ranks().local_world_size])
+
+
+def _label(train: Sequence[Sample]) -> list[int]:
+    label_map = make_label_map(train)
+    return [label_map[sample.pid] for sample in train]
+
+
+def _make_sampler(config: CfgNode, train: Sequence[Sample]) -> PKSampler | BalancedSampler:
+    return build.build_sampler(config, _label(train), [sample.source for sample in train])
 
 
 def _make_loader(
-    config: CfgNode, train: Sequence[Sample], settings: FitSettings
-) -> tuple[BatchLoader, PKSampler | BalancedSampler]:
-    label_map = make_label_map(train)
-    labels = [label_map[sample.pid] for sample in train]
-    sampler = build.build_sampler(config, labels, [sample.source for sample in train])
+    config: CfgNode,
+    train: Sequence[Sample],
+    settings: FitSettings,
+    sampler: PKSampler | BalancedSampler,
+) -> BatchLoader:
     preprocessing, augmentation = build.build_preprocessing(config), build.build_augmentation(config)
     batches = ImageBatches(
         train,
-        labels,
+        _label(train),
         preprocessing=preprocessing,
         augmentation=augmentation,
         seed=settings.seed,
-        cache=build.build_cache(config, train, preprocessing, augmentation),
+        cache=first_on_each_host(lambda: build.build_cache(config, train, preprocessing, augmentation)),
+        part=Part(ranks().rank, ranks().world_size),
     )
-    return BatchLoader(batches, sampler, **build.build_loading(config, settings.device)), sampler
+    return BatchLoader(batches, sampler, **build.build_loading(config, settings.device))
 
 
 def _make_state(config: CfgNode, settings: FitSettings, num_classes: int, *, go_on: bool) -> TrainingState:
-    net = build.build_net(config, num_classes, pretrained=not go_on).to(settings.device)
+    net = first_on_each_host(lambda: build.build_net(config, num_classes, pretrained=not go_on))
+    net = net.to(settings.device)
     losses = build.build_losses(config, num_classes, net.num_features).to(settings.device)
     optimizer = build.build_optimizer(config, net, losses)
     return make_training_state(net, losses, optimizer, settings)
@@ -206,15 +237,32 @@ def _make_evaluation(
     config: CfgNode, dataset: ReidDataset, preprocessing: Preprocessing
 ) -> Callable[[nn.Module], dict[str, float]]:
     settings = build.build_evaluation(config)
+    extraction = {name: value for name, value in settings.items() if name not in NOT_OF_FEATURES}
+    comparison = {name: settings[name] for name in ("metric", "rerank", "max_memory_gb")}
+    camera_filter = settings["camera_filter"]
+    use_cameras = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter).use_cameras
 
     def run(net: nn.Module) -> dict[str, float]:
-        result = evaluate(net, dataset, preprocessing=preprocessing, **settings)
-        return {"rank1": result.rank(1), "mAP": result.mean_ap}
+        query, gallery = extract_sides(net, dataset, preprocessing=preprocessing, **extraction)
+
+        def score() -> dict[str, float]:
+            result = evaluate_features(query, gallery, use_cameras=use_cameras, **comparison)
+            return {"rank1": result.rank(1), "mAP": result.mean_ap}
+
+        return on_first(score)
 
     return run
 
 
 def _save(
+    state: TrainingState, selected: bool, header: dict[str, Any], images: dict[str, Any], folder: Path
+) -> None:
+    with agreement():
+        if is_first():
+            _write(state, selected, header, images, folder)
+
+
+def _write(
     state: TrainingState, selected: bool, header: dict[str, Any], images: dict[str, Any], folder: Path
 ) -> None:
     weights = {

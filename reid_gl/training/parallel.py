@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
+import inspect
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from reid_gl.distributed.ranks import is_joined
+from reid_gl.distributed.ranks import is_joined, ranks
 from reid_gl.distributed.tensors import average_in_place, sum_over_ranks
 from reid_gl.models.reid_net import ReidNet
 
-NO_UNUSED = "find_unused_parameters=True was specified"
+_NAMES = ("forward_sync_buffers", "broadcast_buffers")  # of torch 2.15, and before
+_KNOWN = inspect.signature(DistributedDataParallel).parameters
+BUFFERS_STAY: dict[str, Any] = {next(name for name in _NAMES if name in _KNOWN): False}
+"""Tells DDP not to send rank 0's buffers around before every pass: they are the same already."""
+
+
+class _Part(nn.Module):
+    """Backbone and pooling, as DDP wraps them."""
+
+    def __init__(self, net: ReidNet) -> None:
+        super().__init__()
+        self.backbone, self.pooling = net.backbone, net.pooling
+        some = next(net.backbone.parameters())
+        # DDP searches for unused parameters, and warns if it finds none
+        self.unused = nn.Parameter(some.detach().new_zeros(1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        pooled: Tensor = self.pooling(self.backbone(images))
+        return pooled
 
 
 class ParallelBackbone:
@@ -34,23 +53,18 @@ class ParallelBackbone:
         self._pooled = net.pooled
         self.parameters: frozenset[nn.Parameter] = frozenset()
         self._wrapper: DistributedDataParallel | None = None
-        part = nn.Sequential(net.backbone, net.pooling)
-        learned = [parameter for parameter in part.parameters() if parameter.requires_grad]
-        if overlaps and is_joined() and learned:
-            # Searching for unused parameters also keeps DDP from rearranging its buckets after the first
-            # step. A resumed run therefore sums in the order of an uninterrupted one, to the last bit.
+        parameters = (*net.backbone.parameters(), *net.pooling.parameters())
+        if overlaps and is_joined() and any(parameter.requires_grad for parameter in parameters):
+            # Searching for unused parameters keeps DDP from rearranging its buckets after the first step. So
+            # a resumed run sums in the order of an uninterrupted one, and is the same to the last bit.
             self._wrapper = DistributedDataParallel(
-                part, broadcast_buffers=False, find_unused_parameters=True, gradient_as_bucket_view=True
+                _Part(net), find_unused_parameters=True, gradient_as_bucket_view=True, **BUFFERS_STAY
             )
-            self.parameters = frozenset(learned)
+            self.parameters = frozenset(parameter for parameter in parameters if parameter.requires_grad)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to pooled features (N, D)."""
-        if self._wrapper is None:
-            return self._pooled(images)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=f".*{NO_UNUSED}")
-            pooled: Tensor = self._wrapper(images)
+        pooled: Tensor = (self._pooled if self._wrapper is None else self._wrapper)(images)
         return pooled
 
     @contextlib.contextmanager
@@ -61,7 +75,7 @@ class ParallelBackbone:
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:
-    """Average gradients that backward has not averaged; a parameter without one must lack it on every rank."""
+    """Average gradients that backward has not averaged; who has none must have none on every rank."""
     average_in_place([parameter.grad for parameter in parameters if parameter.grad is not None])
 
 
@@ -75,7 +89,7 @@ def share_statistics(module: nn.Module, device_type: str) -> None:
 
     Torch's own layers are for GPUs only; on the CPU the layers become SharedBatchNorm.
     """
-    if not is_joined():
+    if ranks().world_size == 1:
         return
     for name, child in module.named_children():
         if not isinstance(child, nn.modules.batchnorm._BatchNorm):
@@ -131,5 +145,5 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
         self.running_var.lerp_((variance * (count / (count - 1))).to(self.running_var.dtype), share)
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's name
+    def _check_input_dim(self, input: Tensor) -> None:
         """Rows and maps of any size."""

@@ -1,18 +1,23 @@
-"""Starts ranks as torchrun would, without the seconds that torchrun takes."""
+"""Starts ranks as torchrun would, but forked from a process that has imported everything once."""
 
 from __future__ import annotations
 
+import functools
+import multiprocessing
 import os
 import socket
-import subprocess
-import sys
+import tempfile
 from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parents[2]
+import torch
+
+from reid_gl.distributed.ranks import join_ranks
+
 LIMIT = 120.0
 """Seconds after which ranks that wait for one another are ended."""
+PRELOADED = ["tests.distributed.run_ranks", "tests.training.rank_steps", "reid_gl.losses.metric_learning"]
 
 
 def free_port() -> int:
@@ -22,55 +27,55 @@ def free_port() -> int:
 
 
 def rank_environment(rank: int, world_size: int, port: int) -> dict[str, str]:
+    """What torchrun sets on the only host of a job."""
     places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world_size, "LOCAL_WORLD_SIZE": world_size}
-    return {
-        **os.environ,
-        **{name: str(value) for name, value in places.items()},
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": str(ROOT),
-    }
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return {**{name: str(value) for name, value in places.items()}, **address}
 
 
-def start_ranks(module: str, words: list[str], world_size: int, **others: Any) -> list[subprocess.Popen[str]]:
-    """One `python -m module words` for each rank."""
+def run_ranks(work: Callable[..., object], world_size: int, *arguments: object) -> list[tuple[int, str]]:
+    """Call a function of a module on every rank; exit code and stderr of each."""
     port = free_port()
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", module, *words],
-            env=rank_environment(rank, world_size, port),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            **others,
-        )
-        for rank in range(world_size)
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, str(rank)) for rank in range(world_size)]
+        started = [
+            _forkserver().Process(
+                target=_be_rank, args=(work, arguments, rank_environment(rank, world_size, port), file)
+            )
+            for rank, file in enumerate(files)
+        ]
+        for process in started:
+            process.start()
+        try:
+            for process in started:
+                process.join(LIMIT)
+        finally:
+            for process in started:
+                process.kill()
+                process.join()
+        codes = [-1 if process.exitcode is None else process.exitcode for process in started]
+        return [(code, file.read_text()) for code, file in zip(codes, files, strict=True)]
 
 
-def finish(ranks: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
-    """Exit code, stdout and stderr of each rank; none outlives this call."""
-    try:
-        outputs = [rank.communicate(timeout=LIMIT) for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    return [(rank.returncode, *output) for rank, output in zip(ranks, outputs, strict=True)]
+def check_ranks(work: Callable[..., object], world_size: int, *arguments: object) -> None:
+    """run_ranks for work that must succeed everywhere."""
+    found = run_ranks(work, world_size, *arguments)
+    assert [code for code, _ in found] == [0] * world_size, "\n".join(errors for _, errors in found)
 
 
-def run_ranks(work: Callable[..., None], world_size: int, *words: object) -> None:
-    """Call a function of a module in tests/ on every rank, with the words as text; all must succeed."""
-    words_ = [work.__module__, work.__name__, *map(str, words)]
-    for code, _, errors in finish(start_ranks("tests.distributed.run_ranks", words_, world_size)):
-        assert code == 0, errors
+@functools.cache
+def _forkserver() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
 
 
-if __name__ == "__main__":
-    import importlib
-
-    from reid_gl.distributed.ranks import join_ranks
-
+def _be_rank(
+    work: Callable[..., object], arguments: tuple[object, ...], environment: dict[str, str], errors: Path
+) -> None:
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    with errors.open("w") as file:
+        os.dup2(file.fileno(), 2)
     with join_ranks():
-        getattr(importlib.import_module(sys.argv[1]), sys.argv[2])(*sys.argv[3:])
+        work(*arguments)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.config import build, load_config
-from reid_gl.distributed.ranks import is_first, ranks
+from reid_gl.distributed.ranks import ranks
 from reid_gl.losses import LOSSES
 from reid_gl.models import NetSettings, ReidNet
 from reid_gl.training.optimizer import make_optimizer
@@ -18,11 +18,25 @@ from reid_gl.training.step import StepSettings, train_step
 PEOPLE, IMAGES, WIDTH = 8, 4, 24
 OTHERS = [
     *("LOSS.GROUP.ANCHORS_PER_CLASS", "others", "LOSS.GROUP.SIMILARITY_SCALE", "10."),
-    *("LOSS.GROUP.SELF_SIMILARITY", "False", "LOSS.GROUP.NUM_STEPS", "1", "LOSS.GROUP.POSITIVES", "geometric"),
+    *(
+        "LOSS.GROUP.SELF_SIMILARITY",
+        "False",
+        "LOSS.GROUP.NUM_STEPS",
+        "1",
+        "LOSS.GROUP.POSITIVES",
+        "geometric",
+    ),
 ]
 CASES: dict[str, list[str]] = {
     **{name: ["LOSS.NAMES", f"[{name}]", "LOSS.WEIGHTS", "[1.0]"] for name in LOSSES},
-    "group of the batch": ["LOSS.NAMES", "[group]", "LOSS.WEIGHTS", "[1.0]", "LOSS.GROUP.CLASS_SUBSET", "batch"],
+    "group of the batch": [
+        "LOSS.NAMES",
+        "[group]",
+        "LOSS.WEIGHTS",
+        "[1.0]",
+        "LOSS.GROUP.CLASS_SUBSET",
+        "batch",
+    ],
     "group of others": ["LOSS.NAMES", "[group]", "LOSS.WEIGHTS", "[1.0]", *OTHERS],
     "all": ["LOSS.NAMES", f"[{', '.join(LOSSES)}]", "LOSS.WEIGHTS", str([0.5] * len(LOSSES))],
 }
@@ -53,7 +67,9 @@ def make_net() -> ReidNet:
     return net
 
 
-def take_steps(words: list[str], settings: StepSettings, *, overlaps: bool, num_steps: int = 2) -> dict[str, Tensor]:
+def take_steps(
+    words: list[str], settings: StepSettings, *, overlaps: bool, num_steps: int = 2
+) -> dict[str, Tensor]:
     """Terms of the first step, gradients and statistics after the last one; each rank on its rows."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
@@ -88,6 +104,6 @@ def every_case() -> Result:
     return {name: take_steps(words, StepSettings(), overlaps=True) for name, words in CASES.items()}
 
 
-def write_every_case(folder: str) -> None:
+def write_every_case(folder: Path) -> None:
     """The work of a rank in the proof."""
-    torch.save(every_case(), Path(folder) / f"rank{ranks().rank}.pt")
+    torch.save(every_case(), folder / f"rank{ranks().rank}.pt")

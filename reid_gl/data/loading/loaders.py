@@ -20,13 +20,13 @@ from reid_gl.data.loading.cache_format import CacheForm, read_sample
 from reid_gl.data.loading.decoded_cache import DecodedCache
 from reid_gl.data.loading.images import Image8, UnreadableImageError, check_image
 from reid_gl.data.loading.random_changes import Changes
-from reid_gl.data.loading.sampler import BatchKey
+from reid_gl.data.loading.sampler import WHOLE, BatchKey, Part
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.records import Batch, Sample
 
 
 class ImageBatches(Dataset[Batch]):
-    """Whole batches by their key; a key always gives the same batch.
+    """Batches, or one part of each, by their key; a key always gives the same images.
 
     Each image's random changes are drawn from the seed, the epoch, the step and the image's place in
     the batch, never from a state, so that neither workers nor an interruption alter them.
@@ -39,6 +39,7 @@ class ImageBatches(Dataset[Batch]):
         seed: of the changes.
         cache: decoded images of the samples; None reads the files. Without random crops the batches are
             the same; with them they are cut out of the images as the cache keeps them.
+        part: which part of each batch to make; it has the pixels that it has in the whole batch.
 
     Raises:
         ValueError: numbers of samples, labels and cached images differ, or the cache is of other settings.
@@ -53,10 +54,11 @@ class ImageBatches(Dataset[Batch]):
         augmentation: Augmentation | None = None,
         seed: int = 0,
         cache: DecodedCache | None = None,
+        part: Part = WHOLE,
     ) -> None:
         if len(samples) != len(labels):
             raise ValueError(f"{len(samples)} samples and {len(labels)} labels: expected as many")
-        self.samples, self.labels, self._cache = samples, labels, cache
+        self.samples, self.labels, self._cache, self._part = samples, labels, cache, part
         self.preprocessing, self.augmentation, self.seed = preprocessing, augmentation, seed
         form = CacheForm(preprocessing, augmentation is not None and augmentation.crops).to_dict()
         if cache is not None and (cache.form != form or len(cache) != len(samples)):
@@ -72,16 +74,18 @@ class ImageBatches(Dataset[Batch]):
         return self._make(key, is_changed=False)
 
     def changes(self, key: BatchKey) -> Changes | None:
-        """Random changes of a batch; None without augmentation."""
+        """Random changes of the part of a batch; None without augmentation."""
         if self.augmentation is None:
             return None
         size = self.preprocessing.height, self.preprocessing.width
-        return self.augmentation.draw((self.seed, key.epoch, key.step), len(key.indices), *size)
+        changes = self.augmentation.draw((self.seed, key.epoch, key.step), len(key.indices), *size)
+        return changes.of_rows(self._part.rows(len(key.indices)))
 
     def _make(self, key: BatchKey, *, is_changed: bool) -> Batch:
-        size = (len(key.indices), self.preprocessing.height, self.preprocessing.width, 3)
+        indices = key.indices[self._part.rows(len(key.indices))]
+        size = (len(indices), self.preprocessing.height, self.preprocessing.width, 3)
         images, changes = np.empty(size, dtype=np.uint8), self.changes(key)
-        for place, index in enumerate(key.indices):
+        for place, index in enumerate(indices):
             image = self._read(index, place, changes)
             if changes is None or not is_changed:
                 images[place] = image
@@ -89,8 +93,8 @@ class ImageBatches(Dataset[Batch]):
                 changes.write(place, image, images[place])
         return Batch(
             images=torch.from_numpy(images).permute(0, 3, 1, 2),
-            labels=torch.tensor([self.labels[i] for i in key.indices]),
-            camids=torch.tensor([self.samples[i].camid for i in key.indices]),
+            labels=torch.tensor([self.labels[i] for i in indices]),
+            camids=torch.tensor([self.samples[i].camid for i in indices]),
         )
 
     def _read(self, index: int, place: int, changes: Changes | None) -> Image8:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from reid_gl.distributed.place import LostRankError, Ranks, launched_ranks
 
 TIMEOUT = timedelta(minutes=30)
 """How long a rank waits for the others, for example while one of them decodes a data set."""
+PLACE_IN_TORCH = re.compile(r"^\[[^\]]*\]:? *")
 LOST = ("Connection closed", "Connection reset", "Broken pipe", "Timed out", "Socket Timeout", "NCCL")
 """What torch's messages say if another rank has gone."""
 ALONE = Ranks()
@@ -74,6 +76,9 @@ def _connect(place: Ranks) -> None:
     store.set(f"reid_gl/backend/{place.rank}", backend)
     backends = [store.get(f"reid_gl/backend/{rank}").decode() for rank in range(place.world_size)]
     if len(set(backends)) > 1:  # found before a group is made, in which ranks would wait for one another
+        store.set(f"reid_gl/has read/{place.rank}", "")
+        if place.rank == 0:  # the store may end with this process
+            store.wait([f"reid_gl/has read/{rank}" for rank in range(place.world_size)])
         raise ValueError(
             f"some ranks have CUDA and others have not (by rank: {'; '.join(backends)}): give all hosts the "
             "same, or hide the devices with CUDA_VISIBLE_DEVICES= on every host"
@@ -90,7 +95,7 @@ def _connect(place: Ranks) -> None:
 
 
 def _explain(place: Ranks, error: RuntimeError) -> str:
-    reason = str(error).strip().splitlines()[0]
+    reason = PLACE_IN_TORCH.sub("", str(error).strip()).splitlines()[0].partition(". ")[0]
     if not dist.is_initialized():
         address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         return (

@@ -17,7 +17,13 @@ from reid_gl.distributed.ranks import join_ranks
 
 LIMIT = 120.0
 """Seconds after which ranks that wait for one another are ended."""
-PRELOADED = ["tests.distributed.run_ranks", "tests.training.rank_steps", "reid_gl.losses.metric_learning"]
+PRELOADED = [
+    "timm",
+    "tests.distributed.run_ranks",
+    "tests.training.rank_steps",
+    "tests.experiment.rank_training",
+    "reid_gl.losses.metric_learning",
+]
 
 
 def free_port() -> int:
@@ -33,14 +39,24 @@ def rank_environment(rank: int, world_size: int, port: int) -> dict[str, str]:
     return {**{name: str(value) for name, value in places.items()}, **address}
 
 
-def run_ranks(work: Callable[..., object], world_size: int, *arguments: object) -> list[tuple[int, str]]:
-    """Call a function of a module on every rank; exit code and stderr of each."""
+def _nothing() -> None:
+    """Nothing comes before joining."""
+
+
+def run_ranks(
+    work: Callable[..., object],
+    world_size: int,
+    *arguments: object,
+    before: Callable[[], None] = _nothing,
+) -> list[tuple[int, str]]:
+    """Call a function on every rank, another one before they join; exit code and stderr of each."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, str(rank)) for rank in range(world_size)]
         started = [
             _forkserver().Process(
-                target=_be_rank, args=(work, arguments, rank_environment(rank, world_size, port), file)
+                target=_be_rank,
+                args=(work, arguments, before, rank_environment(rank, world_size, port), file),
             )
             for rank, file in enumerate(files)
         ]
@@ -71,11 +87,16 @@ def _forkserver() -> ForkServerContext:
 
 
 def _be_rank(
-    work: Callable[..., object], arguments: tuple[object, ...], environment: dict[str, str], errors: Path
+    work: Callable[..., object],
+    arguments: tuple[object, ...],
+    before: Callable[[], None],
+    environment: dict[str, str],
+    errors: Path,
 ) -> None:
     os.environ.update(environment)
     torch.set_num_threads(1)
     with errors.open("w") as file:
         os.dup2(file.fileno(), 2)
+    before()
     with join_ranks():
         work(*arguments)

@@ -10,14 +10,15 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
-from reid_gl.distributed.place import LostRankError, Ranks, launched_ranks
+from reid_gl.distributed.place import LostRankError, Ranks, launched_ranks, num_restarts
 
 TIMEOUT = timedelta(minutes=30)
 """How long a rank waits for the others, for example while one of them decodes a data set."""
 PLACE_IN_TORCH = re.compile(r"^\[[^\]]*\]:? *")
-LOST = ("Connection closed", "Connection reset", "Broken pipe", "Timed out", "Socket Timeout", "NCCL")
+LOST = ("Connection closed", "Connection reset", "Connection refused", "Broken pipe", "imed out", "imeout")
 """What torch's messages say if another rank has gone."""
 ALONE = Ranks()
 _joined: list[Ranks] = []  # empty, or the one place that join_ranks gave this process
@@ -72,13 +73,15 @@ def join_ranks() -> Iterator[Ranks]:
 def _connect(place: Ranks) -> None:
     has_cuda = torch.cuda.is_available() and dist.is_nccl_available()
     backend = "cpu:gloo,cuda:nccl" if has_cuda else "gloo"
-    store, _, _ = next(iter(rendezvous("env://", timeout=TIMEOUT)))
-    store.set(f"reid_gl/backend/{place.rank}", backend)
-    backends = [store.get(f"reid_gl/backend/{rank}").decode() for rank in range(place.world_size)]
+    shared, _, _ = next(iter(rendezvous("env://", timeout=TIMEOUT)))
+    # torchrun's store outlives the ranks that it restarts, with the addresses of those that have gone
+    store = PrefixStore(f"reid_gl/start {num_restarts()}", shared)
+    store.set(f"backend/{place.rank}", backend)
+    backends = [store.get(f"backend/{rank}").decode() for rank in range(place.world_size)]
     if len(set(backends)) > 1:  # found before a group is made, in which ranks would wait for one another
-        store.set(f"reid_gl/has read/{place.rank}", "")
+        store.set(f"has read/{place.rank}", "")
         if place.rank == 0:  # the store may end with this process
-            store.wait([f"reid_gl/has read/{rank}" for rank in range(place.world_size)])
+            store.wait([f"has read/{rank}" for rank in range(place.world_size)])
         raise ValueError(
             f"some ranks have CUDA and others have not (by rank: {'; '.join(backends)}): give all hosts the "
             "same, or hide the devices with CUDA_VISIBLE_DEVICES= on every host"

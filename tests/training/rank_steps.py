@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.config import build, load_config
+from reid_gl.distributed.place import Ranks
 from reid_gl.distributed.ranks import ranks
 from reid_gl.losses import LOSSES
 from reid_gl.models import NetSettings, ReidNet
@@ -53,33 +54,49 @@ def whole_batch() -> tuple[Tensor, Tensor]:
     return 0.4 * people[labels] + noise, labels
 
 
-def make_net() -> ReidNet:
-    backbone = nn.Sequential(
+def make_net(*, normalizes: bool = True) -> ReidNet:
+    layers = [
         nn.Conv2d(3, 8, 4, stride=4, bias=False),
-        nn.BatchNorm2d(8),
+        nn.BatchNorm2d(8) if normalizes else nn.Identity(),
         nn.ReLU(),
         nn.Conv2d(8, WIDTH, 2, bias=False),
-        nn.BatchNorm2d(WIDTH),
+        nn.BatchNorm2d(WIDTH) if normalizes else nn.Identity(),
         nn.ReLU(),
-    )
-    net = ReidNet(NetSettings("small", PEOPLE), backbone)
+    ]
+    net = ReidNet(NetSettings("small", PEOPLE), nn.Sequential(*layers))
     net.pooling = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # ours gives float32
     return net
 
 
 def take_steps(
-    words: list[str], settings: StepSettings, *, overlaps: bool, num_steps: int = 2
+    words: list[str],
+    settings: StepSettings,
+    *,
+    part: Ranks | None = None,
+    overlaps: bool = True,
+    normalizes: bool = True,
+    num_steps: int = 1,
 ) -> dict[str, Tensor]:
-    """Terms of the first step, gradients and statistics after the last one; each rank on its rows."""
+    """Terms of the first step, gradients and statistics after the last one.
+
+    Args:
+        words: the configuration of the losses.
+        settings: of the steps.
+        part: whose rows of the batch to train on; None for those of this rank.
+        overlaps: whether DDP averages the gradients.
+        normalizes: whether the backbone has batch normalisation.
+        num_steps: number of steps.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        net = make_net().double().train()
+        net = make_net(normalizes=normalizes).double().train()
         losses = build.build_losses(load_config(None, words), PEOPLE, WIDTH).double()
     if settings.sync_batch_norm:
         share_statistics(net.backbone, "cpu")
     backbone = ParallelBackbone(net, overlaps=overlaps)
     optimizer = make_optimizer(net, losses, name="sgd", lr=1e-3)
-    images, labels = (rows.chunk(ranks().world_size)[ranks().rank] for rows in whole_batch())
+    place = part or ranks()
+    images, labels = (rows.chunk(place.world_size)[place.rank] for rows in whole_batch())
     found: dict[str, Tensor] = {}
     for _ in range(num_steps):
         values = train_step(
@@ -93,17 +110,31 @@ def take_steps(
             generator=torch.Generator().manual_seed(3),
             backbone=backbone,
         )
-        found = found or {name: torch.tensor(value) for name, value in values.items()}
-    for part, module in {"net": net, "losses": losses}.items():
-        gradients = {name: p.grad for name, p in module.named_parameters() if p.grad is not None}
-        found |= {f"gradient of {part}.{name}": gradient.clone() for name, gradient in gradients.items()}
+        found = found or {name: torch.tensor(value).double() for name, value in values.items()}
+    for name, module in {"net": net, "losses": losses}.items():
+        gradients = {key: p.grad for key, p in module.named_parameters() if p.grad is not None}
+        found |= {f"gradient of {name}.{key}": gradient.clone() for key, gradient in gradients.items()}
     return found | {f"buffer {name}": buffer.clone() for name, buffer in net.named_buffers()}
 
 
 def every_case() -> Result:
-    return {name: take_steps(words, StepSettings(), overlaps=True) for name, words in CASES.items()}
+    """Each loss, one step; all of them together, two; and the batch in parts, which then must not differ."""
+    found = {name: take_steps(words, StepSettings()) for name, words in CASES.items()}
+    found["two steps"] = take_steps(CASES["all"], StepSettings(), num_steps=2)
+    found["not overlapped"] = take_steps(CASES["all"], StepSettings(), overlaps=False)
+    num_images = PEOPLE * IMAGES // ranks().world_size
+    for name, micro_batch in {"whole": 0, "parts": num_images // 4}.items():
+        found[name] = take_steps(CASES["all"], StepSettings(micro_batch=micro_batch), normalizes=False)
+    return found
+
+
+OWN = StepSettings(gather=False, sync_batch_norm=False)
+"""Losses and statistics of each rank's own images."""
 
 
 def write_every_case(folder: Path) -> None:
     """The work of a rank in the proof."""
-    torch.save(every_case(), folder / f"rank{ranks().rank}.pt")
+    found = every_case()
+    for overlaps in (False, True):
+        found[f"own, overlaps {overlaps}"] = take_steps(CASES["all"], OWN, overlaps=overlaps)
+    torch.save(found, folder / f"rank{ranks().rank}.pt")

@@ -110,7 +110,7 @@ def take_steps(
             generator=torch.Generator().manual_seed(3),
             backbone=backbone,
         )
-        found = found or {name: torch.tensor(value).double() for name, value in values.items()}
+        found = found or {name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()}
     for name, module in {"net": net, "losses": losses}.items():
         gradients = {key: p.grad for key, p in module.named_parameters() if p.grad is not None}
         found |= {f"gradient of {name}.{key}": gradient.clone() for key, gradient in gradients.items()}

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from reid_gl.cli.main import main
 from reid_gl.models import read_checkpoint
+from tests.distributed.run_ranks import rank_environment
 from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
 
@@ -100,3 +102,12 @@ def test_a_mistake_is_one_sentence(words: list[str], tmp_path: Path) -> None:
     assert launcher.returncode != 0
     assert errors.count("P=3 identities of a batch cannot be dealt evenly over 2 ranks") == 1
     assert not folder.exists()
+
+
+def test_torchrun_starts_no_other_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in rank_environment(0, 2, 29500).items():
+        monkeypatch.setenv(name, value)
+    assert main(["test"]) == 2
+    assert capsys.readouterr().err == "torchrun can start train only; test is one process: start it without\n"

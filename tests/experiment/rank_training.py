@@ -77,3 +77,19 @@ def copy_without_one_image(root: Path, target: Path) -> Path:
     shutil.copytree(root, target)
     sorted((target / "bounding_box_train").iterdir())[0].unlink()
     return target
+
+
+def train_in_other_ways(words: list[str], folder: Path) -> None:
+    """Settings that work differently on several ranks, all at once."""
+    settings = {
+        "SOLVER.PRECISION": "bfloat16",
+        "SOLVER.MICRO_BATCH": "2",
+        "SOLVER.FREEZE_EPOCHS": "1",
+        "SOLVER.GATHER": "False",
+        "SOLVER.SYNC_BATCH_NORM": "False",
+        "SOLVER.NUM_EPOCHS": "2",
+        "DATA.HOLDOUT": "0.25",
+        "DATA.CACHE": str(folder / "cache"),
+        "DATA.NUM_WORKERS": "1",
+    }
+    train([*words, *(word for pair in settings.items() for word in pair)])

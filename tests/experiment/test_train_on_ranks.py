@@ -11,7 +11,13 @@ import pytest
 
 from reid_gl.models import read_checkpoint
 from tests.distributed.run_ranks import check_ranks
-from tests.experiment.rank_training import refuse, resume_elsewhere, train, train_straight_and_stopped
+from tests.experiment.rank_training import (
+    refuse,
+    resume_elsewhere,
+    train,
+    train_in_other_ways,
+    train_straight_and_stopped,
+)
 from tests.experiment.test_train import assert_same, training_state
 
 pytestmark = pytest.mark.slow
@@ -58,3 +64,11 @@ def test_mistakes_on_any_rank_are_told_by_the_first_before_anything_is_made(
     words: list[str], tmp_path: Path
 ) -> None:
     check_ranks(refuse, 2, words, tmp_path)
+
+
+def test_frozen_backbones_parts_caches_and_own_losses_work_on_ranks(words: list[str], tmp_path: Path) -> None:
+    words += [*SMALL_NET, "SOLVER.EVALUATE_EVERY", "1"]
+    check_ranks(train_in_other_ways, 2, words, tmp_path)
+    assert training_state(tmp_path / "run")["epoch"] == 2
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert all(0 < line["total"] < 20 for line in log_lines(tmp_path / "run") if line["type"] == "step")

@@ -240,13 +240,13 @@ def _make_evaluation(
     extraction = {name: value for name, value in settings.items() if name not in NOT_OF_FEATURES}
     comparison = {name: settings[name] for name in ("metric", "rerank", "max_memory_gb")}
     camera_filter = settings["camera_filter"]
-    use_cameras = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter).use_cameras
 
     def run(net: nn.Module) -> dict[str, float]:
+        preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
         query, gallery = extract_sides(net, dataset, preprocessing=preprocessing, **extraction)
 
         def score() -> dict[str, float]:
-            result = evaluate_features(query, gallery, use_cameras=use_cameras, **comparison)
+            result = evaluate_features(query, gallery, use_cameras=preflight.use_cameras, **comparison)
             return {"rank1": result.rank(1), "mAP": result.mean_ap}
 
         return on_first(score)

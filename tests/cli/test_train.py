@@ -81,12 +81,13 @@ def test_a_killed_rank_costs_at_most_what_came_after_the_last_checkpoint(
     assert json.loads(output)["counts"]["queries"] == 4
 
 
-def test_a_signal_to_one_rank_saves_once_and_ends_all(words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("receiver", ["torchrun", "rank 1"])
+def test_a_signal_saves_once_and_ends_all(words: list[str], tmp_path: Path, receiver: str) -> None:
     folder = tmp_path / "run"
     words = [*words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", str(LONG)]
     launcher = start(words)
     wait_for_epoch(launcher, folder, 2)
-    os.kill(process_of_rank(launcher, 1), signal.SIGTERM)
+    os.kill(process_of_rank(launcher, 1) if receiver == "rank 1" else launcher.pid, signal.SIGTERM)
     _, errors = launcher.communicate(timeout=120)
     assert errors.count("stopped by signal 15; the state is saved; continue with --resume") == 1
     assert "reid_gl/cli/train.py" not in errors  # of a traceback

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from reid_gl.distributed.ranks import is_joined, ranks
+
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
@@ -11,8 +13,11 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 def choose_device(name: str) -> torch.device:
     """Return the device with this name; "auto" is the first available one of CUDA, MPS and CPU.
 
+    On several ranks, "auto" and "cuda" are a CUDA device for each rank of a host.
+
     Raises:
-        ValueError: the name is unknown, or this machine or torch build does not have the device.
+        ValueError: the name is unknown, this machine or torch build does not have the device, or it cannot
+            be shared by ranks.
     """
     kind = name.partition(":")[0]
     if kind not in DEVICES:
@@ -22,11 +27,27 @@ def choose_device(name: str) -> torch.device:
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
+    if is_joined():
+        return _device_of_rank(name, available["cuda"])
     if kind == "auto":
         return torch.device(next(device for device, present in available.items() if present))
     if not available[kind]:
         raise ValueError(f"device {name!r} is not available here: use auto or cpu")
     return torch.device(name)
+
+
+def _device_of_rank(name: str, has_cuda: bool) -> torch.device:
+    if name == "cpu" or (name == "auto" and not has_cuda):
+        return torch.device("cpu")
+    if name not in ("auto", "cuda") or not has_cuda:
+        raise ValueError(f"ranks train on auto, cpu or cuda where there is CUDA, got device {name!r}")
+    place, count = ranks(), torch.cuda.device_count()
+    if place.local_rank >= count:
+        raise ValueError(
+            f"{place.local_world_size} ranks on this host need as many CUDA devices and it has {count}: "
+            "lower --nproc-per-node, or set MODEL.DEVICE cpu"
+        )
+    return torch.device("cuda", place.local_rank)
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "reid_gl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = {
     "reid_gl": (
+        "distributed",
         "records similarity device files own_files untrusted",
         "losses models data evaluation",
         "synthetic inference",

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from reid_gl import device
 from reid_gl.device import choose_device, choose_precision
+from reid_gl.distributed.place import Ranks
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -83,3 +85,18 @@ def test_auto_precision_on_the_cpu_follows_its_units(bare_machine: pytest.Monkey
 def test_auto_precision_with_a_torch_that_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert choose_precision("auto", CPU) is torch.float32
+
+
+def test_every_rank_of_a_host_has_a_gpu_of_its_own(bare_machine: pytest.MonkeyPatch) -> None:
+    bare_machine.setattr(device, "is_joined", lambda: True)
+    bare_machine.setattr(device, "ranks", lambda: Ranks(5, 8, 1, 4))
+    assert choose_device("auto") == choose_device("cpu") == CPU
+    for name in ("mps", "cuda", "cuda:0"):
+        with pytest.raises(ValueError, match=f"ranks train on auto, cpu or cuda .*, got device '{name}'"):
+            choose_device(name)
+    bare_machine.setattr(torch.cuda, "is_available", lambda: True)
+    bare_machine.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda", 1)
+    bare_machine.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match="4 ranks on this host need as many CUDA devices and it has 1"):
+        choose_device("auto")

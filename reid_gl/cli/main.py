@@ -8,6 +8,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from reid_gl.distributed.place import Ranks, StoppedTogetherError, launched_ranks
+
 COMMANDS = {
     "train": "train a network and test it",
     "test": "score a checkpoint",
@@ -44,17 +46,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] not in COMMANDS:
         return _print_usage(words)
+    place = launched_ranks() or Ranks()
+    if place.world_size > 1 and words[0] != "train":
+        print(f"torchrun can start train only; {words[0]} is one process: start it without", file=sys.stderr)
+        return 2
     # each command imports only what it needs, so that `reid-gl --help` does not wait for torch
     command = importlib.import_module(f"reid_gl.cli.{RENAMED.get(words[0], words[0].replace('-', '_'))}")
     parser = argparse.ArgumentParser(prog=f"reid-gl {words[0]}", description=COMMANDS[words[0]])
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
     command.add_arguments(parser)
     options = parser.parse_intermixed_args(words[1:])
-    _set_up_logging()
+    _set_up_logging(place)
     try:
         return int(command.run(options))
     except KeyboardInterrupt:
         return 130
+    except StoppedTogetherError:
+        return 1
     except USER_ERRORS as error:
         if options.traceback:
             raise
@@ -73,15 +81,16 @@ def _print_usage(words: list[str]) -> int:
     return 0 if wants_help else 2
 
 
-def _set_up_logging() -> None:
-    """Log to stderr, above a progress bar instead of through it."""
+def _set_up_logging(place: Ranks) -> None:
+    """Log to stderr, above a progress bar instead of through it; of ranks but the first, errors only."""
     from reid_gl.cli.progress import BarFriendlyHandler
 
     handler = BarFriendlyHandler()
-    handler.setFormatter(logging.Formatter("%(levelname).1s %(message)s"))
+    name = f"[rank {place.rank}] " if place.rank else ""
+    handler.setFormatter(logging.Formatter(f"%(levelname).1s {name}%(message)s"))
     logger = logging.getLogger("reid_gl")
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.ERROR if place.rank else logging.INFO)
     logger.propagate = False
 
 

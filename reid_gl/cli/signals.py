@@ -8,12 +8,17 @@ import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from reid_gl.distributed.ranks import is_joined
+
 logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
 def noted_signals() -> Iterator[Callable[[], int]]:
     """Record SIGINT and SIGTERM while the block runs; a second signal acts as usual.
+
+    On several ranks a second signal changes nothing, because one order to stop often arrives twice, from the
+    sender and from torchrun, which ends on its own what has not ended half a minute later.
 
     Yields:
         A function that returns the number of the recorded signal, or 0.
@@ -23,6 +28,8 @@ def noted_signals() -> Iterator[Callable[[], int]]:
 
     def note(number: int, frame: FrameType | None) -> None:
         noted.append(number)
+        if is_joined():
+            return
         logger.warning("signal %d: finishing the step and saving; send it again to stop immediately", number)
         for other, handler in before.items():
             signal.signal(other, handler)

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from reid_gl.cli.experiment import add_config_arguments, prepare_torch, print_scores, read_arguments
 from reid_gl.cli.signals import noted_signals
+from reid_gl.distributed.agreement import agreement
+from reid_gl.distributed.ranks import is_first, join_ranks
 from reid_gl.experiment import run_test, run_training
 from reid_gl.training.fit import Interrupted
 
@@ -23,7 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train and test; after a signal, save everything and return exit code 130 or 143."""
-    experiment = read_arguments(options)
+    with join_ranks():
+        return _train_and_test(options)
+
+
+def _train_and_test(options: argparse.Namespace) -> int:
+    with agreement():
+        experiment = read_arguments(options)
     prepare_torch(experiment.seed)
     try:
         with noted_signals() as stop_signal:
@@ -33,5 +41,7 @@ def run(options: argparse.Namespace) -> int:
         return 128 + stop.signal_number
     logger.info("weights: %s", weights)
     if not options.no_test:
-        print_scores(run_test(replace(experiment, weights=weights), dataset))
+        scores = run_test(replace(experiment, weights=weights), dataset)
+        if is_first():
+            print_scores(scores)
     return 0

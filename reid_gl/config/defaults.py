@@ -120,6 +120,8 @@ SOLVER = {
     "PRECISION": Key("auto", "number format of training: auto | float32 | bfloat16 | float16"),
     "CLIP_NORM": argument(StepSettings, "clip_norm"),
     "MICRO_BATCH": argument(StepSettings, "micro_batch"),
+    "GATHER": argument(StepSettings, "gather"),
+    "SYNC_BATCH_NORM": argument(StepSettings, "sync_batch_norm"),
     "EMA_DECAY": argument(FitSettings, "ema_decay"),
     "COMPILE": argument(FitSettings, "compile_backbone"),
     "CHECKPOINT_EVERY": argument(FitSettings, "checkpoint_every"),

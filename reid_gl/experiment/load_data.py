@@ -15,9 +15,11 @@ from reid_gl.data.datasets.registry import load_datasets
 from reid_gl.data.loading.cache_format import CacheForm
 from reid_gl.data.loading.decoded_cache import DecodedCache, open_cache
 from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, make_label_map
-from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
+from reid_gl.data.loading.sampler import BalancedSampler, Part, PKSampler
 from reid_gl.data.preparing.combine import combine_training_sets
 from reid_gl.data.preparing.holdout import hold_out_identities
+from reid_gl.distributed.agreement import first_on_each_host
+from reid_gl.distributed.ranks import ranks
 from reid_gl.records import ReidDataset, Sample
 
 
@@ -65,11 +67,10 @@ def hold_out(holdout: Holdout, dataset: ReidDataset) -> ReidDataset | None:
     return hold_out_identities(dataset.train, holdout.share, seed=holdout.seed)
 
 
-def make_sampler(
-    experiment: Experiment, labels: list[int], sources: Sequence[int] = ()
-) -> PKSampler | BalancedSampler:
-    """Make the sampler of P x K batches; sources: data set of each image, empty if there is only one set."""
+def make_sampler(experiment: Experiment, train: Sequence[Sample]) -> PKSampler | BalancedSampler:
+    """Make the sampler of P x K batches of training images."""
     batches = experiment.batches
+    labels, sources = _labels(train), [sample.source for sample in train]
     shape = {"num_identities": batches.num_identities, "num_images": batches.num_images}
     if batches.balanced and len(set(sources)) > 1:
         return BalancedSampler(labels, sources, **shape, seed=experiment.seed)
@@ -85,34 +86,39 @@ def open_image_cache(experiment: Experiment, train: Sequence[Sample]) -> Decoded
 
 
 def make_loader(
-    experiment: Experiment, train: Sequence[Sample], device: torch.device
-) -> tuple[BatchLoader, PKSampler | BalancedSampler]:
-    """Make the loader of training batches, and the sampler that it follows; opens the cache if there is one.
+    experiment: Experiment,
+    train: Sequence[Sample],
+    sampler: PKSampler | BalancedSampler,
+    device: torch.device,
+) -> BatchLoader:
+    """Make the loader of training batches, of this rank's part if there are several; opens the cache.
 
     Args:
         experiment: what to load, and how.
         train: the training images.
+        sampler: chooses the batches.
         device: where the network runs.
     """
-    label_map = make_label_map(train)
-    labels = [label_map[sample.pid] for sample in train]
-    sampler = make_sampler(experiment, labels, [sample.source for sample in train])
-    preprocessing, augmentation = experiment.preprocessing, experiment.augmentation
     batches = ImageBatches(
         train,
-        labels,
-        preprocessing=preprocessing,
-        augmentation=augmentation,
+        _labels(train),
+        preprocessing=experiment.preprocessing,
+        augmentation=experiment.augmentation,
         seed=experiment.seed,
-        cache=open_image_cache(experiment, train),
+        cache=first_on_each_host(lambda: open_image_cache(experiment, train)),
+        part=Part(ranks().rank, ranks().world_size),
     )
     # with a cache, workers only copy images; an accelerator does the remaining augmentation in almost no time
     is_changed_there = experiment.data.cache is not None and device.type != "cpu"
-    loader = BatchLoader(
+    return BatchLoader(
         batches,
         sampler,
         num_workers=experiment.data.num_workers,
         pin_memory=device.type == "cuda",
         change_on=device if is_changed_there else None,
     )
-    return loader, sampler
+
+
+def _labels(train: Sequence[Sample]) -> list[int]:
+    label_map = make_label_map(train)
+    return [label_map[sample.pid] for sample in train]

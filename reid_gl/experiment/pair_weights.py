@@ -86,7 +86,7 @@ def trained_batch(experiment: Experiment) -> tuple[Tensor, Tensor]:
     train = dataset.train if holdout is None else holdout.train
     label_map = make_label_map(train)
     labels = [label_map[sample.pid] for sample in train]
-    chosen = make_sampler(experiment, labels).epoch_batches(0)[0]
+    chosen = make_sampler(experiment, train).epoch_batches(0)[0]
     scoring = experiment.scoring
     features = extract_features(
         loaded.net.to(choose_device(experiment.device)),

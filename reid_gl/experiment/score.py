@@ -16,12 +16,13 @@ from reid_gl.config.experiment import Scoring
 from reid_gl.data.loading.loaders import check_images
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
+from reid_gl.distributed.ranks import is_first
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.files import write_text
-from reid_gl.inference.evaluate import extract_sides
+from reid_gl.inference.evaluate import NOT_OF_FEATURES, extract_sides
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.inference.extractor.open_weights import (
     open_weights,
@@ -37,9 +38,6 @@ from reid_gl.report.scores import scores_to_dict
 from reid_gl.training.checkpoint import save_checkpoint
 
 logger = logging.getLogger(__name__)
-
-NOT_OF_FEATURES = ("rerank", "max_memory_gb", "camera_filter")
-"""Settings of a test that begin where there are features."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def run_test(
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings; those of image retrieval too, where the data set
-        is one of it.
+        is one of it. Of several ranks the first one scores, and the others get nothing.
 
     Raises:
         ValueError, FileNotFoundError: weights or data set cannot be used.
@@ -122,6 +120,8 @@ def run_test(
         **scoring.arguments(without=NOT_OF_FEATURES),
         **extra_queries,
     )
+    if not is_first():
+        return {}
     result = evaluate_features(query, gallery, use_cameras=candidate.preflight.use_cameras, **comparison)
     retrieval = {}
     if ks := candidate.dataset.ks:

@@ -12,11 +12,16 @@ from torch import nn
 
 from reid_gl.config import Config, Experiment, describe_changes, read_experiment
 from reid_gl.data.loading.loaders import check_images, make_label_map
-from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
+from reid_gl.data.loading.sampler import BalancedSampler, PKSampler, check_parts
+from reid_gl.distributed.agreement import agreement, first_on_each_host, on_first
+from reid_gl.distributed.place import num_restarts
+from reid_gl.distributed.ranks import is_first, ranks
 from reid_gl.evaluation.scores.protocol import check_protocol
-from reid_gl.experiment.load_data import hold_out, load_data, load_extra_queries, make_loader
+from reid_gl.evaluation.scores.ranking import evaluate_features
+from reid_gl.experiment.load_data import hold_out, load_data, load_extra_queries, make_loader, make_sampler
 from reid_gl.experiment.make_network import fit_on_this_machine, make_losses, make_net
-from reid_gl.inference.evaluate import evaluate
+from reid_gl.experiment.same_everywhere import check_same_everywhere, check_same_images
+from reid_gl.inference.evaluate import NOT_OF_FEATURES, extract_sides
 from reid_gl.inference.strategies.apply import KEY
 from reid_gl.inference.strategies.pooling_statistics import refusal
 from reid_gl.models import read_checkpoint
@@ -24,7 +29,7 @@ from reid_gl.models.weights import CHECKPOINT_FORMAT
 from reid_gl.records import ReidDataset, Sample
 from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.fit import FitSettings, TrainingState, fit, make_training_state
-from reid_gl.training.log import RunLog
+from reid_gl.training.log import RunLog, SilentLog
 from reid_gl.training.optimizer import make_optimizer
 from reid_gl.training.run_folder import CONFIG_FILE, MODEL_FILE, TRAINING_FILE, find_run, open_run_folder
 
@@ -42,11 +47,12 @@ def run_training(
 ) -> tuple[Path, ReidDataset]:
     """Train, or go on training, and leave the weights to use in the run folder as model.ckpt.
 
-    The initial weights come from torch's global random state: seed it first.
+    The initial weights come from torch's global random state: seed it first. Inside join_ranks, all ranks
+    call this and train together, and rank 0 writes.
 
     Args:
         config: the experiment.
-        resume: continue the run in OUTPUT_DIR.
+        resume: continue the run in OUTPUT_DIR; ranks that torchrun has restarted do so unasked.
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:
@@ -58,24 +64,30 @@ def run_training(
         Interrupted: stopped by a signal with everything saved.
         NonFiniteError: training diverged; the last checkpoint is intact.
     """
-    experiment = read_experiment(config)
-    settings = _check_settings(experiment)
+    with agreement():
+        experiment = read_experiment(config)
+    check_same_everywhere(experiment.config_text)
+    with agreement():
+        settings = _check_settings(experiment)
     folder = experiment.output_dir
-    if go_on := find_run(folder, resume=resume):
-        _check_same_config(experiment, folder)
-    dataset = load_data(experiment.data)
-    _check_data(experiment, dataset)
-    holdout = hold_out(experiment.data.holdout, dataset)
-    train = holdout.train if holdout is not None else dataset.train
-    pids = list(make_label_map(train))
-    loader, sampler = make_loader(experiment, train, settings.device)
+    go_on = on_first(lambda: _find_run(experiment, resume=resume))
+    with agreement():
+        dataset = load_data(experiment.data)
+        _check_data(experiment, dataset)
+        holdout = hold_out(experiment.data.holdout, dataset)
+        train = holdout.train if holdout is not None else dataset.train
+        pids, images = list(make_label_map(train)), _describe_images(train)
+        sampler = make_sampler(experiment, train)
+    check_same_images(images)
+    loader = make_loader(experiment, train, sampler, settings.device)
     state = _make_state(experiment, settings, len(pids), go_on=go_on)
-    header = _make_header(experiment, state, pids)
+    with agreement():
+        header = _make_header(experiment, state, pids)
     with open_run_folder(folder, config_text=experiment.config_text, go_on=go_on):
-        images = _describe_images(train)
-        if go_on:
-            _restore(state, folder / TRAINING_FILE, pids, images)
-        log = _make_log(folder, settings, sampler, state)
+        with agreement():
+            if go_on:
+                _restore(state, folder / TRAINING_FILE, pids, images)
+            log = _make_log(folder, settings, sampler, state) if is_first() else SilentLog()
         try:
             fit(
                 state,
@@ -95,9 +107,19 @@ def run_training(
 
 def _check_settings(experiment: Experiment) -> FitSettings:
     """Return the settings of the loop; finds mistakes in the configuration before an image is opened."""
+    check_parts(experiment.batches.num_identities, ranks().world_size)
     make_losses(experiment, 2, 2)
     load_extra_queries(experiment)
     return fit_on_this_machine(experiment)
+
+
+def _find_run(experiment: Experiment, *, resume: bool) -> bool:
+    """Return whether the run in the folder is resumed, after comparing its configuration."""
+    folder = experiment.output_dir
+    go_on = find_run(folder, resume=resume or (num_restarts() > 0 and folder.exists()))
+    if go_on:
+        _check_same_config(experiment, folder)
+    return go_on
 
 
 def _check_same_config(experiment: Experiment, folder: Path) -> None:
@@ -119,13 +141,15 @@ def _check_data(experiment: Experiment, dataset: ReidDataset) -> None:
     names = experiment.data.names
     logger.info("%s: %d training images of %d identities", names, len(dataset.train), num_identities)
     logger.info("%s: %s", dataset.name, preflight)
-    check_images([*dataset.train, *dataset.query, *dataset.gallery])
+    samples = [*dataset.train, *dataset.query, *dataset.gallery]
+    check_images(samples[ranks().local_rank :: ranks().local_world_size])
 
 
 def _make_state(
     experiment: Experiment, settings: FitSettings, num_classes: int, *, go_on: bool
 ) -> TrainingState:
-    net = make_net(experiment, num_classes, pretrained=not go_on).to(settings.device)
+    net = first_on_each_host(lambda: make_net(experiment, num_classes, pretrained=not go_on))
+    net = net.to(settings.device)
     losses = make_losses(experiment, num_classes, net.num_features).to(settings.device)
     optimizer = make_optimizer(net, losses, **experiment.optimizer)
     return make_training_state(net, losses, optimizer, settings)
@@ -192,16 +216,32 @@ def _make_log(
 
 
 def _make_evaluation(experiment: Experiment, dataset: ReidDataset) -> Callable[[nn.Module], dict[str, float]]:
-    preprocessing, scoring = experiment.preprocessing, experiment.scoring.arguments()
+    preprocessing, scoring = experiment.preprocessing, experiment.scoring
+    extraction = scoring.arguments(without=NOT_OF_FEATURES)
+    comparison = {name: getattr(scoring, name) for name in ("metric", "rerank", "max_memory_gb")}
 
     def run(net: nn.Module) -> dict[str, float]:
-        result = evaluate(net, dataset, preprocessing=preprocessing, **scoring)
-        return {"rank1": result.rank(1), "mAP": result.mean_ap}
+        preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=scoring.camera_filter)
+        query, gallery = extract_sides(net, dataset, preprocessing=preprocessing, **extraction)
+
+        def score() -> dict[str, float]:
+            result = evaluate_features(query, gallery, use_cameras=preflight.use_cameras, **comparison)
+            return {"rank1": result.rank(1), "mAP": result.mean_ap}
+
+        return on_first(score)
 
     return run
 
 
 def _save(
+    state: TrainingState, selected: bool, header: dict[str, Any], images: dict[str, Any], folder: Path
+) -> None:
+    with agreement():
+        if is_first():
+            _write(state, selected, header, images, folder)
+
+
+def _write(
     state: TrainingState, selected: bool, header: dict[str, Any], images: dict[str, Any], folder: Path
 ) -> None:
     weights = {

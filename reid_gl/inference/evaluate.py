@@ -19,6 +19,9 @@ from reid_gl.inference.extract import extract_features
 from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings, check_comparison
 from reid_gl.records import JUNK_PID, Features, RankingResult, ReidDataset, Sample
 
+NOT_OF_FEATURES = ("rerank", "max_memory_gb", "camera_filter")
+"""Arguments of evaluate that are about features, once there are some: extract_sides takes the others."""
+
 
 def evaluate(
     model: nn.Module,

@@ -13,6 +13,8 @@ from tqdm import tqdm
 from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, consecutive_keys
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_precision
+from reid_gl.distributed.agreement import agreement, gather_blocks, own_block
+from reid_gl.distributed.ranks import is_first
 from reid_gl.inference.strategies.apply import Strategies, apply_strategies, input_preprocessing
 from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
 from reid_gl.records import Features, Sample
@@ -76,9 +78,28 @@ def run_network(
     precision: str = "float32",
     show_progress: bool = False,
 ) -> Features:
-    """Run the extraction loop of extract_features on a network that returns a tensor (N, D)."""
+    """Run the extraction loop of extract_features on a network that returns a tensor (N, D).
+
+    Several ranks call it together: each runs the network on its share of the images, and all get all rows.
+    """
     if not samples:
         raise ValueError("there are no images to extract features from")
+    own = samples[own_block(len(samples))]
+    with agreement():
+        embeddings = _run(net, own, preprocessing, batch_size, num_workers, precision, show_progress)
+    return _as_features(gather_blocks(embeddings), samples)
+
+
+def _run(
+    net: nn.Module,
+    samples: Sequence[Sample],
+    preprocessing: Preprocessing,
+    batch_size: int,
+    num_workers: int,
+    precision: str,
+    show_progress: bool,
+) -> NDArray[np.float32]:
+    """The rows (M, D) of a share of the images; (0, 0) for none."""
     batches = ImageBatches(samples, [0] * len(samples), preprocessing=preprocessing)
     loader = BatchLoader(batches, consecutive_keys(len(samples), batch_size), num_workers=num_workers)
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
@@ -91,7 +112,10 @@ def run_network(
             torch.inference_mode(),
             torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
             tqdm(
-                total=len(samples), unit="image", disable=None if show_progress else True, desc="features"
+                total=len(samples),
+                unit="image",
+                disable=None if show_progress and is_first() else True,
+                desc="features",
             ) as bar,
         ):
             for batch in loader:
@@ -105,7 +129,7 @@ def run_network(
     finally:
         for module, was_training in modes:
             module.training = was_training
-    return _as_features(embeddings, samples)
+    return embeddings
 
 
 def _as_features(embeddings: NDArray[np.float32], samples: Sequence[Sample]) -> Features:

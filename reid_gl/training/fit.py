@@ -14,10 +14,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from reid_gl.data.loading.loaders import BatchLoader
 from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.distributed.ranks import ranks
+from reid_gl.distributed.tensors import copy_from_first, largest
 from reid_gl.losses import WeightedSum
 from reid_gl.models.reid_net import ReidNet
 from reid_gl.records import Batch
 from reid_gl.training.optimizer import set_learning_rate
+from reid_gl.training.parallel import ParallelBackbone, share_statistics
 from reid_gl.training.schedule import Schedule
 from reid_gl.training.step import NonFiniteError, StepSettings, train_step
 
@@ -152,7 +155,10 @@ class TrainingState:
 def make_training_state(
     net: ReidNet, losses: WeightedSum, optimizer: torch.optim.Optimizer, settings: FitSettings
 ) -> TrainingState:
-    """Make the state before the first step."""
+    """Make the state before the first step, on several ranks with the weights of rank 0."""
+    if settings.step.sync_batch_norm:  # the neck of gathered features sees the whole batch as it is
+        share_statistics(net.backbone if settings.step.gather else net, settings.device.type)
+    copy_from_first(tensor for part in (net, losses) for tensor in (*part.parameters(), *part.buffers()))
     ema = None
     if settings.ema_decay:
         average = get_ema_multi_avg_fn(settings.ema_decay)
@@ -175,35 +181,39 @@ def fit(
     evaluate: Callable[[ReidNet], dict[str, float]] | None = None,
     stop_signal: Callable[[], int] = lambda: 0,
 ) -> None:
-    """Train from the given state to the last epoch.
+    """Train from the given state to the last epoch; several ranks call it together.
 
     Args:
         state: updated in place.
-        loader: iterates over the sampler's batches.
+        loader: iterates over the sampler's batches, or over this rank's part of each.
         sampler: is told at which epoch and step to start.
         preprocessing: normalises the images on the device.
         settings: settings of the training run.
         log: receives every step and epoch.
-        save: called with (state, is_selected) for each checkpoint; is_selected means that these weights are
-            the ones to keep.
-        evaluate: maps a network to metrics, including "mAP".
+        save: called with (state, is_selected) for each checkpoint, on every rank; is_selected means that
+            these weights are the ones to keep.
+        evaluate: maps a network to metrics, including "mAP", the same on every rank.
         stop_signal: returns the number of the signal that asks to stop, or 0; called after each step.
 
     Raises:
-        Interrupted: a signal asked to stop; the state was saved after a complete step.
+        Interrupted: a signal asked a rank to stop; the state was saved after a complete step.
         NonFiniteError: names epoch, batch and loss term; the last checkpoint is unchanged.
     """
+    backbone = None
     for epoch in range(state.epoch, settings.schedule.num_epochs):
         _set_mode(state.net, frozen=epoch < settings.freeze_epochs)
+        if backbone is None or epoch == settings.freeze_epochs:
+            backbone = ParallelBackbone(state.net)
         sampler.start_at(epoch, state.step)
         num_steps = state.step + len(sampler)
         for batch in loader:
             factor = settings.schedule.factor(epoch + state.step / num_steps)
             rate = set_learning_rate(state.optimizer, factor)
-            values = _step(state, batch, preprocessing, settings, epoch)
+            values = _step(state, batch, preprocessing, settings, epoch, backbone)
             state.step += 1
-            log.step(epoch, state.step, len(batch.labels), {**values, "learning_rate": rate})
-            if number := stop_signal():
+            num_images = len(batch.labels) * ranks().world_size
+            log.step(epoch, state.step, num_images, {**values, "learning_rate": rate})
+            if number := largest(stop_signal()):
                 save(state, False)
                 raise Interrupted(number)
         state.epoch, state.step = epoch + 1, 0
@@ -211,7 +221,12 @@ def fit(
 
 
 def _step(
-    state: TrainingState, batch: Batch, preprocessing: Preprocessing, settings: FitSettings, epoch: int
+    state: TrainingState,
+    batch: Batch,
+    preprocessing: Preprocessing,
+    settings: FitSettings,
+    epoch: int,
+    backbone: ParallelBackbone,
 ) -> dict[str, float]:
     images = preprocessing.normalize(batch.images.to(settings.device, non_blocking=True))
     seed = np.random.SeedSequence((settings.seed, epoch, state.step)).generate_state(1, np.uint64)[0]
@@ -225,6 +240,7 @@ def _step(
             settings=settings.step,
             scaler=state.scaler,
             generator=torch.Generator().manual_seed(int(seed >> np.uint64(1))),
+            backbone=backbone,
         )
     except NonFiniteError as error:
         raise NonFiniteError(

@@ -108,6 +108,19 @@ class RunLog:
         self._file.flush()
 
 
+class SilentLog:
+    """The log of a rank that leaves reporting to rank 0."""
+
+    def step(self, epoch: int, step: int, num_images: int, values: dict[str, float]) -> None:
+        """Take no note of a step."""
+
+    def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Take no note of an epoch."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def _drop_lines_after(path: Path, epoch: int, step: int) -> None:
     """Keep only the lines up to the resumed checkpoint; also drop an incomplete last line."""
     if not path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import logging
@@ -17,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reid_gl.distributed.agreement import agreement
+from reid_gl.distributed.ranks import is_first
 from reid_gl.files import write_text
 
 try:
@@ -79,6 +82,8 @@ def find_run(path: str | Path, *, resume: bool) -> bool:
 def open_run_folder(path: str | Path, *, config_text: str, go_on: bool) -> Iterator[Path]:
     """Make a new run folder, or enter the one to go on with; no other process trains in it meanwhile.
 
+    Of several ranks the first one makes and locks it.
+
     Args:
         path: the folder.
         config_text: resolved configuration as YAML, kept in the folder of a run that starts.
@@ -89,16 +94,32 @@ def open_run_folder(path: str | Path, *, config_text: str, go_on: bool) -> Itera
 
     Raises:
         BlockingIOError: another process trains in the folder.
-        FileExistsError, FileNotFoundError: as find_run, where the folder has changed since.
+        FileExistsError, FileNotFoundError: as find_run, where the folder has changed since; or the folder is
+            not there on the host of another rank.
     """
     folder = Path(path)
+    with contextlib.ExitStack() as open_until_the_end:
+        with agreement():
+            if is_first():
+                open_until_the_end.enter_context(_entered(folder, config_text, go_on))
+        with agreement():
+            if not folder.is_dir():
+                raise FileNotFoundError(
+                    f"the run folder {folder} of rank 0 is not there on this host: set OUTPUT_DIR to a "
+                    "folder in a file system that all hosts share"
+                )
+        yield folder
+
+
+@contextmanager
+def _entered(folder: Path, config_text: str, go_on: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         if find_run(folder, resume=go_on) != go_on:
             raise FileNotFoundError(f"the checkpoint in {folder} has gone: start the command again")
         if not go_on:
             _start(folder, config_text)
-        yield folder
+        yield
 
 
 def _start(folder: Path, config_text: str) -> None:

@@ -1,4 +1,4 @@
-"""One optimiser step on one batch of P x K images."""
+"""One optimiser step on one batch of P x K images, dealt over the ranks if there are several."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from reid_gl.distributed.tensors import average_in_place, gather_rows
 from reid_gl.losses import WeightedSum
 from reid_gl.losses.pairs import NonFiniteEmbeddingsError
 from reid_gl.models.reid_net import ReidNet
-from reid_gl.records import ReidOutput
+from reid_gl.training.parallel import ParallelBackbone, average_gradients, average_statistics
 
 
 class NonFiniteError(ArithmeticError):
@@ -25,13 +26,18 @@ class StepSettings:
 
     Attributes:
         dtype: number format of the backbone's layers; the losses are always float32.
-        micro_batch: images in the backbone at once; 0 for the whole batch.
+        micro_batch: images in the backbone at once, on each rank; 0 for the whole batch.
         clip_norm: largest length of the gradient; 0 for no limit.
+        gather: on several ranks, every loss compares the images of all ranks; False: those of its own rank.
+        sync_batch_norm: on several ranks, batch normalisation takes its statistics from the images of all
+            ranks; False: from those of its own rank.
     """
 
     dtype: torch.dtype = torch.float32
     micro_batch: int = 0
     clip_norm: float = 0.0
+    gather: bool = True
+    sync_batch_norm: bool = True
 
     def __post_init__(self) -> None:
         if self.micro_batch < 0:
@@ -52,8 +58,12 @@ def train_step(
     settings: StepSettings,
     scaler: torch.amp.GradScaler,
     generator: torch.Generator,
+    backbone: ParallelBackbone | None = None,
 ) -> dict[str, float]:
     """Forward, backward, clip and update.
+
+    Several ranks take the step together, each with its own images. The pooled features of all ranks are
+    gathered, and every rank computes neck, classifier and losses of the whole batch; see settings.gather.
 
     With a micro-batch the backbone sees the images in parts, twice: first without a graph, then, once
     the losses of the *whole* batch have given every pooled feature its gradient, again with one. Losses
@@ -64,14 +74,15 @@ def train_step(
         net: in training mode, on the device of the images.
         losses: summed on the network's output.
         optimizer: over the parameters of both.
-        images: (N, 3, H, W) float32, normalised.
+        images: (N, 3, H, W) float32, normalised; as many on every rank.
         labels: (N,) int64.
         settings: number format, parts and clipping.
         scaler: enabled for float16 only.
-        generator: CPU random state of the losses.
+        generator: CPU random state of the losses, the same on every rank.
+        backbone: the network's, which averages its gradients during backward; None averages them after it.
 
     Returns:
-        Every term before weighting, "total", and "gradient_norm" before clipping.
+        Every term before weighting, "total", and "gradient_norm" before clipping; the same on every rank.
 
     Raises:
         NonFiniteError: names the loss term, or the gradient, that is not finite.
@@ -81,18 +92,22 @@ def train_step(
         RepL4NLP 2021 (gradients of a whole batch from parts).
     """
     optimizer.zero_grad(set_to_none=True)
+    if backbone is None:
+        backbone = ParallelBackbone(net, overlaps=False)
     autocast = torch.autocast(
         images.device.type, dtype=settings.dtype, enabled=settings.dtype != torch.float32
     )
-    whole = settings.micro_batch in (0, len(images)) or settings.micro_batch > len(images)
-    if whole:
-        with autocast:
-            output = net(images)
-        values = _backward(losses, output, labels, scaler, generator)
-    else:
+    if 0 < settings.micro_batch < len(images):
         values = _backward_in_parts(
-            net, losses, images, labels, settings.micro_batch, autocast, scaler, generator
+            net, backbone, losses, images, labels, settings, autocast, scaler, generator
         )
+    else:
+        with autocast:
+            pooled = backbone(images)
+        values = _backward(net, losses, pooled, labels, settings, scaler, generator)
+    average_gradients([p for p in (*net.parameters(), *losses.parameters()) if p not in backbone.parameters])
+    if not settings.sync_batch_norm:
+        average_statistics(net)
     values["gradient_norm"] = _clip(net, losses, optimizer, scaler, settings.clip_norm)
     scaler.step(optimizer)
     scaler.update()
@@ -100,18 +115,24 @@ def train_step(
 
 
 def _backward(
+    net: ReidNet,
     losses: WeightedSum,
-    output: ReidOutput,
+    pooled: Tensor,
     labels: Tensor,
+    settings: StepSettings,
     scaler: torch.amp.GradScaler,
     generator: torch.Generator,
 ) -> dict[str, float]:
+    if settings.gather:
+        pooled, labels = gather_rows(pooled), gather_rows(labels)
     try:
-        total, terms = losses(output, labels, generator=generator)
+        total, terms = losses(net.head(pooled), labels, generator=generator)
     except NonFiniteEmbeddingsError as error:
         raise NonFiniteError(str(error)) from None
     terms = {**terms, "total": total.detach()}
-    values = dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
+    numbers = torch.stack(list(terms.values()))
+    average_in_place([numbers])
+    values = dict(zip(terms, numbers.tolist(), strict=True))
     broken = [name for name, value in values.items() if not _is_finite(value)]
     if broken:
         raise NonFiniteError(f"loss term {broken[0]!r} is {values[broken[0]]}")
@@ -121,24 +142,28 @@ def _backward(
 
 def _backward_in_parts(
     net: ReidNet,
+    backbone: ParallelBackbone,
     losses: WeightedSum,
     images: Tensor,
     labels: Tensor,
-    size: int,
+    settings: StepSettings,
     autocast: torch.autocast,
     scaler: torch.amp.GradScaler,
     generator: torch.Generator,
 ) -> dict[str, float]:
     with torch.no_grad(), _statistics_not_counted(net.backbone), autocast:
-        pooled = torch.cat([net.pooled(part) for part in images.split(size)])  # (N, D)
+        parts = images.split(settings.micro_batch)
+        pooled = torch.cat([net.pooled(part) for part in parts])  # (N, D)
     pooled.requires_grad_()
-    values = _backward(losses, net.head(pooled), labels, scaler, generator)
+    values = _backward(net, losses, pooled, labels, settings, scaler, generator)
     assert pooled.grad is not None
-    for part, gradient in zip(images.split(size), pooled.grad.split(size), strict=True):
-        with autocast:
-            again = net.pooled(part)
-        if again.requires_grad:
-            again.backward(gradient)
+    gradients = pooled.grad.split(settings.micro_batch)
+    for number, (part, gradient) in enumerate(zip(parts, gradients, strict=True), 1):
+        with backbone.averages(is_last=number == len(parts)):
+            with autocast:
+                again = backbone(part)
+            if again.requires_grad:
+                again.backward(gradient)
     return values
 
 

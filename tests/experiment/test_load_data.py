@@ -9,6 +9,7 @@ from reid_gl.config import load_experiment
 from reid_gl.data.loading.cache_format import CacheForm
 from reid_gl.experiment import load_data as module
 from reid_gl.experiment.load_data import hold_out, load_data, make_sampler, open_image_cache
+from reid_gl.records import Sample
 from tests.conftest import MakeSamples
 
 BATCH = ("SOLVER.IDENTITIES_PER_BATCH", "2", "SOLVER.IMAGES_PER_IDENTITY", "1")
@@ -30,16 +31,17 @@ def test_what_a_cache_leaves_to_do_is_done_by_an_accelerator(
     monkeypatch.setattr(module, "BatchLoader", lambda batches, sampler, **arguments: arguments["change_on"])
     samples = make_samples((1, 0), (2, 0))
     cached = load_experiment(None, [*BATCH, "DATA.CACHE", str(tmp_path / "cache")])
-    assert module.make_loader(cached, samples, CPU)[0] is None
-    assert module.make_loader(cached, samples, CUDA)[0] == CUDA
-    assert module.make_loader(load_experiment(None, BATCH), samples, CUDA)[0] is None
+    sampler = make_sampler(cached, samples)
+    assert module.make_loader(cached, samples, sampler, CPU) is None
+    assert module.make_loader(cached, samples, sampler, CUDA) == CUDA
+    assert module.make_loader(load_experiment(None, BATCH), samples, sampler, CUDA) is None
 
 
 def test_batches_have_the_configured_shape_and_seed() -> None:
-    labels = [label for label in range(6) for _ in range(3)]
+    train = [Sample(f"{pid}_{number}.jpg", pid, 0) for pid in range(6) for number in range(3)]
     words = ["SOLVER.IDENTITIES_PER_BATCH", "3", "SOLVER.IMAGES_PER_IDENTITY", "2"]
     first, again, other = (
-        make_sampler(load_experiment(None, [*words, "SEED", seed]), labels).epoch_batches(0) for seed in "001"
+        make_sampler(load_experiment(None, [*words, "SEED", seed]), train).epoch_batches(0) for seed in "001"
     )
     assert all(len(batch) == 6 for batch in first)
     assert [list(batch) for batch in first] == [list(batch) for batch in again]

@@ -16,7 +16,7 @@ from reid_gl.experiment.make_network import (
     make_net,
 )
 from reid_gl.losses import LOSSES, GroupLoss, WeightedSum, register_loss
-from reid_gl.records import ReidOutput
+from reid_gl.records import ReidOutput, Sample
 from reid_gl.training.optimizer import make_optimizer
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").rglob("*.yml"))
@@ -34,9 +34,9 @@ def test_every_config_is_made(path: Path) -> None:
     losses = make_losses(experiment, 20, net.num_features)
     optimizer = make_optimizer(net, losses, **experiment.optimizer)
     schedule = fit_on_this_machine(experiment).schedule
-    labels = [label for label in range(20) for _ in range(10)]
+    train = [Sample(f"{pid}_{number}.jpg", pid, 0) for pid in range(20) for number in range(10)]
     batch_size = experiment.batches.num_identities * experiment.batches.num_images
-    assert all(len(batch) == batch_size for batch in make_sampler(experiment, labels).epoch_batches(0))
+    assert all(len(batch) == batch_size for batch in make_sampler(experiment, train).epoch_batches(0))
     assert len(optimizer.param_groups) == 2
     assert 0 < schedule.factor(schedule.num_epochs - 0.5) <= 1
     assert set(losses.losses) == {"group", "cross_entropy"}

@@ -195,7 +195,7 @@ SPOILED = {
     "preprocessing": [
         (7, "its part 'preprocessing' is int, expected a dictionary"),
         ({}, "the checkpoint's preprocessing is damaged (KeyError('mean')): expected height, width, kernel"),
-        ({**CHECKPOINT["preprocessing"], "height": "a"}, "the input size must be positive, and at most 4096 each way, got a x"),
+        ({**CHECKPOINT["preprocessing"], "height": "a"}, "the input size must be positive, and at most 4096"),
         ({**CHECKPOINT["preprocessing"], "wings": 2}, "preprocessing is damaged (TypeError("),
     ],
     "config": [

@@ -20,13 +20,13 @@ from reid_gl.data.loading.cache_format import CacheForm, read_sample
 from reid_gl.data.loading.decoded_cache import DecodedCache
 from reid_gl.data.loading.images import Image8, UnreadableImageError, check_image
 from reid_gl.data.loading.random_changes import Changes
-from reid_gl.data.loading.sampler import BatchKey
+from reid_gl.data.loading.sampler import WHOLE, BatchKey, Part
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.records import Batch, Sample
 
 
 class ImageBatches(Dataset[Batch]):
-    """Data set of whole batches, indexed by batch keys; the same key always gives the same batch.
+    """Data set of batches, or of one part of each, indexed by batch keys; a key always gives the same images.
 
     The random changes of an image depend only on the seed, the epoch, the step and the position in the
     batch. No random state is kept, so the number of workers and interruptions do not affect them.
@@ -40,6 +40,7 @@ class ImageBatches(Dataset[Batch]):
         cache: decoded images of the samples; None reads the files. Without random crops, batches are the
             same with and without a cache. Random crops are taken of the images in the cache, which may be
             smaller than the files.
+        part: which part of each batch to make; its pixels are those that it has in the whole batch.
 
     Raises:
         ValueError: the numbers of samples, labels and cached images differ, or the cache was made with other
@@ -55,10 +56,11 @@ class ImageBatches(Dataset[Batch]):
         augmentation: Augmentation | None = None,
         seed: int = 0,
         cache: DecodedCache | None = None,
+        part: Part = WHOLE,
     ) -> None:
         if len(samples) != len(labels):
             raise ValueError(f"got {len(samples)} samples and {len(labels)} labels: expected one label each")
-        self.samples, self.labels, self._cache = samples, labels, cache
+        self.samples, self.labels, self._cache, self._part = samples, labels, cache, part
         self.preprocessing, self.augmentation, self.seed = preprocessing, augmentation, seed
         form = CacheForm(preprocessing, augmentation is not None and augmentation.crops).to_dict()
         if cache is not None and (cache.form != form or len(cache) != len(samples)):
@@ -74,16 +76,18 @@ class ImageBatches(Dataset[Batch]):
         return self._make(key, is_changed=False)
 
     def changes(self, key: BatchKey) -> Changes | None:
-        """Return the random changes of a batch; None without augmentation."""
+        """Return the random changes of the part of a batch; None without augmentation."""
         if self.augmentation is None:
             return None
         size = self.preprocessing.height, self.preprocessing.width
-        return self.augmentation.draw((self.seed, key.epoch, key.step), len(key.indices), *size)
+        changes = self.augmentation.draw((self.seed, key.epoch, key.step), len(key.indices), *size)
+        return changes.of_rows(self._part.rows(len(key.indices)))
 
     def _make(self, key: BatchKey, *, is_changed: bool) -> Batch:
-        size = (len(key.indices), self.preprocessing.height, self.preprocessing.width, 3)
+        indices = key.indices[self._part.rows(len(key.indices))]
+        size = (len(indices), self.preprocessing.height, self.preprocessing.width, 3)
         images, changes = np.empty(size, dtype=np.uint8), self.changes(key)
-        for place, index in enumerate(key.indices):
+        for place, index in enumerate(indices):
             image = self._read(index, place, changes)
             if changes is None or not is_changed:
                 images[place] = image
@@ -91,8 +95,8 @@ class ImageBatches(Dataset[Batch]):
                 changes.write(place, image, images[place])
         return Batch(
             images=torch.from_numpy(images).permute(0, 3, 1, 2),
-            labels=torch.tensor([self.labels[i] for i in key.indices]),
-            camids=torch.tensor([self.samples[i].camid for i in key.indices]),
+            labels=torch.tensor([self.labels[i] for i in indices]),
+            camids=torch.tensor([self.samples[i].camid for i in indices]),
         )
 
     def _read(self, index: int, place: int, changes: Changes | None) -> Image8:

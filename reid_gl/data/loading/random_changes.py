@@ -37,6 +37,12 @@ class Changes:
     fill: tuple[int, int, int]
     cropping: NDArray[np.float64] | None = None
 
+    def of_rows(self, rows: slice) -> Changes:
+        """The changes of some of the images."""
+        light = None if self.light is None else self.light[rows]
+        cropping = None if self.cropping is None else self.cropping[rows]
+        return Changes(self.flip[rows], self.shift[rows], light, self.erased[rows], self.fill, cropping)
+
     def write(self, place: int, image: Image8, out: Image8) -> None:
         """Apply the changes of one image.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,46 @@ class BatchKey(NamedTuple):
     epoch: int
     step: int
     indices: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several equal parts of each batch: what one rank trains on.
+
+    The identities of a batch differ and the images of each stand together, so parts share no identity, and
+    all parts one after the other are the batch.
+
+    Attributes:
+        number: which one, from 0.
+        count: number of parts.
+    """
+
+    number: int = 0
+    count: int = 1
+
+    def rows(self, batch_size: int) -> slice:
+        """Places of the part's images in the batch."""
+        size = batch_size // self.count
+        return slice(self.number * size, (self.number + 1) * size)
+
+
+WHOLE = Part()
+"""The only part of a batch that is not dealt."""
+
+
+def check_parts(num_identities: int, num_parts: int) -> None:
+    """Check that the identities of a batch can be dealt evenly.
+
+    Raises:
+        ValueError: the number of parts does not divide P.
+    """
+    if num_identities % num_parts:
+        lower = num_identities // num_parts * num_parts
+        nearest = [str(number) for number in (lower, lower + num_parts) if number]
+        raise ValueError(
+            f"P={num_identities} identities of a batch cannot be dealt evenly over {num_parts} ranks: set "
+            f"SOLVER.IDENTITIES_PER_BATCH to {' or '.join(nearest)}, or start another number of ranks"
+        )
 
 
 class EpochSampler(Sampler[BatchKey]):

@@ -24,7 +24,7 @@ from reid_gl.data.loading.loaders import (
     consecutive_keys,
     make_label_map,
 )
-from reid_gl.data.loading.sampler import BatchKey, PKSampler
+from reid_gl.data.loading.sampler import BatchKey, Part, PKSampler
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.records import Batch, Sample
 from tests.conftest import MakeSamples, WriteNoise
@@ -302,3 +302,27 @@ def test_nothing_is_said_about_good_pictures(batches: ImageBatches, caplog: pyte
     with caplog.at_level(logging.DEBUG):
         list(BatchLoader(batches, consecutive_keys(12, 5)))
     assert not caplog.text
+
+
+@pytest.mark.parametrize("crops", [False, True])
+@pytest.mark.parametrize("device", [None, torch.device("cpu")])
+def test_parts_of_a_batch_have_the_pixels_of_the_whole(
+    batches: ImageBatches, crops: bool, device: torch.device | None
+) -> None:
+    choices = {"pad": 0, "crop_area": (0.3, 1.0)} if crops else {"pad": 3}
+    augmentation = Augmentation(flip=0.5, color_gain=0.2, **choices)
+    key = BatchKey(1, 2, (0, 1, 2, 3))
+
+    def make(part: Part) -> Batch:
+        dealt = ImageBatches(
+            batches.samples,
+            batches.labels,
+            preprocessing=batches.preprocessing,
+            augmentation=augmentation,
+            part=part,
+        )
+        return next(iter(BatchLoader(dealt, [key], change_on=device)))
+
+    whole, parts = make(Part()), [make(Part(number, 2)) for number in (0, 1)]
+    for name in ("images", "labels", "camids"):
+        assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))

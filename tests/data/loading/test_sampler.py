@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_gl.data.loading.loaders import make_label_map
-from reid_gl.data.loading.sampler import BatchKey, PKSampler
+from reid_gl.data.loading.sampler import BatchKey, Part, PKSampler, check_parts
 from reid_gl.records import Sample
 
 COUNTS = st.lists(st.integers(1, 13), min_size=1, max_size=12)
@@ -144,3 +144,22 @@ def test_errors() -> None:
         PKSampler([0], num_identities=0, num_images=4)
     with pytest.raises(ValueError, match="P and K must be at least 1, got P=2, K=0"):
         PKSampler([0], num_identities=2, num_images=0)
+
+
+@pytest.mark.parametrize("num_parts", [1, 2, 4])
+def test_parts_of_a_batch_are_the_batch_and_share_no_identity(num_parts: int) -> None:
+    labels = [label for label in range(9) for _ in range(5)]
+    for batch in PKSampler(labels, num_identities=4, num_images=3).epoch_batches(0):
+        parts = [batch[Part(number, num_parts).rows(len(batch))] for number in range(num_parts)]
+        assert sum(parts, ()) == batch
+        identities = [label for part in parts for label in {labels[index] for index in part}]
+        assert len(set(identities)) == len(identities) == 4
+
+
+def test_identities_must_divide_over_the_ranks() -> None:
+    check_parts(16, 4)
+    message = "P=16 .* over 3 ranks: set SOLVER.IDENTITIES_PER_BATCH to 15 or 18, or start another number"
+    with pytest.raises(ValueError, match=message):
+        check_parts(16, 3)
+    with pytest.raises(ValueError, match=r"P=2 .* over 4 ranks: set SOLVER.IDENTITIES_PER_BATCH to 4, or"):
+        check_parts(2, 4)

@@ -1,0 +1,51 @@
+"""Where a process stands among those that torchrun started, from the environment alone; needs no torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun sets for every process that it starts."""
+
+
+class StoppedTogetherError(Exception):
+    """This rank stops because of an error that rank 0 reports."""
+
+
+class OtherRankError(ValueError):
+    """Rank 0 stops because of another rank's error, which the message quotes."""
+
+
+class LostRankError(ConnectionError):
+    """Another rank ended or cannot be reached, so this one cannot go on."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The place of a process among those that train together.
+
+    Attributes:
+        rank: number of the process, from 0.
+        world_size: number of processes.
+        local_rank: number of the process on its host, from 0.
+        local_world_size: number of processes on its host.
+    """
+
+    rank: int = 0
+    world_size: int = 1
+    local_rank: int = 0
+    local_world_size: int = 1
+
+
+def launched_ranks() -> Ranks | None:
+    """The place that torchrun's variables name, before anything is connected; None without torchrun."""
+    if not all(os.environ.get(name) for name in VARIABLES):
+        return None
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    return Ranks(*(int(os.environ[name]) for name in names))
+
+
+def num_restarts() -> int:
+    """How often torchrun has restarted the processes after one of them ended (--max-restarts)."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))

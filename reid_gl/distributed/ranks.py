@@ -1,0 +1,111 @@
+"""Joins the processes that torchrun started; without torchrun, a process is rank 0 of 1."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch.distributed import PrefixStore  # type: ignore[attr-defined]
+from torch.distributed.rendezvous import rendezvous
+
+from reid_gl.distributed.place import LostRankError, Ranks, launched_ranks, num_restarts
+
+TIMEOUT = timedelta(minutes=30)
+"""How long a rank waits for the others, for example while one of them decodes a data set."""
+PLACE_IN_TORCH = re.compile(r"^\[[^\]]*\]:? *")
+LOST = ("Connection closed", "Connection reset", "Connection refused", "Broken pipe", "imed out", "imeout")
+"""What torch's messages say if another rank has gone."""
+ALONE = Ranks()
+_joined: list[Ranks] = []  # empty, or the one place that join_ranks gave this process
+
+
+def ranks() -> Ranks:
+    """This process's place; rank 0 of 1 outside join_ranks, even if other code has made a process group."""
+    return _joined[0] if _joined else ALONE
+
+
+def is_joined() -> bool:
+    """Whether join_ranks connected this process, be it with itself only."""
+    return bool(_joined)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes and reports: rank 0."""
+    return ranks().rank == 0
+
+
+@contextlib.contextmanager
+def join_ranks() -> Iterator[Ranks]:
+    """Connect the processes that torchrun started while the block runs; without torchrun, do nothing.
+
+    Tensors on the CPU go through gloo, those on CUDA devices through NCCL.
+
+    Yields:
+        The place of this process.
+
+    Raises:
+        LostRankError: the ranks cannot be connected, or another one ends while the block runs.
+        ValueError: some ranks have CUDA devices and others have none.
+    """
+    place = launched_ranks()
+    if place is None:
+        yield ALONE
+        return
+    try:
+        _connect(place)
+        _joined.append(place)
+        yield place
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and not any(words in str(error) for words in LOST):
+            raise
+        raise LostRankError(_explain(place, error)) from error
+    finally:
+        _joined.clear()
+        if dist.is_initialized():  # a process that ends without this often aborts
+            dist.destroy_process_group()
+
+
+def _connect(place: Ranks) -> None:
+    has_cuda = torch.cuda.is_available() and dist.is_nccl_available()
+    backend = "cpu:gloo,cuda:nccl" if has_cuda else "gloo"
+    shared, _, _ = next(iter(rendezvous("env://", timeout=TIMEOUT)))
+    # torchrun's store outlives the ranks that it restarts, with the addresses of those that have gone
+    store = PrefixStore(f"reid_gl/start {num_restarts()}", shared)
+    store.set(f"backend/{place.rank}", backend)
+    backends = [store.get(f"backend/{rank}").decode() for rank in range(place.world_size)]
+    if len(set(backends)) > 1:  # found before a group is made, in which ranks would wait for one another
+        store.set(f"has read/{place.rank}", "")
+        if place.rank == 0:  # the store may end with this process
+            store.wait([f"has read/{rank}" for rank in range(place.world_size)])
+        raise ValueError(
+            f"some ranks have CUDA and others have not (by rank: {'; '.join(backends)}): give all hosts the "
+            "same, or hide the devices with CUDA_VISIBLE_DEVICES= on every host"
+        )
+    if has_cuda and place.local_rank < torch.cuda.device_count():
+        torch.cuda.set_device(place.local_rank)
+    dist.init_process_group(
+        backend=backend,
+        store=store,
+        rank=place.rank,
+        world_size=place.world_size,
+        timeout=TIMEOUT,
+    )
+
+
+def _explain(place: Ranks, error: RuntimeError) -> str:
+    reason = PLACE_IN_TORCH.sub("", str(error).strip()).splitlines()[0].partition(". ")[0]
+    if not dist.is_initialized():
+        address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        return (
+            f"rank {place.rank} of {place.world_size} cannot join the others at {address} ({reason}): use "
+            "torchrun --standalone on one host, or a free port with --rdzv-endpoint <host>:<port>"
+        )
+    return (
+        f"rank {place.rank} of {place.world_size} lost another rank, whose own message says why ({reason}); "
+        "the last checkpoint is intact: continue with --resume"
+    )

@@ -1,0 +1,114 @@
+"""`train` under torchrun: processes that are killed, told to stop, and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reid_gl.cli.main import main
+from reid_gl.models import read_checkpoint
+from tests.distributed.run_ranks import rank_environment
+from tests.experiment.conftest import SMALL
+from tests.made_up_people import write_people
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+LONG = 40
+"""Epochs of a run that is to be interrupted: of three steps each."""
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    people = write_people(tmp_path_factory.mktemp("people") / "market1501", num_people=4)
+    return [*SMALL, "DATA.ROOT", str(people), "MODEL.BACKBONE", "timm:test_resnet"]
+
+
+def start(words: list[str], *options: str) -> subprocess.Popen[str]:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.Popen(
+        [*torchrun, *options, "tools/train.py", *words],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_epoch(process: subprocess.Popen[str], folder: Path, epoch: int) -> None:
+    log = folder / "log.jsonl"
+    for _ in range(1200):
+        text = log.read_text() if log.exists() else ""
+        if f'"epoch": {epoch}, ' in text and (folder / "training.ckpt").exists():
+            return
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.1)
+    raise AssertionError("no step within two minutes")
+
+
+def process_of_rank(launcher: subprocess.Popen[str], rank: int) -> int:
+    """Id of the process that torchrun started as this rank."""
+    for children in Path(f"/proc/{launcher.pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            if f"\0RANK={rank}\0" in f"\0{Path(f'/proc/{child}/environ').read_text()}\0":
+                return int(child)
+    raise AssertionError(f"torchrun has no rank {rank}")
+
+
+def test_a_killed_rank_costs_at_most_what_came_after_the_last_checkpoint(
+    words: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    words = [*words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", "8", "SOLVER.EVALUATE_EVERY", "4"]
+    launcher = start(words, "--max-restarts", "1")
+    wait_for_epoch(launcher, folder, 3)
+    os.kill(process_of_rank(launcher, 1), signal.SIGKILL)
+    output, errors = launcher.communicate(timeout=120)
+    assert launcher.returncode == 0, errors
+    assert "rank 0 of 2 lost another rank" in errors
+    resumed_after = int(errors.split("resuming after epoch ")[1].split(",")[0])
+    assert 2 <= resumed_after <= 8
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines if line["type"] == "step"] == list(range(1, 9))
+    assert len(output.splitlines()) == 1  # one rank prints the scores
+    assert json.loads(output)["counts"]["queries"] == 4
+
+
+@pytest.mark.parametrize("receiver", ["torchrun", "rank 1"])
+def test_a_signal_saves_once_and_ends_all(words: list[str], tmp_path: Path, receiver: str) -> None:
+    folder = tmp_path / "run"
+    words = [*words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", str(LONG)]
+    launcher = start(words)
+    wait_for_epoch(launcher, folder, 2)
+    os.kill(process_of_rank(launcher, 1) if receiver == "rank 1" else launcher.pid, signal.SIGTERM)
+    _, errors = launcher.communicate(timeout=120)
+    assert errors.count("stopped by signal 15; the state is saved; continue with --resume") == 1
+    assert "reid_gl/cli/train.py" not in errors  # of a traceback
+    state = read_checkpoint(folder / "training.ckpt")["training"]
+    assert state["epoch"] < LONG
+    assert not list(folder.glob(".*.partial"))
+
+
+def test_a_mistake_is_one_sentence(words: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    launcher = start([*words, "OUTPUT_DIR", str(folder), "SOLVER.IDENTITIES_PER_BATCH", "3"])
+    _, errors = launcher.communicate(timeout=120)
+    assert launcher.returncode != 0
+    assert errors.count("P=3 identities of a batch cannot be dealt evenly over 2 ranks") == 1
+    assert not folder.exists()
+
+
+def test_torchrun_starts_no_other_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in rank_environment(0, 2, 29500).items():
+        monkeypatch.setenv(name, value)
+    assert main(["test"]) == 2
+    assert capsys.readouterr().err == "torchrun can start train only; test is one process: start it without\n"

@@ -1,0 +1,102 @@
+"""Starts ranks as torchrun would, but forked from a process that has imported everything once."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import torch
+
+from reid_gl.distributed.ranks import join_ranks
+
+LIMIT = 120.0
+"""Seconds after which ranks that wait for one another are ended."""
+PRELOADED = [
+    "timm",
+    "tests.distributed.run_ranks",
+    "tests.training.rank_steps",
+    "tests.experiment.rank_training",
+    "reid_gl.losses.metric_learning",
+]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def rank_environment(rank: int, world_size: int, port: int) -> dict[str, str]:
+    """What torchrun sets on the only host of a job."""
+    places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world_size, "LOCAL_WORLD_SIZE": world_size}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return {**{name: str(value) for name, value in places.items()}, **address}
+
+
+def _nothing() -> None:
+    """Nothing comes before joining."""
+
+
+def run_ranks(
+    work: Callable[..., object],
+    world_size: int,
+    *arguments: object,
+    before: Callable[[], None] = _nothing,
+) -> list[tuple[int, str]]:
+    """Call a function on every rank, another one before they join; exit code and stderr of each."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, str(rank)) for rank in range(world_size)]
+        started = [
+            _forkserver().Process(
+                target=_be_rank,
+                args=(work, arguments, before, rank_environment(rank, world_size, port), file),
+            )
+            for rank, file in enumerate(files)
+        ]
+        for process in started:
+            process.start()
+        try:
+            for process in started:
+                process.join(LIMIT)
+        finally:
+            for process in started:
+                process.kill()
+                process.join()
+        codes = [-1 if process.exitcode is None else process.exitcode for process in started]
+        return [(code, file.read_text()) for code, file in zip(codes, files, strict=True)]
+
+
+def check_ranks(work: Callable[..., object], world_size: int, *arguments: object) -> None:
+    """run_ranks for work that must succeed everywhere."""
+    found = run_ranks(work, world_size, *arguments)
+    assert [code for code, _ in found] == [0] * world_size, "\n".join(errors for _, errors in found)
+
+
+@functools.cache
+def _forkserver() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def _be_rank(
+    work: Callable[..., object],
+    arguments: tuple[object, ...],
+    before: Callable[[], None],
+    environment: dict[str, str],
+    errors: Path,
+) -> None:
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    with errors.open("w") as file:
+        os.dup2(file.fileno(), 2)
+    before()
+    with join_ranks():
+        work(*arguments)

@@ -1,4 +1,4 @@
-"""Create output folders atomically."""
+"""Create output files and folders atomically."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ logger = logging.getLogger(__name__)
 IN_WORK = "-unfinished-"
 JUST_MADE = 60.0
 """Seconds in which a folder may not have its lock yet."""
+
+
+@contextmanager
+def whole_or_nothing(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its name if all goes well and disappears otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager

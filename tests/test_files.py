@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.files import JUST_MADE, finished_or_nothing
+from reid_gl.files import JUST_MADE, finished_or_nothing, whole_or_nothing
 
 
 def fail_in(out: Path) -> None:
@@ -70,3 +70,21 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_makes_stays(tmp_p
         with finished_or_nothing(out):
             assert not theirs.exists()
     assert foreign.is_dir()
+
+
+def test_an_older_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def fail() -> None:
+        with whole_or_nothing(path) as partial:
+            partial.write_text("half")
+            raise KeyError("reason")
+
+    with pytest.raises(KeyError, match="reason"):
+        fail()
+    assert path.read_text() == "old"
+    with whole_or_nothing(path) as partial:
+        partial.write_text("new")
+    assert path.read_text() == "new"
+    assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]

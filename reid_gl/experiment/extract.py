@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.files import whole_or_nothing
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts, remove_parts
-from reid_gl.inference.bulk.feature_tables import import_pyarrow, whole_or_nothing, write_npz, write_parquet
+from reid_gl.inference.bulk.feature_tables import import_pyarrow, write_npz, write_parquet
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.tracking import write_boxmot_cache, write_deep_sort_file
 
@@ -101,7 +102,7 @@ def extract_to_file(
     else:
         _write_for_tracker(form, crops, parts, output, extractor.embed_black(), reid_name)
     if parts.rejected:
-        _write_rejects(rejects, everything, parts.rejected)
+        write_rejects(rejects, everything, parts.rejected)
     num_invalid = sum(int((~valid).sum()) for _, valid in parts)
     if num_invalid:
         logger.warning("%s of %s boxes hold nothing of their image", f"{num_invalid:,}", f"{len(crops):,}")
@@ -117,7 +118,7 @@ def extract_to_file(
     }
 
 
-def _write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> None:
+def write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> None:
     """A line for each row without a feature: its number from 0, image or video, frame and the reason."""
     logger.warning("%s of %s rows are skipped, see %s", f"{len(rejected):,}", f"{len(crops):,}", path)
     with whole_or_nothing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,12 @@ import numpy as np
 from reid_gl.evaluation.reranking.rerank import RerankSettings, reranked_blocks
 from reid_gl.evaluation.thresholds.probability import same_person_probability
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.gallery.engine import Found
-from reid_gl.gallery.sightings import Floats, Match, vectors_of
+from reid_gl.gallery.condition import Condition
+from reid_gl.gallery.engine import Engine
+from reid_gl.gallery.sightings import Floats, Match, StoredRow, vectors_of
+
+SPARE = 16
+"""Candidates beyond those asked for: rounding may exchange rows at the end of the list."""
 
 
 class Answers:
@@ -31,45 +36,43 @@ class Answers:
         if calibration is not None:
             same_person_probability(calibration, 0.0, prior=prior)  # refuses a wrong prior now
 
-    def rank(self, queries: Floats, found: Found, num: int, min_score: float) -> list[list[Match]]:
-        """The best candidates by cosine, which is computed in float64, whatever the engine computed with.
+    def find(
+        self,
+        engine: Engine,
+        queries: Floats,
+        condition: Condition,
+        k: int,
+        min_score: float,
+        rerank: RerankSettings | None,
+        shortlist: int,
+    ) -> list[list[Match]]:
+        """Search for queries (Q, D) of length one; the others as in Gallery.search.
 
-        Args:
-            queries: (Q, D) of length one.
-            found: candidates.
-            num: most rows of an answer.
-            min_score: smallest cosine.
-
-        Returns:
-            Q answers; equal cosines rank the lower number first.
+        Cosines are computed again in float64, so that they and the order do not depend on the engine, on
+        other queries, or on the place of a row.
         """
-        answers: list[list[Match]] = []
-        for query, ids in zip(queries.astype(np.float64), found.ids, strict=True):
+        num = k if rerank is None else max(k, shortlist)
+        found = engine.search(queries, num + SPARE, condition)
+        answers = []
+        for query, ids in zip(queries, found.ids, strict=True):
             rows = [found.rows[number] for number in sorted(ids.tolist()) if number in found.rows]
-            if not rows:
-                answers.append([])
-                continue
-            cosines = (vectors_of(rows).astype(np.float64) * query).sum(axis=1).clip(-1.0, 1.0)
-            order = np.argsort(-cosines, kind="stable")[:num]
-            chosen = order[cosines[order] >= min_score]
-            probabilities = self._probabilities(cosines[chosen])
-            answers.append(
-                [
-                    Match(rows[place].id, float(cosines[place]), probability, None, rows[place].sighting)
-                    for place, probability in zip(chosen.tolist(), probabilities, strict=True)
-                ]
-            )
+            answer = self._rank(query, rows, num, min_score)
+            if rerank is not None and answer:
+                answer = _reranked(query, answer, found.rows, rerank)
+            answers.append(answer[:k])
         return answers
 
-    def rerank(
-        self, queries: Floats, answers: list[list[Match]], found: Found, settings: RerankSettings | None
-    ) -> list[list[Match]]:
-        """Order each answer by k-reciprocal re-ranking within it; unchanged without settings."""
-        if settings is None:
-            return answers
+    def _rank(self, query: Floats, rows: list[StoredRow], num: int, min_score: float) -> list[Match]:
+        """The best of some rows, in rising order of their numbers, by cosine; the lower number first."""
+        if not rows:
+            return []
+        cosines = (vectors_of(rows).astype(np.float64) * query).sum(axis=1).clip(-1.0, 1.0)
+        order = np.argsort(-cosines, kind="stable")[:num]
+        chosen = order[cosines[order] >= min_score]
+        probabilities = self._probabilities(cosines[chosen])
         return [
-            _reranked(queries[place : place + 1], answer, found, settings)
-            for place, answer in enumerate(answers)
+            Match(rows[place].id, float(cosines[place]), probability, None, rows[place].sighting)
+            for place, probability in zip(chosen.tolist(), probabilities, strict=True)
         ]
 
     def _probabilities(self, cosines: Floats) -> list[float | None]:
@@ -79,10 +82,24 @@ class Answers:
         return list(probabilities.tolist())
 
 
-def _reranked(query: Floats, answer: list[Match], found: Found, settings: RerankSettings) -> list[Match]:
-    if not answer:
-        return []
-    shortlist = vectors_of([found.rows[match.id] for match in answer])
-    distances = np.concatenate(list(reranked_blocks(query, shortlist, settings)))[0]
+def read_features(engine: Engine, condition: Condition, ids: Sequence[int]) -> Floats:
+    """Features (M, D) of the rows of a condition, in the order of their numbers in a list.
+
+    Raises:
+        ValueError: a number that no row has, or whose row is damaged.
+    """
+    rows = {row.id: row for batch in engine.read(condition) for row in batch}
+    if missing := [number for number in ids if number not in rows]:
+        raise ValueError(f"gallery {engine.name} has no rows {missing}")
+    if not rows:
+        raise ValueError("no rows are named: give their numbers")
+    return vectors_of([rows[number] for number in ids])
+
+
+def _reranked(
+    query: Floats, answer: list[Match], rows: dict[int, StoredRow], settings: RerankSettings
+) -> list[Match]:
+    shortlist = vectors_of([rows[match.id] for match in answer])
+    distances = np.concatenate(list(reranked_blocks(query[None], shortlist, settings)))[0]
     order = np.argsort(distances, kind="stable").tolist()
     return [replace(answer[place], reranked=float(distances[place])) for place in order]

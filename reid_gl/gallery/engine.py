@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -116,3 +117,10 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; a second call does nothing."""
+
+
+def delete_expired(engine: Engine) -> int:
+    """Delete what is older than the gallery keeps, and return how many rows that were."""
+    if engine.keep_seconds is None:
+        return 0
+    return engine.delete(Condition(before=time.time() - engine.keep_seconds))

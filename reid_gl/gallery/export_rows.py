@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from reid_gl.files import whole_or_nothing
 from reid_gl.gallery.sightings import StoredRow, vectors_of
-from reid_gl.inference.bulk.feature_tables import whole_or_nothing
 
 NO_BOX = (np.nan,) * 4
 
@@ -39,6 +39,7 @@ def write_rows(path: Path, batches: Iterable[list[StoredRow]]) -> int:
             tracklets=np.array([sighting.tracklet for sighting in sightings], np.int64),
             pids=np.array([sighting.pid for sighting in sightings], np.int64),
             paths=np.array([sighting.path for sighting in sightings], np.str_),
+            frames=np.array([sighting.frame for sighting in sightings], np.int64),
             boxes=np.array([sighting.box or NO_BOX for sighting in sightings], np.float64),
         )
     return len(rows)

@@ -11,10 +11,10 @@ import numpy as np
 
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.gallery.answers import Answers
+from reid_gl.gallery.answers import Answers, read_features
 from reid_gl.gallery.audit_log import AuditLog, audit_path, current_user, damaged_lines
 from reid_gl.gallery.condition import Condition, TimeRange, Values, at_least_one, make_condition
-from reid_gl.gallery.engine import Engine, GalleryStats, Verification
+from reid_gl.gallery.engine import Engine, GalleryStats, Verification, delete_expired
 from reid_gl.gallery.export_rows import write_rows
 from reid_gl.gallery.open_engine import file_of, open_engine
 from reid_gl.gallery.sightings import (
@@ -27,9 +27,6 @@ from reid_gl.gallery.sightings import (
     unit_features,
 )
 from reid_gl.gallery.turns import Turns
-
-SPARE = 16
-"""Candidates beyond those asked for: rounding may exchange rows at the end of the list."""
 
 
 class Gallery:
@@ -145,14 +142,24 @@ class Gallery:
             query = query[None]
         with self._turns.take() as engine:
             queries = unit_features("query features", query, engine.dimension)
-            num = k if rerank is None else max(k, shortlist)
-            found = engine.search(queries, num + SPARE, condition.younger_than(engine.keep_seconds))
-            ranked = self._answers.rank(queries, found, num, min_score)
-            answers = [answer[:k] for answer in self._answers.rerank(queries, ranked, found, rerank)]
+            kept = condition.younger_than(engine.keep_seconds)
+            answers = self._answers.find(engine, queries, kept, k, min_score, rerank, shortlist)
             details = {"queries": len(queries), "k": k, "min_score": min_score, "filter": condition.to_dict()}
             ids = [[match.id for match in answer] for answer in answers]
             self._log.write("search", {**details, "reason": reason, "rows": ids})
         return answers
+
+    def features_of(self, ids: Sequence[int]) -> Floats:
+        """Features (M, D) of M rows, of length one, as queries for "where else was this person?".
+
+        Raises:
+            ValueError: a number that no row has, or whose row is damaged.
+        """
+        condition = make_condition(only={"id": ids})
+        with self._turns.take() as engine:
+            features = read_features(engine, condition, ids)
+            self._log.write("read", {"filter": condition.to_dict()})
+        return features
 
     def delete(
         self,
@@ -188,14 +195,11 @@ class Gallery:
         """Give all rows of some identities another one: they turned out to be one person.
 
         Args:
-            pids: the identities that end.
-            into: the one that stays, from 0.
+            pids: the identities that end, from 0.
+            into: the one that stays.
 
         Returns:
             Rows changed.
-
-        Raises:
-            ValueError: not whole numbers from 0.
         """
         condition = make_condition(only={"pid": pids})
         if min(condition.only["pid"], default=0) < 0:
@@ -231,13 +235,10 @@ class Gallery:
     def apply_retention(self) -> int:
         """Delete what is older than the gallery keeps, and return how many rows that were."""
         with self._turns.take() as engine:
-            if engine.keep_seconds is None:
-                return 0
-            condition = Condition(before=clock.time() - engine.keep_seconds)
-            deleted = engine.delete(condition)
+            deleted = delete_expired(engine)
             if deleted:
-                self._log.write("retention", {"filter": condition.to_dict(), "rows": deleted})
-            return deleted
+                self._log.write("retention", {"rows": deleted, "keep_seconds": engine.keep_seconds})
+        return deleted
 
     def export(
         self, path: str | Path, *, cameras: Values | None = None, time: TimeRange | None = None
@@ -245,7 +246,7 @@ class Gallery:
         """Write rows as an .npz file that `evaluate-features` and `calibrate` read, and return how many.
 
         The file has the arrays rows (their numbers), features (M, D), camids, times (NaN if unknown),
-        tracklets, pids, paths and boxes (M, 4) (NaN for the whole image). Damaged rows are left out.
+        tracklets, pids, paths, frames and boxes (M, 4) (NaN for the whole image). Damaged rows are left out.
 
         Raises:
             FileExistsError: there is such a file.

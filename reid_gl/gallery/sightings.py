@@ -30,6 +30,7 @@ class Sighting:
         tracklet: number of the track within the camera; -1 if unknown.
         pid: identity; -1 if unknown.
         path: image or video file; "" if there is none.
+        frame: frame of a video, from 1; -1 for an image.
         box: (x1, y1, x2, y2) pixels of the person in the image; None for the whole image.
     """
 
@@ -38,6 +39,7 @@ class Sighting:
     tracklet: int = UNKNOWN
     pid: int = UNKNOWN
     path: str = ""
+    frame: int = UNKNOWN
     box: tuple[float, float, float, float] | None = None
 
 
@@ -50,7 +52,7 @@ class Match:
         score: cosine of the row and the query, in [-1, 1].
         probability: that both show one person; None without a calibration.
         reranked: distance after re-ranking, which decides the order; None without re-ranking.
-        sighting: camera, time, tracklet, identity, path and box.
+        sighting: camera, time, tracklet, identity, path, frame and box.
     """
 
     id: int
@@ -157,6 +159,7 @@ def _plain(sighting: Sighting, name: str) -> Sighting:
         _whole(sighting.tracklet, f"{name}: tracklet"),
         _whole(sighting.pid, f"{name}: pid"),
         path,
+        _whole(sighting.frame, f"{name}: frame"),
         None if sighting.box is None else _corners(sighting.box, f"{name}: box"),
     )
 

@@ -157,9 +157,9 @@ class SqliteEngine:
         with self._writing() as state:
             found = self._connection.execute(f"SELECT {SIGHTING_FIELDS} FROM sightings WHERE {where}", values)
             changes = []
-            for number, camera, time, tracklet, _, path, *corners, added in found:
+            for number, camera, time, tracklet, _, path, frame, *corners, added in found:
                 box = None if corners[0] is None else tuple(corners)
-                sighting = Sighting(camera, time, tracklet, pid, path, box)
+                sighting = Sighting(camera, time, tracklet, pid, path, frame, box)
                 crc = sighting_values(number, sighting, added)[-1]
                 changes.append((pid, crc, state.version + 1, number))
             if changes:
@@ -202,7 +202,7 @@ class SqliteEngine:
     def verify(self) -> Verification:
         """Check the pages of the file, the checksum of every row, and their number."""
         with self._reading():
-            return verify_file(self._connection)
+            return verify_file(self._connection, self._path)
 
     def close(self) -> None:
         """Close the file and let another writer in."""

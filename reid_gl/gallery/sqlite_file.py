@@ -34,8 +34,8 @@ PRAGMA user_version = {FORMAT};
 CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE sightings (
   id INTEGER PRIMARY KEY, version INTEGER NOT NULL, camera INTEGER NOT NULL, time REAL,
-  tracklet INTEGER NOT NULL, pid INTEGER NOT NULL, path TEXT NOT NULL, x1 REAL, y1 REAL, x2 REAL, y2 REAL,
-  added REAL NOT NULL, crc INTEGER NOT NULL);
+  tracklet INTEGER NOT NULL, pid INTEGER NOT NULL, path TEXT NOT NULL, frame INTEGER NOT NULL,
+  x1 REAL, y1 REAL, x2 REAL, y2 REAL, added REAL NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE deleted (id INTEGER PRIMARY KEY, version INTEGER NOT NULL);
 CREATE INDEX sightings_version ON sightings (version);
@@ -204,29 +204,39 @@ def _identify(connection: sqlite3.Connection, path: Path, mode: str) -> tuple[in
     connections of this process.
     """
     try:
-        return _read_identity(connection)
+        found = _read_identity(connection)
+        problem = missing_bytes(connection, path)
     except sqlite3.DatabaseError as error:
-        problem = error
-    if "not a database" in str(problem):
+        found, problem = None, str(error)
+    if found is not None and not problem:
+        return found
+    if "not a database" in problem:
         raise ValueError(
             f"{path} is no gallery of this package, or its first bytes are damaged: name another file"
         )
-    if "locked" in str(problem):
+    if "locked" in problem:
         raise TimeoutError(f"gallery {path} is busy: another program has kept it locked for too long")
     if mode != "r":
         raise DamagedGalleryError(
             f"gallery {path} is damaged ({problem}): `reid-gl gallery verify` lists what is lost; open it "
             "with mode 'r' and export the rest into a new one"
         )
-    connection.execute(
-        "PRAGMA writable_schema = ON"
-    )  # reads the pages there are, though the header counts more
+    # reads the pages that are there, although the header counts more
+    connection.execute("PRAGMA writable_schema = ON")
     try:
         found = _read_identity(connection)
     except sqlite3.DatabaseError:
         raise DamagedGalleryError(f"the beginning of gallery {path} is damaged: {problem}") from None
     logger.warning("gallery %s is damaged (%s): reading what is left of it", path, problem)
     return found
+
+
+def missing_bytes(connection: sqlite3.Connection, path: Path) -> str:
+    """Says that the file is shorter than its pages, "" if it is not."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    missing = int(pages) * int(page_bytes) - path.stat().st_size
+    return f"{missing:,} bytes are missing at its end" if missing > 0 else ""
 
 
 def _read_identity(connection: sqlite3.Connection) -> tuple[int, int]:

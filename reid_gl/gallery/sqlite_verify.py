@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from reid_gl.gallery.engine import Verification
-from reid_gl.gallery.sqlite_file import DamagedGalleryError, State, read_state
+from reid_gl.gallery.sqlite_file import DamagedGalleryError, State, missing_bytes, read_state
 from reid_gl.gallery.stored_rows import BLOB, RowReader, listed
 
 MOST_PROBLEMS = 100
 
 
-def verify_file(connection: sqlite3.Connection) -> Verification:
+def verify_file(connection: sqlite3.Connection, path: Path) -> Verification:
     """Check the pages, the checksum of every row, and that as many rows are there as were added.
 
     SQLite's own check sees the structure of the file and no flipped byte inside a feature; the checksums see
@@ -19,8 +20,11 @@ def verify_file(connection: sqlite3.Connection) -> Verification:
 
     Args:
         connection: of the file, inside a transaction.
+        path: of the file.
     """
     problems = _structure(connection)
+    if cut := missing_bytes(connection, path):
+        problems.append(f"truncated: {cut}")
     try:
         state = read_state(connection)
         expected = state.num_rows

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from reid_gl.gallery.sightings import Floats, Sighting, StoredRow
 from reid_gl.gallery.sqlite_file import State
 
-SIGHTING_FIELDS = "id, camera, time, tracklet, pid, path, x1, y1, x2, y2, added"
-INSERT_SIGHTING = f"INSERT INTO sightings (version, {SIGHTING_FIELDS}, crc) VALUES ({', '.join(['?'] * 13)})"
+SIGHTING_FIELDS = "id, camera, time, tracklet, pid, path, frame, x1, y1, x2, y2, added"
+INSERT_SIGHTING = f"INSERT INTO sightings (version, {SIGHTING_FIELDS}, crc) VALUES ({', '.join(['?'] * 14)})"
 INSERT_VECTOR = "INSERT INTO vectors (id, vector, crc) VALUES (?, ?, ?)"
 SELECT_ROWS = f"""
 SELECT {", ".join(f"s.{name}" for name in SIGHTING_FIELDS.split(", "))}, s.crc, v.vector, v.crc
 FROM sightings s LEFT JOIN vectors v ON v.id = s.id WHERE s.id {{}} ORDER BY s.id
 """
-NUMBERS = struct.Struct("<qq?dqq?ddddd")
+NUMBERS = struct.Struct("<qq?dqqq?ddddd")
 ROWS_AT_ONCE = 4_096
 BLOB = np.dtype("<f4")
 Values: TypeAlias = tuple[Any, ...]
@@ -37,6 +37,7 @@ def sighting_values(number: int, sighting: Sighting, added: float) -> tuple[Any,
         sighting.tracklet,
         sighting.pid,
         sighting.path,
+        sighting.frame,
         *box,
         added,
     )
@@ -139,9 +140,9 @@ def _select(ids: Sequence[int]) -> tuple[str, tuple[int, int] | tuple[str]]:
 
 def _fault(values: Values, dimension: int | None) -> str:
     """Why a row cannot be used, "" as a rule."""
-    crc, vector, vector_crc = values[11:]
+    crc, vector, vector_crc = values[12:]
     try:
-        if _checksum(values[:11]) != crc:
+        if _checksum(values[:12]) != crc:
             return "the metadata does not agree with its checksum"
     except (struct.error, TypeError, AttributeError, UnicodeError):
         return "the metadata is not what it should be"
@@ -155,15 +156,15 @@ def _fault(values: Values, dimension: int | None) -> str:
 
 
 def _row(values: Values) -> StoredRow:
-    number, camera, time, tracklet, pid, path, x1, y1, x2, y2, added = values[:11]
+    number, camera, time, tracklet, pid, path, frame, x1, y1, x2, y2, added = values[:12]
     box = None if x1 is None else (x1, y1, x2, y2)
-    return StoredRow(number, Sighting(camera, time, tracklet, pid, path, box), added, values[12])
+    return StoredRow(number, Sighting(camera, time, tracklet, pid, path, frame, box), added, values[13])
 
 
 def _checksum(values: Sequence[Any]) -> int:
-    number, camera, time, tracklet, pid, path, x1, y1, x2, y2, added = values
+    number, camera, time, tracklet, pid, path, frame, x1, y1, x2, y2, added = values
     packed = NUMBERS.pack(
-        *(number, camera, time is not None, time or 0.0, tracklet, pid, x1 is not None),
+        *(number, camera, time is not None, time or 0.0, tracklet, pid, frame, x1 is not None),
         *(x1 or 0.0, y1 or 0.0, x2 or 0.0, y2 or 0.0, added),
     )
     return zlib.crc32(path.encode(), zlib.crc32(packed))

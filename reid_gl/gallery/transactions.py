@@ -23,7 +23,7 @@ def transaction(connection: sqlite3.Connection, path: Path, *, writes: bool) -> 
         connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
         try:
             yield
-            connection.execute("COMMIT")
+            connection.execute("COMMIT" if writes else "ROLLBACK")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -28,6 +28,7 @@ def sightings(count: int, *, seed: int = 0) -> list[Sighting]:
             tracklet=int(rng.integers(-1, 6)),
             pid=int(rng.integers(-1, 5)),
             path=f"people/bäcker {row}.jpg",
+            frame=row - 1,
             box=None if row % 4 == 3 else (1.0, 2.5, 30.0 + row, 60.0),
         )
         for row in range(count)

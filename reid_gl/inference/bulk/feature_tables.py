@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import importlib
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.files import whole_or_nothing
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.extract_many import FeatureParts
 
 CORNERS = ("x1", "y1", "x2", "y2")
-
-
-@contextmanager
-def whole_or_nothing(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its name if all goes well and disappears otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_npz(path: Path, crops: CropList, parts: FeatureParts) -> None:

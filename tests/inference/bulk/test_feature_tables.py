@@ -9,7 +9,7 @@ import pytest
 
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.extract_many import FeatureParts, part_path
-from reid_gl.inference.bulk.feature_tables import whole_or_nothing, write_npz, write_parquet
+from reid_gl.inference.bulk.feature_tables import write_npz, write_parquet
 
 FEATURES = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 VALID = np.array([True, False, True, True, True])
@@ -101,21 +101,3 @@ def test_a_file_that_fails_does_not_appear(parts: FeatureParts, tmp_path: Path) 
     with pytest.raises(ValueError, match="is broken"):
         write_npz(tmp_path / "features.npz", CropList("five", CROPS.paths), parts)
     assert not list(tmp_path.glob("features*"))
-
-
-def test_an_older_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "file.txt"
-    path.write_text("old")
-
-    def fail() -> None:
-        with whole_or_nothing(path) as partial:
-            partial.write_text("half")
-            raise KeyError("reason")
-
-    with pytest.raises(KeyError, match="reason"):
-        fail()
-    assert path.read_text() == "old"
-    with whole_or_nothing(path) as partial:
-        partial.write_text("new")
-    assert path.read_text() == "new"
-    assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]

@@ -86,13 +86,10 @@ class Gallery:
                 zero, metadata that do not fit; names the rows.
             OSError: the disk is full or cannot be written; nothing was stored.
         """
-        if isinstance(features, np.ndarray) and features.ndim == 2 and not len(features):
-            check_sightings(metadata, 0)
-            return np.zeros(0, np.int64)
         return self.add_parts([(features, metadata)])
 
     def add_parts(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]]) -> Ints:
-        """Store many features that come in parts, all or none; see add. No part may be empty."""
+        """Store many features that come in parts, all or none; see add."""
         with self._turns.take() as engine:
             self.apply_retention()  # before: what is raised now has stored nothing
             return engine.add(checked_parts(parts, engine.dimension), clock.time())

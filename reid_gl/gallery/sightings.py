@@ -137,8 +137,11 @@ def check_sightings(sightings: Sequence[Sighting], count: int) -> list[Sighting]
 def checked_parts(
     parts: Iterable[tuple[Floats, Sequence[Sighting]]], dimension: int | None
 ) -> Iterator[tuple[Floats, list[Sighting]]]:
-    """Check batch after batch, see unit_features and check_sightings; all have the same dimension."""
+    """Check batch after batch, see unit_features and check_sightings; empty ones are left out."""
     for features, metadata in parts:
+        if isinstance(features, np.ndarray) and features.ndim == 2 and not len(features):
+            check_sightings(metadata, 0)
+            continue
         vectors = unit_features("features", features, dimension)
         dimension = vectors.shape[1]
         yield vectors, check_sightings(metadata, len(vectors))

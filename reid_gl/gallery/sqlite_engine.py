@@ -34,7 +34,7 @@ from reid_gl.gallery.stored_rows import (
     sighting_values,
     vector_values,
 )
-from reid_gl.gallery.transactions import transaction
+from reid_gl.gallery.transactions import explained, transaction
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +92,8 @@ class SqliteEngine:
                 self._connection.executemany(INSERT_SIGHTING, values)
                 self._connection.executemany(INSERT_VECTOR, map(vector_values, numbers, vectors))
                 number = numbers.stop
+            if number == first:
+                return np.zeros(0, np.int64)
             self._put_state(
                 replace(
                     state,
@@ -213,6 +215,8 @@ class SqliteEngine:
         try:
             return read_state(self._connection)
         except (DamagedGalleryError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.DatabaseError) and "locked" in str(error):
+                raise explained(error, self._path) from None
             if self._mode != "r":
                 raise DamagedGalleryError(f"gallery {self._path} is damaged: {error}") from None
             return guess_state(self._connection)

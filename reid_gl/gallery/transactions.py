@@ -29,10 +29,10 @@ def transaction(connection: sqlite3.Connection, path: Path, *, writes: bool) -> 
                 connection.execute("ROLLBACK")
             raise
     except sqlite3.DatabaseError as error:
-        raise _explained(error, path) from error
+        raise explained(error, path) from error
 
 
-def _explained(error: sqlite3.DatabaseError, path: Path) -> Exception:
+def explained(error: sqlite3.DatabaseError, path: Path) -> Exception:
     """An error of SQLite as one of ours."""
     text = str(error)
     if "locked" in text:

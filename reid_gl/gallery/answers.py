@@ -89,7 +89,7 @@ def read_features(engine: Engine, condition: Condition, ids: Sequence[int]) -> F
         ValueError: a number that no row has, or whose row is damaged.
     """
     rows = {row.id: row for batch in engine.read(condition) for row in batch}
-    if missing := [number for number in ids if number not in rows]:
+    if missing := [int(number) for number in ids if number not in rows]:
         raise ValueError(f"gallery {engine.name} has no rows {missing}")
     if not rows:
         raise ValueError("no rows are named: give their numbers")

@@ -36,13 +36,13 @@ class Gallery:
     power failure. One process writes, any number read beside it.
 
     Args:
-        uri: a file, such as "people.db" or "sqlite:people.db".
+        uri: a file, such as "people.db"; or a server, such as "qdrant://localhost:6333/people".
         mode: "r" reads a gallery that exists; "r+" reads and writes one; "a" also makes one.
         calibration: thresholds of the network, for probabilities of matches.
         prior: expected share of the rows compared that show the person searched; None takes the
             calibration's, which suits galleries as small. See same_person_probability.
         audit_log: file that every search, export, change of identities and deletion is written to; None
-            is `<file>.audit.jsonl` beside the gallery.
+            is `<file>.audit.jsonl` beside the gallery. A server has none: name one.
         user: name in the audit log; None is the one of the operating system.
 
     Raises:

@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reid_gl.gallery.sqlite_file import RIGHTS
+
 ENDING = ".audit.jsonl"
 CHECKSUM = "crc"
 
 
 def audit_path(gallery: Path) -> Path:
     """The log of a gallery in a file, beside it."""
-    return gallery.with_name(gallery.name + ENDING)
+    file = gallery.resolve()
+    return file.with_name(file.name + ENDING)
 
 
 def current_user() -> str:
@@ -37,7 +40,7 @@ class AuditLog:
     """
 
     def __init__(self, path: Path, user: str) -> None:
-        self.path, self._user = path, user
+        self.path, self._user = path.absolute(), user
 
     def write(self, action: str, details: Mapping[str, Any]) -> None:
         """Add a line, which a killed process leaves there; it may be lost when the power fails.
@@ -48,7 +51,7 @@ class AuditLog:
         entry = {"action": action, "at": time.time(), "user": self._user, "process": os.getpid(), **details}
         line = json.dumps({**entry, CHECKSUM: _checksum(entry)}) + "\n"
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, RIGHTS)
         except OSError as error:
             raise self._refusal(error) from error
         try:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.gallery.answers import Answers, read_features
@@ -24,7 +22,7 @@ from reid_gl.gallery.sightings import (
     Sighting,
     check_sightings,
     checked_parts,
-    unit_features,
+    query_features,
 )
 from reid_gl.gallery.turns import Turns
 
@@ -110,7 +108,7 @@ class Gallery:
         """The rows most like each query.
 
         Args:
-            query: (Q, D), or (D,) for one query.
+            query: (Q, D), or (D,) for one query; Q may be 0.
             k: most rows of an answer, at least 1.
             cameras: only these.
             time: first and last time in seconds since 1970, both included, None for no limit; rows of unknown
@@ -135,10 +133,8 @@ class Gallery:
         if not -1 <= min_score <= 1:
             raise ValueError(f"min_score is a cosine in [-1, 1], got {min_score}")
         condition = make_condition(only={"camera": cameras}, time=time, exclude=exclude)
-        if isinstance(query, np.ndarray) and query.ndim == 1:
-            query = query[None]
         with self._turns.take() as engine:
-            queries = unit_features("query features", query, engine.dimension)
+            queries = query_features(query, engine.dimension)
             kept = condition.younger_than(engine.keep_seconds)
             answers = self._answers.find(engine, queries, kept, k, min_score, rerank, shortlist)
             details = {"queries": len(queries), "k": k, "min_score": min_score, "filter": condition.to_dict()}

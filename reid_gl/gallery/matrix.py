@@ -24,6 +24,9 @@ COLUMNS: dict[str, type] = {
 }
 """What rows are chosen by; an unknown time is NaN, a moment is the time or when the row was added."""
 
+MANY = 2_000
+"""More neighbours than this are found by sorting."""
+
 
 class Matrix:
     """Rows in rising order of their numbers: features in tiles, so that growing copies none of them.
@@ -92,6 +95,8 @@ class Matrix:
         shape = (len(queries), min(num_nearest, len(chosen)))
         if not shape[1]:
             return [np.zeros(0, np.int64) for _ in queries]
+        if shape[1] > MANY:
+            return [self._nearest_many(query, shape[1], chosen) for query in queries]
         distances, ranks = np.full(shape, np.finfo(np.float32).max), np.zeros(shape, np.int32)
         largest = np.zeros(len(queries), np.float32)
         sides = torch.from_numpy(queries)
@@ -107,6 +112,19 @@ class Matrix:
             first = end
         found: Ints = self._columns["id"][chosen[ranks]]
         return list(found)
+
+    def _nearest_many(self, query: Floats, num_nearest: int, chosen: Ints) -> Ints:
+        """The same for one query (D,), by sorting all distances: a running list that long would be slow."""
+        side = torch.from_numpy(query[None])
+        opposites = np.concatenate(
+            [
+                _opposites(side, tile, inside - number * TILE_PICTURES)[0]
+                for number, tile in enumerate(self._tiles)
+                if len(inside := chosen[chosen // TILE_PICTURES == number])
+            ]
+        )
+        found: Ints = self._columns["id"][chosen[np.argsort(opposites, kind="stable")[:num_nearest]]]
+        return found
 
     def _fulfil(self, condition: Condition) -> NDArray[np.bool_]:
         """Which rows fulfil a condition, (rows,)."""

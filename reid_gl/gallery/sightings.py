@@ -18,6 +18,8 @@ Ints = NDArray[np.int64]
 UNKNOWN = -1
 """Camera, tracklet or identity that nobody knows."""
 LARGEST_NUMBER = 2**63 - 1
+LARGEST_TIME = 1e11
+"""Seconds from 1970 to the year 5138; larger numbers are milliseconds, which no retention ever reaches."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,15 @@ def unit_features(name: str, features: Floats, dimension: int | None) -> Floats:
     return np.ascontiguousarray(wide / lengths, dtype=np.float32)
 
 
+def query_features(query: Floats, dimension: int | None) -> Floats:
+    """Queries (Q, D) or (D,) as unit_features gives them; Q may be 0."""
+    if isinstance(query, np.ndarray) and query.ndim == 1:
+        query = query[None]
+    if isinstance(query, np.ndarray) and not len(query):
+        return np.zeros((0, dimension or 1), np.float32)
+    return unit_features("query features", query, dimension)
+
+
 def check_sightings(sightings: Sequence[Sighting], count: int) -> list[Sighting]:
     """Check what is said of the rows of a batch, and turn NumPy's numbers into Python's.
 
@@ -151,6 +162,8 @@ def _plain(sighting: Sighting, name: str) -> Sighting:
     if not isinstance(sighting, Sighting):
         raise TypeError(f"{name} is a {type(sighting).__name__}: expected a Sighting")
     time = None if sighting.time is None else _finite(sighting.time, f"{name}: time")
+    if time is not None and abs(time) > LARGEST_TIME:
+        raise ValueError(f"{name}: time must be seconds since 1970, got {time:g}: are these milliseconds?")
     path = str(sighting.path)
     try:
         path.encode()

@@ -51,6 +51,7 @@ class SqliteEngine:
     """
 
     def __init__(self, path: Path, mode: str) -> None:
+        path = path.resolve()  # two names of one file have one lock
         self._path, self._mode = path, mode
         self._lock = None if mode == "r" else lock_for_writing(path)
         try:

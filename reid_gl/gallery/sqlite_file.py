@@ -26,6 +26,8 @@ PAGE_BYTES = 16_384
 """A page holds seven rows of 512 numbers with little waste, and one damaged page loses no more."""
 WAIT_SECONDS = 60.0
 """How long a reader waits for a writer that is just committing, and a writer for readers."""
+RIGHTS = 0o640
+"""Of the file: it is not for everybody."""
 CACHE_KIB = 65_536
 SCHEMA = f"""
 PRAGMA page_size = {PAGE_BYTES};
@@ -168,12 +170,13 @@ def _create(path: Path) -> None:
     """A gallery without rows, which appears whole."""
     unfinished = path.with_name(f".{path.name}-unfinished-{secrets.token_hex(4)}")
     try:
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, RIGHTS))
         with contextlib.closing(_connect(unfinished, "rwc")) as connection:
             connection.executescript(SCHEMA)
             write_state(connection, State())
         os.replace(unfinished, path)
-    except sqlite3.DatabaseError as error:
-        raise OSError(f"gallery {path} cannot be made: {error}") from None
+    except (sqlite3.DatabaseError, OSError) as error:
+        raise OSError(f"gallery {path} cannot be made: {error}") from error
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -193,7 +196,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: str) -> None:
         connection.execute("PRAGMA query_only = ON")
         return
     connection.execute("PRAGMA journal_mode = DELETE")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA synchronous = EXTRA")  # FULL may lose a commit in a power failure
     connection.execute("PRAGMA secure_delete = ON")
 
 

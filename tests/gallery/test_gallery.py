@@ -82,6 +82,7 @@ def test_equal_rows_rank_by_number_and_one_query_may_be_flat(path: Path) -> None
         gallery.add(vectors, sightings(30))
         assert found(gallery.search(vectors[0], 5)) == [[1, 2, 3, 4, 5]]
         assert len(gallery.search(vectors[:2], 99)[1]) == 30
+        assert gallery.search(vectors[:0]) == []
 
 
 def test_it_goes_on_where_it_was_and_numbers_are_not_given_twice(path: Path) -> None:

@@ -14,6 +14,7 @@ TILE = 8
 def _small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix_module, "TILE_PICTURES", TILE)
     monkeypatch.setattr(matrix_module, "TILE_QUERIES", 2)
+    monkeypatch.setattr(matrix_module, "MANY", 20)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -44,9 +45,10 @@ def test_adding_changing_and_removing_in_any_order(seed: int) -> None:
         queries = rng.normal(size=(5, 4)).astype(np.float32)
         for condition in (Condition(), make_condition(only={"pid": [1, 9]})):
             rows = {n: v for n, (v, pid) in model.items() if not condition.only or pid in (1, 9)}
-            for query, ids in zip(queries, matrix.nearest(queries, 6, condition), strict=True):
-                best = sorted(rows, key=lambda n: -float(rows[n] @ query))[:6]
-                assert ids.tolist() == best
+            for count in (6, 25):
+                for query, ids in zip(queries, matrix.nearest(queries, count, condition), strict=True):
+                    best = sorted(rows, key=lambda n: -float(rows[n] @ query))[:count]
+                    assert ids.tolist() == best
 
 
 def test_a_matrix_without_rows_finds_nothing() -> None:

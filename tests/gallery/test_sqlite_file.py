@@ -82,6 +82,29 @@ def test_one_writer_at_a_time(path: Path) -> None:
         assert writer.stats().num_rows == 4
 
 
+def test_two_names_of_one_file_have_one_lock_and_one_log(path: Path) -> None:
+    filled(path, 2)
+    other = path.parent / "link.db"
+    other.symlink_to(path)
+    with Gallery(other) as gallery:
+        with pytest.raises(BlockingIOError, match="is open for writing elsewhere"):
+            Gallery(path)
+        gallery.search(features(1))
+    assert (path.parent / f"{path.name}.audit.jsonl").is_file()
+    assert not list(path.parent.glob("link.db?*"))
+
+
+def test_the_folder_that_one_works_in_does_not_matter(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    with Gallery(path.name) as gallery:
+        monkeypatch.chdir("/")
+        gallery.add(features(2), sightings(2))
+        assert gallery.stats().num_bytes == path.stat().st_size
+        gallery.search(features(1))
+    assert (path.parent / f"{path.name}.audit.jsonl").is_file()
+    assert path.stat().st_mode & 0o007 == 0  # not for everybody
+
+
 def test_a_refused_file_leaves_no_lock(path: Path) -> None:
     path.write_bytes(b"no gallery" * 60)
     with pytest.raises(ValueError, match="is no gallery"):

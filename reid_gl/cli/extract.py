@@ -76,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     gallery = parser.add_argument_group("into a gallery")
     gallery.add_argument("--into", metavar="GALLERY", help="add the features to this gallery, see gallery")
+    gallery.add_argument("--audit-log", metavar="FILE", help="default: GALLERY.audit.jsonl")
     gallery.add_argument("--camera", type=int, metavar="N", help="of all images; default: what the list says")
     gallery.add_argument(
         "--start", type=point_in_time, metavar="TIME", help="of the first frame; UTC without an offset"
@@ -128,7 +129,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         rate = frame_rate_of(Path(options.source), crops) if options.fps is None else options.fps
         recording = Recording(options.camera, options.start, rate)
-        summary = extract_into_gallery(crops, options.into, make_extractor, recording, **common)
+        summary = extract_into_gallery(
+            crops, options.into, make_extractor, recording, audit_log=options.audit_log, **common
+        )
     print(json.dumps({"source": options.source, **summary}))
     return 0
 
@@ -143,7 +146,7 @@ def _check_output(options: argparse.Namespace) -> None:
         raise ValueError("features go into a file or into a gallery: give an output, or --into")
     if options.output is None:
         return
-    for name in ("camera", "start", "fps"):
+    for name in ("audit_log", "camera", "start", "fps"):
         if getattr(options, name) is not None:
-            raise ValueError(f"--{name} is for a gallery: give it with --into")
+            raise ValueError(f"--{name.replace('_', '-')} is for a gallery: give it with --into")
     choose_format(options.output)

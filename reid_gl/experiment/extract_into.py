@@ -31,6 +31,7 @@ def extract_into_gallery(
     make_extractor: Callable[[], FeatureExtractor],
     recording: Recording,
     *,
+    audit_log: str | None = None,
     identity: dict[str, Any],
     batch_size: int,
     on_error: str = "stop",
@@ -45,6 +46,7 @@ def extract_into_gallery(
         uri: of the gallery, which is made if it does not exist.
         make_extractor: called when nothing else can go wrong any more.
         recording: camera and times.
+        audit_log: see Gallery.
         identity: plain values that make features what they are.
         batch_size: images at once.
         on_error: "stop" at an image that cannot be read, or "skip" it.
@@ -64,7 +66,8 @@ def extract_into_gallery(
     if os.path.lexists(rejects):
         raise FileExistsError(f"{rejects} exists: delete it when you have seen it")
     sightings = sightings_of(crops.arrays(), len(crops), replace(recording, video=crops.video))
-    with Gallery(uri) as gallery:  # refused before the work, and open to other writers during it
+    # refused before the work, and open to other writers during it
+    with Gallery(uri, audit_log=audit_log) as gallery:
         expected = gallery.stats().dimension
     extractor = make_extractor()
     if expected not in (None, extractor.embedding_dim):
@@ -91,7 +94,7 @@ def extract_into_gallery(
             if valid.any():
                 yield features[valid], [sightings[n] for n, ok in zip(numbers, valid, strict=True) if ok]
 
-    with Gallery(uri) as gallery:
+    with Gallery(uri, audit_log=audit_log) as gallery:
         ids = gallery.add_parts(rows())
     if parts.rejected:
         write_rejects(rejects, crops, parts.rejected)

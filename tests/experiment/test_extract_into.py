@@ -111,6 +111,15 @@ def test_what_is_refused_before_the_work(tmp_path: Path) -> None:
             run(crops, tmp_path / "people.db")
     with pytest.raises(ValueError, match="holds features of 3 numbers, this network makes 24"):
         run(crops, tmp_path / "people.db")
+    with pytest.raises(ValueError, match="is no file to keep an audit log beside"):
+        extract_into_gallery(
+            crops,
+            "qdrant://host/people",
+            lambda: pytest.fail("there is work"),
+            UNKNOWN,
+            identity={},
+            batch_size=2,
+        )
     with pytest.raises(ValueError, match="times of frames need their rate"):
         Recording(start=0.0)
     assert not list(tmp_path.glob("*.parts"))

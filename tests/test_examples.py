@@ -36,6 +36,7 @@ RUN_ELSEWHERE = {
     "CONTRIBUTING.md": "tests/test_contributing.py",
     "README.md": "tests/test_readme.py",
     "docs/evaluation.md": "tests/test_readme.py",
+    "docs/gallery.md": "tests/gallery/test_guide.py",
     "docs/inference.md": "tests/inference/test_guide.py",
     "docs/losses.md": "tests/test_readme.py",
     "docs/retrieval.md": "tests/test_readme.py",

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
+from reid_gl.cli.times import point_in_time
 from reid_gl.device import DEVICES
 from reid_gl.experiment.extract import choose_format, extract_to_file
+from reid_gl.experiment.extract_into import extract_into_gallery, frame_rate_of
+from reid_gl.experiment.gallery import Recording
 from reid_gl.inference.bulk.crop_lists import list_crops
 from reid_gl.inference.bulk.extract_many import ON_ERROR
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
@@ -22,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", help="folder of images, .csv (path[,x1,y1,x2,y2][,pid][,camid][,frame]), video, sequence"
     )
     parser.add_argument(
-        "output", type=Path, help=".npz, .parquet, .npy for deep_sort, or a folder for BoxMOT's cache"
+        "output",
+        type=Path,
+        nargs="?",
+        help=".npz, .parquet, .npy for deep_sort, or a folder for BoxMOT's cache; none with --into",
     )
     parser.add_argument(
         "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder of reid"
@@ -54,12 +60,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="average with the mirror image",
     )
+    gallery = parser.add_argument_group("into a gallery")
+    gallery.add_argument("--into", metavar="GALLERY", help="add the features to this gallery, see gallery")
+    gallery.add_argument("--audit-log", metavar="FILE", help="default: GALLERY.audit.jsonl")
+    gallery.add_argument("--camera", type=int, metavar="N", help="of all images; default: what the list says")
+    gallery.add_argument(
+        "--start", type=point_in_time, metavar="TIME", help="of the first frame; UTC without an offset"
+    )
+    gallery.add_argument(
+        "--fps", type=float, metavar="RATE", help="frames a second; default: what the video says"
+    )
     add_foreign_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """The bar goes to stderr, a JSON object with what was written to stdout."""
-    choose_format(options.output)
+    _check_output(options)
     weights = weights_file(Path(options.weights))
     if not weights.is_file():
         raise FileNotFoundError(f"weights {weights} do not exist")
@@ -76,15 +92,39 @@ def run(options: argparse.Namespace) -> int:
         **read_foreign(options).arguments(),
     }
     stat = weights.stat()
-    summary = extract_to_file(
-        crops,
-        options.output,
-        lambda: FeatureExtractor(weights, device=options.device, batch_size=options.batch_size, **settings),
-        identity={"weights": weights.name, "bytes": stat.st_size, "changed": stat.st_mtime_ns, **settings},
-        reid_name=weights.stem,
-        batch_size=options.batch_size,
-        on_error=options.on_error,
-        show_progress=True,
-    )
+    common: dict[str, Any] = {
+        "identity": {"weights": weights.name, "bytes": stat.st_size, "changed": stat.st_mtime_ns, **settings},
+        "batch_size": options.batch_size,
+        "on_error": options.on_error,
+        "show_progress": True,
+    }
+
+    def make_extractor() -> FeatureExtractor:
+        return FeatureExtractor(weights, device=options.device, batch_size=options.batch_size, **settings)
+
+    if options.into is None:
+        summary = extract_to_file(crops, options.output, make_extractor, reid_name=weights.stem, **common)
+    else:
+        rate = frame_rate_of(Path(options.source), crops) if options.fps is None else options.fps
+        recording = Recording(options.camera, options.start, rate)
+        summary = extract_into_gallery(
+            crops, options.into, make_extractor, recording, audit_log=options.audit_log, **common
+        )
     print(json.dumps({"source": options.source, **summary}))
     return 0
+
+
+def _check_output(options: argparse.Namespace) -> None:
+    """See that the features go to one place.
+
+    Raises:
+        ValueError: they go to none or to two, or something is said that only a gallery takes.
+    """
+    if (options.output is None) == (options.into is None):
+        raise ValueError("features go into a file or into a gallery: give an output, or --into")
+    if options.output is None:
+        return
+    for name in ("audit_log", "camera", "start", "fps"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} is for a gallery: give it with --into")
+    choose_format(options.output)

@@ -95,7 +95,7 @@ def extract_to_file(
     else:
         _write_for_tracker(form, crops, parts, output, extractor.embed_black(), reid_name)
     if parts.rejected:
-        _write_rejects(rejects, everything, parts.rejected)
+        write_rejects(rejects, everything, parts.rejected)
     num_invalid = _count_invalid(parts)
     remove_parts(parts)
     return {
@@ -128,7 +128,7 @@ def _count_invalid(parts: FeatureParts) -> int:
     return count
 
 
-def _write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> None:
+def write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> None:
     """A line for each row without a feature: its number from 0, image or video, frame and the reason."""
     logger.warning("%s of %s rows are skipped, see %s", f"{len(rejected):,}", f"{len(crops):,}", path)
     with whole_or_nothing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:

@@ -139,6 +139,12 @@ def test_its_file_is_scored_and_calibrated(
     [
         (["nowhere", "a.npz", "--weights", "W"], "nowhere does not exist"),
         (["nowhere", "a.txt", "--weights", "W"], "cannot write a.txt"),
+        ([".", "--weights", "W"], "features go into a file or into a gallery"),
+        (
+            [".", "a.npz", "--into", "people.db", "--weights", "W"],
+            "features go into a file or into a gallery",
+        ),
+        ([".", "a.npz", "--audit-log", "log", "--weights", "W"], "--audit-log is for a gallery: give it"),
         ([".", "a.npz", "--weights", "none.ckpt"], "weights none.ckpt do not exist"),
         ([".", "a.npz", "--weights", "W", "--boxes", "det.txt"], "boxes det.txt belong to a video or"),
     ],

@@ -1,0 +1,121 @@
+"""Features of a folder, a list, a video or a sequence into a gallery."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_gl.data.mot.read import load_sequence
+from reid_gl.experiment.extract import write_rejects
+from reid_gl.experiment.gallery import Recording, sightings_of
+from reid_gl.gallery import Gallery, Sighting
+from reid_gl.gallery.open_engine import file_of
+from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.extract_many import extract_in_parts, remove_parts
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+
+logger = logging.getLogger(__name__)
+
+
+def extract_into_gallery(
+    crops: CropList,
+    uri: str,
+    make_extractor: Callable[[], FeatureExtractor],
+    recording: Recording,
+    *,
+    audit_log: str | None = None,
+    identity: dict[str, Any],
+    batch_size: int,
+    on_error: str = "stop",
+    show_progress: bool = False,
+) -> dict[str, Any]:
+    """Compute features and add them, all in one transaction; called again after an interruption, it goes on.
+
+    Boxes that hold nothing of their image, and images that are skipped, are not added.
+
+    Args:
+        crops: what of.
+        uri: of the gallery, which is made if it does not exist.
+        make_extractor: called when nothing else can go wrong any more.
+        recording: camera and times.
+        audit_log: see Gallery.
+        identity: plain values that make features what they are.
+        batch_size: images at once.
+        on_error: "stop" at an image that cannot be read, or "skip" it.
+        show_progress: draw a bar with an estimate of the time left.
+
+    Returns:
+        What was added, as plain values.
+
+    Raises:
+        FileExistsError: the file of rejects is there already.
+        ValueError: what Gallery, sightings_of and extract_in_parts refuse, features of another dimension
+            than the gallery's included.
+    """
+    place = (file_of(uri) or Path("gallery")).absolute()
+    place = place.with_name(f"{place.name}.{crops.name}")
+    rejects = place.with_name(f"{place.name}.rejects.csv")
+    if os.path.lexists(rejects):
+        raise FileExistsError(f"{rejects} exists: delete it when you have seen it")
+    sightings = sightings_of(crops.arrays(), len(crops), replace(recording, video=crops.video))
+    # refused before the work, and open to other writers during it
+    with Gallery(uri, audit_log=audit_log) as gallery:
+        expected = gallery.stats().dimension
+    extractor = make_extractor()
+    if expected not in (None, extractor.embedding_dim):
+        raise ValueError(
+            f"gallery {uri} holds features of {expected} numbers, this network makes "
+            f"{extractor.embedding_dim}: use the network that filled it, or another gallery"
+        )
+    parts = extract_in_parts(
+        extractor,
+        crops,
+        place.with_name(f"{place.name}.parts"),
+        identity=identity,
+        batch_size=batch_size,
+        on_error=on_error,
+        show_progress=show_progress,
+    )
+    kept = [row for row in range(len(crops)) if row not in parts.rejected]
+
+    def rows() -> Iterator[tuple[NDArray[np.float32], list[Sighting]]]:
+        first = 0
+        for features, valid in parts:
+            numbers = kept[first : first + len(features)]
+            first += len(features)
+            if valid.any():
+                yield features[valid], [sightings[n] for n, ok in zip(numbers, valid, strict=True) if ok]
+
+    with Gallery(uri, audit_log=audit_log) as gallery:
+        ids = gallery.add_parts(rows())
+    if parts.rejected:
+        write_rejects(rejects, crops, parts.rejected)
+    remove_parts(parts)
+    return {
+        "gallery": uri,
+        "added": len(ids),
+        "embedding_dim": parts.embedding_dim,
+        "boxes_outside": len(kept) - len(ids),
+        "rejected": len(parts.rejected),
+        "rejects_file": str(rejects) if parts.rejected else None,
+    }
+
+
+def frame_rate_of(source: Path, crops: CropList) -> float | None:
+    """Frames a second that a video or a sequence names; None if it names none."""
+    if crops.video is not None:
+        capture = cv2.VideoCapture(str(crops.video), cv2.CAP_FFMPEG)
+        rate = float(capture.get(cv2.CAP_PROP_FPS))
+        capture.release()
+        return rate if rate > 0 else None
+    if source.is_dir() and "frames" in crops.columns:
+        return load_sequence(source).frame_rate
+    return None

@@ -1,0 +1,100 @@
+"""Who searched a gallery, when, for what and with which answer: a line of JSON for each action."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reid_gl.gallery.sqlite_file import RIGHTS
+
+ENDING = ".audit.jsonl"
+CHECKSUM = "crc"
+
+
+def audit_path(gallery: Path) -> Path:
+    """The log of a gallery in a file, beside it."""
+    file = gallery.resolve()
+    return file.with_name(file.name + ENDING)
+
+
+def current_user() -> str:
+    """The name that the system knows the user by."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container without a list of users
+        return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+class AuditLog:
+    """Appends to the log; several processes may do so at once.
+
+    Args:
+        path: of the file, made at the first action.
+        user: who acts.
+    """
+
+    def __init__(self, path: Path, user: str) -> None:
+        self.path, self._user = path.absolute(), user
+
+    def write(self, action: str, details: Mapping[str, Any]) -> None:
+        """Add a line, which a killed process leaves there; it may be lost when the power fails.
+
+        Raises:
+            OSError: the file cannot be written; the caller then must not act.
+        """
+        entry = {"action": action, "at": time.time(), "user": self._user, "process": os.getpid(), **details}
+        line = json.dumps({**entry, CHECKSUM: _checksum(entry)}) + "\n"
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, RIGHTS)
+        except OSError as error:
+            raise self._refusal(error) from error
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and _last_byte(descriptor, size) != b"\n":  # a killed process left half a line
+                line = "\n" + line
+            data = line.encode()
+            if os.write(descriptor, data) != len(data):
+                raise OSError("the disk is full")
+        except OSError as error:
+            raise self._refusal(error) from error
+        finally:
+            os.close(descriptor)
+
+    def _refusal(self, error: OSError) -> OSError:
+        reason = error.strerror or str(error)
+        return type(error)(
+            f"the audit log {self.path} cannot be written ({reason}), and nothing is done without it: name "
+            "another file with audit_log"
+        )
+
+
+def damaged_lines(path: Path) -> list[int]:
+    """Lines of a log that do not agree with their checksum, counted from 1; none if there is no log."""
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        return [number for number, line in enumerate(file, start=1) if not _is_whole(line)]
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        entry = json.loads(line)
+        checksum = entry.pop(CHECKSUM)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return False
+    return line.endswith(b"\n") and bool(checksum == _checksum(entry))
+
+
+def _checksum(entry: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(entry, sort_keys=True).encode())
+
+
+def _last_byte(descriptor: int, size: int) -> bytes:
+    os.lseek(descriptor, size - 1, os.SEEK_SET)
+    return os.read(descriptor, 1)

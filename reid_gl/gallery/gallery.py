@@ -1,0 +1,296 @@
+"""A gallery: who was seen where."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reid_gl.evaluation.reranking.rerank import RerankSettings
+from reid_gl.evaluation.thresholds.record import Calibration
+from reid_gl.gallery.answers import Answers, read_features
+from reid_gl.gallery.audit_log import AuditLog, audit_path, current_user, damaged_lines
+from reid_gl.gallery.condition import Condition, TimeRange, Values, at_least_one, make_condition
+from reid_gl.gallery.engine import Engine, GalleryStats, Verification, delete_expired
+from reid_gl.gallery.export_rows import write_rows
+from reid_gl.gallery.open_engine import file_of, open_engine
+from reid_gl.gallery.sightings import (
+    Floats,
+    Ints,
+    Match,
+    Sighting,
+    check_sightings,
+    checked_parts,
+    query_features,
+)
+from reid_gl.gallery.turns import Turns
+
+
+class Gallery:
+    """Features with camera, time, tracklet and identity, to search in. Threads may share one.
+
+    Scores are cosines: features are stored with length one. What `add` has returned survives a kill and a
+    power failure. One process writes, any number read beside it.
+
+    Args:
+        uri: a file, such as "people.db"; or a server, such as "qdrant://localhost:6333/people".
+        mode: "r" reads a gallery that exists; "r+" reads and writes one; "a" also makes one.
+        calibration: thresholds of the network, for probabilities of matches.
+        prior: expected share of the rows compared that show the person searched; None takes the
+            calibration's, which suits galleries as small. See same_person_probability.
+        audit_log: file that every search, export, change of identities and deletion is written to; None
+            is `<file>.audit.jsonl` beside the gallery. A server has none: name one.
+        user: name in the audit log; None is the one of the operating system.
+
+    Raises:
+        FileNotFoundError: nothing is there, in mode "r" or "r+".
+        BlockingIOError: another process writes to it, in mode "r+" or "a".
+        ValueError: an unknown engine or mode, or a file that is no gallery; DamagedGalleryError if it is a
+            damaged one.
+    """
+
+    def __init__(
+        self,
+        uri: str | Path,
+        mode: str = "a",
+        *,
+        calibration: Calibration | None = None,
+        prior: float | None = None,
+        audit_log: str | Path | None = None,
+        user: str | None = None,
+    ) -> None:
+        self._answers = Answers(calibration, prior)
+        file = file_of(uri)
+        if audit_log is None and file is not None:
+            audit_log = audit_path(file)
+        if audit_log is None:
+            raise ValueError(f"{uri} is no file to keep an audit log beside: name one with audit_log")
+        self._log = AuditLog(Path(audit_log), current_user() if user is None else user)
+        self._turns = Turns(open_engine(uri, mode))
+
+    def add(self, features: Floats, metadata: Sequence[Sighting]) -> Ints:
+        """Store features, all or none.
+
+        Args:
+            features: (N, D) of any length but zero, of one network throughout; N may be 0.
+            metadata: N, what is known of each.
+
+        Returns:
+            (N,) numbers of the rows, from 1, never given twice.
+
+        Raises:
+            ValueError, TypeError: another dimension than the gallery's, features that are not finite or
+                zero, metadata that do not fit; names the rows.
+            OSError: the disk is full or cannot be written; nothing was stored.
+        """
+        return self.add_parts([(features, metadata)])
+
+    def add_parts(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]]) -> Ints:
+        """Store many features that come in parts, all or none; see add."""
+        with self._turns.take() as engine:
+            self.apply_retention()  # before: what is raised now has stored nothing
+            return engine.add(checked_parts(parts, engine.dimension), clock.time())
+
+    def search(
+        self,
+        query: Floats,
+        k: int = 10,
+        *,
+        cameras: Values | None = None,
+        time: TimeRange | None = None,
+        exclude: Mapping[str, Values] | Sequence[Mapping[str, Values]] = (),
+        min_score: float = -1.0,
+        rerank: RerankSettings | None = None,
+        shortlist: int = 100,
+        reason: str = "",
+    ) -> list[list[Match]]:
+        """The rows most like each query.
+
+        Args:
+            query: (Q, D), or (D,) for one query; Q may be 0.
+            k: most rows of an answer, at least 1.
+            cameras: only these.
+            time: first and last time in seconds since 1970, both included, None for no limit; rows of unknown
+                time are then left out.
+            exclude: rows to leave out by id, camera, tracklet or pid: {"camera": 1, "tracklet": [7, 8]}
+                leaves out two tracklets of a camera; several such rules in a list.
+            min_score: smallest cosine.
+            rerank: order the nearest rows by k-reciprocal re-ranking; None orders by cosine.
+            shortlist: rows that are re-ranked, at least k of them.
+            reason: why, for the audit log.
+
+        Returns:
+            Q answers, best first; equal scores rank the older row first. Rows are left out that are older
+            than the gallery keeps, or damaged.
+
+        Raises:
+            ValueError, TypeError: a query of another dimension, not finite or zero, or a filter that cannot
+                be; says which.
+            OSError: the audit log cannot be written.
+        """
+        k, shortlist = at_least_one(k, "k"), at_least_one(shortlist, "shortlist")
+        if not -1 <= min_score <= 1:
+            raise ValueError(f"min_score is a cosine in [-1, 1], got {min_score}")
+        condition = make_condition(only={"camera": cameras}, time=time, exclude=exclude)
+        with self._turns.take() as engine:
+            queries = query_features(query, engine.dimension)
+            kept = condition.younger_than(engine.keep_seconds)
+            answers = self._answers.find(engine, queries, kept, k, min_score, rerank, shortlist)
+            details = {"queries": len(queries), "k": k, "min_score": min_score, "filter": condition.to_dict()}
+            ids = [[match.id for match in answer] for answer in answers]
+            self._log.write("search", {**details, "reason": reason, "rows": ids})
+        return answers
+
+    def features_of(self, ids: Sequence[int]) -> Floats:
+        """Features (M, D) of M rows, of length one, as queries for "where else was this person?".
+
+        Raises:
+            ValueError: a number that no row has, or whose row is damaged.
+        """
+        condition = make_condition(only={"id": ids})
+        with self._turns.take() as engine:
+            features = read_features(engine, condition, ids)
+            self._log.write("read", {"filter": condition.to_dict()})
+        return features
+
+    def delete(
+        self,
+        *,
+        ids: Values | None = None,
+        pids: Values | None = None,
+        cameras: Values | None = None,
+        time: TimeRange | None = None,
+        older_than: float | None = None,
+    ) -> int:
+        """Delete the rows that fulfil everything given, at least one thing.
+
+        Args:
+            ids: numbers of rows.
+            pids: identities.
+            cameras: cameras.
+            time: first and last time, both included; rows of unknown time are left.
+            older_than: seconds since 1970; rows of unknown time are as old as their addition.
+
+        Returns:
+            Rows deleted.
+
+        Raises:
+            ValueError: nothing is given, or something that is no filter.
+        """
+        only = {"id": ids, "pid": pids, "camera": cameras}
+        condition = make_condition(only=only, time=time, before=older_than)
+        if condition == Condition():
+            raise ValueError("say which rows to delete: ids, pids, cameras, time or older_than")
+        return self._logged("delete", condition, lambda engine: engine.delete(condition))
+
+    def merge_identities(self, pids: Values, *, into: int) -> int:
+        """Give all rows of some identities another one: they turned out to be one person.
+
+        Args:
+            pids: the identities that end, from 0.
+            into: the one that stays.
+
+        Returns:
+            Rows changed.
+        """
+        condition = make_condition(only={"pid": pids})
+        if min(condition.only["pid"], default=0) < 0:
+            raise ValueError("identity -1 means unknown and cannot be merged: name rows with set_identity")
+        return self._identify("merge", condition, into)
+
+    def set_identity(self, ids: Values, pid: int) -> int:
+        """Say who is on some rows, -1 for nobody known, and return how many there were.
+
+        Raises:
+            ValueError: not whole numbers.
+        """
+        return self._identify("set identity", make_condition(only={"id": ids}), pid)
+
+    def keep_for(self, seconds: float | None) -> int:
+        """Store for how long rows are kept, None for ever, and delete at once what is older.
+
+        From then on every `add` begins by deleting older rows, and searches find none of them even before
+        that. The age counts from the time of a row, or from its addition if the time is unknown.
+
+        Returns:
+            Rows deleted.
+
+        Raises:
+            ValueError: not a positive number.
+        """
+        if seconds is not None and not 0 < seconds < float("inf"):
+            raise ValueError(f"rows are kept for a positive number of seconds, got {seconds}")
+        with self._turns.take() as engine:
+            engine.keep_for(seconds)
+            return self.apply_retention()
+
+    def apply_retention(self) -> int:
+        """Delete what is older than the gallery keeps, and return how many rows that were."""
+        with self._turns.take() as engine:
+            deleted = delete_expired(engine)
+            if deleted:
+                self._log.write("retention", {"rows": deleted, "keep_seconds": engine.keep_seconds})
+        return deleted
+
+    def export(
+        self, path: str | Path, *, cameras: Values | None = None, time: TimeRange | None = None
+    ) -> int:
+        """Write rows as an .npz file that `evaluate-features` and `calibrate` read, and return how many.
+
+        The file has the arrays rows (their numbers), features (M, D), camids, times (NaN if unknown),
+        tracklets, pids, paths, frames and boxes (M, 4) (NaN for the whole image). Damaged rows are left out.
+
+        Raises:
+            FileExistsError: there is such a file.
+            ValueError: another suffix, or there are no such rows.
+        """
+        condition = make_condition(only={"camera": cameras}, time=time)
+        output = Path(path)
+        return self._logged(
+            "export",
+            condition,
+            lambda engine: write_rows(output, engine.read(condition.younger_than(engine.keep_seconds))),
+            file=str(output),
+        )
+
+    def stats(self) -> GalleryStats:
+        """What the gallery holds."""
+        with self._turns.take() as engine:
+            return engine.stats()
+
+    def verify(self) -> Verification:
+        """Read everything, audit log included, and name what is damaged."""
+        with self._turns.take() as engine:
+            found = engine.verify()
+            lines = damaged_lines(self._log.path)
+        if not lines:
+            return found
+        return replace(
+            found, problems=[*found.problems, f"audit log {self._log.path}: damaged lines {lines}"]
+        )
+
+    def close(self) -> None:
+        """Let another writer in. A gallery is also a context manager that does this at its end."""
+        self._turns.close()
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _identify(self, action: str, condition: Condition, pid: int) -> int:
+        (sighting,) = check_sightings([Sighting(pid=pid)], 1)
+        number = sighting.pid
+        return self._logged(
+            action, condition, lambda engine: engine.set_identity(condition, number), pid=number
+        )
+
+    def _logged(
+        self, action: str, condition: Condition, act: Callable[[Engine], int], **details: object
+    ) -> int:
+        """Write to the log what will be done, then do it."""
+        with self._turns.take() as engine:
+            self._log.write(action, {"filter": condition.to_dict(), **details})
+            return act(engine)

@@ -1,0 +1,288 @@
+"""The engine without a server: one SQLite file, searched in memory, exactly."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from reid_gl.gallery.condition import Condition
+from reid_gl.gallery.condition_sql import to_sql
+from reid_gl.gallery.engine import Found, GalleryStats, Verification
+from reid_gl.gallery.matrix import Matrix
+from reid_gl.gallery.sightings import UNKNOWN, Floats, Ints, Sighting, StoredRow
+from reid_gl.gallery.sqlite_file import (
+    DamagedGalleryError,
+    State,
+    lock_for_writing,
+    open_file,
+    read_state,
+    write_state,
+)
+from reid_gl.gallery.sqlite_verify import guess_state, verify_file
+from reid_gl.gallery.stored_rows import (
+    INSERT_SIGHTING,
+    INSERT_VECTOR,
+    SIGHTING_FIELDS,
+    RowReader,
+    listed,
+    sighting_values,
+    vector_values,
+)
+from reid_gl.gallery.transactions import explained, transaction
+
+logger = logging.getLogger(__name__)
+
+KEPT_VERSIONS = 1_000
+"""Transactions whose deletions a reader can catch up with; one that sleeps longer reads everything again."""
+
+
+class SqliteEngine:
+    """See Engine.
+
+    Args:
+        path: of the file.
+        mode: see MODES of sqlite_file.
+    """
+
+    def __init__(self, path: Path, mode: str) -> None:
+        path = path.resolve()  # two names of one file have one lock
+        self._path, self._mode = path, mode
+        self._lock = None if mode == "r" else lock_for_writing(path)
+        try:
+            self._connection = open_file(path, mode)
+        except BaseException:
+            self._unlock()
+            raise
+        self._matrix: Matrix | None = None
+        self._broken: dict[int, str] = {}
+        self._last_state = self._state()
+
+    @property
+    def name(self) -> str:
+        """The file."""
+        return str(self._path)
+
+    @property
+    def dimension(self) -> int | None:
+        """D of the features."""
+        if self._last_state.dimension is None:
+            self._last_state = self._state()
+        return self._last_state.dimension
+
+    @property
+    def keep_seconds(self) -> float | None:
+        """Age at which rows are deleted."""
+        return self._state().keep_seconds
+
+    def add(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]], added: float) -> Ints:
+        """Store all parts in one transaction."""
+        with self._writing() as state:
+            first = state.next_id
+            dimension, version, number = state.dimension, state.version + 1, first
+            for vectors, sightings in parts:
+                dimension = vectors.shape[1]
+                numbers = range(number, number + len(vectors))
+                rows = zip(numbers, sightings, strict=True)
+                values = ((version, *sighting_values(row, sighting, added)) for row, sighting in rows)
+                self._connection.executemany(INSERT_SIGHTING, values)
+                self._connection.executemany(INSERT_VECTOR, map(vector_values, numbers, vectors))
+                number = numbers.stop
+            if number == first:
+                return np.zeros(0, np.int64)
+            self._put_state(
+                replace(
+                    state,
+                    dimension=dimension,
+                    version=version,
+                    next_id=number,
+                    num_rows=state.num_rows + number - first,
+                )
+            )
+        return np.arange(first, number, dtype=np.int64)
+
+    def search(self, queries: Floats, num_nearest: int, condition: Condition) -> Found:
+        """Rows near each query, read again from the file."""
+        with self._reading() as state:
+            matrix = self._catch_up(state)
+            if matrix is None:
+                return Found([np.zeros(0, np.int64) for _ in queries], {})
+            ids = matrix.nearest(queries, num_nearest, condition)
+            reader = RowReader(self._connection, state)
+            batches = reader.read(np.unique(np.concatenate(ids)).tolist() if ids else [])
+            found = Found(ids, {row.id: row for rows in batches for row in rows})
+        self._warn_of(reader.broken)
+        return found
+
+    def read(self, condition: Condition) -> Iterator[list[StoredRow]]:
+        """Rows that fulfil a condition."""
+        with self._reading() as state:
+            if condition == Condition():
+                ids = listed(self._connection, state)
+            else:
+                where, values = to_sql(condition)
+                found = self._connection.execute(f"SELECT id FROM sightings WHERE {where}", values)
+                ids = sorted(row[0] for row in found)
+            reader = RowReader(self._connection, state)
+            yield from reader.read(ids)
+        self._warn_of(reader.broken)
+
+    def delete(self, condition: Condition) -> int:
+        """Delete rows; their bytes in the file are overwritten with zeros."""
+        where, values = to_sql(condition)
+        with self._writing() as state:
+            version = state.version + 1
+            gone = self._connection.execute(
+                f"INSERT INTO deleted (id, version) SELECT id, ? FROM sightings WHERE {where}",
+                [version, *values],
+            ).rowcount
+            if not gone:
+                return 0
+            for table in ("sightings", "vectors"):
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE id IN (SELECT id FROM deleted WHERE version = ?)", (version,)
+                )
+            forgotten = max(state.forgotten, version - KEPT_VERSIONS)
+            self._connection.execute("DELETE FROM deleted WHERE version <= ?", (forgotten,))
+            self._put_state(
+                replace(state, version=version, num_rows=state.num_rows - gone, forgotten=forgotten)
+            )
+        return gone
+
+    def set_identity(self, condition: Condition, pid: int) -> int:
+        """Change identities, and the checksums with them."""
+        where, values = to_sql(condition)
+        with self._writing() as state:
+            found = self._connection.execute(f"SELECT {SIGHTING_FIELDS} FROM sightings WHERE {where}", values)
+            changes = []
+            for number, camera, time, tracklet, _, path, frame, *corners, added in found:
+                box = None if corners[0] is None else tuple(corners)
+                sighting = Sighting(camera, time, tracklet, pid, path, frame, box)
+                crc = sighting_values(number, sighting, added)[-1]
+                changes.append((pid, crc, state.version + 1, number))
+            if changes:
+                self._connection.executemany(
+                    "UPDATE sightings SET pid = ?, crc = ?, version = ? WHERE id = ?", changes
+                )
+                self._put_state(replace(state, version=state.version + 1))
+        return len(changes)
+
+    def keep_for(self, seconds: float | None) -> None:
+        """Store the age at which rows are deleted."""
+        with self._writing() as state:
+            self._put_state(replace(state, keep_seconds=seconds))
+
+    def stats(self) -> GalleryStats:
+        """Counts, from the metadata."""
+        with self._reading() as state:
+            rows = self._connection.execute("SELECT camera, count(*) FROM sightings GROUP BY camera")
+            cameras = {int(camera): int(count) for camera, count in rows}
+            identities, first, last = self._connection.execute(
+                f"SELECT count(DISTINCT CASE WHEN pid != {UNKNOWN} THEN pid END), min(time), max(time) "
+                "FROM sightings"
+            ).fetchone()
+            (tracklets,) = self._connection.execute(
+                "SELECT count(*) FROM (SELECT DISTINCT camera, tracklet FROM sightings "
+                f"WHERE tracklet != {UNKNOWN})"
+            ).fetchone()
+        return GalleryStats(
+            num_rows=sum(cameras.values()),
+            dimension=state.dimension,
+            num_identities=identities,
+            num_tracklets=tracklets,
+            cameras=cameras,
+            first_time=first,
+            last_time=last,
+            num_bytes=self._path.stat().st_size,
+            keep_seconds=state.keep_seconds,
+        )
+
+    def verify(self) -> Verification:
+        """Check the pages of the file, the checksum of every row, and their number."""
+        with self._reading():
+            return verify_file(self._connection, self._path)
+
+    def close(self) -> None:
+        """Close the file and let another writer in."""
+        self._connection.close()
+        self._unlock()
+
+    def _state(self) -> State:
+        try:
+            return read_state(self._connection)
+        except (DamagedGalleryError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.DatabaseError) and "locked" in str(error):
+                raise explained(error, self._path) from None
+            if self._mode != "r":
+                raise DamagedGalleryError(f"gallery {self._path} is damaged: {error}") from None
+            return guess_state(self._connection)
+
+    def _put_state(self, state: State) -> None:
+        write_state(self._connection, state)
+        self._last_state = state
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _catch_up(self, state: State) -> Matrix | None:
+        """The rows of the file in memory; None if there have never been any."""
+        if state.dimension is None:
+            return None
+        if self._matrix is None or self._matrix.version < state.forgotten:
+            self._matrix = Matrix(state.dimension)
+        matrix = self._matrix
+        if matrix.version == state.version:
+            return matrix
+        if matrix.version:
+            later = (matrix.version,)
+            gone = self._connection.execute("SELECT id FROM deleted WHERE version > ?", later).fetchall()
+            matrix.remove(np.array(gone, np.int64).reshape(-1))
+            changed = "SELECT id FROM sightings WHERE version > ? ORDER BY id"
+            ids = [row[0] for row in self._connection.execute(changed, later)]
+        else:
+            ids = listed(self._connection, state)
+        reader = RowReader(self._connection, state)
+        for columns, vectors in reader.read_columns(ids):
+            matrix.put(columns, vectors)
+        matrix.version = state.version
+        self._warn_of(reader.broken)
+        return matrix
+
+    def _warn_of(self, broken: dict[int, str]) -> None:
+        new = {number: reason for number, reason in broken.items() if number not in self._broken}
+        if new:
+            self._broken.update(new)
+            number, reason = next(iter(new.items()))
+            logger.warning(
+                "gallery %s: %s damaged rows are left out, the first is %d (%s): `reid-gl gallery verify` "
+                "lists all",
+                *(self._path, f"{len(new):,}", number, reason),
+            )
+
+    @contextmanager
+    def _reading(self) -> Iterator[State]:
+        """A transaction that sees one state of the file; damage in it is named."""
+        with transaction(self._connection, self._path, writes=False):
+            yield self._state()
+
+    @contextmanager
+    def _writing(self) -> Iterator[State]:
+        """A transaction that changes all or nothing."""
+        if self._mode == "r":
+            raise PermissionError(
+                f"gallery {self._path} is open for reading: open it with mode 'a' to change it"
+            )
+        before = self._last_state
+        try:
+            with transaction(self._connection, self._path, writes=True):
+                yield self._state()
+        except BaseException:
+            self._last_state = before
+            raise

@@ -1,0 +1,121 @@
+"""Kills processes that add to a gallery, and counts what they had acknowledged and is gone.
+
+    python killed_writers.py FOLDER ROUNDS SEED
+
+Each round forks a writer, which reports every batch through a pipe as soon as `add` has returned, and kills
+it after a random time. Then the disk is full. Prints the number of rows
+acknowledged and found, and raises if any is missing or damaged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from reid_gl.gallery import Gallery, Sighting
+from reid_gl.gallery.condition import Condition
+from reid_gl.gallery.sqlite_engine import SqliteEngine
+
+WIDTH, BATCH = 64, 50
+LONGEST = 0.15
+
+
+def row_features(first: int) -> np.ndarray:
+    """Features that depend on the number of the row, so that each can be checked."""
+    return np.random.default_rng(first).normal(size=(BATCH, WIDTH)).astype(np.float32)
+
+
+def write(path: Path, pipe: int) -> None:
+    with Gallery(path) as gallery:
+        first = gallery.stats().num_rows + 1
+        while True:
+            metadata = [Sighting(pid=first, path=f"{first}/{row}.jpg") for row in range(BATCH)]
+            ids = gallery.add(row_features(first), metadata)
+            assert ids[0] == first
+            os.write(pipe, first.to_bytes(8, "little"))
+            first += BATCH
+
+
+def acknowledged(path: Path, seconds: float) -> list[int]:
+    """First rows of the batches that a writer acknowledges before it is killed; nobody else may write."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            write(path, writing)
+        finally:
+            os._exit(1)
+    os.close(writing)
+    data = os.read(reading, 8)
+    with contextlib.suppress(BlockingIOError):
+        Gallery(path)
+        raise AssertionError("two processes write")
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), "the writer ended by itself"
+    with os.fdopen(reading, "rb") as pipe:
+        data += pipe.read()
+    return [int.from_bytes(data[place : place + 8], "little") for place in range(0, len(data), 8)]
+
+
+def check(path: Path, batches: list[int]) -> int:
+    """Rows of a gallery, after it is seen that none is damaged and none of the batches missing."""
+    engine = SqliteEngine(path, "r+")
+    found = {row.id: row for rows in engine.read(Condition()) for row in rows}
+    assert engine.verify().is_whole, engine.verify()
+    engine.close()
+    assert len(found) % BATCH == 0, "a batch is torn"
+    for first in batches:
+        expected = row_features(first)
+        for place in range(BATCH):
+            row = found[first + place]
+            assert (row.sighting.pid, row.sighting.path) == (first, f"{first}/{place}.jpg")
+            stored = np.frombuffer(row.vector, np.float32)
+            assert np.allclose(stored * np.linalg.norm(expected[place]), expected[place], atol=1e-5)
+    return len(found)
+
+
+def fill_the_disk(path: Path) -> None:
+    """A batch that does not fit is refused whole, and the gallery goes on."""
+    with Gallery(path) as gallery:
+        before = gallery.stats().num_rows
+        limit = path.stat().st_size + 100_000
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        refusal = ""
+        try:
+            gallery.add_parts((row_features(part), [Sighting()] * BATCH) for part in range(500))
+        except OSError as error:
+            refusal = str(error)
+        assert "nothing of this call was stored" in refusal
+        assert gallery.stats().num_rows == before
+        assert gallery.verify().is_whole
+        assert len(gallery.search(row_features(1)[:1], 5)[0]) == min(5, before)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert len(gallery.add(row_features(1), [Sighting()] * BATCH)) == BATCH
+
+
+def main(folder: str, rounds: str, seed: str) -> None:
+    path = Path(folder) / "people.db"
+    Gallery(path).close()
+    rng = np.random.default_rng(int(seed))
+    batches: list[int] = []
+    num_rows = 0
+    for _ in range(int(rounds)):
+        batches += acknowledged(path, float(rng.uniform(0.01, LONGEST)))
+        num_rows = check(path, batches[-20:])
+    check(path, batches)
+    fill_the_disk(path)
+    sys.stdout.write(f"{len(batches) * BATCH} {num_rows}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reid_gl.gallery import Gallery
+from reid_gl.gallery.open_engine import file_of, qdrant_place
+from reid_gl.gallery.qdrant_points import QdrantPlace
+
+
+@pytest.mark.parametrize(
+    ("uri", "file"),
+    [
+        ("people.db", "people.db"),
+        ("sqlite:people.db", "people.db"),
+        ("sqlite:///data/people.db", "/data/people.db"),
+        ("SQLite:a%20b.db", "a b.db"),
+        ("C:\\people.db", "C:\\people.db"),
+        (Path("sqlite:people.db"), "sqlite:people.db"),
+        ("./redis:people.db", "./redis:people.db"),
+    ],
+)
+def test_the_file_that_is_meant(uri: str | Path, file: str) -> None:
+    assert file_of(uri) == Path(file)
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("redis://localhost/people", "unknown engine 'redis' in 'redis://localhost/people': expected a file"),
+        ("sqlite:", "'sqlite:' names no file"),
+        ("sqlite://", "'sqlite://' names no file"),
+        (" ", "the gallery has no name"),
+    ],
+)
+def test_what_names_no_gallery(uri: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Gallery(uri)
+
+
+def test_an_unknown_mode(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown mode 'w': expected one of r, r\+, a"):
+        Gallery(tmp_path / "people.db", "w")
+
+
+def test_a_place_on_a_server() -> None:
+    assert qdrant_place("qdrant://host/people") == QdrantPlace("http://host:6333", "people")
+    place = qdrant_place("qdrants://host:80/a%20b?shards=3&replicas=2&exact=false")
+    assert place == QdrantPlace("https://host:80", "a b", 3, 2, exact=False)
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("qdrant://host", "names no server and collection: write qdrant://localhost:6333/people"),
+        ("qdrant:///people", "names no server and collection"),
+        ("qdrant://host/people/more", "names no server and collection"),
+        ("qdrant://user:key@host/people", "a key goes into the environment, as QDRANT_API_KEY"),
+        ("qdrant://host:many/people", "Port could not be cast"),
+        ("qdrant://host/people?shard=2", "unknown shard; expected shards, replicas or exact"),
+        ("qdrant://host/people?shards=0", "whole numbers from 1"),
+        ("qdrant://host/people?exact=yes", "exact is true or false"),
+    ],
+)
+def test_a_place_that_cannot_be(uri: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        qdrant_place(uri)

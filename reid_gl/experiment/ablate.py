@@ -24,10 +24,10 @@ from reid_gl.report.scores import ranking_to_dict
 logger = logging.getLogger(__name__)
 
 DEFAULTS = InferenceSettings(mixing=0.5, slope=0.5, beta=0.002, flip=True)
-"""What a switch is turned to where the configuration leaves it off."""
+"""Value of each switch that the configuration leaves off."""
 RERANKING = "re-ranking"
 CAUTION = (
-    "these scores are of the test set: who chooses switches or values by them selects on the test set; "
+    "these are scores on the test set: choosing switches or values by them is selecting on the test set; "
     "tune-inference chooses on held-out training identities"
 )
 
@@ -41,11 +41,11 @@ def run_ablation(config: Config, dataset: ReidDataset | None = None) -> dict[str
 
     Args:
         config: the experiment.
-        dataset: what DATA describes, if it has been loaded and its images checked already.
+        dataset: the data set of DATA, if it is already loaded and its images are checked.
 
     Returns:
-        What summarize_ablation gives, with the values of the switches and where the scores come from; also
-        written beside the weights.
+        The result of summarize_ablation, with the values of the switches and the origin of the scores; it is
+        also written next to the weights.
 
     Raises:
         ValueError, FileNotFoundError: as run_test.
@@ -67,7 +67,7 @@ def run_ablation(config: Config, dataset: ReidDataset | None = None) -> dict[str
 
 
 def switch_values(inference: InferenceSettings, rerank: RerankSettings | None) -> dict[str, Any]:
-    """What each switch is turned to, re-ranking last."""
+    """Return the value of each switch when it is on, re-ranking last."""
     values = {
         "mixing": DEFAULTS.mixing if inference.mixing is None else inference.mixing,
         "slope": inference.slope or DEFAULTS.slope,
@@ -80,9 +80,9 @@ def switch_values(inference: InferenceSettings, rerank: RerankSettings | None) -
 def list_combinations(
     net: ReidNet, feature: str, values: Mapping[str, Any], num_crops: int = 1
 ) -> list[tuple[tuple[str, ...], InferenceSettings]]:
-    """Switches that are on, and the settings they make, for every combination that can be had.
+    """List every possible combination: the switches that are on, and the resulting settings.
 
-    Each comes without and then with re-ranking, which is no part of the settings.
+    Each appears first without, then with re-ranking, which is not part of the settings.
     """
     switches = [name for name in values if name != RERANKING]
     if trained_mixing(net) == values["mixing"]:

@@ -1,4 +1,4 @@
-"""Check a data set by name: counts, faults, what the protocol leaves of it, and a page to look at."""
+"""Check a data set by name: counts, faults, what the protocol can score, and a page to look at."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def run_check_dataset(
         root: the data folder or its parent.
         pattern: regular expression of the data set "pattern".
         sheet: HTML file for a contact sheet; its folder must exist.
-        force: replace a file of that name that is no contact sheet.
-        progress: told (done, total) in images.
+        force: replace a file of that name even if it is not a contact sheet.
+        progress: called with (done, total), in images.
 
     Returns:
-        What JSON can hold: the report, the matches of the queries, errors, warnings, the table in words, and
-        `sound`, which is whether there is no error.
+        A dictionary for JSON: the report, the matches of the queries, errors, warnings, the table as text,
+        and `sound`, which is true if there are no errors.
 
     Raises:
-        FileNotFoundError: the data set or the folder of the sheet is not there.
+        FileNotFoundError: the data set or the folder of the sheet does not exist.
         FileExistsError: another file has the name of the sheet.
         ValueError: the data set's own files contradict themselves.
     """
@@ -75,7 +75,7 @@ def run_check_dataset(
 
 
 def format_splits(report: DatasetReport) -> str:
-    """The counts of each split, one line each; of spreads least, median and most."""
+    """Return the counts of each split, one line each; spreads are given as minimum, median and maximum."""
     rows = [["", *COLUMNS]]
     for split, counts in report.splits.items():
         whole = (counts.images, counts.identities, counts.cameras, counts.without_identity)
@@ -95,7 +95,7 @@ def _format_spread(spread: Spread | None) -> str:
 
 
 def _check_sheet_path(path: Path, *, force: bool) -> Path:
-    """Better now than after all images have been read."""
+    """Check the path of the sheet now rather than after all images have been read."""
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"the folder of the contact sheet {path} does not exist: make it first")
     if path.is_dir():
@@ -107,7 +107,7 @@ def _check_sheet_path(path: Path, *, force: bool) -> Path:
 
 
 def _preflight(dataset: ReidDataset) -> Preflight | str:
-    """What can be scored, or the sentence that says why nothing can."""
+    """Return what can be scored, or a sentence that says why nothing can."""
     try:
         return check_protocol(dataset.query, dataset.gallery)
     except ValueError as error:

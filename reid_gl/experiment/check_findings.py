@@ -1,4 +1,4 @@
-"""From the counts of a data set to sentences: what must be repaired, and what should be known."""
+"""Turn the report on a data set into sentences: errors to repair, and warnings."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from reid_gl.evaluation.scores.matching import in_other_camera
 from reid_gl.evaluation.scores.protocol import Preflight
 
 MAX_IMBALANCE = 10.0
-"""Images of the largest training identity, in medians, from which on the set is called unbalanced."""
+"""A set is unbalanced if its largest training identity has at least this many times the median of images."""
 
 MAX_COINCIDENCE = 0.001
-"""Share of test images like a training image up to which that is a warning; Omniglot's letters have some."""
+"""Largest share of test images similar to a training image that is only a warning; Omniglot has some."""
 
 NUM_NAMED = 5
-"""Identities named in a sentence."""
+"""Maximum number of identities that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Findings:
     """What is wrong with a data set.
 
     Attributes:
-        errors: sentences; with any of these it cannot be trained on or scored, or its scores mean nothing.
-        warnings: sentences; what it may have for good reasons.
+        errors: sentences; with any of them, the set cannot be used for training or testing, or its scores are
+            meaningless.
+        warnings: sentences about things that may be intended.
     """
 
     errors: tuple[str, ...]
@@ -33,20 +34,20 @@ class Findings:
 
 
 def judge_dataset(report: DatasetReport, preflight: Preflight | str) -> Findings:
-    """Put into words what a report shows.
+    """Describe in sentences what a report shows.
 
     Args:
         report: of a data set.
-        preflight: what the protocol leaves of its test set, or why nothing of it can be scored.
+        preflight: what the protocol can score of its test set, or why it can score nothing.
 
     Returns:
-        The sentences, in a fixed order; neither has any if all is well.
+        The sentences, in a fixed order; no errors and no warnings if all is well.
     """
     uses_cameras = isinstance(preflight, Preflight) and preflight.use_cameras
     errors = (
         *_unusable_splits(report, preflight),
         *_unusable_pictures(report.unreadable, "image cannot be read", "images cannot be read"),
-        *_unusable_pictures(report.empty_boxes, "box holds nothing", "boxes hold nothing"),
+        *_unusable_pictures(report.empty_boxes, "box is empty", "boxes are empty"),
         *_leaks(report),
         *_found_copies(report, uses_cameras=uses_cameras),
     )
@@ -62,7 +63,7 @@ def judge_dataset(report: DatasetReport, preflight: Preflight | str) -> Findings
 
 
 def scored_copies(report: DatasetReport, *, uses_cameras: bool) -> tuple[tuple[Occurrence, Occurrence], ...]:
-    """Queries with a copy of themselves in the gallery that counts as a match, each with the first such."""
+    """Return the queries that have a copy in the gallery that counts as a match, each with its first copy."""
     pairs = []
     for group in report.copies:
         for query in (one for one in group if one.split == "query"):
@@ -128,7 +129,7 @@ def _leaks(report: DatasetReport) -> list[str]:
 
 
 def _may_be_coincidence(report: DatasetReport) -> bool:
-    """Very few alike among very many: two people's letters or coats, and no photograph in both parts."""
+    """Return whether so few are similar that it may be chance, such as similar letters or coats."""
     num_test = report.splits["query"].images + report.splits["gallery"].images
     return len(report.train_test_pairs) <= MAX_COINCIDENCE * num_test
 
@@ -175,7 +176,7 @@ def _repeated_pictures(report: DatasetReport) -> list[str]:
 
 
 def _doubtful_pairs(pairs: Sequence[Pair]) -> list[str]:
-    """Frames of one track in query and gallery are as they should be; two identities are not."""
+    """Warn about near-duplicates of different identities; frames of one track in both parts are normal."""
     doubtful = [pair for pair in pairs if pair.first.pid != pair.second.pid]
     if not doubtful:
         return []

@@ -1,4 +1,4 @@
-"""What a contact sheet shows of a data set: some identities of each split, and every kind of fault."""
+"""The contact sheet of a data set: some identities of each split, and every kind of fault."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ NUM_FAULTS = 40
 
 
 def make_contact_sheet(dataset: ReidDataset, report: DatasetReport, findings: Findings, table: str) -> str:
-    """An HTML page to look a data set over.
+    """Make an HTML page for looking through a data set.
 
     Args:
-        dataset: what is shown; of each split up to 20 identities, drawn with a fixed seed, with up to 12 of
-            their images.
-        report: of the same data set; up to 40 faults of a kind are shown.
-        findings: its faults in words.
+        dataset: the data set; up to 20 identities of each split, drawn with a fixed seed, are shown with up
+            to 12 images each.
+        report: the report on this data set; up to 40 faults of each kind are shown.
+        findings: its faults as sentences.
         table: its counts.
 
     Returns:
-        The page; images are read again and kept as thumbnails.
+        The page; images are read again and embedded as thumbnails.
     """
     sections = [
         SheetSection("Errors", findings.errors or ("none",)),
@@ -56,7 +56,7 @@ def make_contact_sheet(dataset: ReidDataset, report: DatasetReport, findings: Fi
 
 
 def _identity_rows(samples: Sequence[Sample]) -> tuple[SheetRow, ...]:
-    """Some people, each with images from all cameras."""
+    """Return some identities, each with images from all its cameras."""
     images_of: dict[int, list[Sample]] = defaultdict(list)
     for sample in sorted(samples, key=lambda one: (one.camid, one.path, one.box or ())):
         if sample.pid > 0:
@@ -119,7 +119,7 @@ def _camera(camid: int) -> str:
 
 
 def _thumbnail(path: str, box: Box | None) -> bytes:
-    """JPEG of what a sample shows; b"" if it cannot be read."""
+    """Return a sample's image as JPEG; b"" if it cannot be read."""
     try:
         image = read_image(path)
         return encode_thumbnail(image if box is None else crop_box(image, box, name=path))

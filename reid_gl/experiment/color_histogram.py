@@ -1,4 +1,4 @@
-"""Score colour histograms on a data set: what a network has to beat."""
+"""Score colour histograms on a data set: the baseline that a network has to beat."""
 
 from __future__ import annotations
 

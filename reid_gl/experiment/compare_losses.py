@@ -27,7 +27,7 @@ from reid_gl.training.step import NonFiniteError
 
 logger = logging.getLogger(__name__)
 
-ALWAYS = ("SOLVER.CHECKPOINT_EVERY", "1", "SOLVER.EVALUATE_EVERY", "0")  # the last epoch is what is compared
+ALWAYS = ("SOLVER.CHECKPOINT_EVERY", "1", "SOLVER.EVALUATE_EVERY", "0")  # the comparison uses the last epoch
 OWN_KEYS = ("SEED", "OUTPUT_DIR", "SOLVER.NUM_EPOCHS", "COMPARE.NUM_EPOCHS", *ALWAYS[::2])
 COMPARISON_FILE = "comparison.json"
 PICTURE_FILE = "comparison.png"
@@ -38,9 +38,9 @@ class Contender:
     """One line of the table.
 
     Attributes:
-        name: how tables and folders call it.
-        overrides: configuration keys and values that make it.
-        value: what is written on the axis where contenders are values of one setting.
+        name: its name in tables and folders.
+        overrides: configuration keys and values that define it.
+        value: its label on the axis if the contenders are values of one setting.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Contender:
 
 
 def parse_losses(text: str) -> Contender:
-    """Losses with weights, "ce+group" or "ce+0.4*rll", as overrides of LOSS.NAMES and LOSS.WEIGHTS.
+    """Parse losses with weights, "ce+group" or "ce+0.4*rll", into overrides of LOSS.NAMES and LOSS.WEIGHTS.
 
     Raises:
-        ValueError: a weight that is no number, or an empty name.
+        ValueError: a weight is not a number, or a name is empty.
     """
     names, weights = [], []
     for part in text.split("+"):
@@ -70,7 +70,7 @@ def parse_losses(text: str) -> Contender:
 
 
 def vary_setting(key: str, values: Sequence[str], losses: Contender | None) -> list[Contender]:
-    """A contender for each value of a configuration key, with the configuration's own losses or others.
+    """Make a contender for each value of a configuration key, with the configuration's own losses or others.
 
     Raises:
         ValueError: a key that every comparison sets itself.
@@ -92,29 +92,29 @@ def run_comparison(
     first_seed: int = 0,
     stop_signal: Callable[[], int] = lambda: 0,
 ) -> dict[str, Any]:
-    """Train and test every contender with several seeds; what the folder holds already is not repeated.
+    """Train and test every contender with several seeds; runs that the folder already holds are not repeated.
 
-    Every run is tested after its last epoch, with whatever TEST says; its weights are not kept. With
-    DATA.HOLDOUT it is tested on the held-out training identities and never sees the test set: so are losses
-    and settings to be chosen. A run that diverges is noted and the others go on.
+    Every run is tested after its last epoch, with the settings of TEST; its weights are not kept. With
+    DATA.HOLDOUT it is tested on the held-out training identities and never sees the test set: this is how
+    losses and settings should be chosen. A run that diverges is recorded and the others continue.
 
     Args:
-        config_file: the experiment; COMPARE.NUM_EPOCHS is the length of every run.
+        config_file: the experiment; every run takes COMPARE.NUM_EPOCHS epochs.
         overrides: configuration keys and values for all contenders.
         contenders: what to compare.
-        num_seeds: runs of each.
-        folder: where results go; each run has a folder in it.
-        first_seed: the others count up from it.
+        num_seeds: number of runs of each contender.
+        folder: folder for the results; each run has a folder in it.
+        first_seed: seed of the first run; the next runs count up from it.
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:
-        "results", name to what summarize_runs gives, with the number of epochs, the tested feature and
-        whose scores they are; comparison.json and comparison.png hold the same.
+        "results", which maps names to results of summarize_runs, with the number of epochs, the tested
+        feature and the identities tested on; comparison.json and comparison.png hold the same.
 
     Raises:
-        ValueError: a configuration that cannot be used, two contenders of one name, or a folder with a
+        ValueError: the configuration cannot be used, two contenders have the same name, or the folder holds a
             comparison of another configuration.
-        Interrupted: stopped by a signal; the same call goes on.
+        Interrupted: stopped by a signal; the same call resumes.
     """
     if num_seeds < 1 or not contenders:
         raise ValueError(f"expected losses or values and a seed, got {len(contenders)} and {num_seeds} seeds")
@@ -123,7 +123,7 @@ def run_comparison(
     base = load_experiment(config_file, overrides)
     num_epochs = base.comparison_epochs
     every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), *ALWAYS]
-    for contender in contenders:  # mistakes come to light before the first run, not after an hour
+    for contender in contenders:  # report mistakes before the first run, not after an hour
         make_losses(load_experiment(config_file, [*every, *contender.overrides]), 2, 2)
     open_series(folder, base, kind="comparison")
     seeds = range(first_seed, first_seed + num_seeds)
@@ -161,7 +161,7 @@ def _run_all(
 def _run(
     config_file: str | Path | None, words: list[str], place: Path, seed: int, stop_signal: Callable[[], int]
 ) -> dict[str, Any]:
-    """One training and test, gone on with if it was stopped, or what came of it if it is done."""
+    """Train and test one run, resuming it if it was stopped; return the stored result if it is finished."""
     done = place / RESULT_FILE
     if done.is_file():
         _drop_weights(place)
@@ -186,7 +186,7 @@ def _run(
 
 
 def _drop_weights(place: Path) -> None:
-    """A hundred runs would fill a disk."""
+    """Delete the weights of a run: a hundred runs would fill a disk."""
     for name in (MODEL_FILE, TRAINING_FILE):
         (place / name).unlink(missing_ok=True)
 

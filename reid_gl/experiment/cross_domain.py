@@ -35,29 +35,29 @@ def run_cross_domain(
     folder: Path,
     stop_signal: Callable[[], int] = lambda: 0,
 ) -> dict[str, Any]:
-    """Fill the matrix of training sets times test sets; what the folder holds already is not repeated.
+    """Fill the matrix of training sets times test sets; runs that the folder already holds are not repeated.
 
     Args:
         config_file: the experiment; its DATA.NAMES and DATA.TEST_NAMES are replaced.
         overrides: configuration keys and values for all runs.
-        train: for each row DATA.NAMES, such as "market1501" or "market1501,msmt17" for both together.
-        test: the columns.
-        folder: where results go; each run has a folder with its weights in it.
+        train: DATA.NAMES of each row, such as "market1501", or "market1501,msmt17" for both together.
+        test: the test sets, one for each column.
+        folder: folder for the results; each run has a folder with its weights in it.
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:
-        "rows": training sets to test sets to what run_test gives; cross_domain.json and cross_domain.png hold
-        the same.
+        "rows", which maps training sets to test sets to results of run_test; cross_domain.json and
+        cross_domain.png hold the same.
 
     Raises:
-        ValueError: sets that cannot be used or are given twice, or a folder with another configuration.
-        Interrupted: stopped by a signal; the same call goes on.
+        ValueError: a set cannot be used or is given twice, or the folder holds another configuration.
+        Interrupted: stopped by a signal; the same call resumes.
     """
     for kind, names in (("training", train), ("test", test)):
         if not names or len(set(names)) < len(names):
             raise ValueError(f"expected different {kind} sets, at least one, got {' '.join(names) or 'none'}")
     words = [*overrides, "DATA.TEST_NAMES", ",".join(test)]
-    for names in train:  # mistakes come to light before the first run, not after an hour
+    for names in train:  # report mistakes before the first run, not after an hour
         load_data(load_experiment(config_file, [*words, "DATA.NAMES", names]).data)
     common = load_experiment(config_file, words)
     load_test_sets(common.data)
@@ -76,7 +76,7 @@ def run_cross_domain(
 def _run(
     config_file: str | Path | None, words: list[str], place: Path, stop_signal: Callable[[], int]
 ) -> dict[str, Any]:
-    """One row: scores by test set."""
+    """Return one row: scores by test set."""
     done = place / RESULT_FILE
     if not done.is_file():
         experiment = load_experiment(config_file, [*words, "OUTPUT_DIR", str(place)])

@@ -1,4 +1,4 @@
-"""The main job on synthetic pedestrians: render, train from scratch, test, compare."""
+"""The demo on synthetic pedestrians: render, train from scratch, test, compare."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ def run_demo(
 ) -> dict[str, Any]:
     """Render, score two baselines, train, test, and write summary.json.
 
-    A demo that was interrupted in training goes on; one that was finished is moved aside, not replaced.
+    A demo that was interrupted during training is resumed; a finished one is moved aside, not replaced.
 
     Args:
-        folder: where results go.
-        data: where the images are, or will be rendered.
-        seed: of the people and of the training.
-        size: of the set to render.
+        folder: folder for the results.
+        data: folder that has the images, or that they will be rendered into.
+        seed: seed of the people and of the training.
+        size: size of the set to render.
         overrides: configuration keys and values on top of configs/synthetic.yml.
         stop_signal: number of the signal that asks to stop, or 0.
-        progress: told (done, total) while rendering.
+        progress: called with (done, total) while rendering.
 
     Returns:
-        Scores by name, "seconds" of each part, and "resumed".
+        Scores by name, the "seconds" that each part took, and "resumed".
 
     Raises:
-        FileExistsError: the folder holds files of no demo.
+        FileExistsError: the folder holds files that do not belong to a demo.
     """
     resume = _make_room(folder)
     settings = ["DATA.ROOT", str(data), "SEED", str(seed), "OUTPUT_DIR", str(folder / "train"), *overrides]
@@ -81,7 +81,7 @@ def run_demo(
 
 
 class _timed:  # noqa: N801 - reads like the context manager it is
-    """Adds the seconds that a block takes to an entry."""
+    """Add the seconds that a block takes to an entry."""
 
     def __init__(self, seconds: dict[str, float | None], name: str) -> None:
         self._seconds, self._name = seconds, name
@@ -95,7 +95,7 @@ class _timed:  # noqa: N801 - reads like the context manager it is
 
 
 def _make_room(folder: Path) -> bool:
-    """Whether an unfinished training waits in the folder; a finished demo is moved aside."""
+    """Return whether the folder holds an unfinished training run; a finished demo is moved aside."""
     if not folder.exists():
         return False
     names = {file.name for file in folder.iterdir()}
@@ -105,7 +105,9 @@ def _make_room(folder: Path) -> bool:
             logger.info("continuing the unfinished demo in %s", folder)
         return resume
     if not (SUMMARY_FILE in names and (folder / "train" / RUN_CONFIG).is_file()):
-        raise FileExistsError(f"{folder} holds files of no demo: choose another folder with --out")
+        raise FileExistsError(
+            f"{folder} holds files that do not belong to a demo: choose another folder with --out"
+        )
     number = 1
     while (aside := folder.with_name(f"{folder.name}-{number}")).exists():
         number += 1
@@ -115,6 +117,6 @@ def _make_room(folder: Path) -> bool:
 
 
 def _install_seconds() -> float | None:
-    """What the Makefile noted when it filled the environment; None for another environment."""
+    """Return what the Makefile recorded when it set up the environment; None in other environments."""
     note = Path(sys.prefix) / "install_seconds"
     return float(note.read_text()) if note.is_file() else None

@@ -1,4 +1,4 @@
-"""Write a checkpoint for another runtime, and say what that costs on a data set."""
+"""Export a checkpoint for another runtime, and measure how the scores on a data set change."""
 
 from __future__ import annotations
 
@@ -40,20 +40,21 @@ def run_export(
 
     Args:
         weights: a checkpoint of ours, or weights of another project.
-        settings: what to write.
-        foreign: what the caller says of weights of another project.
-        out: the file, see export_weights.
+        settings: format and settings of the file.
+        foreign: the caller's description of weights of another project.
+        out: the file to write, see export_weights.
         force: see export_weights.
-        calibration_images: folder with crops of people, also in folders inside it; None takes the training
+        calibration_images: folder with crops of people, which may be in subfolders; None takes the training
             set of the configuration.
-        config: an experiment, of which DATA is used, and TEST.CAMERA_FILTER and TEST.BATCH_SIZE; None for no
-            data set.
+        config: an experiment, for its DATA, TEST.CAMERA_FILTER and TEST.BATCH_SIZE; None for no data set.
 
     Returns:
-        As export_weights; with a data set also "mAP" of "torch" in float32 and "exported", and the "change".
+        As export_weights; with a data set also the "mAP" of "torch" in float32 and of "exported", and the
+        "change".
 
     Raises:
-        ArithmeticError, ValueError, FileNotFoundError, ImportError: as export_weights; or no images.
+        ArithmeticError, ValueError, FileNotFoundError, ImportError: as export_weights; also if there are no
+            images.
     """
     experiment = None if config is None else read_experiment(config)
     dataset = None if experiment is None else load_data(experiment.data)
@@ -68,7 +69,7 @@ def run_export(
 
 
 def find_pictures(folder: str | Path) -> list[Sample]:
-    """Every image in a folder and the folders inside it, by name; nothing is opened.
+    """List every image in a folder and its subfolders, sorted by name; no image is opened.
 
     Raises:
         FileNotFoundError: no such folder, or no images in it.
@@ -86,7 +87,7 @@ def find_pictures(folder: str | Path) -> list[Sample]:
 def _score(
     reference: LoadedEmbedder, exported: str, dataset: ReidDataset, scoring: Scoring
 ) -> dict[str, float]:
-    """MAP of the network in torch, float32, and of the file as FeatureExtractor uses it by default."""
+    """Return the mAP of the network in torch, float32, and of the file with FeatureExtractor's defaults."""
     runtime = load_exported(Path(exported), None, device="cpu", precision="auto")
     scores = {
         name: evaluate(
@@ -107,7 +108,7 @@ def _score(
 
 
 class _RuntimeNet(nn.Module):
-    """An exported network where a module is expected."""
+    """Wrap an exported network as a module."""
 
     def __init__(self, runtime: ExportedRuntime) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Features of a folder, a list, a video or a sequence in the file that somebody needs."""
+"""Write features of a folder, a list, a video or a sequence to a file in the requested format."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from reid_gl.tracking import write_boxmot_cache, write_deep_sort_file
 logger = logging.getLogger(__name__)
 
 SUFFIXES = {"npz": ".npz", "parquet": ".parquet", "deep_sort": ".npy", "boxmot": ""}
-"""Of the output in each format; BoxMOT's cache is a folder."""
+"""Suffix of the output in each format; BoxMOT's cache is a folder."""
 WRITERS = {"npz": write_npz, "parquet": write_parquet}
-"""Of the formats that are tables; the others are for trackers."""
+"""Suffixes of the formats that are tables; the other formats are for trackers."""
 
 
 def choose_format(output: Path) -> str:
-    """The format that an output's suffix stands for.
+    """Return the format that the output's suffix stands for.
 
     Raises:
-        ValueError: none does.
+        ValueError: the suffix belongs to no format.
     """
     for form, suffix in SUFFIXES.items():
         if output.suffix == suffix:
@@ -52,26 +52,26 @@ def extract_to_file(
     on_error: str = "stop",
     show_progress: bool = False,
 ) -> dict[str, Any]:
-    """Compute features and write them; called again after an interruption, it goes on.
+    """Compute features and write them; calling it again after an interruption resumes it.
 
-    Rows that are skipped are not in the output; `<output>.rejects.csv` says which they are, and why.
+    Rows that are skipped are not in the output; `<output>.rejects.csv` lists them with the reasons.
 
     Args:
-        crops: what of.
+        crops: the images, boxes or frames to compute features of.
         output: a file that does not exist yet, or, for BoxMOT, a folder without this sequence.
-        make_extractor: called when nothing else can go wrong any more.
-        identity: plain values that make features what they are.
-        reid_name: what BoxMOT's cache calls the network.
-        batch_size: images at once.
+        make_extractor: makes the extractor; called after all other checks.
+        identity: plain values that the features depend on, such as weights and settings.
+        reid_name: name of the network in BoxMOT's cache.
+        batch_size: images per batch.
         on_error: "stop" at an image that cannot be read, or "skip" it.
-        show_progress: draw a bar with an estimate of the time left.
+        show_progress: draw a progress bar with the estimated time left.
 
     Returns:
-        What was written, as plain values.
+        A summary of what was written, as plain values.
 
     Raises:
-        FileExistsError: the output, or a file of rejects, is there already.
-        ValueError: a format that needs boxes, of images without; what extract_in_parts refuses.
+        FileExistsError: the output or the file of rejects exists already.
+        ValueError: the format needs boxes and the images have none; also as extract_in_parts.
         ImportError: Parquet without pyarrow.
     """
     form = choose_format(output)
@@ -110,7 +110,7 @@ def extract_to_file(
 
 
 def _check_output(form: str, crops: CropList, output: Path, files: list[Path]) -> None:
-    """Find out before the work that these files cannot be written; see extract_to_file for the errors."""
+    """Check before the work that the files can be written; see extract_to_file for the errors."""
     for path in files:
         if os.path.lexists(path):
             raise FileExistsError(f"{path} exists: delete it, or choose another output")
@@ -121,15 +121,15 @@ def _check_output(form: str, crops: CropList, output: Path, files: list[Path]) -
 
 
 def _count_invalid(parts: FeatureParts) -> int:
-    """Count the boxes that hold nothing of their image, with a warning if there are any."""
+    """Count the boxes that contain no pixel of their image, with a warning if there are any."""
     count = sum(int((~valid).sum()) for _, valid in parts)
     if count:
-        logger.warning("%s of %s boxes hold nothing of their image", f"{count:,}", f"{len(parts):,}")
+        logger.warning("%s of %s boxes contain no pixel of their image", f"{count:,}", f"{len(parts):,}")
     return count
 
 
 def write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> None:
-    """A line for each row without a feature: its number from 0, image or video, frame and the reason."""
+    """Write a line for each row without a feature: its number from 0, image or video, frame and reason."""
     logger.warning("%s of %s rows are skipped, see %s", f"{len(rejected):,}", f"{len(crops):,}", path)
     with whole_or_nothing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -140,7 +140,7 @@ def write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> N
 
 
 def _files(form: str, crops: CropList, output: Path, reid_name: str) -> list[Path]:
-    """What will be written."""
+    """Return a summary of what will be written."""
     if form != "boxmot":
         return [output]
     return [output / place / f"{crops.name}.txt" for place in ("dets", f"embs/{reid_name}")]
@@ -154,7 +154,7 @@ def _write_for_tracker(
     black: NDArray[np.float32],
     reid_name: str,
 ) -> None:
-    """Formats of trackers, which take no feature of zeros: a box outside has that of a black image."""
+    """Make rows for trackers, which accept no feature of zeros: an empty box gets that of a black image."""
     features = np.concatenate([np.where(valid[:, None], part, black) for part, valid in parts])
     corners, frames = crops.boxes, crops.columns["frames"]
     assert corners is not None
@@ -164,7 +164,7 @@ def _write_for_tracker(
         source = str(crops.video or Path(crops.paths[0]).parent)
         write_boxmot_cache(output, crops.name, rows, features, reid_name=reid_name, source=source)
         return
-    # as in det.txt, where pixels are counted from 1
+    # as in det.txt, which counts pixels from 1
     places, sizes = corners[:, :2] + 1, corners[:, 2:] - corners[:, :2]
     write_deep_sort_file(
         output, np.column_stack([frames, np.full(len(crops), -1.0), places, sizes, confidences]), features

@@ -1,4 +1,4 @@
-"""Features of a folder, a list, a video or a sequence into a gallery."""
+"""Add features of a folder, a list, a video or a sequence to a gallery."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ def extract_into_gallery(
     on_error: str = "stop",
     show_progress: bool = False,
 ) -> dict[str, Any]:
-    """Compute features and add them, all in one transaction; called again after an interruption, it goes on.
+    """Compute features and add all in one transaction; calling it again after an interruption resumes it.
 
-    Boxes that hold nothing of their image, and images that are skipped, are not added.
+    Boxes that contain no pixel of their image, and images that are skipped, are not added.
 
     Args:
-        crops: what of.
-        uri: of the gallery, which is made if it does not exist.
-        make_extractor: called when nothing else can go wrong any more.
+        crops: the images, boxes or frames to compute features of.
+        uri: address of the gallery, which is created if it does not exist.
+        make_extractor: makes the extractor; called after all other checks.
         recording: camera and times.
         audit_log: see Gallery.
-        identity: plain values that make features what they are.
-        batch_size: images at once.
+        identity: plain values that the features depend on, such as weights and settings.
+        batch_size: images per batch.
         on_error: "stop" at an image that cannot be read, or "skip" it.
-        show_progress: draw a bar with an estimate of the time left.
+        show_progress: draw a progress bar with the estimated time left.
 
     Returns:
-        What was added, as plain values.
+        A summary of what was added, as plain values.
 
     Raises:
-        FileExistsError: the file of rejects is there already.
-        ValueError: what Gallery, sightings_of and extract_in_parts refuse, features of another dimension
-            than the gallery's included.
+        FileExistsError: the file of rejects exists already.
+        ValueError: as Gallery, sightings_of and extract_in_parts, for example if the features and the gallery
+            differ in dimension.
     """
     place = (file_of(uri) or Path("gallery")).absolute()
     place = place.with_name(f"{place.name}.{crops.name}")
@@ -66,7 +66,7 @@ def extract_into_gallery(
     if os.path.lexists(rejects):
         raise FileExistsError(f"{rejects} exists: delete it when you have seen it")
     sightings = sightings_of(crops.arrays(), len(crops), replace(recording, video=crops.video))
-    # refused before the work, and open to other writers during it
+    # check before the work, and leave the gallery open to other writers during it
     with Gallery(uri, audit_log=audit_log) as gallery:
         expected = gallery.stats().dimension
     extractor = make_extractor()
@@ -110,7 +110,7 @@ def extract_into_gallery(
 
 
 def frame_rate_of(source: Path, crops: CropList) -> float | None:
-    """Frames a second that a video or a sequence names; None if it names none."""
+    """Return the frame rate that a video or a sequence states; None if it states none."""
     if crops.video is not None:
         capture = cv2.VideoCapture(str(crops.video), cv2.CAP_FFMPEG)
         rate = float(capture.get(cv2.CAP_PROP_FPS))

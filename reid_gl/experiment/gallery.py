@@ -1,4 +1,4 @@
-"""From files and lists of features to rows of a gallery, and to the answers that `reid-gl gallery` shows."""
+"""Turn files and lists of features into rows of a gallery, and search results into answers to print."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reid_gl.gallery.sightings import UNKNOWN
 
 ROWS_AT_ONCE = 4_096
 NUMBERS = {"camera": ("camids",), "tracklet": ("tracklets", "ids"), "pid": ("pids",), "frame": ("frames",)}
-"""Arrays that a field of a row is read from, the first that is there; the ids of a sequence are tracks."""
+"""Arrays to read each field of a row from, the first one present; the ids of a sequence are tracks."""
 ROW_ARRAYS = (
     "features",
     "valid",
@@ -29,13 +29,13 @@ ROW_ARRAYS = (
 
 @dataclass(frozen=True)
 class Recording:
-    """What a list of images does not say of itself.
+    """Facts about a recording that a list of images does not state.
 
     Attributes:
-        camera: of all rows; None takes the list's.
-        start: seconds since 1970 of the first frame; None if unknown.
-        frame_rate: frames a second; needed with start.
-        video: file that the frames are of; None for image files.
+        camera: camera of all rows; None takes the list's.
+        start: time of the first frame, in seconds since 1970; None if unknown.
+        frame_rate: frames per second; required with start.
+        video: file that the frames come from; None for image files.
     """
 
     camera: int | None = None
@@ -51,16 +51,16 @@ class Recording:
 
 
 def sightings_of(arrays: Mapping[str, NDArray[Any]], count: int, recording: Recording) -> list[Sighting]:
-    """What is known of rows, from the columns of a list of images.
+    """Make sightings from the columns of a list of images.
 
     Args:
         arrays: columns (M,) or (M, 4) by name, as CropList.arrays and files of `reid-gl extract` have them,
             and "times".
         count: M.
-        recording: what else is known.
+        recording: facts that the columns do not state.
 
     Raises:
-        ValueError: a column of another length, or a start without frames to count from it.
+        ValueError: a column has another length, or a start is given and there are no frame numbers.
     """
     for name, column in arrays.items():
         if len(column) != count:
@@ -79,14 +79,14 @@ def sightings_of(arrays: Mapping[str, NDArray[Any]], count: int, recording: Reco
 
 
 def add_file(gallery: Gallery, path: Path, recording: Recording) -> dict[str, Any]:
-    """Add the rows of an .npz file of `reid-gl extract` or of `reid-gl gallery export`, all or none.
+    """Add the rows of an .npz file written by `reid-gl extract` or `reid-gl gallery export`, all or none.
 
     Returns:
-        What was added, as plain values; boxes that hold nothing of their image are left out.
+        A summary of what was added, as plain values; boxes that contain no pixel of their image are left out.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no such features, or what Gallery.add refuses.
+        ValueError: the file holds no such features, or as Gallery.add.
     """
     arrays = _read_arrays(path)
     features = arrays.pop("features")
@@ -105,7 +105,7 @@ def add_file(gallery: Gallery, path: Path, recording: Recording) -> dict[str, An
 
 
 def plain_answers(names: Sequence[str], answers: Sequence[Sequence[Match]]) -> list[dict[str, Any]]:
-    """Answers for JSON: the name of each query, and its rows as they are shown."""
+    """Return answers for JSON: the name of each query, and the rows found for it."""
     return [
         {
             "query": name,
@@ -129,7 +129,7 @@ def _times(arrays: Mapping[str, NDArray[Any]], count: int, recording: Recording)
         times = arrays.get("times", np.full(count, np.nan)).tolist()
         return [None if np.isnan(time) else time for time in times]
     if "frames" not in arrays:
-        raise ValueError("a start is the time of the first frame, but these images have no numbers of frames")
+        raise ValueError("a start is the time of the first frame, but these images have no frame numbers")
     assert recording.frame_rate is not None
     seconds = recording.start + (arrays["frames"] - 1) / recording.frame_rate
     return list(seconds.tolist())

@@ -30,7 +30,7 @@ def make_net(experiment: Experiment, num_classes: int, *, pretrained: bool = Tru
 
 
 def _compare_normalization(experiment: Experiment) -> None:
-    """Warn if timm's weights were trained with another normalisation than INPUT sets."""
+    """Warn if timm's weights were trained with another normalisation than that of INPUT."""
     backbone, ours = experiment.net.backbone, experiment.preprocessing
     if not is_timm(backbone):
         return

@@ -1,4 +1,4 @@
-"""Thresholds of a network on labelled images, kept with its weights."""
+"""Measure thresholds of a network on labelled images and store them with its weights."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ logger = logging.getLogger(__name__)
 
 FEW_IDENTITIES = 20
 NUM_READ = 256
-"""Images in memory at once."""
+"""Number of images in memory at once."""
 TEST_CAUTION = "thresholds chosen on it must not be used to report scores of it"
 
 
 def calibrate_weights(
     config: Config, weights: Path, *, on: str, foreign: Foreign = NOTHING_SAID
 ) -> Calibration:
-    """Calibrate the features that FeatureExtractor makes with a file of weights.
+    """Calibrate the features that FeatureExtractor computes with a file of weights.
 
     Args:
         config: where the data set is, device, precision and batch size.
         weights: a checkpoint of ours, an exported file, or weights of another project.
-        on: "held-out" for the training identities that the run of a checkpoint held out, every image
+        on: "held-out" for the training identities that the checkpoint's training run held out, every image
             against every other one; "test" for query against gallery of the test set.
-        foreign: what the caller says of weights of another project.
+        foreign: the caller's description of weights of another project.
 
     Raises:
         ValueError: no identities were held out, or too few images.
-        FileNotFoundError: weights or data set are not there.
+        FileNotFoundError: weights or data set do not exist.
     """
     experiment = read_experiment(config)
     scoring = experiment.scoring
@@ -74,10 +74,10 @@ def calibrate_weights(
 
 
 def report_calibration(calibration: Calibration, weights: Path | None, picture: Path) -> dict[str, Any]:
-    """Draw a calibration and keep it with the weights, if there are any; warns of what is wrong with it.
+    """Draw a calibration and store it with the weights, if there are any; warn of its weaknesses.
 
     Returns:
-        The calibration as plain values, with the "file" it is kept in, or None, and the "picture".
+        The calibration as plain values, with the "file" it is stored in, or None, and the "picture".
     """
     for rate, reason in calibration.missing:
         logger.warning("no threshold for a false accept rate of %g: %s", rate, reason)
@@ -96,14 +96,14 @@ def report_calibration(calibration: Calibration, weights: Path | None, picture: 
 
 
 def store_calibration(weights: Path, calibration: Calibration) -> Path:
-    """Keep a calibration in a checkpoint of ours, or beside any other file; the rest there stays.
+    """Store a calibration in one of our checkpoints, or next to any other file; other content is kept.
 
     Returns:
-        The file that was replaced or made, in one step.
+        The file that was replaced or created; this is one atomic step.
 
     Raises:
-        FileNotFoundError, ValueError, OSError: the weights are not there, what lies beside them is no JSON,
-            or it cannot be written.
+        FileNotFoundError, ValueError, OSError: the weights do not exist, the file next to them is not JSON,
+            or the file cannot be written.
     """
     checkpoint = read_own_checkpoint(weights)
     if checkpoint is not None:
@@ -117,7 +117,7 @@ def store_calibration(weights: Path, calibration: Calibration) -> Path:
 
 
 def _held_out(weights: Path, dataset: ReidDataset) -> ReidDataset:
-    """The training identities that the network of a checkpoint has not seen."""
+    """Return the training identities that the network of a checkpoint has not seen."""
     otherwise = (
         "calibrate on the test set of DATA with --on test, if no scores of it will be reported with them"
     )
@@ -139,7 +139,7 @@ def _held_out(weights: Path, dataset: ReidDataset) -> ReidDataset:
 
 
 def _extract(extractor: FeatureExtractor, samples: Sequence[Sample]) -> Features:
-    """Features of samples, read a batch at a time."""
+    """Return features of samples, which are read one batch at a time."""
     check_images(samples)
     embeddings = np.empty((len(samples), extractor.embedding_dim), np.float32)
     with tqdm(total=len(samples), unit="image", desc="features", disable=None) as bar:

@@ -1,4 +1,4 @@
-"""Many settings of one network, which runs once."""
+"""Score many settings of one network, which runs only once."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class OnePass:
 
     Attributes:
         candidate: network and test set.
-        query: what the network said of the queries.
-        gallery: what it said of the gallery, junk left out; None if every query searches all the others.
+        query: the network's outputs for the queries.
+        gallery: its outputs for the gallery, without junk; None if every query searches all the others.
     """
 
     candidate: Candidate
@@ -30,13 +30,13 @@ class OnePass:
     _last: tuple[InferenceSettings, Features, Features | None] | None = None
 
     def metric(self, inference: InferenceSettings) -> str:
-        """Euclidean with beta; without, cosine if the settings have a beta (its limit), else theirs."""
+        """Return Euclidean with a beta; else cosine (its limit) if the settings have one, or their metric."""
         if inference.beta:
             return "euclidean"
         return "cosine" if self.candidate.scoring.inference.beta else self.candidate.scoring.metric
 
     def score(self, inference: InferenceSettings, rerank: RerankSettings | None) -> RankingResult:
-        """What reid_gl.inference.evaluate gives; the last features are kept, for several ways to re-rank."""
+        """Score as reid_gl.inference.evaluate; keeps the last features to re-rank them in several ways."""
         if self._last is None or self._last[0] != inference:
             query = pool_frames(self.query.features(inference), self.candidate.dataset.query)
             gallery = None
@@ -78,5 +78,5 @@ def run_once(candidate: Candidate, *, flip: bool) -> OnePass:
 
 
 def _searched(candidate: Candidate) -> list[Sample]:
-    """The gallery without junk."""
+    """Return the gallery without junk."""
     return [sample for sample in candidate.dataset.gallery if sample.pid != JUNK_PID]

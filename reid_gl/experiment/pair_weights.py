@@ -1,4 +1,4 @@
-"""What weights losses give to the pairs of one batch: numbers and an image."""
+"""Compare the weights that losses give to the pairs of one batch, as numbers and as a figure."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ def run_pair_weights(
 ) -> dict[str, Any]:
     """Compare the weights of losses on one P x K batch, and draw them.
 
-    With MODEL.WEIGHTS it is the first batch of the training set that the seed gives, through the network in
-    eval mode, without augmentation, and the feature is that of TEST; else made-up unit vectors. The same
-    configuration gives the same batch. Every loss sees cosines only, so that embeddings count as unit
-    vectors even for one that would train on their lengths.
+    With MODEL.WEIGHTS, the batch is the first one of the training set for this seed. The network runs in eval
+    mode, without augmentation, and the feature is that of TEST. Without MODEL.WEIGHTS, the batch consists of
+    random unit vectors. The same configuration gives the same batch. All losses see only cosines: embeddings
+    are treated as unit vectors even for losses that use their lengths in training.
 
     Args:
         config: the experiment; losses take their settings from LOSS.
-        names: losses as LOSS.NAMES would call them, or ce, ms, rll; one given twice counts once.
-        path: image to write, .png, .pdf or .svg, in one step; folders are made.
-        force: replace a file of that name that no command of ours wrote.
+        names: losses by their names in LOSS.NAMES, or ce, ms, rll; duplicates are ignored.
+        path: figure to write atomically, .png, .pdf or .svg; missing folders are created.
+        force: replace a file of that name even if none of our commands wrote it.
 
     Returns:
-        The batch in numbers, and for each loss how many pairs have weight, the mean weights of positives
-        and of negatives (None if the batch has none) and the largest weight.
+        The batch in numbers, and for each loss the number of pairs with a weight, the mean weights of
+        positives and of negatives (None if the batch has none) and the largest weight.
 
     Raises:
-        ValueError: no or an unknown loss, or a configuration that cannot be used.
-        TypeError: a loss that is no function of the similarities of pairs.
-        OSError: weights or images cannot be read, or the image cannot be written.
+        ValueError: no loss or an unknown loss is given, or the configuration cannot be used.
+        TypeError: a loss is not a function of the similarities of pairs.
+        OSError: weights or images cannot be read, or the figure cannot be written.
     """
     if not names:
         raise ValueError("no loss to draw: give at least one name, such as multi_similarity")
@@ -79,7 +79,7 @@ def run_pair_weights(
 
 
 def trained_batch(experiment: Experiment) -> tuple[Tensor, Tensor]:
-    """Features (N, D) of MODEL.WEIGHTS on the sampler's first batch, and labels (N,) in [0, C)."""
+    """Return features (N, D) of MODEL.WEIGHTS on the sampler's first batch, and labels (N,) in [0, C)."""
     loaded = load_net(experiment.weights_to_test())
     dataset = load_data(experiment.data)
     holdout = hold_out(experiment.data.holdout, dataset)
@@ -101,7 +101,7 @@ def trained_batch(experiment: Experiment) -> tuple[Tensor, Tensor]:
 
 
 def made_up_batch(experiment: Experiment) -> tuple[Tensor, Tensor]:
-    """Unit vectors around random centres, as far apart as a half-trained network leaves them.
+    """Draw unit vectors around random centres, spread like the features of a half-trained network.
 
     The cosine of two positives is about 0.6, that of two negatives about 0; both spread by about 0.2, so
     that some negatives are nearer than some positives.
@@ -118,7 +118,7 @@ def made_up_batch(experiment: Experiment) -> tuple[Tensor, Tensor]:
 
 
 def summarize(weights: Tensor, labels: Tensor) -> dict[str, float | int | None]:
-    """Weights (N, N) of a batch in a few plain numbers."""
+    """Summarize the weights (N, N) of a batch in a few plain numbers."""
     positives, negatives = (weights[mask] for mask in pair_masks(labels))
     return {
         "pairs": positives.numel() + negatives.numel(),
@@ -130,7 +130,7 @@ def summarize(weights: Tensor, labels: Tensor) -> dict[str, float | int | None]:
 
 
 def _prepare_output(path: Path, *, force: bool) -> Path:
-    """Find out before the work, not after it, that the image cannot be written."""
+    """Check before the work that the figure can be written."""
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise ValueError(f"cannot draw {path}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
     if path.is_dir():
@@ -143,5 +143,5 @@ def _prepare_output(path: Path, *, force: bool) -> Path:
             f"cannot draw {path}: folder {path.parent} cannot be made ({error.strerror})"
         ) from None
     if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"cannot draw {path}: no right to write into {path.parent}")
+        raise PermissionError(f"cannot draw {path}: no permission to write into {path.parent}")
     return path

@@ -25,23 +25,23 @@ def score_retrieval(
     rerank: RerankSettings | None,
     max_memory_gb: float | None,
 ) -> dict[str, Any]:
-    """Recall@K, MAP@R and R-precision, and how well clusters of all images agree with the classes.
+    """Compute Recall@K, MAP@R and R-precision, and how well clusters of all images agree with the classes.
 
     Args:
         query: features of the queries.
-        gallery: of what they search; None for all the others.
+        gallery: features of the gallery; None if every query searches all the others.
         ks: the K of Recall@K; those beyond the number of images searched are left out.
         clustering: run k-means too.
         metric: "cosine" or "euclidean".
-        rerank: settings of k-reciprocal re-ranking, which clusters know nothing of; None for none.
-        max_memory_gb: what re-ranking may use beyond the features.
+        rerank: settings of k-reciprocal re-ranking, which does not affect clustering; None for none.
+        max_memory_gb: memory that re-ranking may use in addition to the features.
 
     Returns:
         "recall@1" and so on, "MAP@R", "R-precision", and "NMI", "AMI", "F1", all in [0, 1].
     """
     num_searched = len(query.pids) - 1 if gallery is None else len(gallery.pids)
     if too_large := [k for k in ks if k > num_searched]:
-        logger.warning("a query searches %d images: no Recall@%s", num_searched, too_large)
+        logger.warning("a query searches only %d images: no Recall@%s", num_searched, too_large)
     images = None
     if gallery is not None and query.images is not None and gallery.images is not None:
         images = (query.images, gallery.images)

@@ -1,4 +1,4 @@
-"""Several ranks train one network: the same configuration, program and images on all of them."""
+"""Check that all ranks that train one network have the same configuration, program and images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reid_gl.distributed.agreement import agreement, value_of_first
 from reid_gl.distributed.ranks import ranks
 
 OF_A_HOST = ("DATA.ROOT", "DATA.CACHE", "DATA.NUM_WORKERS")
-"""Keys in which ranks may differ: where a host keeps its copy of the data, and how it reads it."""
+"""Keys that may differ between ranks: where a host keeps its copy of the data, and how it reads it."""
 
 
 def check_same_everywhere(config_text: str) -> None:
@@ -41,7 +41,7 @@ def check_same_everywhere(config_text: str) -> None:
 
 
 def check_same_images(images: dict[str, Any]) -> None:
-    """Compare what describes the training images, JSON's values, with that of rank 0.
+    """Compare the description of the training images (JSON values) with that of rank 0.
 
     Raises:
         ValueError: they differ.
@@ -51,12 +51,12 @@ def check_same_images(images: dict[str, Any]) -> None:
         if images != first:
             raise ValueError(
                 f"the training set has {images['number']} images here and {first['number']} on rank 0, or "
-                "other ones: give all hosts the same copy (DATA.ROOT)"
+                "different ones: give all hosts the same copy (DATA.ROOT)"
             )
 
 
 def describe_program() -> dict[str, str]:
-    """What must be the same wherever a network is trained: the package's files, by digest, and torch."""
+    """Return what must be the same on all ranks: the digest of the package's files, and torch's version."""
     digest = hashlib.sha256()
     folder = Path(reid_gl.__file__).parent
     for path in sorted(folder.rglob("*.py")):

@@ -42,14 +42,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network and what it is scored on.
+    """A network and the data set it is scored on.
 
     Attributes:
         net: on the device, with the weights of the checkpoint.
         weights: the checkpoint's file.
-        checkpoint: what else it holds.
-        dataset: of query and gallery, their images checked.
-        preflight: its protocol.
+        checkpoint: the other content of this file.
+        dataset: data set of query and gallery, with checked images.
+        preflight: protocol of the data set.
         scoring: how its features are computed and compared.
         device: where the network runs.
     """
@@ -64,18 +64,18 @@ class Candidate:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """What the network was trained with."""
+        """Return the configuration that the network was trained with."""
         return stored_preprocessing(self.checkpoint)
 
     @property
     def reid_net(self) -> ReidNet:
-        """The network as one of ours; ValueError if it is of another project."""
+        """Return the network as one of ours; ValueError if it comes from another project."""
         if not isinstance(self.net, ReidNet):
-            raise ValueError(f"{self.weights} is of another project and has no test-time strategies")
+            raise ValueError(f"{self.weights} is from another project and has no test-time strategies")
         return self.net
 
     def describe(self) -> dict[str, Any]:
-        """What results say of where they come from."""
+        """Return the entries of a result that say where it comes from."""
         return {
             "dataset": self.dataset.name,
             "feature": self.scoring.feature,
@@ -89,19 +89,19 @@ class Candidate:
 def run_test(
     config: Config, dataset: ReidDataset | None = None, *, foreign: Foreign = NOTHING_SAID
 ) -> dict[str, Any]:
-    """Evaluate MODEL.WEIGHTS; also writes the result beside the weights.
+    """Evaluate MODEL.WEIGHTS and write the result next to the weights.
 
     The network and its preprocessing come from the checkpoint, everything under TEST and DATA from the
     configuration.
 
     Args:
         config: the experiment.
-        dataset: a test set that has been loaded and its images checked; None for the first that DATA names.
-        foreign: what the caller says of weights of another project.
+        dataset: a loaded test set with checked images; None for the first one that DATA names.
+        foreign: the caller's description of weights of another project.
 
     Returns:
-        Scores in [0, 1] with protocol, counts and settings; those of image retrieval too, where the data set
-        is one of it. Of several ranks the first one scores, and the others get nothing.
+        Scores in [0, 1] with protocol, counts and settings; for a data set of image retrieval, also the
+        scores of image retrieval. Of several ranks, only the first scores; the others get an empty result.
 
     Raises:
         ValueError, FileNotFoundError: weights or data set cannot be used.
@@ -144,21 +144,21 @@ def run_test(
 
 
 def run_tests(config: Config, *, foreign: Foreign = NOTHING_SAID) -> dict[str, dict[str, Any]]:
-    """run_test on every test set of DATA.
+    """Call run_test on every test set of DATA.
 
     Returns:
-        What run_test gives, by the name of the data set.
+        Results of run_test, by the name of the data set.
 
     Raises:
-        ValueError: as run_test; also two test sets of one name.
+        ValueError: as run_test; also if two test sets have the same name.
     """
     experiment = read_experiment(config)
-    # mistakes come to light before thousands of images are looked at
+    # report mistakes before thousands of images are checked
     open_weights(weights_file(experiment.weights_to_test()), foreign)
     datasets = load_test_sets(experiment.data)
     if len({dataset.name for dataset in datasets}) < len(datasets):
         raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")
-    for dataset in datasets:  # before the first of them takes its time
+    for dataset in datasets:  # check all before the first of them takes its time
         check_images([*dataset.query, *dataset.gallery])
     return {dataset.name: run_test(experiment, dataset, foreign=foreign) for dataset in datasets}
 
@@ -170,13 +170,15 @@ def keep_strategies(config: Config) -> None:
     measured on, so other strategies remove those that the checkpoint has.
 
     Raises:
-        ValueError, OSError: no checkpoint of ours, or it cannot be written.
+        ValueError, OSError: the file is not one of our checkpoints, or cannot be written.
     """
     experiment = read_experiment(config)
     weights, strategies = experiment.weights_to_test(), experiment.scoring.strategies
     checkpoint = read_checkpoint(weights)
     if stored_strategies(checkpoint) != strategies and checkpoint.pop(CALIBRATION, None) is not None:
-        logger.warning("%s had thresholds of other features, which are removed: run calibrate again", weights)
+        logger.warning(
+            "%s had thresholds for other features, which are removed: run calibrate again", weights
+        )
     save_checkpoint({**checkpoint, STRATEGIES: strategies.to_dict()}, weights)
     logger.info("%s keeps %s", weights, strategies)
 
@@ -184,7 +186,7 @@ def keep_strategies(config: Config) -> None:
 def load_candidate(
     config: Config, dataset: ReidDataset | None = None, foreign: Foreign = NOTHING_SAID
 ) -> Candidate:
-    """The network of MODEL.WEIGHTS and the test set of DATA; arguments and errors as run_test."""
+    """Load the network of MODEL.WEIGHTS and the test set of DATA; arguments and errors as run_test."""
     experiment = read_experiment(config)
     weights, scoring = weights_file(experiment.weights_to_test()), experiment.scoring
     loaded = open_weights(weights, foreign)
@@ -203,7 +205,7 @@ def load_candidate(
 
 
 def write_result(result: dict[str, Any], weights: Path, words: list[str]) -> Path:
-    """Write a result beside the weights, under a name made of words that tell it from other ones."""
+    """Write a result next to the weights, under a name built from words that distinguish it from others."""
     name = "_".join(word for word in words if word).replace(",", "").replace(" ", "_")
     path = weights.with_name(f"{name}.json")
     write_text(path, json.dumps(result, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Many trainings in one folder, gone on with where they were stopped."""
+"""A resumable series of training runs in one folder."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from reid_gl.files import partial_of, write_text
 from reid_gl.records import ReidDataset
 from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE, describe_environment
 
-MAY_CHANGE = ("DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR")  # other images are another series
+MAY_CHANGE = ("DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR")  # a series on other images is another series
 RESULT_FILE = "result.json"
 OWN_FILES = ("environment.json", *(partial_of(Path(name)).name for name in ("environment.json", CONFIG_FILE)))
-"""What a series that was stopped at once has left."""
+"""Files that a series leaves if it is stopped at once."""
 
 
 def open_series(folder: Path, config: Config, *, kind: str) -> None:
-    """Make the folder, or see that it holds a series of the same configuration.
+    """Create the folder, or check that it holds a series of the same configuration.
 
     Args:
-        folder: of all runs.
-        config: what they have in common.
-        kind: how messages call the series.
+        folder: folder of all runs.
+        config: their common configuration.
+        kind: name of the series in messages.
 
     Raises:
         ValueError: the folder holds a series of another configuration.
@@ -49,11 +49,11 @@ def open_series(folder: Path, config: Config, *, kind: str) -> None:
 
 
 def train_or_go_on(config: Config, place: Path, stop_signal: Callable[[], int]) -> tuple[Path, ReidDataset]:
-    """One training of a series, from where it was stopped.
+    """Train one run of a series, or resume it where it was stopped.
 
     Args:
-        config: its configuration, with `place` as OUTPUT_DIR.
-        place: its folder, whatever it holds.
+        config: the configuration of the run; its OUTPUT_DIR becomes `place`.
+        place: the folder of the run, whatever it holds.
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Train a network as a configuration says, in a run folder of its own."""
+"""Train the network that a configuration describes, in its own run folder."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ MAY_CHANGE = (
     *("DATA.ROOT", "DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR"),  # of the machine
     *("TEST", "COMPARE", "MODEL.WEIGHTS"),  # how a network is scored does not change how it learns
 )
-"""Keys in which a run to resume may differ from how it began."""
+"""Keys that may differ between a run and its resumption."""
 
 
 def run_training(
     config: Config, *, resume: bool = False, stop_signal: Callable[[], int] = lambda: 0
 ) -> tuple[Path, ReidDataset]:
-    """Train, or go on training, and leave the weights to use in the run folder as model.ckpt.
+    """Train or resume training, and leave the final weights in the run folder as model.ckpt.
 
     The initial weights come from torch's global random state: seed it first. Inside join_ranks, all ranks
     call this and train together, and rank 0 writes.
 
     Args:
         config: the experiment.
-        resume: continue the run in OUTPUT_DIR; ranks that torchrun has restarted do so unasked.
+        resume: continue the run in OUTPUT_DIR; ranks that torchrun has restarted always do so.
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:
@@ -136,7 +136,9 @@ def _check_data(experiment: Experiment, dataset: ReidDataset) -> None:
     camera_filter = experiment.scoring.camera_filter
     preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
     if not dataset.train:
-        raise ValueError(f"{dataset.name} has no training set: it can be tested on only (DATA.TEST_NAMES)")
+        raise ValueError(
+            f"{dataset.name} has no training set: it can only be used for testing (DATA.TEST_NAMES)"
+        )
     num_identities = len({sample.pid for sample in dataset.train})
     names = experiment.data.names
     logger.info("%s: %d training images of %d identities", names, len(dataset.train), num_identities)
@@ -156,7 +158,7 @@ def _make_state(
 
 
 def _make_header(experiment: Experiment, state: TrainingState, pids: list[int]) -> dict[str, Any]:
-    """Return what every checkpoint of the run holds beside the weights.
+    """Return what every checkpoint of the run holds in addition to the weights.
 
     Raises:
         ValueError: the network cannot use the test-time strategies.
@@ -179,13 +181,13 @@ def _restore(state: TrainingState, path: Path, pids: list[int], images: dict[str
     if checkpoint["pids"] != pids:
         raise ValueError(
             f"{path} was trained on {len(checkpoint['pids'])} identities, the training set has {len(pids)} "
-            "or other ones: give the data set that the run began with"
+            "or different ones: give the data set that the run began with"
         )
     before = checkpoint["training"].get("images", images)
     if before != images:
         logger.warning(
-            "the training set has %d images and the run began with %d, or other ones: from here on it is not "
-            "the run that it would have been",
+            "the training set has %d images, the run began with %d, and they differ: the resumed run will "
+            "not match an uninterrupted one",
             images["number"],
             before["number"],
         )
@@ -194,7 +196,7 @@ def _restore(state: TrainingState, path: Path, pids: list[int], images: dict[str
 
 
 def _describe_images(train: Sequence[Sample]) -> dict[str, Any]:
-    """Number of the images, and a digest of their names, wherever the folder lies."""
+    """Return the number of images and a digest of their names, independent of the folder's location."""
     digest = hashlib.sha256()
     for sample in train:
         digest.update(repr((Path(sample.path).name, sample.pid, sample.camid, sample.box)).encode())

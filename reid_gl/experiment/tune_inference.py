@@ -1,4 +1,4 @@
-"""Choose how features are made and re-ranked, on training identities that the network has not seen."""
+"""Choose settings of features and re-ranking on training identities that the network has not seen."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ class Choice:
     """One point of the search.
 
     Attributes:
-        inference: how features are made.
-        rerank: how they are re-ranked; None for not at all.
+        inference: settings of the features.
+        rerank: settings of re-ranking; None for no re-ranking.
     """
 
     inference: InferenceSettings
     rerank: RerankSettings | None = None
 
     def changed(self, name: str, value: Any) -> Choice:  # noqa: ANN401
-        """The same with another value of one setting; those of re-ranking need one."""
+        """Return a copy with another value of one setting; a setting of re-ranking needs `rerank`."""
         if name in FEATURE_GRIDS:
             return replace(self, inference=replace(self.inference, **{name: value}))
         assert self.rerank is not None
@@ -72,13 +72,13 @@ def run_tuning(config: Config) -> dict[str, Any]:
         config: the experiment, with the data set that the network was trained on.
 
     Returns:
-        "settings", keys of the configuration to values; scores "before" (no switch on) and "after";
-        "identities" held out, and where the scores come from. inference.yml beside the weights has the
-        settings.
+        "settings", which maps keys of the configuration to values; scores "before" (no switch on) and
+        "after"; "identities" held out, and the origin of the scores. inference.yml next to the weights has
+        the settings.
 
     Raises:
         ValueError: the network has seen every training identity, or was trained on other ones.
-        FileNotFoundError: weights or data set are not there.
+        FileNotFoundError: weights or data set do not exist.
     """
     experiment = read_experiment(config)
     weights = experiment.weights_to_test()
@@ -115,7 +115,7 @@ def run_tuning(config: Config) -> dict[str, Any]:
 
 
 def search(network: OnePass, start: Choice) -> Choice:
-    """The best of a search without re-ranking and, begun where that ends, one with it; see run_tuning."""
+    """Return the better of a search without re-ranking and one with it that starts there; see run_tuning."""
     candidate, scores = network.candidate, dict[Choice, float]()
     with tqdm(unit="setting", desc="search", disable=None) as bar:
 
@@ -140,10 +140,10 @@ def coordinate_search(
     score: Callable[[Choice], float],
     is_allowed: Callable[[Choice], bool],
 ) -> Choice:
-    """Give one setting after the other its best value until none gets better; ties keep what was there.
+    """Give one setting after the other its best value until none improves; ties keep the current value.
 
     Args:
-        start: where to begin.
+        start: the first point.
         names: settings in GRIDS, in the order in which they are tried.
         score: what to maximise.
         is_allowed: whether a point may be scored.
@@ -163,7 +163,7 @@ def _refusal(candidate: Candidate, choice: Choice) -> str:
 
 
 def _held_out(experiment: Experiment, weights: Path) -> ReidDataset:
-    """Query and gallery of the identities that the training of these weights held out."""
+    """Return query and gallery of the identities that the training run of these weights held out."""
     checkpoint = read_checkpoint(weights)
     dataset = load_data(experiment.data)
     holdout = hold_out(read_holdout(checkpoint["config"]), dataset)
@@ -182,7 +182,7 @@ def _held_out(experiment: Experiment, weights: Path) -> ReidDataset:
 
 
 def _as_yaml(settings: dict[str, Any], num_identities: int) -> str:
-    """The settings as an experiment file."""
+    """Return the settings as an experiment file."""
     nested: dict[str, Any] = {}
     for key, value in settings.items():
         *sections, name = key.split(".")

@@ -1,4 +1,4 @@
-"""Score a network with random weights: what learning adds is measured from here."""
+"""Score a network with random weights: the baseline for what learning adds."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from reid_gl.report.scores import scores_to_dict
 
 
 def run_untrained(config: Config) -> dict[str, Any]:
-    """Evaluate the configured network as training would find it, in float32.
+    """Evaluate the configured network in its state before training, in float32.
 
-    Its features are read before the neck, whose statistics nothing has filled yet.
+    Features are read before the neck, because its statistics are not trained yet.
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings.

@@ -93,7 +93,7 @@ def test_times_of_frames(call: Call) -> None:
     assert last == Sighting(2, MORNING + 1, frame=26, box=(8, 9, 10, 11))
     assert "times of frames need their rate" in call(*words[:-2])[2]
     np.savez("images.npz", features=features(2))
-    assert "have no numbers of frames" in call("add", "people.db", "images.npz", *words[-4:])[2]
+    assert "have no frame numbers" in call("add", "people.db", "images.npz", *words[-4:])[2]
 
 
 def test_the_other_actions(call: Call) -> None:

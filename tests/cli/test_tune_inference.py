@@ -55,7 +55,7 @@ def test_ablate_prints_both_tables_and_the_caution(words: list[str]) -> None:
     assert len(answer.stdout.splitlines()) == 1
     assert "mixing  slope  beta  flip  re-ranking  rank-1" in answer.stderr
     assert "gain of mAP" in answer.stderr
-    assert "W these scores are of the test set" in answer.stderr
+    assert "W these are scores on the test set" in answer.stderr
     assert "tune-inference chooses on held-out training identities" in answer.stderr
 
 

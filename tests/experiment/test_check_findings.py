@@ -80,7 +80,7 @@ ERRORS = [
     ),
     (
         replace(SOUND, empty_boxes=(Problem("a", "box a"), Problem("b", "box b"))),
-        "2 boxes hold nothing; the first: box a",
+        "2 boxes are empty; the first: box a",
     ),
     (
         replace(SOUND, shared_identities=(4, 5, 6, 7, 8, 9)),

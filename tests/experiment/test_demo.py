@@ -82,7 +82,8 @@ def test_a_folder_of_somebody_else_is_not_moved(names: list[str], tmp_path: Path
     for name in names:
         (tmp_path / "demo" / name).write_text("years of work")
     with pytest.raises(
-        FileExistsError, match="demo holds files of no demo: choose another folder with --out"
+        FileExistsError,
+        match="demo holds files that do not belong to a demo: choose another folder with --out",
     ):
         demo(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["demo"]

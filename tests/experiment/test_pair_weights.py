@@ -173,7 +173,7 @@ def test_a_folder_without_the_right_to_write_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
-    with pytest.raises(PermissionError, match=r"cannot draw .*picture.png: no right to write into"):
+    with pytest.raises(PermissionError, match=r"cannot draw .*picture.png: no permission to write into"):
         run_pair_weights(load_config(None, TINY), ["triplet"], tmp_path / "picture.png")
 
 

@@ -108,7 +108,7 @@ def test_a_set_without_training_pictures_is_refused_by_training(people: Path, tm
     lines = [f"{path.name},7,{camera},{split}" for camera, split, path in _two_pictures(people, tmp_path)]
     (tmp_path / "mine.csv").write_text("\n".join(["path,pid,camid,split", *lines]))
     assert load_data(load_experiment(None, words).data).train == ()
-    with pytest.raises(ValueError, match="has no training set: it can be tested on only"):
+    with pytest.raises(ValueError, match="has no training set: it can only be used for testing"):
         run_training(load_config(None, words))
 
 

@@ -27,7 +27,7 @@ def test_other_strategies_replace_those_of_the_checkpoint_and_its_thresholds(
         keep_strategies(load_config(None, words))
         assert "calibration" in read_checkpoint(weights)  # the same features
         keep_strategies(load_config(None, [*words, "TEST.FLIP", "True"]))
-    assert "had thresholds of other features, which are removed" in caplog.text
+    assert "had thresholds for other features, which are removed" in caplog.text
     checkpoint = read_checkpoint(weights)
     assert "calibration" not in checkpoint
     assert stored_strategies(checkpoint) == Strategies("after_neck", InferenceSettings(flip=True))

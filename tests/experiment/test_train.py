@@ -360,7 +360,7 @@ def test_training_images_that_have_gone_are_remarked_on(
     train(words)
     words += ["DATA.ROOT", str(moved)]
     train(words, resume=True)
-    assert "or other ones" not in caplog.text
+    assert "and they differ" not in caplog.text
     sorted((moved / "bounding_box_train").iterdir())[0].unlink()
     train(words, resume=True)
-    assert "the training set has 47 images and the run began with 48, or other ones" in caplog.text
+    assert "the training set has 47 images, the run began with 48, and they differ" in caplog.text

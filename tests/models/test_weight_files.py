@@ -199,9 +199,9 @@ SPOILED = {
         ({**CHECKPOINT["preprocessing"], "wings": 2}, "preprocessing is damaged (TypeError("),
     ],
     "config": [
-        (3, "the configuration in the checkpoint is no YAML of sections, got '3'"),
-        ("[" * 5000, "the configuration in the checkpoint is no YAML of sections"),
-        ("a: b: c", "the configuration in the checkpoint is no YAML of sections, got 'a: b: c'"),
+        (3, "the configuration in the checkpoint is not YAML with sections, got '3'"),
+        ("[" * 5000, "the configuration in the checkpoint is not YAML with sections"),
+        ("a: b: c", "the configuration in the checkpoint is not YAML with sections, got 'a: b: c'"),
         ("{}", "the checkpoint's configuration has TEST.FEATURE None: expected one of before_neck, "),
         ("TEST: 3", "the checkpoint's configuration has TEST.FEATURE None"),
         ("TEST: {FEATURE: [a]}", "the checkpoint's configuration has TEST.FEATURE ['a']"),

@@ -1,4 +1,4 @@
-"""From a video frame and boxes, or any kind of image, to the pixels a network sees."""
+"""Turn video frames with boxes, or any kind of image, into the network's input pixels."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ BOX_FORMATS = ("xyxy", "tlwh", "cxcywh")
 
 
 def as_corners(boxes: ArrayLike | torch.Tensor, box_format: str) -> NDArray[np.float64]:
-    """Boxes as corners.
+    """Convert boxes to corners.
 
     Args:
-        boxes: (N, 4) or more columns, of which the first four count: list, array or tensor;
-            nothing is (0, 4).
+        boxes: (N, 4), or more columns, of which only the first four are used: list, array or tensor;
+            an empty list counts as (0, 4).
         box_format: "xyxy" corners; "tlwh" left, top, width, height; "cxcywh" centre, width, height.
 
     Returns:
         (N, 4) x1, y1, x2, y2 in pixels.
 
     Raises:
-        ValueError: unknown format, no four numbers a box, or shares of the frame instead of pixels.
+        ValueError: the format is unknown, a box has fewer than four numbers, or boxes are given relative to
+            the frame instead of in pixels.
     """
     if box_format not in BOX_FORMATS:
         raise ValueError(f"unknown box format {box_format!r}: expected one of {', '.join(BOX_FORMATS)}")
@@ -47,17 +48,17 @@ def as_corners(boxes: ArrayLike | torch.Tensor, box_format: str) -> NDArray[np.f
 
 
 def check_pixels(given: NDArray[np.float64], corners: NDArray[np.float64]) -> None:
-    """Raise where boxes are shares of the frame instead of pixels, which would all cut the first pixel.
+    """Raise if boxes are relative to the frame, in [0, 1], which would all crop the first pixel.
 
-    A box that a tracker has clipped at the frame's corner may lie within the first pixel, and an empty one
-    may be all zeros; a box that holds something and begins inside of the first pixel is neither.
+    A box that a tracker has clipped at the frame's corner may lie within the first pixel, and an empty box
+    may be all zeros. A box that is not empty and begins inside the first pixel is neither of these.
 
     Args:
         given: (N, 4) as the caller gave them.
         corners: (N, 4) x1, y1, x2, y2 of the same boxes.
 
     Raises:
-        ValueError: no number is beyond 1, and one box is such a share at least.
+        ValueError: no number is greater than 1, and at least one box is relative.
     """
     known = np.isfinite(given).all(axis=1)
     given, corners = given[known], corners[known]
@@ -67,20 +68,20 @@ def check_pixels(given: NDArray[np.float64], corners: NDArray[np.float64]) -> No
     shares = np.flatnonzero(holds_something & (corners[:, :2] > 0).any(axis=1))
     if len(shares):
         raise ValueError(
-            f"boxes must be in pixels, got {given[shares[0]].tolist()}, shares of the frame in [0, 1]: "
+            f"boxes must be in pixels, got {given[shares[0]].tolist()}, fractions of the frame in [0, 1]: "
             "multiply them by its width and height"
         )
 
 
 def cut_boxes(frame: Image8, corners: NDArray[np.float64]) -> list[Image8 | None]:
-    """The part of a frame inside each box: frame[y1:y2, x1:x2] after clipping, then truncating.
+    """Crop a frame to each box: frame[y1:y2, x1:x2] after clipping, then truncating.
 
     Args:
         frame: (H, W) or (H, W, channels).
         corners: (N, 4) x1, y1, x2, y2.
 
     Returns:
-        Views of the frame; None where nothing is inside, or a corner is not a number.
+        Views of the frame; None if a box contains no pixel, or a corner is NaN.
     """
     height, width = frame.shape[:2]
     known = ~np.isnan(corners).any(axis=1, keepdims=True)
@@ -104,12 +105,12 @@ def check_picture(picture: Image8, name: str = "image") -> None:
 def resize_crops(
     crops: Sequence[Image8 | None], preprocessing: Preprocessing, *, color_order: str = "rgb"
 ) -> Image8:
-    """Images of any size to one array; where there is none, black.
+    """Resize images of any size into one array; missing images become black.
 
     Args:
-        crops: N images as check_picture wants them; grey is repeated, transparency dropped.
+        crops: N images that pass check_picture, or None; grey is repeated, transparency dropped.
         preprocessing: size and kernel.
-        color_order: "rgb" or "bgr", of the images.
+        color_order: channel order of the images, "rgb" or "bgr".
 
     Returns:
         (N, height, width, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""A checkpoint as one module from images to features of length one, as exports need it."""
+"""A checkpoint as one module from images to unit-length features, for exports."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from reid_gl.models import ReidNet
 
 @dataclass(frozen=True)
 class LoadedEmbedder:
-    """A network of a checkpoint that gives the feature which the checkpoint's experiment compares.
+    """A network that returns the feature that its checkpoint's experiment compares.
 
     Attributes:
-        net: from images (N, 3, height, width), prepared as `preprocessing` says, to (N, D) of length one;
+        net: maps images (N, 3, height, width), prepared as in `preprocessing`, to (N, D) of length one;
             on the CPU, in evaluation mode.
-        preprocessing: of the images.
-        strategies: the feature and how it is made.
+        preprocessing: preprocessing of the images.
+        strategies: the feature and its test-time strategies.
         embedding_dim: D.
-        checkpoint: what else the file holds.
+        checkpoint: the other content of the file.
     """
 
     net: nn.Module
@@ -43,17 +43,17 @@ class LoadedEmbedder:
 
     @property
     def feature(self) -> str:
-        """The feature that is compared."""
+        """Return the name of the feature that is compared."""
         return self.strategies.feature
 
     @property
     def backbone(self) -> str:
-        """Name of the backbone."""
+        """Return the name of the backbone."""
         return str(self.checkpoint["net"]["backbone"])
 
     @property
     def trained_on(self) -> str:
-        """The data set that the checkpoint's experiment trained on; "" if weights do not say."""
+        """Return the data set that the network was trained on; "" if the weights do not say."""
         if "config" not in self.checkpoint:
             return ""
         return str(read_stored_config(self.checkpoint)["DATA"]["NAMES"])
@@ -71,11 +71,11 @@ def load_embedder(
 
     Args:
         weights: the file.
-        foreign: what the caller says of weights of another project.
-        flip: average with the mirror image, whether or not the checkpoint's experiment does.
-        square_size: take square RGB images in [0, 1] of that side; resize and normalisation move into the
-            network. None takes them as the checkpoint does.
-        half: the backbone's weights and maps in float16; pooling and neck stay in float32.
+        foreign: the caller's description of weights of another project.
+        flip: average with the mirror image, even if the checkpoint's experiment does not.
+        square_size: take square RGB images in [0, 1] of this size; resize and normalisation move into the
+            network. None takes images as the checkpoint does.
+        half: store the backbone's weights and maps in float16; pooling and neck stay in float32.
 
     Raises:
         FileNotFoundError, ValueError: as open_weights.
@@ -86,10 +86,12 @@ def load_embedder(
     preprocessing = stored_preprocessing(loaded.checkpoint)
     if square_size is not None and preprocessing.shorter_side:
         raise ValueError(
-            f"{weights} takes the centre of an image, but squares that are resized inside the network hold "
-            "all of it: use the profile default"
+            f"{weights} takes the centre of an image, but with square images the network sees the whole "
+            "image: use the profile default"
         )
-    if isinstance(loaded.net, ReidNet):  # nobody looks at the classifier's scores, files need not carry it
+    if isinstance(
+        loaded.net, ReidNet
+    ):  # the classifier's scores are not used, so exported files need not contain it
         loaded.net.classifier = nn.Identity()  # type: ignore[assignment]
     if half:
         if strategies.settings.slope:
@@ -99,7 +101,7 @@ def load_embedder(
             )
         if not isinstance(loaded.net, ReidNet):
             raise ValueError(
-                f"{weights} cannot be shortened here: export it as float32, or as fp16 to OpenVINO"
+                f"{weights} cannot be converted to float16 here: export it as float32, or as fp16 to OpenVINO"
             )
         loaded.net.backbone = _HalfBackbone(loaded.net.backbone)
     net: nn.Module = _UnitLength(apply_strategies(loaded.net, strategies, preprocessing))
@@ -113,7 +115,7 @@ def load_embedder(
 
 
 class _UnitLength(nn.Module):
-    """Features of length one."""
+    """Compute features of length one."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -136,7 +138,7 @@ class _HalfBackbone(nn.Module):
 
 
 class _SquareInput(nn.Module):
-    """Resize and normalisation in front of a network."""
+    """A network with resize and normalisation in front of it."""
 
     mean: Tensor
     std: Tensor

@@ -1,4 +1,4 @@
-"""One object for people who only want features: images in, unit vectors out."""
+"""One class for users who only want features: images in, unit vectors out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FrameFeatures(NamedTuple):
 
     Attributes:
         features: (N, D) float32; zeros where a box is not valid.
-        valid: (N,) bool, False for a box that holds nothing of the frame or is not a number.
+        valid: (N,) bool, False for a box that contains no pixel of the frame or has NaN.
     """
 
     features: Floats
@@ -45,11 +45,11 @@ class FrameFeatures(NamedTuple):
 
 
 class FeatureExtractor:
-    """Features of people, ready for a tracker. Several threads may share one.
+    """Compute features of people, ready for a tracker. Several threads may share one extractor.
 
-    A checkpoint of ours keeps the feature and the test-time strategies (TEST.FEATURE, MIXING, SLOPE, BETA,
-    FLIP, NUM_CROPS or a PRESET) of its experiment, and they act here as they do in `reid-gl test`. Re-ranking
-    does not: it needs a gallery.
+    Our checkpoints store the feature and the test-time strategies (TEST.FEATURE, MIXING, SLOPE, BETA, FLIP,
+    NUM_CROPS or a PRESET) of their experiment. These are used here as in `reid-gl test`, except for
+    re-ranking, which needs a gallery.
 
     Args:
         weights: a checkpoint of ours; a state dict of torchreid, timm, reid-strong-baseline or fast-reid,
@@ -57,35 +57,35 @@ class FeatureExtractor:
             of Roboflow's `reid`; or a runtime.
         device: "auto", "cuda", "cuda:1", "mps" or "cpu".
         precision: "auto" is the fastest safe one of the device; "float32", "bfloat16", "float16"; "int8" for
-            files that were exported so.
-        batch_size: images at once; it changes no feature by more than rounding.
-        color_order: of arrays, "bgr" as OpenCV reads them, or "rgb"; None takes them as BGR and says so once.
-            Files, PIL images and tensors are RGB by nature.
-        normalize: give rows of length one.
+            files that were exported in int8.
+        batch_size: images per batch; it changes features only by rounding errors.
+        color_order: channel order of arrays, "bgr" as OpenCV reads them, or "rgb"; None takes them as BGR and
+            says so once. Files, PIL images and tensors are always RGB.
+        normalize: scale each feature to length one.
         flip: average the features of an image and its mirror image, which takes twice the time; None does
-            what the checkpoint's experiment does, and False for other files.
+            what the checkpoint's experiment does, and is False for other files.
         architecture: network of a foreign state dict, such as "osnet_x1_0" or "resnet50".
-        backbone: the network of your own that a checkpoint of ours was trained with, any module that gives a
+        backbone: your own network, if one of our checkpoints was trained with it: any module that returns a
             feature map, see ReidNet; a copy of it is used.
-        input_size: (height, width), where the file does not say.
-        mean: per channel RGB, in units of pixel_range, where the file does not say.
+        input_size: (height, width), if the file does not state it.
+        mean: per channel RGB, in units of pixel_range, if the file does not state it.
         std: as mean.
-        pixel_range: 1.0 or 255.0, what the network takes for white, where the file does not say.
-        channel_order: "rgb" or "bgr", of the planes that the network takes, where the file does not say;
-            mean and std stay RGB. Not to be confused with color_order, which is of the arrays given here.
-        kernel: of the resize of a foreign network: "linear", "cubic" or "area" of OpenCV, or PIL's
+        pixel_range: value of white in the network's input, 1.0 or 255.0, if the file does not state it.
+        channel_order: order of the network's input channels, "rgb" or "bgr", if the file does not state it;
+            mean and std stay RGB. Not to be confused with color_order, the order in the arrays given here.
+        kernel: resize kernel of a foreign network: "linear", "cubic" or "area" of OpenCV, or PIL's
             "antialiased_linear" and "antialiased_cubic", which smooth before they shrink. None takes the one
-            that the project trains with, and "linear" for exported files that do not say.
-        output_name: of an ONNX or OpenVINO file with several outputs, the one that holds the features.
+            that the project trains with, and "linear" for exported files that do not state it.
+        output_name: the output with the features, for an ONNX or OpenVINO file with several outputs.
 
     Attributes:
         embedding_dim: D.
         input_size: (height, width) of the network's input.
         preprocessing: resize and normalisation.
-        device: where the network computes.
+        device: device of the network.
 
     Raises:
-        FileNotFoundError, ValueError: the weights cannot be used; says why.
+        FileNotFoundError, ValueError: the weights cannot be used; the message says why.
     """
 
     def __init__(
@@ -113,7 +113,9 @@ class FeatureExtractor:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if backbone is not None and not isinstance(weights, str | Path):
-            raise ValueError("backbone is for a checkpoint, but a runtime was given, which has its network")
+            raise ValueError(
+                "backbone is for a checkpoint, but a runtime was given, which has its own network"
+            )
         if isinstance(weights, str | Path):
             weights = weights_file(Path(weights))
         given = GivenPreprocessing(input_size, mean, std, pixel_range, channel_order, kernel)
@@ -140,22 +142,22 @@ class FeatureExtractor:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """Resize and normalisation."""
+        """Return resize and normalisation."""
         return self._runtime.preprocessing
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """(height, width) of the network's input."""
+        """Return (height, width) of the network's input."""
         return self.preprocessing.height, self.preprocessing.width
 
     @property
     def device(self) -> str:
-        """Where the network computes."""
+        """Return the device of the network."""
         return self._runtime.device
 
     @property
     def calibration(self) -> Calibration:
-        """Thresholds kept with the weights; ValueError if there are none."""
+        """Return the thresholds stored with the weights; ValueError if there are none."""
         if self._calibration is None:
             raise ValueError(f"{self._name} {NO_CALIBRATION}")
         return self._calibration
@@ -163,12 +165,12 @@ class FeatureExtractor:
     def same_person(
         self, features_a: ArrayLike, features_b: ArrayLike, far: float = 1e-3
     ) -> bool | NDArray[np.bool_]:
-        """Whether features show one person, by the calibrated threshold.
+        """Return whether features show the same person, by the calibrated threshold.
 
         Args:
             features_a: (D,) or (N, D).
             features_b: (D,) or (N, D).
-            far: calibrated false accept rate, the share of pairs of two people that are taken for one.
+            far: calibrated false accept rate: the share of pairs of different people that are accepted.
 
         Returns:
             One bool if both are (D,), else (N,) bool.
@@ -179,41 +181,41 @@ class FeatureExtractor:
         return same_person(self.calibration, features_a, features_b, far=far)
 
     def __call__(self, images: Picture | Sequence[Picture]) -> Floats:
-        """Features of images, in their order.
+        """Compute the features of images, in their order.
 
         Args:
             images: one image or several, also mixed: paths, uint8 arrays (H, W, 3), (H, W, 4) or (H, W),
-                PIL images, uint8 tensors (3, H, W) or one (N, 3, H, W). PIL images are turned as EXIF
-                says and scaled from 16 bits as paths are; arrays and tensors are taken as they are.
+                PIL images, uint8 tensors (3, H, W) or one (N, 3, H, W). PIL images, like files, are rotated
+                by their EXIF tag and scaled from 16 bits; arrays and tensors are used unchanged.
 
         Returns:
-            (N, D) float32, C-contiguous, nobody else's, of length one each unless normalize is off; (0, D)
-            for none.
+            A new (N, D) float32 array, C-contiguous, owned by the caller; rows have length one unless
+            normalize is off. (0, D) for no images.
 
         Raises:
-            FileNotFoundError, TypeError, ValueError: an image that is none; says which.
+            FileNotFoundError, TypeError, ValueError: an image cannot be used; the message says which.
         """
         return self._embed(_as_list(images), self._prepare)
 
     def extract(
         self, frame: Image8, boxes: ArrayLike | torch.Tensor, box_format: str = "xyxy"
     ) -> FrameFeatures:
-        """Features of the people in a frame.
+        """Compute the features of the people in a frame.
 
         Boxes are clipped to the frame, then truncated to whole pixels, so that the crop is
         frame[y1:y2, x1:x2]. The frame is not changed.
 
         Args:
             frame: (H, W, 3), (H, W, 4) or (H, W) uint8.
-            boxes: (N, 4) or more columns, of which the first four count: list, array or tensor.
+            boxes: (N, 4), or more columns, of which only the first four are used: list, array or tensor.
             box_format: "xyxy" corners; "tlwh" left, top, width, height; "cxcywh" centre, width, height.
 
         Returns:
-            Features (N, D) in the order of the boxes and which are valid: a box with nothing of the frame
-            in it, or with NaN, has zeros.
+            Features (N, D) in the order of the boxes, and which of them are valid: a box that contains no
+            pixel of the frame, or has NaN, gets zeros.
 
         Raises:
-            TypeError, ValueError: no frame, or no boxes.
+            TypeError, ValueError: frame or boxes have another type or shape.
         """
         check_picture(frame, "frame")
         crops = cut_boxes(frame, as_corners(boxes, box_format))
@@ -224,7 +226,7 @@ class FeatureExtractor:
         return FrameFeatures(features, valid)
 
     def embed_black(self) -> Floats:
-        """The feature (D,) of a black image, for trackers that accept no row of zeros."""
+        """Return the feature (D,) of a black image, for trackers that accept no row of zeros."""
         black = np.zeros((*self.input_size, 3), np.uint8)
         feature: Floats = self._embed([black], lambda pictures: np.stack(list(pictures)))[0]
         return feature
@@ -246,7 +248,7 @@ class FeatureExtractor:
         return features
 
     def _prepare(self, pictures: Sequence[Picture]) -> Image8:
-        """Images of any kind as (N, height, width, 3) RGB."""
+        """Convert images of any kind to (N, height, width, 3) RGB."""
         images = np.empty((len(pictures), *self.input_size, 3), np.uint8)
         for place, picture in enumerate(pictures):
             if isinstance(picture, np.ndarray):
@@ -259,14 +261,14 @@ class FeatureExtractor:
     def _prepare_arrays(self, arrays: Sequence[Image8]) -> Image8:
         if self._color_order is None:
             logger.warning(
-                "arrays are taken as BGR, as OpenCV reads them: color_order='bgr' or 'rgb' says what they are"
+                "arrays are taken as BGR, as OpenCV reads them: color_order='bgr' or 'rgb' says so explicitly"
             )
             self._color_order = "bgr"
         return resize_crops(arrays, self.preprocessing, color_order=self._color_order)
 
 
 def _as_list(images: Picture | Sequence[Picture]) -> list[Picture]:
-    """Several images; one becomes a list of one."""
+    """Return a list of images; a single image becomes a list of one."""
     is_one = isinstance(images, str | Path | Image.Image)
     if isinstance(images, np.ndarray | torch.Tensor):
         is_one = images.ndim < 4
@@ -274,7 +276,7 @@ def _as_list(images: Picture | Sequence[Picture]) -> list[Picture]:
 
 
 def _natural_rgb(picture: Picture, place: int) -> Image8:
-    """An image that says itself which colour is which."""
+    """Open an image that has a known channel order."""
     if isinstance(picture, str | Path):
         return read_image(picture)
     if isinstance(picture, Image.Image):

@@ -1,4 +1,4 @@
-"""What only the caller can say of weights of other projects: the network, and the images it takes."""
+"""The caller's description of weights of other projects: the network and its input images."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ EXAMPLE = (
     "for example input_size=(256, 128), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), "
     'pixel_range=1.0, channel_order="rgb"'
 )
-"""What a caller can say of a network whose file says nothing."""
+"""Arguments that describe the input of a network if its file does not."""
 
 
 @dataclass(frozen=True)
 class GivenPreprocessing:
-    """What the caller says of the images a network takes; None where he says nothing.
+    """The caller's description of a network's input images; None for anything not given.
 
     Attributes:
         input_size: (height, width).
         mean: per channel RGB, in units of pixel_range.
         std: as mean.
-        pixel_range: what the network takes for white, 1.0 or 255.0.
-        channel_order: of the planes that the network takes, "rgb" or "bgr".
-        kernel: of the resize, as Preprocessing names it; the only one of these that may be left open.
+        pixel_range: value of white in the network's input, 1.0 or 255.0.
+        channel_order: order of the network's input channels, "rgb" or "bgr".
+        kernel: resize kernel, as Preprocessing names it; the only optional one of these.
     """
 
     input_size: Sequence[int] | None = None
@@ -36,22 +36,22 @@ class GivenPreprocessing:
     kernel: str | None = None
 
     def facts(self) -> dict[str, object]:
-        """What must be said in full or not at all."""
+        """Return the values that must be given all together or not at all."""
         return {key: value for key, value in vars(self).items() if key != "kernel"}
 
     def is_empty(self) -> bool:
-        """Whether nothing was said that must be said in full."""
+        """Return whether none of the required values is given."""
         return all(value is None for value in self.facts().values())
 
     def build(self, name: str, *, kernel: str = "linear") -> Preprocessing:
-        """What was said as preprocessing.
+        """Return the description as preprocessing.
 
         Args:
-            name: how errors call the network.
-            kernel: where none was said.
+            name: name of the network in messages.
+            kernel: kernel to use if none was given.
 
         Raises:
-            ValueError: something was left open, or cannot be; nothing is guessed.
+            ValueError: a value is missing or impossible; nothing is guessed.
         """
         missing = [key for key, value in self.facts().items() if value is None]
         if (
@@ -66,7 +66,7 @@ class GivenPreprocessing:
             )
         if self.pixel_range not in (1.0, 255.0):
             raise ValueError(
-                f"pixel_range is 1.0 or 255.0, what the network takes for white, got {self.pixel_range}"
+                f"pixel_range must be 1.0 or 255.0, the network's value for white, got {self.pixel_range}"
             )
         height, width = self.input_size
         self._check_range(self.mean, self.std, self.pixel_range)
@@ -82,28 +82,28 @@ class GivenPreprocessing:
 
     @staticmethod
     def _check_range(mean: Sequence[float], std: Sequence[float], white: float) -> None:
-        """Raise where mean and deviation belong to the other range of pixels."""
+        """Raise if mean and standard deviation fit the other range of pixels."""
         given = f"mean {tuple(mean)} and std {tuple(std)}"
         if not all(0 <= number <= white for number in mean) or not all(0 < number <= white for number in std):
             raise ValueError(
-                f"{given} are not of pixels in [0, {white:g}]: give them in units of pixel_range, or "
+                f"{given} are not for pixels in [0, {white:g}]: give them in units of pixel_range, or "
                 "pixel_range=255.0"
             )
         if white > 1 and any(mean) and max(*mean, *std) <= 1:
             raise ValueError(
-                f"{given} are of pixels in [0, 1], not in [0, {white:g}]: multiply them by {white:g}, or "
+                f"{given} are for pixels in [0, 1], not in [0, {white:g}]: multiply them by {white:g}, or "
                 "give pixel_range=1.0"
             )
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """What the caller says of weights of another project; nothing for checkpoints of ours.
+    """The caller's description of weights of another project; empty for our checkpoints.
 
     Attributes:
         architecture: the network, as FeatureExtractor takes it.
-        images: what it takes.
-        output_name: the output of an exported file that holds the features, of several.
+        images: its input images.
+        output_name: the output with the features, for an exported file with several outputs.
     """
 
     architecture: str | None = None
@@ -111,11 +111,11 @@ class Foreign:
     output_name: str | None = None
 
     def is_empty(self) -> bool:
-        """Whether nothing is said."""
+        """Return whether the description is empty."""
         return all(value is None for value in self.arguments().values())
 
     def arguments(self) -> dict[str, Any]:
-        """The same as keyword arguments of FeatureExtractor."""
+        """Return the description as keyword arguments of FeatureExtractor."""
         return {"architecture": self.architecture, **vars(self.images), "output_name": self.output_name}
 
 

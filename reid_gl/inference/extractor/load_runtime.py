@@ -1,4 +1,4 @@
-"""From a file of weights, ours or somebody else's, to what computes features with them."""
+"""Open any file of weights, ours or another project's, as a runtime that computes features."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def load_runtime(
     foreign: Foreign,
     backbone: nn.Module | None,
 ) -> Runtime:
-    """What computes features with a file; the arguments are those of FeatureExtractor.
+    """Open the runtime that computes features with a file; the arguments are those of FeatureExtractor.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file cannot be used, or lacks what only the caller can say.
+        ValueError: the file cannot be used, or needs arguments that the caller has not given.
     """
     is_exported = path.suffix.lower() in EXPORTED_SUFFIXES
     if backbone is not None and (foreign.architecture is not None or is_exported):

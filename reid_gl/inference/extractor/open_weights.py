@@ -1,4 +1,4 @@
-"""Opens weights, ours or another project's, as a network in torch, for commands and FeatureExtractor."""
+"""Open weights, ours or another project's, as a network in torch, for commands and FeatureExtractor."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from reid_gl.records import TEST_FEATURES
 
 @dataclass(frozen=True)
 class OpenedWeights:
-    """A network, and what is known of it.
+    """A network and its metadata.
 
     Attributes:
         net: on the CPU, in evaluation mode; returns a ReidOutput or a tensor (N, D).
-        checkpoint: what the file holds beside the network; of other projects only the parts "net",
-            "preprocessing", "inference" and "epoch", as a checkpoint of ours would have them.
+        checkpoint: the content of the file besides the network; for other projects only the parts "net",
+            "preprocessing", "inference" and "epoch", in the form of our checkpoints.
     """
 
     net: nn.Module
@@ -43,12 +43,13 @@ def open_weights(
 
     Args:
         path: the file.
-        foreign: what the caller says of weights of another project.
-        backbone: the network of your own that a checkpoint of ours was trained with.
+        foreign: the caller's description of weights of another project.
+        backbone: your own network, if one of our checkpoints was trained with it.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file cannot be used, or lacks what only the caller can say, or knows what he says.
+        ValueError: the file cannot be used, needs arguments that the caller has not given, or states itself
+            what the caller has given.
     """
     given = foreign.images
     if foreign.output_name is not None:
@@ -67,14 +68,16 @@ def open_weights(
     if foreign.architecture is not None:
         return _open_foreign(path, foreign.architecture, foreign)
     if path.suffix.lower() == SAFETENSORS:
-        raise ValueError(f"{path} is of a foreign network, give the architecture, such as 'osnet_x1_0'")
+        raise ValueError(f"{path} is from another project: give the architecture, such as 'osnet_x1_0'")
     if not given.is_empty() or given.kernel:
-        raise ValueError(f"{path} is a reid_gl checkpoint and knows the images it takes: say nothing of them")
+        raise ValueError(
+            f"{path} is a reid_gl checkpoint and describes its input images itself: leave these arguments out"
+        )
     try:
         loaded = load_net(path, backbone=backbone)
     except NoCheckpointError as error:
         raise ValueError(
-            f"{error}; of a foreign network, give the architecture, such as 'osnet_x1_0'"
+            f"{error}; for a network of another project, give the architecture, such as 'osnet_x1_0'"
         ) from None
     try:
         stored_preprocessing(loaded.checkpoint)
@@ -85,7 +88,7 @@ def open_weights(
 
 
 def _open_foreign(path: Path, architecture: str, said: Foreign | Preprocessing) -> OpenedWeights:
-    """A network of another project; what it does not say of its images, the caller does."""
+    """Open a network of another project; the caller describes the input images if the file does not."""
     found = load_foreign(path, architecture)
     if isinstance(said, Preprocessing):
         preprocessing = said
@@ -104,7 +107,7 @@ def _open_foreign(path: Path, architecture: str, said: Foreign | Preprocessing) 
 
 
 def stored_preprocessing(checkpoint: Mapping[str, Any]) -> Preprocessing:
-    """What images the network of a checkpoint takes.
+    """Return the input preprocessing of a checkpoint's network.
 
     Raises:
         ValueError: a part is missing, unknown or of another type.
@@ -117,9 +120,9 @@ def stored_preprocessing(checkpoint: Mapping[str, Any]) -> Preprocessing:
 
 
 def stored_strategies(checkpoint: Mapping[str, Any]) -> Strategies:
-    """The feature and the test-time strategies of the experiment that wrote a checkpoint.
+    """Return the feature and the test-time strategies of the experiment that wrote a checkpoint.
 
-    Checkpoints before version 0.2 keep the feature only, in their configuration.
+    Checkpoints before version 0.2 store only the feature, in their configuration.
 
     Raises:
         ValueError: the entry is damaged.
@@ -137,10 +140,10 @@ def stored_strategies(checkpoint: Mapping[str, Any]) -> Strategies:
 
 
 def read_stored_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """The experiment that a checkpoint carries.
+    """Return the experiment that a checkpoint stores.
 
     Raises:
-        ValueError: it is no YAML of sections.
+        ValueError: it is not YAML with sections.
     """
     stored = checkpoint["config"]
     try:
@@ -149,6 +152,6 @@ def read_stored_config(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         config = None
     if not isinstance(config, dict):
         raise ValueError(
-            f"the configuration in the checkpoint is no YAML of sections, got {str(stored)[:80]!r}"
+            f"the configuration in the checkpoint is not YAML with sections, got {str(stored)[:80]!r}"
         )
     return config

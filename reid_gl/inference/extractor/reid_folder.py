@@ -14,7 +14,7 @@ from reid_gl.data.loading.transforms import Preprocessing
 CONFIG_FILE, WEIGHTS_FILE = "reid_config.json", "weights.safetensors"
 MAX_CONFIG_BYTES = 1_000_000
 KERNELS = {"bilinear": "antialiased_linear", "bicubic": "antialiased_cubic"}
-"""What `reid` calls PIL's interpolations, and what we do."""
+"""Names of PIL's interpolations in `reid`, and ours."""
 OSNETS = ("osnet_x0_25", "osnet_x0_5", "osnet_x0_75", "osnet_x1_0")
 TIMM = "timm:"
 TIMM_NAME = re.compile(rf"{TIMM}[a-z0-9_.]{{1,100}}", re.IGNORECASE)
@@ -22,16 +22,16 @@ UNUSED_PAD = 114
 
 
 class _UnsupportedError(ValueError):
-    """A configuration that says what cannot be done here."""
+    """A configuration that is not supported here."""
 
 
 @dataclass(frozen=True)
 class ReidConfig:
-    """What reid_config.json says.
+    """The content of reid_config.json.
 
     Attributes:
-        architecture: one of OSNETS, or "timm:" and a name of timm's.
-        preprocessing: what images the network takes.
+        architecture: one of OSNETS, or "timm:" followed by a name of timm's.
+        preprocessing: preprocessing of the network's input images.
     """
 
     architecture: str
@@ -39,21 +39,21 @@ class ReidConfig:
 
 
 def weights_file(path: Path) -> Path:
-    """The weights in a folder of `reid`; any other path is returned as it is."""
+    """Return the weights in a folder of `reid`; any other path is returned unchanged."""
     return path / WEIGHTS_FILE if (path / CONFIG_FILE).is_file() else path
 
 
 def config_beside(weights: Path) -> Path | None:
-    """The configuration that belongs to weights of `reid`; None if these are something else."""
+    """Return the configuration that belongs to weights of `reid`; None for other weights."""
     config = weights.with_name(CONFIG_FILE)
     return config if weights.name == WEIGHTS_FILE and config.is_file() else None
 
 
 def read_reid_config(path: Path) -> ReidConfig:
-    """Read a reid_config.json; what it leaves out has the default that `reid` gives it.
+    """Read a reid_config.json; missing entries get the defaults of `reid`.
 
     Raises:
-        ValueError: it is none, or describes what cannot be done here; says what.
+        ValueError: the file is not such a file, or describes something that is not supported here.
     """
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ValueError(f"{path} has more than {MAX_CONFIG_BYTES:,} bytes: it is no reid_config.json")
@@ -87,7 +87,7 @@ def _read_preprocessing(said: Mapping[str, Any], path: Path) -> Preprocessing:
     height, width = said.get("input_size", (usual.height, usual.width))
     mean, std = (tuple(map(float, said.get(key, getattr(usual, key)))) for key in ("mean", "std"))
     is_rgb = said.get("to_rgb", True)
-    if not is_rgb:  # frames stay BGR there, and so do the numbers; ours are RGB
+    if not is_rgb:  # in `reid`, frames stay BGR, and so do mean and std; ours are RGB
         mean, std = mean[::-1], std[::-1]
     return Preprocessing(
         int(height),
@@ -103,7 +103,7 @@ def write_reid_config(path: Path, config: ReidConfig) -> None:
     """Write a reid_config.json.
 
     Raises:
-        ValueError: preprocessing that `reid` does not have.
+        ValueError: `reid` does not support this preprocessing.
     """
     taken = config.preprocessing
     names = {ours: theirs for theirs, ours in KERNELS.items()}

@@ -1,4 +1,4 @@
-"""What computes features: a network in torch here, exported networks in their own files."""
+"""Runtimes, which compute features: here the network in torch; exported networks have their own files."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
 MOST_ERROR = 0.2
-"""Of a convolution, relative; rounding to bfloat16 leaves less than 0.01, broken kernels anything."""
+"""Tolerated relative error of a convolution: bfloat16 rounding stays below 0.01, broken kernels do not."""
 
 
 class Runtime(Protocol):
-    """From images to features; may be called by several threads at once.
+    """A function from images to features; several threads may call it at once.
 
     Attributes:
-        preprocessing: resize, which the caller does, and normalisation, which the runtime does.
+        preprocessing: resize (done by the caller) and normalisation (done by the runtime).
         embedding_dim: D.
-        device: where it computes.
+        device: device that it runs on.
     """
 
     preprocessing: Preprocessing
@@ -41,17 +41,17 @@ class Runtime(Protocol):
     device: str
 
     def __call__(self, images: Image8) -> Floats:
-        """Images (N, height, width, 3) uint8 RGB, N at least 1, to features (N, D), not normalised."""
+        """Map images (N, height, width, 3) uint8 RGB, N at least 1, to features (N, D), not normalised."""
 
 
 class TorchRuntime:
     """A network in torch.
 
     Args:
-        net: from normalised images (N, 3, H, W) to a tensor (N, D) or a ReidOutput. A copy is used, whose
-            batch normalisations are folded into its convolutions.
+        net: maps normalised images (N, 3, H, W) to a tensor (N, D) or a ReidOutput. The runtime uses a copy
+            with batch normalisations folded into the convolutions.
         preprocessing: resize and normalisation the network was trained with.
-        feature: "before_neck", "after_neck" or "concatenated", where the network gives both.
+        feature: "before_neck", "after_neck" or "concatenated", if the network returns both.
         device: see reid_gl.device.
         precision: number format of the layers, see reid_gl.device.
         inference: pooling, views and normalisation at test time.
@@ -86,11 +86,11 @@ class TorchRuntime:
         """Compute in `dtype` from now on; on the CPU only if every convolution agrees with float32's.
 
         torch's bfloat16 kernels for CPUs give garbage for some small maps: in 2.14, a 3 x 3 convolution of
-        stride 2 whose output is one pixel wide. Whole features may look right by chance, so each convolution
-        is tried on what it gets for noise.
+        stride 2 with an output that is one pixel wide. Whole features may look right by chance, so each
+        convolution is checked on the input it gets when the network runs on noise.
 
         Raises:
-            ValueError: one disagrees, and the precision is asked for.
+            ValueError: one disagrees, and the caller asked for this precision.
         """
         if self._device.type == "cpu" and (broken := self._broken_convolutions(dtype)):
             problem = (
@@ -103,11 +103,11 @@ class TorchRuntime:
             return
         for module in self._net.modules():
             if isinstance(module, nn.Conv2d):
-                module.to(dtype)  # once, where autocast would do it at every call
+                module.to(dtype)  # cast once here; autocast would do it at every call
         self._dtype = dtype
 
     def _broken_convolutions(self, dtype: torch.dtype) -> list[str]:
-        """Names of the convolutions whose outputs in `dtype` are not those in float32, rounding apart."""
+        """Return the names of convolutions whose outputs in `dtype` differ from float32 beyond rounding."""
         broken: list[str] = []
 
         def compare(name: str, layer: nn.Conv2d, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -130,13 +130,15 @@ class TorchRuntime:
         return broken
 
     def __call__(self, images: Image8) -> Floats:
-        """Images (N, height, width, 3) uint8 RGB to features (N, D)."""
-        pixels = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2)  # channels last as they stand
+        """Map images (N, height, width, 3) uint8 RGB to features (N, D)."""
+        pixels = (
+            torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2)
+        )  # the images are already channels last
         return self.run(self.preprocessing.normalize(pixels)).cpu().numpy()
 
     @torch.inference_mode()
     def run(self, normalized: Tensor) -> Tensor:
-        """Normalised images (N, 3, H, W) to features (N, D) float32 on the device."""
+        """Map normalised images (N, 3, H, W) to features (N, D) float32 on the device."""
         is_short = self._dtype != torch.float32
         with torch.autocast(self._device.type, dtype=self._dtype, enabled=is_short):
             features: Tensor = self._net(normalized.contiguous(memory_format=torch.channels_last))

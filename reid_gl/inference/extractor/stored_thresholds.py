@@ -1,4 +1,4 @@
-"""The calibration of a file of weights: where it is kept, and decisions with it."""
+"""The calibration of a file of weights: where it is stored, and decisions with it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
 from reid_gl.models import read_checkpoint
 
 KEY = "calibration"
-NO_CALIBRATION = "has no calibration, so that no threshold is known: run reid-gl calibrate on it"
+NO_CALIBRATION = "has no calibration, and so no threshold: run reid-gl calibrate on it"
 
 
 def read_own_checkpoint(weights: Path) -> dict[str, Any] | None:
-    """What a checkpoint of ours holds; None for any other file.
+    """Return the content of one of our checkpoints; None for any other file.
 
     Raises:
         FileNotFoundError: no such file.
@@ -28,12 +28,12 @@ def read_own_checkpoint(weights: Path) -> dict[str, Any] | None:
         return None
     try:
         return read_checkpoint(weights)
-    except ValueError:  # of another program, or broken: that is for load_runtime to say
+    except ValueError:  # from another program, or broken: load_runtime reports it
         return None
 
 
 def load_calibration(weights: str | Path) -> Calibration | None:
-    """The thresholds kept in a checkpoint of ours, or in the file beside any other one.
+    """Return the thresholds stored in one of our checkpoints, or in the file next to any other one.
 
     Args:
         weights: as FeatureExtractor takes them.
@@ -43,7 +43,7 @@ def load_calibration(weights: str | Path) -> Calibration | None:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: what is kept there is no calibration.
+        ValueError: the stored entry is not a calibration.
     """
     weights = Path(weights)
     checkpoint = read_own_checkpoint(weights)
@@ -59,33 +59,33 @@ def load_calibration(weights: str | Path) -> Calibration | None:
 def same_person(
     calibration: Calibration, features_a: ArrayLike, features_b: ArrayLike, *, far: float
 ) -> bool | NDArray[np.bool_]:
-    """Whether features are near enough to show one person.
+    """Return whether features are near enough to show the same person.
 
     Args:
-        calibration: thresholds of the network that made the features.
+        calibration: thresholds of the network that computed the features.
         features_a: (D,) or (N, D), of any length.
         features_b: (D,) or (N, D); one alone is compared with all of the other side.
         far: calibrated false accept rate.
 
     Returns:
-        One bool if both are (D,), else (N,) bool. A row of zeros, which stands for an empty box, is like
-        nobody.
+        One bool if both are (D,), else (N,) bool. A row of zeros, which stands for an empty box, matches no
+        feature.
 
     Raises:
-        ValueError: a rate that was not calibrated, shapes that disagree, or numbers that are not finite.
+        ValueError: the rate was not calibrated, the shapes disagree, or numbers are not finite.
     """
     threshold = calibration.threshold(far)
     sides = [as_array(side).astype(np.float64) for side in (features_a, features_b)]
     sizes = {len(side) for side in sides if side.ndim == 2}
     if any(side.ndim not in (1, 2) for side in sides) or len(sizes) > 1:
         shapes = " and ".join(str(side.shape) for side in sides)
-        raise ValueError(f"features must be (D,) or (N, D) of one N, got {shapes}")
+        raise ValueError(f"features must be (D,) or (N, D) with the same N, got {shapes}")
     if sides[0].shape[-1] != sides[1].shape[-1]:
         raise ValueError(
-            f"features have {sides[0].shape[-1]} and {sides[1].shape[-1]} numbers: expected as many"
+            f"features have {sides[0].shape[-1]} and {sides[1].shape[-1]} numbers: expected the same number"
         )
     if not all(np.isfinite(side).all() for side in sides):
-        raise ValueError("features must be finite, got NaN or infinity: leave out what has no feature")
+        raise ValueError("features must be finite, got NaN or infinity: leave out images without a feature")
     lengths = [np.linalg.norm(side, axis=-1) for side in sides]
     product = lengths[0] * lengths[1]
     dots = (sides[0] * sides[1]).sum(axis=-1)

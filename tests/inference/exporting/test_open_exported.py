@@ -142,15 +142,15 @@ def test_an_older_export_takes_rgb(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mean": (123.7, 116.3, 103.5)}, r"are not of pixels in \[0, 1\]: give .*, or pixel_range=255\.0"),
-        ({"std": (58.4, 57.1, 57.4)}, r"are not of pixels in \[0, 1\]"),
-        ({"mean": (-0.5, 0.4, 0.3)}, r"are not of pixels in \[0, 1\]"),
-        ({"mean": (float("nan"), 0.4, 0.3)}, r"are not of pixels in \[0, 1\]"),
+        ({"mean": (123.7, 116.3, 103.5)}, r"are not for pixels in \[0, 1\]: give .*, or pixel_range=255\.0"),
+        ({"std": (58.4, 57.1, 57.4)}, r"are not for pixels in \[0, 1\]"),
+        ({"mean": (-0.5, 0.4, 0.3)}, r"are not for pixels in \[0, 1\]"),
+        ({"mean": (float("nan"), 0.4, 0.3)}, r"are not for pixels in \[0, 1\]"),
         (
             {"pixel_range": 255.0},
-            r"are of pixels in \[0, 1\], not in \[0, 255\]: .*, or give pixel_range=1\.0",
+            r"are for pixels in \[0, 1\], not in \[0, 255\]: .*, or give pixel_range=1\.0",
         ),
-        ({"pixel_range": 255.0, "mean": (300.0, 0.0, 0.0)}, r"are not of pixels in \[0, 255\]"),
+        ({"pixel_range": 255.0, "mean": (300.0, 0.0, 0.0)}, r"are not for pixels in \[0, 255\]"),
         ({"channel_order": None}, r"does not say what .*: give channel_order, for example"),
     ],
 )

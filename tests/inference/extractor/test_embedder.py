@@ -79,9 +79,9 @@ def test_a_feature_that_is_none(config: str) -> None:
 
 @pytest.mark.parametrize("config", [3, None, "a: b: c", "[1]", "!!python/name:os.system"])
 def test_a_configuration_that_is_no_yaml_of_sections(config: Any) -> None:
-    with pytest.raises(ValueError, match="in the checkpoint is no YAML of sections, got "):
+    with pytest.raises(ValueError, match="in the checkpoint is not YAML with sections, got "):
         read_stored_config({"config": config})
-    with pytest.raises(ValueError, match="no YAML of sections"):
+    with pytest.raises(ValueError, match="not YAML with sections"):
         _ = made_up_embedder(config=config).config
 
 

@@ -218,7 +218,7 @@ def test_what_is_no_picture(
         ({"color_order": "hsv"}, "unknown color order 'hsv': expected bgr, rgb or None"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"precision": "int8"}, "int8 needs a calibrated export of .*: reid-gl export"),
-        ({"mean": (0, 0, 0)}, "is a reid_gl checkpoint and knows the images it takes"),
+        ({"mean": (0, 0, 0)}, "is a reid_gl checkpoint and describes its input images itself"),
     ],
 )
 def test_settings_that_cannot_be(changes: dict[str, Any], message: str, weights: Path) -> None:

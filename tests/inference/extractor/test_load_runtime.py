@@ -78,5 +78,5 @@ def test_the_other_channel_order_swaps_red_and_blue(baseline: Path) -> None:
 def test_our_own_checkpoints_know(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "model.ckpt")
     for facts in (FACTS, {"kernel": "area"}, {"channel_order": "bgr"}):
-        with pytest.raises(ValueError, match="knows the images it takes: say nothing of them"):
+        with pytest.raises(ValueError, match="describes its input images itself: leave these arguments out"):
             FeatureExtractor(path, **facts)

@@ -13,8 +13,8 @@ from tests.tiny_checkpoint import COLOURS, write_checkpoint
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"config": torch.ones(3)}, "the configuration in the checkpoint is no YAML of sections"),
-        ({"config": "[" * 3000}, "the configuration in the checkpoint is no YAML of sections"),
+        ({"config": torch.ones(3)}, "the configuration in the checkpoint is not YAML with sections"),
+        ({"config": "[" * 3000}, "the configuration in the checkpoint is not YAML with sections"),
         ({"inference": [3]}, r"test-time strategies cannot be read from \[3\]"),
         (
             {"preprocessing": {**COLOURS.to_dict(), "height": 10**6}},

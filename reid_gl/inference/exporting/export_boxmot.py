@@ -1,4 +1,4 @@
-"""What BoxMOT reads beside an exported network."""
+"""Metadata files that BoxMOT reads next to an exported network."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from reid_gl.data.loading.transforms import Preprocessing
 
 FOLDER_ENDING = "_openvino_model"
-"""BoxMOT takes a folder with such a name for an OpenVINO network."""
+"""BoxMOT treats a folder with a name of this form as an OpenVINO network."""
 MANIFEST = "manifest.json"
 
 
 def boxmot_files(path: Path, *, folder: str) -> list[Path]:
-    """The files that write_boxmot_metadata writes."""
+    """Return the paths that write_boxmot_metadata writes."""
     files = [path.with_name(f"{path.name}.metadata.json")]
     if folder.endswith(FOLDER_ENDING):
         files.append(path.with_name(MANIFEST))
@@ -21,12 +21,12 @@ def boxmot_files(path: Path, *, folder: str) -> list[Path]:
 
 
 def write_boxmot_metadata(path: Path, preprocessing: Preprocessing, *, folder: str) -> None:
-    """Write the size of the input where BoxMOT 25 looks for it: it reads that of ONNX files alone.
+    """Write the input size to where BoxMOT 25 looks for it: only from ONNX files does it read it itself.
 
     Args:
-        path: the network, TorchScript or OpenVINO; a file <name>.metadata.json appears beside it.
-        preprocessing: of the network.
-        folder: name of the folder that the files will lie in; if BoxMOT takes it for the network, it looks
+        path: the network, TorchScript or OpenVINO; a file <name>.metadata.json is written next to it.
+        preprocessing: preprocessing of the network.
+        folder: name of the final folder of the files; if BoxMOT treats the folder as the network, it looks
             for a manifest in it.
     """
     size = [preprocessing.height, preprocessing.width]

@@ -1,4 +1,4 @@
-"""Modules written as ONNX, OpenVINO and TorchScript files."""
+"""Write modules as ONNX, OpenVINO and TorchScript files."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def write_onnx(net: nn.Module, example: Tensor, path: Path, description: str) ->
     """Write a module as ONNX, for any number of images.
 
     Args:
-        net: from (N, 3, H, W) to (N, D), in evaluation mode.
-        example: (2, 3, H, W).
-        path: .onnx.
-        description: kept in the file's metadata.
+        net: maps (N, 3, H, W) to (N, D), in evaluation mode.
+        example: example input (2, 3, H, W).
+        path: file to write, .onnx.
+        description: text for the file's metadata.
 
     Raises:
         ImportError: onnx or onnxscript is not installed.
@@ -42,14 +42,14 @@ def write_onnx(net: nn.Module, example: Tensor, path: Path, description: str) ->
         onnx = torch.onnx.export(
             program, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False, optimize=True
         )
-    assert onnx is not None  # with dynamo and without a file name there always is a program
+    assert onnx is not None  # with dynamo and without a file name, the result is never None
     _forget_the_machine(onnx.model)
     onnx.model.metadata_props[METADATA_KEY] = description
     onnx.save(path)
 
 
 def _forget_the_machine(model: Any) -> None:  # noqa: ANN401 - of onnx_ir, which is optional
-    """Take out the notes of torch: source lines and paths on the disk of whoever exports."""
+    """Remove torch's annotations: source lines and paths on the disk of the exporting user."""
     for part in (model.graph, *model.functions.values()):
         part.metadata_props.clear()
         for node in part:
@@ -64,7 +64,7 @@ def _forget_the_machine(model: Any) -> None:  # noqa: ANN401 - of onnx_ir, which
 def write_torchscript(net: nn.Module, example: Tensor, path: Path, description: str) -> None:
     """Write a module as TorchScript; arguments as write_onnx.
 
-    It is written to memory first: on a full disk torch itself would end the process.
+    The file is first written to memory, because torch ends the process on a full disk.
 
     Raises:
         OSError: the disk is full or not writable.
@@ -76,7 +76,7 @@ def write_torchscript(net: nn.Module, example: Tensor, path: Path, description: 
     whole.seek(0)
     reader, writer = torch._C.PyTorchFileReader(whole), torch._C.PyTorchFileWriter(kept)
     for name in reader.get_all_records():
-        # .debug_pkl: paths on the disk of whoever exports; the others the writer adds itself
+        # .debug_pkl: paths on the disk of the exporting user; the writer adds the other records itself
         if not name.endswith(".debug_pkl") and name not in ("version", "byteorder", ".data/serialization_id"):
             record = reader.get_record(name)
             writer.write_record(name, record, len(record))
@@ -95,12 +95,12 @@ def write_openvino(
     """Write an ONNX file as OpenVINO's .xml and .bin.
 
     Args:
-        onnx_path: what to read.
-        path: .xml.
-        description: kept in the file's metadata.
-        half: keep weights in float16; layers compute in the precision chosen when the file is opened.
-        calibration: (M, 3, H, W) normalised images, from which the ranges of int8 layers are taken; None
-            for no int8.
+        onnx_path: file to read.
+        path: file to write, .xml.
+        description: text for the file's metadata.
+        half: store weights in float16; layers compute in the precision chosen when the file is opened.
+        calibration: (M, 3, H, W) normalised images that determine the ranges of int8 layers; None for no
+            int8.
 
     Raises:
         ImportError: openvino, or nncf for int8, is not installed.
@@ -115,7 +115,7 @@ def write_openvino(
 
 
 def _import_nncf() -> ModuleType:
-    """nncf, which reports every use to its makers unless these variables are set when it is imported."""
+    """Import nncf, which reports every use to its makers unless these variables are set at import."""
     with _environment({"NNCF_CI": "1", "CI": "true"}):
         nncf = import_optional("nncf")
     nncf.set_log_level(logging.ERROR)

@@ -1,4 +1,4 @@
-"""From a checkpoint to a file of another runtime, checked against the network in torch."""
+"""Export a checkpoint to a file of another runtime and check it against the network in torch."""
 
 from __future__ import annotations
 
@@ -36,16 +36,17 @@ def export_weights(
 ) -> dict[str, Any]:
     """Write a checkpoint's network, up to features of length one, to a file of another runtime.
 
-    The file appears, with the JSON file beside it that FeatureExtractor reads, when it has passed the check.
+    The file and the JSON file next to it, which FeatureExtractor reads, appear only after the check has
+    passed.
 
     Args:
         weights: a checkpoint of ours, or weights of another project.
-        settings: what to write.
-        foreign: what the caller says of weights of another project.
-        out: the file; None names it after the checkpoint, or as the profile wants it, in the same folder.
-        force: replace a file of that name that is no export of ours.
-        pictures: real crops of people, at least FEWEST_PICTURES for int8, which calibrate it; also what the
-            check compares. None: made-up images.
+        settings: format and settings of the file.
+        foreign: the caller's description of weights of another project.
+        out: the file; None names it after the checkpoint, or as the profile requires, in the same folder.
+        force: replace a file of that name even if it is not one of our exports.
+        pictures: real crops of people for the check and for calibrating int8, which needs at least
+            FEWEST_PICTURES. None: synthetic images.
 
     Returns:
         "file", the settings, "embedding_dim", "input_size", "bytes", and "parity" by batch size.
@@ -53,7 +54,7 @@ def export_weights(
     Raises:
         ArithmeticError: the file's features are too far from the network's; no file is left.
         ValueError, FileNotFoundError: weights, images or settings cannot be used.
-        FileExistsError: a file of somebody else would be replaced.
+        FileExistsError: a file that is not one of our exports would be replaced.
         ImportError: a package of the extra "export" is missing.
     """
     weights = Path(weights)
@@ -63,7 +64,9 @@ def export_weights(
     _check_replaceable(out, settings, force=force)
     crops = read_crops(pictures, reference.preprocessing, settings.precision)
     net = reference.net
-    if settings.precision == "fp16" and settings.format != "openvino":  # OpenVINO shortens weights itself
+    if (
+        settings.precision == "fp16" and settings.format != "openvino"
+    ):  # OpenVINO converts weights to float16 itself
         net = _load(weights, foreign, settings, half=True).net
     normalized = reference.preprocessing.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)).contiguous()
     description = json.dumps(_describe(weights, reference, settings), indent=2)
@@ -93,7 +96,7 @@ def _load(weights: Path, foreign: Foreign, settings: ExportSettings, *, half: bo
 
 
 def _write(path: Path, net: nn.Module, crops: Tensor, description: str, settings: ExportSettings) -> None:
-    """Write a network; crops (M, 3, H, W) are normalised, the first NUM_COMPARED not for calibration."""
+    """Write a network; the first NUM_COMPARED of the crops (M, 3, H, W) are not used for calibration."""
     example = crops[:2]
     if settings.format == "torchscript":
         write_torchscript(net, example, path, description)
@@ -114,7 +117,7 @@ def _has_boxmot_metadata(settings: ExportSettings) -> bool:
 
 
 def _check_replaceable(out: Path, settings: ExportSettings, *, force: bool) -> None:
-    """Nothing but an earlier export may lie where the files will; its description says that it is one."""
+    """Refuse to replace files other than an earlier export, which is recognised by its description."""
 
     def is_ours(path: Path) -> bool:
         try:
@@ -151,8 +154,8 @@ def _describe(weights: Path, reference: LoadedEmbedder, settings: ExportSettings
 
 
 def _move(partial: Path, out: Path) -> None:
-    """Move an export to its place so that a reader finds it whole or not at all."""
-    out.unlink(missing_ok=True)  # never a new description beside an old network
+    """Move an export to its place so that a reader finds either all of it or nothing."""
+    out.unlink(missing_ok=True)  # never leave a new description next to an old network
     for file in partial.parent.iterdir():
         if file != partial:
             shutil.move(file, out.parent / file.name)

@@ -1,4 +1,4 @@
-"""Whether an exported network gives the features of the network in torch."""
+"""Check that an exported network returns the same features as the network in torch."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ PARITY_BATCHES = (1, 2, 17)
 NUM_COMPARED = sum(PARITY_BATCHES)
 CALIBRATION_PICTURES = 300
 FEWEST_PICTURES = 40
-"""For int8: NUM_COMPARED of them are kept for the comparison."""
+"""For int8: NUM_COMPARED of these are reserved for the comparison."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far a file's features are from the network's in torch, float32.
+    """Difference between a file's features and those of the network in torch, float32.
 
     Attributes:
-        batch: images at once.
-        max_error: largest difference of two numbers of features of length one.
-        min_cosine: between two features of one image.
+        batch: images per batch.
+        max_error: largest difference between two elements of unit-length features.
+        min_cosine: smallest cosine between the two features of an image.
     """
 
     batch: int
@@ -46,8 +46,8 @@ def measure_parity(path: Path, reference: LoadedEmbedder, images: Image8, precis
     Args:
         path: the exported network.
         reference: the network.
-        images: (20, height, width, 3) uint8 RGB, cut into the batches.
-        precision: of the export; what OpenVINO keeps in float32 or fp16 also computes in float32.
+        images: (20, height, width, 3) uint8 RGB, split into the batches.
+        precision: precision of the export; OpenVINO files stored in float32 or fp16 compute in float32 here.
     """
     is_openvino = path.suffix == ".xml" and precision != "int8"
     runtime = load_exported(
@@ -70,7 +70,7 @@ def measure_parity(path: Path, reference: LoadedEmbedder, images: Image8, precis
 def check_parity(parity: Sequence[Parity], precision: str, name: str) -> None:
     """Raise ArithmeticError unless all cosines reach MIN_COSINE of the precision."""
     for one in parity:
-        if not one.min_cosine >= MIN_COSINE[precision]:  # NaN is no parity either
+        if not one.min_cosine >= MIN_COSINE[precision]:  # NaN fails too
             raise ArithmeticError(
                 f"{name} was not written: at batch {one.batch} its features have a cosine of "
                 f"{one.min_cosine:.6f} to the network's (largest difference {one.max_error:.2g}), "
@@ -79,16 +79,16 @@ def check_parity(parity: Sequence[Parity], precision: str, name: str) -> None:
 
 
 def read_crops(pictures: Sequence[Sample], preprocessing: Preprocessing, precision: str) -> Image8:
-    """Crops to compare and to calibrate with.
+    """Choose the crops for the comparison and the calibration.
 
     Args:
-        pictures: real ones; fewer than NUM_COMPARED are left aside for made-up ones.
-        preprocessing: size.
-        precision: of the export.
+        pictures: real crops; if there are fewer than NUM_COMPARED, synthetic ones replace them.
+        preprocessing: size of the crops.
+        precision: precision of the export.
 
     Returns:
         (M, height, width, 3) uint8 RGB: NUM_COMPARED to compare, then, for int8, up to
-        CALIBRATION_PICTURES other ones.
+        CALIBRATION_PICTURES others to calibrate with.
 
     Raises:
         ValueError: too few for int8.
@@ -113,7 +113,7 @@ def read_crops(pictures: Sequence[Sample], preprocessing: Preprocessing, precisi
 
 
 def _made_up_pictures(count: int, preprocessing: Preprocessing, rng: np.random.Generator) -> Image8:
-    """Blocks of colour under noise: neither flat nor noise alone, as no photograph is."""
+    """Draw blocks of colour with noise: like photographs, these are neither flat nor pure noise."""
     pictures = [
         np.clip(
             preprocessing.resize(rng.integers(0, 256, (8, 4, 3), dtype=np.uint8))

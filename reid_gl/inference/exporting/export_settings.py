@@ -1,4 +1,4 @@
-"""What an export writes, and under which name."""
+"""Settings of an export, and the name of its file."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ BOXMOT_NAMES = (
     "osnet_ibn_x1_0",
     "osnet_ain_x1_0",
 )
-"""Backbones that both BoxMOT and this project know; before version 25, it tells them by the file's name."""
+"""Backbones that both BoxMOT and this project have; before version 25, BoxMOT infers them from file names."""
 
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """What to write.
+    """Settings of an export.
 
     Attributes:
         format: "onnx", "openvino" or "torchscript".
         precision: "float32", "fp16" or, for OpenVINO, "int8".
-        profile: "default" takes images as the network does; "boxmot" too, with what BoxMOT looks for;
-            "ultralytics" takes square images in [0, 1] and does the rest inside.
+        profile: "default" takes images as the network does; "boxmot" too, and adds BoxMOT's metadata;
+            "ultralytics" takes square images in [0, 1] and does the rest of the preprocessing inside.
         flip: average the features of an image and its mirror image; takes twice the time.
-        square_size: side of the images of the profile "ultralytics".
+        square_size: side of the square images of the profile "ultralytics".
 
     Raises:
-        ValueError: unknown words, or words that do not go together.
+        ValueError: unknown values, or values that cannot be combined.
     """
 
     format: str
@@ -62,7 +62,7 @@ class ExportSettings:
 
 
 def default_name(weights: Path, reference: LoadedEmbedder, settings: ExportSettings) -> Path:
-    """The file to write: named after the checkpoint, or as the tracker of the profile knows it."""
+    """Return the file to write: named after the checkpoint, or as the tracker of the profile expects."""
     suffix = SUFFIXES[settings.format]
     words = [weights.stem]
     if settings.profile == "boxmot":
@@ -73,7 +73,9 @@ def default_name(weights: Path, reference: LoadedEmbedder, settings: ExportSetti
         words.append(settings.precision)
     stem = "_".join(words)
     if settings.format == "openvino" and settings.profile != "default":
-        folder = weights.with_name(f"{stem}{FOLDER_ENDING}")  # trackers know OpenVINO by the folder's name
+        folder = weights.with_name(
+            f"{stem}{FOLDER_ENDING}"
+        )  # trackers recognise OpenVINO by the folder's name
         return folder / f"{stem}{suffix}"
     return weights.with_name(f"{stem}{suffix}")
 
@@ -81,10 +83,10 @@ def default_name(weights: Path, reference: LoadedEmbedder, settings: ExportSetti
 def check_name(out: Path, reference: LoadedEmbedder, settings: ExportSettings) -> None:
     """Refuse a file name, or a network, that the format or the tracker of the profile cannot work with.
 
-    A warning says what only BoxMOT from version 25 on can work with.
+    Warn if only BoxMOT from version 25 on can use the file.
 
     Raises:
-        ValueError: it would not be read, or be fed other images than the network takes.
+        ValueError: the tracker would not read the file, or would feed the network wrong images.
     """
     suffix = SUFFIXES[settings.format]
     if out.suffix != suffix:
@@ -100,7 +102,7 @@ def check_name(out: Path, reference: LoadedEmbedder, settings: ExportSettings) -
         )
     if not any(name in out.name for name in BOXMOT_NAMES):
         logger.warning(
-            "BoxMOT before version 25 takes %s for no network it knows: for these, give --out a name with "
+            "BoxMOT before version 25 does not recognise a network in the name %s: give --out a name with "
             "one of %s in it, such as resnet50_market1501%s",
             *(out.name, ", ".join(BOXMOT_NAMES), suffix),
         )

@@ -1,4 +1,4 @@
-"""What the exported runtimes have in common: a network in a file, and what is known of it."""
+"""Shared by the exported runtimes: a network in a file, and its description."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ Shape = tuple[int | None, ...]
 EXPORT_FORMAT = "reid_gl/export/1"
 MAX_DESCRIPTION = 10_000_000
 METADATA_KEY = "reid_gl"
-"""Name under which the description, as JSON, stands in a file's own metadata."""
+"""Key of the description, which is JSON, in a file's own metadata."""
 OUTPUT, LAYOUT = "output_name", "layout"
-"""Entries of a description: the output that holds the features, and the order of the input's axes."""
+"""Entries of a description: the output with the features, and the order of the input's axes."""
 LAYOUTS = ("nchw", "nhwc")
 
 FACTS = ("height", "width", "mean", "std", "channel_order")
-"""What a description by hand must say of the images; mean and std in RGB, of colours in [0, 1]."""
+"""Required entries of a handwritten description; mean and std in RGB, for colours in [0, 1]."""
 
 UNKNOWN: Shape = (None, None, None, None)
 
 
 @dataclass(frozen=True)
 class ExportedNet:
-    """A network in a file, opened.
+    """An opened file with a network.
 
     Attributes:
-        run: images of the file's shape and dtype, contiguous, to features (N, D); may be called by several
-            threads at once.
-        input_shape: of the file, None where it takes any number.
+        run: maps images of the file's shape and dtype, contiguous, to features (N, D); several threads may
+            call it at once.
+        input_shape: input shape of the file, None for axes of any size.
         description: the JSON in the file's metadata, "" if there is none.
-        device: where it computes.
-        errors: what run raises for images that do not fit.
-        dtype: of the images: float32, float16, or uint8 for pixels as they are.
+        device: device that it runs on.
+        errors: exceptions that run raises for images that do not fit.
+        dtype: type of the images: float32, float16, or uint8 for unchanged pixels.
     """
 
     run: Callable[[Floats], NDArray[Any]]
@@ -55,10 +55,10 @@ class ExportedNet:
 
 
 def import_optional(name: str) -> ModuleType:
-    """A package of the extra "export".
+    """Import a package of the extra "export".
 
     Raises:
-        ImportError: it is not installed; says how to install it.
+        ImportError: it is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(name)
@@ -69,12 +69,12 @@ def import_optional(name: str) -> ModuleType:
 
 
 def sidecar_of(path: Path) -> Path:
-    """The file beside an exported network that describes it: model.onnx.json of model.onnx."""
+    """Return the path of the description next to an exported network: model.onnx.json for model.onnx."""
     return path.with_name(f"{path.name}.json")
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
-    """What the file beside an exported network says of it; empty if there is none.
+    """Read the description next to an exported network; empty if there is none.
 
     Raises:
         ValueError: as parse_description.
@@ -87,21 +87,21 @@ def read_sidecar(path: Path) -> dict[str, Any]:
 
 
 def parse_description(text: str | bytes, source: str) -> dict[str, Any]:
-    """What is said of an exported network.
+    """Parse the description of an exported network.
 
     Args:
         text: a JSON object; without a "format" it was written by hand or for a foreign network.
-        source: how errors call it.
+        source: name of the description in messages.
 
     Raises:
-        ValueError: no JSON object, or of another format.
+        ValueError: the text is not a JSON object, or has another format.
     """
     try:
         if len(text) > MAX_DESCRIPTION:
             raise ValueError(f"{len(text):,} bytes, more than {MAX_DESCRIPTION:,}")
         description = json.loads(text)
     except (ValueError, RecursionError) as error:  # of JSON or of UTF-8, or nested brackets
-        raise ValueError(f"{source} is no JSON ({error}): remove it, or export the network again") from None
+        raise ValueError(f"{source} is not JSON ({error}): remove it, or export the network again") from None
     found = description.get("format", EXPORT_FORMAT) if isinstance(description, dict) else description
     if found != EXPORT_FORMAT:
         raise ValueError(
@@ -112,20 +112,20 @@ def parse_description(text: str | bytes, source: str) -> dict[str, Any]:
 
 
 def preprocessing_of(description: Mapping[str, Any], source: str) -> Preprocessing:
-    """What images an exported network takes.
+    """Return the input preprocessing of an exported network.
 
-    A description without a format was written by hand: nothing but the kernel and the shorter side may be
-    left out there, where an older export of ours may lack what has a default.
+    A description without a format was written by hand: there, only the kernel and the shorter side are
+    optional. In one of our older exports, any entry with a default may be missing.
 
     Raises:
-        ValueError: a number is missing or cannot be, or there are unknown words.
+        ValueError: a number is missing or impossible, or there are unknown entries.
     """
     given = description["preprocessing"]
     if "format" not in description and isinstance(given, Mapping):
         missing = [name for name in FACTS if name not in given]
         if missing:
             raise ValueError(
-                f"the preprocessing in {source} is not whole: add {', '.join(missing)}, for example "
+                f"the preprocessing in {source} is incomplete: add {', '.join(missing)}, for example "
                 '"height": 256, "width": 128, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], '
                 '"channel_order": "rgb"'
             )
@@ -134,23 +134,23 @@ def preprocessing_of(description: Mapping[str, Any], source: str) -> Preprocessi
         if "format" not in description:
             check_colors(preprocessing.mean, preprocessing.std)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"the preprocessing in {source} is not whole ({error}): export again") from None
+        raise ValueError(f"the preprocessing in {source} is incomplete ({error}): export again") from None
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"the preprocessing in {source} cannot be: {error}") from None
+        raise ValueError(f"the preprocessing in {source} is invalid: {error}") from None
     return preprocessing
 
 
 def only_name(names: list[str], kind: str, path: Path, wanted: str | None = None) -> str:
-    """The name of the only input or output, or of the one called "features".
+    """Return the name of the only input or output, or of the one called "features".
 
     Args:
-        names: of all inputs or outputs.
+        names: names of all inputs or outputs.
         kind: "input" or "output".
         path: the file, for messages.
-        wanted: the one to take instead.
+        wanted: the one to choose, if given.
 
     Raises:
-        ValueError: there are several, or not the one that is wanted.
+        ValueError: there are several, or `wanted` is not among them.
     """
     if wanted is not None and wanted not in names:
         raise ValueError(f"{path} has no {kind} {wanted!r}: it has {', '.join(names)}")

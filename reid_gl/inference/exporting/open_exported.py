@@ -1,4 +1,4 @@
-"""Networks that were exported to ONNX, OpenVINO or TorchScript files, and what these say of themselves."""
+"""Open networks that were exported to ONNX, OpenVINO or TorchScript files, with their descriptions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from reid_gl.inference.extractor.foreign import EXAMPLE
 
 EXPORTED_SUFFIXES = (".onnx", ".xml", ".torchscript")
 STORED_PRECISIONS = {"float32": "float32", "fp16": "float16", "int8": "int8"}
-"""Precisions of exports, and what a caller calls them."""
+"""Precisions of exports, and their names for callers."""
 
 
 class ExportedRuntime:
@@ -41,12 +41,12 @@ class ExportedRuntime:
 
     Args:
         net: the opened file.
-        preprocessing: of its images.
-        name: how errors call it.
-        layout: one of LAYOUTS, the order of the input's axes; None tells it by the place of the 3 channels.
+        preprocessing: preprocessing of its images.
+        name: its name in messages.
+        layout: one of LAYOUTS, the order of the input's axes; None infers it from the axis of 3 channels.
 
     Raises:
-        ValueError: the network takes other images, or does not give one feature for each.
+        ValueError: the network takes other images, or does not return one feature for each.
     """
 
     def __init__(
@@ -61,28 +61,28 @@ class ExportedRuntime:
         self.embedding_dim = 0
         black = np.zeros((2, preprocessing.height, preprocessing.width, 3), np.uint8)
         self.embedding_dim = self(black).shape[1]
-        self(black[:1])  # what a file gives for one image may have another shape
+        self(black[:1])  # the output for a single image may have another shape
 
     def __call__(self, images: Image8) -> Floats:
-        """Images (N, height, width, 3) uint8 RGB to features (N, D)."""
+        """Map images (N, height, width, 3) uint8 RGB to features (N, D)."""
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
         return self.run(self.preprocessing.normalize(pixels).contiguous().numpy())
 
     def run(self, normalized: Floats) -> Floats:
-        """Normalised images (N, 3, height, width) float32, N at least 1, to features (N, D)."""
+        """Map normalised images (N, 3, height, width) float32, N at least 1, to features (N, D)."""
         size = self._batch or len(normalized)
         starts = range(0, len(normalized), size)
         return np.concatenate([self._run_batch(normalized[start : start + size], size) for start in starts])
 
     def _as_input(self, normalized: Floats) -> NDArray[Any]:
-        """Normalised images (N, 3, height, width) in the layout and the numbers of the file."""
+        """Convert normalised images (N, 3, height, width) to the layout and dtype of the file."""
         images: NDArray[Any] = normalized.transpose(0, 2, 3, 1) if self._layout == "nhwc" else normalized
-        if self._net.dtype == np.uint8:  # pixels came as numbers near whole ones
+        if self._net.dtype == np.uint8:  # these pixels are floats close to whole numbers
             images = np.rint(images)
         return np.ascontiguousarray(images.astype(self._net.dtype, copy=False))
 
     def _run_batch(self, normalized: Floats, size: int) -> Floats:
-        missing = size - len(normalized)  # where the file takes no fewer than it was exported with
+        missing = size - len(normalized)  # the file may accept only the batch size that it was exported with
         if missing:
             normalized = np.pad(normalized, ((0, missing), (0, 0), (0, 0), (0, 0)))
         try:
@@ -101,25 +101,25 @@ class ExportedRuntime:
 
 
 def _layout_of(shape: Shape) -> str:
-    """The order of the axes: channels last only where the file says so."""
+    """Return the order of the axes: channels last only if the file says so."""
     return "nhwc" if len(shape) == 4 and shape[3] == 3 and shape[1] != 3 else "nchw"
 
 
 def _check_takes_pixels(preprocessing: Preprocessing, name: str) -> None:
-    """Raise ValueError unless images are left as they are, which is all that uint8 can hold."""
+    """Raise ValueError unless normalisation leaves pixels unchanged, as a uint8 input requires."""
     as_they_are = Preprocessing(
         preprocessing.height, preprocessing.width, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255)
     )
     if not _same_pictures(replace(preprocessing, channel_order="rgb"), as_they_are):
         raise ValueError(
-            f"{name} takes uint8, pixels as they are, but mean {preprocessing.mean} and std "
+            f"{name} takes uint8, unchanged pixels, but mean {preprocessing.mean} and std "
             f"{preprocessing.std} of colours in [0, 1] change them: give mean (0, 0, 0), std (1, 1, 1) and "
             "pixel_range 255, in a description mean 0 and std 1/255"
         )
 
 
 def _as_rows(features: NDArray[Any], size: int) -> NDArray[Any] | None:
-    """Features (N, D) of (N, D), of a map of one place (N, D, 1, 1), or of (D,) for one image; else None."""
+    """Reshape (N, D), (N, D, 1, 1) or, for one image, (D,) to features (N, D); None for other shapes."""
     shape = features.shape
     if size == 1 and len(shape) == 1:
         return features[None]
@@ -139,20 +139,20 @@ def load_exported(
 ) -> ExportedRuntime:
     """Open an exported network.
 
-    What images it takes is said by the file beside it, by its own metadata, or by the caller.
+    Its input images are described by the file next to it, by its own metadata, or by the caller.
 
     Args:
         path: with one of EXPORTED_SUFFIXES.
-        preprocessing: what the caller says; None if he says nothing.
-        device: "auto", "cpu" or "cuda"; what is possible depends on the runtime.
-        precision: "auto", or the one the file was exported with; of OpenVINO files that are not int8 also
+        preprocessing: the caller's description; None if not given.
+        device: "auto", "cpu" or "cuda"; not every runtime supports all of them.
+        precision: "auto", or the one the file was exported with; for OpenVINO files other than int8 also
             "float32" and "bfloat16".
-        kernel: of the resize, if the caller says it.
-        output_name: the output that holds the features, if the caller says it.
+        kernel: resize kernel, if the caller gives it.
+        output_name: the output with the features, if the caller gives it.
 
     Raises:
-        ValueError: the file cannot be used, nobody or not everybody says the same of its images, or it
-            has not that precision.
+        ValueError: the file cannot be used, its input images are not described or the descriptions differ,
+            or it does not have this precision.
         ImportError: the runtime's package is not installed.
     """
     kind = path.suffix.lower()
@@ -185,7 +185,7 @@ def load_exported(
 
 
 def _descriptions(path: Path, net: ExportedNet) -> dict[str, dict[str, Any]]:
-    """All that is said of a network, by where it stands."""
+    """Return all descriptions of a network, by source."""
     metadata = f"the metadata of {path}"
     return {
         str(sidecar_of(path)): read_sidecar(path),
@@ -196,7 +196,7 @@ def _descriptions(path: Path, net: ExportedNet) -> dict[str, dict[str, Any]]:
 def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
     if not said:
         raise ValueError(
-            f"{path} does not say what images it takes, neither in its metadata nor in {sidecar_of(path)}: "
+            f"neither the metadata of {path} nor {sidecar_of(path)} says what images it takes: "
             f"give input_size, mean, std, pixel_range, channel_order, {EXAMPLE}"
         )
     (source, first), *others = said.items()
@@ -204,13 +204,13 @@ def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
         if not _same_pictures(first, preprocessing):
             raise ValueError(
                 f"{source} and {other} differ on the images {path} takes ({first} and {preprocessing}): "
-                "say nothing, or remove what is wrong"
+                "leave these arguments out, or remove the wrong description"
             )
     return first
 
 
 def _agreed_kernel(descriptions: Mapping[str, dict[str, Any]], kernel: str) -> str:
-    """The kernel that the caller says, unless a description says another one."""
+    """Return the caller's kernel, unless a description states another one."""
     for source, description in descriptions.items():
         stored = description.get("preprocessing", {}).get("kernel", kernel)
         if stored != kernel:
@@ -219,7 +219,7 @@ def _agreed_kernel(descriptions: Mapping[str, dict[str, Any]], kernel: str) -> s
 
 
 def _agreed_word(name: str, descriptions: Mapping[str, Mapping[str, Any]], said: str | None) -> str | None:
-    """A text of the descriptions, which must not differ from what the caller says, if he says it."""
+    """Return a text from the descriptions; it must not differ from the caller's, if given."""
     for source, description in descriptions.items():
         stored = description.get(name)
         if stored is not None and (not isinstance(stored, str) or said not in (None, stored)):
@@ -230,7 +230,7 @@ def _agreed_word(name: str, descriptions: Mapping[str, Mapping[str, Any]], said:
 
 
 def _same_pictures(first: Preprocessing, second: Preprocessing) -> bool:
-    """Whether size, channel order and normalisation agree; the kernel is looked at elsewhere."""
+    """Return whether size, channel order and normalisation agree; the kernel is checked elsewhere."""
     numbers = zip((*first.mean, *first.std), (*second.mean, *second.std), strict=True)
     same_planes = all(
         getattr(first, name) == getattr(second, name) for name in ("height", "width", "channel_order")
@@ -250,7 +250,7 @@ def _check_precision(path: Path, precision: str, stored: str) -> None:
 
 
 def _check_input(shape: Shape, preprocessing: Preprocessing, name: str, layout: str) -> int | None:
-    """The only batch size a file takes, None if it takes any."""
+    """Return the only batch size that a file takes, None if it takes any."""
     axes = {"n": None, "c": 3, "h": preprocessing.height, "w": preprocessing.width}
     expected = tuple(axes[axis] for axis in layout)
     fits = len(shape) == 4 and all(

@@ -1,4 +1,4 @@
-"""ONNX files, run by onnxruntime."""
+"""Open ONNX files with onnxruntime."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def open_onnx(path: Path, *, device: str, output_name: str | None = None) -> Exp
     Args:
         path: .onnx.
         device: "auto" and "cpu" are the CPU; "cuda" and "cuda:1" need onnxruntime's CUDA provider.
-        output_name: the output that holds the features, of several.
+        output_name: the output with the features, if there are several.
 
     Raises:
-        ValueError: no such device, no ONNX file, or not one network with one input.
+        ValueError: no such device, not an ONNX file, or not a network with one input.
         ImportError: onnxruntime is not installed.
     """
     runtime = import_optional("onnxruntime")
     state = runtime.capi.onnxruntime_pybind11_state
-    errors = tuple(getattr(state, name) for name in ERRORS)  # they share no ancestor but Exception
+    errors = tuple(getattr(state, name) for name in ERRORS)  # their only common base class is Exception
     try:
         session = runtime.InferenceSession(str(path), providers=_providers(runtime, device))
     except errors as error:

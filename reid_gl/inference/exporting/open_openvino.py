@@ -1,4 +1,4 @@
-"""OpenVINO files, for CPUs."""
+"""Open OpenVINO files, on CPUs."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 @cache
 def openvino_core() -> Any:  # noqa: ANN401 - openvino has no types
-    """The one Core of the process, kept to its end.
+    """Return the only Core of the process, which lives until the process ends.
 
-    On CPUs with AMX each Core gives its thread a stack for signals, and at its end puts back the one that it
-    found. Of two Cores the first may have freed that one by then, and the next signal ends the process.
+    On CPUs with AMX, each Core gives its thread a stack for signals and restores the previous stack when it
+    is destroyed. With two Cores, the first may have freed that stack by then, and the next signal would crash
+    the process.
 
     Raises:
         ImportError: openvino is not installed.
@@ -37,14 +38,14 @@ def open_openvino(path: Path, *, device: str, precision: str, output_name: str |
     """Open an OpenVINO file.
 
     Args:
-        path: .xml, with its .bin beside it.
+        path: .xml, with its .bin next to it.
         device: "auto" or "cpu".
-        precision: "float32" and "bfloat16" bind the layers to it; with anything else OpenVINO chooses, which
-            is bfloat16 where the CPU multiplies it.
-        output_name: the output that holds the features, of several.
+        precision: "float32" and "bfloat16" fix the precision of the layers; with any other value OpenVINO
+            chooses, and takes bfloat16 if the CPU supports it.
+        output_name: the output with the features, if there are several.
 
     Raises:
-        ValueError: another device, no OpenVINO file, or not one network with one input.
+        ValueError: another device, not an OpenVINO file, or not a network with one input.
         FileNotFoundError: the .bin is missing.
         ImportError: openvino is not installed.
     """
@@ -71,7 +72,9 @@ def open_openvino(path: Path, *, device: str, precision: str, output_name: str |
         if not hasattr(requests, "mine"):
             requests.mine = compiled.create_infer_request()
         requests.mine.infer([pictures])
-        features: NDArray[Any] = requests.mine.get_tensor(output).data.copy()  # the next call overwrites it
+        features: NDArray[Any] = requests.mine.get_tensor(
+            output
+        ).data.copy()  # copied, because the next call overwrites it
         return features
 
     sizes = source.get_partial_shape()

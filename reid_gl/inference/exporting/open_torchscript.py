@@ -1,4 +1,4 @@
-"""TorchScript files, run by torch."""
+"""Open TorchScript files with torch."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from reid_gl.device import choose_device
 from reid_gl.inference.exporting.exported_network import METADATA_KEY, UNKNOWN, ExportedNet, Floats
 
 DESCRIPTION_FILE = f"{METADATA_KEY}.json"
-"""Name of the description inside the archive that a TorchScript file is."""
+"""Name of the description in a TorchScript file, which is an archive."""
 
 
 def open_torchscript(path: Path, *, device: str) -> ExportedNet:
-    """Open a TorchScript file. A foreign one runs whatever program is in it: open only what you trust.
+    """Open a TorchScript file. It can run any program that it contains: open only files that you trust.
 
     Args:
         path: .torchscript.
         device: see reid_gl.device.
 
     Raises:
-        ValueError: no such device, or no TorchScript file.
+        ValueError: no such device, or not a TorchScript file.
     """
     target = choose_device(device)
     extra = {DESCRIPTION_FILE: ""}
@@ -36,7 +36,7 @@ def open_torchscript(path: Path, *, device: str) -> ExportedNet:
         features: Floats = net(torch.from_numpy(pictures).to(target)).float().cpu().numpy()
         return features
 
-    # whether a file has the description is told by an empty text or bytes, depending on torch's version
+    # without a description, the entry is an empty text or empty bytes, depending on torch's version
     description = extra[DESCRIPTION_FILE]
     text = description.decode() if isinstance(description, bytes) else description
     return ExportedNet(run=run, input_shape=UNKNOWN, description=text, device=str(target))

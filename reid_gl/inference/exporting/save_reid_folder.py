@@ -40,24 +40,24 @@ def save_reid_folder(
     architecture: str | None = None,
     preprocessing: Preprocessing | None = None,
 ) -> None:
-    """Write weights.safetensors and reid_config.json, and check that they give the network's features.
+    """Write weights.safetensors and reid_config.json, and check that they reproduce the network's features.
 
-    `reid` has OSNets as torchreid has them, and timm's networks with an average pooling and nothing after
-    it. Of our own checkpoints, those fit whose backbone is one of timm's, or a ResNet with last stride 2,
-    with average pooling, and whose compared feature is the one before the neck.
+    `reid` supports torchreid's OSNets, and timm's networks with average pooling and nothing after it. Our own
+    checkpoints fit if the backbone is one of timm's, or a ResNet with last stride 2, if pooling is average,
+    and if the compared feature is the one before the neck.
 
     Args:
         weights: a state dict of torchreid or timm, with its architecture; a folder of `reid`; or a checkpoint
             of ours.
-        folder: to make; it appears whole or not at all.
-        architecture: of a state dict: one of OSNETS, or "timm:" and a name of timm's.
-        preprocessing: what images the network takes; None takes what the file says, or the project trains
-            with. `reid` resizes by PIL: for a checkpoint whose kernel is one of OpenCV's, give the same with
-            kernel="antialiased_linear", and expect slightly other features.
+        folder: folder to create; it appears only when it is complete.
+        architecture: network of a state dict: one of OSNETS, or "timm:" followed by a name of timm's.
+        preprocessing: preprocessing of the network's input images; None takes that of the file, or the one
+            that the project trains with. `reid` resizes with PIL: for a checkpoint with a kernel of OpenCV's,
+            give its preprocessing with kernel="antialiased_linear", and expect slightly different features.
 
     Raises:
         FileExistsError: the folder exists.
-        ValueError: a network, or preprocessing, that `reid` does not have.
+        ValueError: `reid` does not support this network or preprocessing.
         FileNotFoundError, ImportError: as FeatureExtractor.
     """
     weights, folder = weights_file(Path(weights)), Path(folder)
@@ -118,7 +118,7 @@ def _own(weights: Path) -> tuple[nn.Module, ReidConfig, dict[str, Tensor], str]:
 
 @torch.inference_mode()
 def _check(net: nn.Module, again: nn.Module, config: ReidConfig, feature: str) -> None:
-    """Compare features of noise; a difference is a network that `reid` builds in another way."""
+    """Compare features of noise; a difference means that `reid` builds the network in another way."""
     size = (config.preprocessing.height, config.preprocessing.width)
     images = torch.rand(NUM_COMPARED, 3, *size, generator=torch.Generator().manual_seed(0))
     ours, theirs = (_features(one.eval(), images, feature) for one in (net, again))
@@ -126,7 +126,7 @@ def _check(net: nn.Module, again: nn.Module, config: ReidConfig, feature: str) -
     cosine = float(torch.nn.functional.cosine_similarity(ours, theirs).min()) if is_comparable else 0.0
     if cosine < SMALLEST_COSINE:
         raise ValueError(
-            f"{config.architecture} as reid builds it gives other features than this network (cosine "
+            f"{config.architecture} as built by reid gives other features than this network (cosine "
             f"{cosine:.4f}): export it as onnx"
         )
 

@@ -59,7 +59,7 @@ def test_what_boxmot_reads_from_version_25_on(caplog: pytest.LogCaptureFixture) 
     assert not caplog.messages
     check_name(Path("net.onnx"), made_up_embedder(Preprocessing(128, 64)), settings)
     name, size = caplog.messages
-    assert name.startswith("BoxMOT before version 25 takes net.onnx for no network it knows")
+    assert name.startswith("BoxMOT before version 25 does not recognise a network in the name net.onnx")
     assert name.endswith("such as resnet50_market1501.onnx")
     assert size == (
         "BoxMOT before version 25 feeds 256 x 128 pixels, this network takes 128 x 64: use version 25"

@@ -26,7 +26,7 @@ from tests.inference.exporting.mean_colour import (
 @pytest.mark.parametrize("text", ["[" * 100_000, "{" + " " * 10_000_001 + "}"])
 def test_a_description_of_nested_brackets_or_without_an_end(text: str, tmp_path: Path) -> None:
     (tmp_path / "net.onnx.json").write_text(text)
-    with pytest.raises(ValueError, match=r"net.onnx.json is no JSON \(.*\): remove it, or export"):
+    with pytest.raises(ValueError, match=r"net.onnx.json is not JSON \(.*\): remove it, or export"):
         read_sidecar(tmp_path / "net.onnx")
 
 
@@ -41,8 +41,8 @@ def test_the_file_beside_a_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", r"^a is no JSON \("),
-        (b"\xff", r"^a is no JSON \("),
+        ("{", r"^a is not JSON \("),
+        (b"\xff", r"^a is not JSON \("),
         ("3", "a does not describe an exported network: expected format 'reid_gl/export/1', found 3"),
         ('{"format": "reid_gl/1"}', "expected format 'reid_gl/export/1', found 'reid_gl/1'"),
     ],
@@ -57,12 +57,12 @@ def test_a_description_by_hand_needs_no_format_but_all_facts() -> None:
     assert preprocessing_of({"preprocessing": facts}, "a") == SMALL
     for name in FACTS:
         rest = {key: value for key, value in facts.items() if key != name}
-        with pytest.raises(ValueError, match=f"in a is not whole: add {name}, for example"):
+        with pytest.raises(ValueError, match=f"in a is incomplete: add {name}, for example"):
             preprocessing_of({"preprocessing": rest}, "a")
     older = {"format": EXPORT_FORMAT, "preprocessing": {**facts, "channel_order": "rgb"}}
     del older["preprocessing"]["channel_order"]
     assert preprocessing_of(older, "a") == SMALL
-    with pytest.raises(ValueError, match=r"in a is not whole \('mean'\): export again"):
+    with pytest.raises(ValueError, match=r"in a is incomplete \('mean'\): export again"):
         preprocessing_of({"format": EXPORT_FORMAT, "preprocessing": {"height": 8}}, "a")
 
 

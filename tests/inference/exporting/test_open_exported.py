@@ -125,7 +125,7 @@ def test_a_description_by_hand_says_everything_and_may_leave_the_kernel_to_the_c
     for left_out in facts:
         rest = {name: value for name, value in facts.items() if name != left_out}
         (tmp_path / "net.onnx.json").write_text(json.dumps({"preprocessing": rest}))
-        with pytest.raises(ValueError, match=f"is not whole: add {left_out}, for example"):
+        with pytest.raises(ValueError, match=f"is incomplete: add {left_out}, for example"):
             load_exported(path, None, device="cpu", precision="auto")
     wrong = {**facts, "mean": [123.7, 116.3, 103.5]}
     (tmp_path / "net.onnx.json").write_text(json.dumps({"preprocessing": wrong}))
@@ -175,14 +175,14 @@ def test_a_file_beside_it_may_hold_other_things_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "net.onnx.json is no JSON"),
+        ("{", "net.onnx.json is not JSON"),
         ("[]", "does not describe an exported network"),
         ('{"format": "reid_gl/1"}', "expected format 'reid_gl/export/1', found 'reid_gl/1'"),
         (
             '{"preprocessing": {"height": 8}}',
-            r"preprocessing in .*net.onnx.json is not whole: add width, mean, std, channel_order,",
+            r"preprocessing in .*net.onnx.json is incomplete: add width, mean, std, channel_order,",
         ),
-        ('{"format": "reid_gl/export/1", "preprocessing": {"height": 8}}', r"is not whole \('mean'\)"),
+        ('{"format": "reid_gl/export/1", "preprocessing": {"height": 8}}', r"is incomplete \('mean'\)"),
     ],
 )
 def test_broken_descriptions(tmp_path: Path, text: str, message: str) -> None:
@@ -374,7 +374,7 @@ def test_uint8_takes_pixels_as_they_are(tmp_path: Path, kind: str) -> None:
     assert np.allclose(extractor(list(crops)), crops.mean(axis=(1, 2)), atol=1e-3)
     extractor = FeatureExtractor(path, **arguments, **{**raw, "channel_order": "bgr"})
     assert np.allclose(extractor(list(crops)), crops.mean(axis=(1, 2))[:, ::-1], atol=1e-3)
-    with pytest.raises(ValueError, match=r"net\.\w+ takes uint8, pixels as they are, but mean \(0\.5, 0\.4"):
+    with pytest.raises(ValueError, match=r"net\.\w+ takes uint8, unchanged pixels, but mean \(0\.5, 0\.4"):
         FeatureExtractor(path, **arguments, **GIVEN)
 
 
@@ -410,11 +410,11 @@ def test_only_exported_files_have_names_of_outputs(tmp_path: Path) -> None:
     [
         (
             {"preprocessing": {**SMALL.to_dict(), "height": 10**6}},
-            r"cannot be: .* at most 4096 each way",
+            r"is invalid: .* at most 4096 each way",
         ),
         (
             {"preprocessing": {**SMALL.to_dict(), "mean": [0.5] * 5}},
-            r"cannot be: mean and std need three",
+            r"is invalid: mean and std need three",
         ),
         ({"precision": ["float32"]}, r"json says precision \['float32'\]: correct it"),
         ({"calibration": [1]}, r"net\.onnx has no calibration that this version reads"),

@@ -135,7 +135,7 @@ def test_files_that_hold_something_else(tmp_path: Path) -> None:
     exported = tmp_path / "net.onnx"
     exported.write_bytes(b"")
     for text, message in (
-        ("{", "net.onnx.json is no JSON"),
+        ("{", "net.onnx.json is not JSON"),
         ("[]", "net.onnx.json does not describe an exported network"),
     ):
         (tmp_path / "net.onnx.json").write_text(text)

@@ -196,7 +196,7 @@ def _descriptions(path: Path, net: ExportedNet) -> dict[str, dict[str, Any]]:
 def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
     if not said:
         raise ValueError(
-            f"neither the metadata of {path} nor {sidecar_of(path)} says what images it takes: "
+            f"{path} does not say what images it takes, neither in its metadata nor in {sidecar_of(path)}: "
             f"give input_size, mean, std, pixel_range, channel_order, {EXAMPLE}"
         )
     (source, first), *others = said.items()

@@ -1,4 +1,4 @@
-"""Which boxes of MOT Challenge ground truth are considered."""
+"""Select the boxes of MOT Challenge ground truth to consider."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ logger = logging.getLogger(__name__)
 
 
 def select_classes(truth: MotBoxes, classes: Sequence[int], path: Path) -> MotBoxes:
-    """Ground truth to consider, of some classes; a warning says what there is if none is of them.
+    """Select ground truth of some classes; if there is none, warn which classes there are.
 
     Args:
-        truth: all of it.
-        classes: numbers as the file has them.
-        path: of the file, for the warning.
+        truth: all ground truth.
+        classes: class numbers, as in the file.
+        path: the file, for the warning.
 
     Returns:
         Boxes with a flag above 0 and one of the classes.

@@ -1,4 +1,4 @@
-"""Which crops of MOT Challenge ground truth make a re-identification set, and under what names."""
+"""Select and name the crops of MOT Challenge ground truth that make a re-identification set."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _DETECTOR = re.compile(r"-(DPM|FRCNN|SDP)$")
 
 @dataclass(frozen=True)
 class CropRule:
-    """Which boxes are cut out, and how people are shared out.
+    """Rule for the boxes to crop and for splitting the people.
 
     Attributes:
-        min_visibility: share of the body that must be seen, in [0, 1].
-        min_width: of the crop inside the frame, pixels.
-        min_height: of the crop inside the frame, pixels.
-        stride: every how many frames to cut.
-        train_share: of the identities, strictly between 0 and 1; the others are for testing.
-        shared_identities: whether an id means the same person in all sequences: cameras of one place.
-        seed: of who is for training, and of the queries.
-        classes: of the boxes, as the ground truth numbers them.
+        min_visibility: smallest visible share of the body, in [0, 1].
+        min_width: smallest width of the crop inside the frame, in pixels.
+        min_height: smallest height of the crop inside the frame, in pixels.
+        stride: crop every stride-th frame.
+        train_share: share of the identities for training, strictly between 0 and 1; the rest is for testing.
+        shared_identities: whether an id is the same person in all sequences, as for cameras at one place.
+        seed: seed of the choice of training identities and of queries.
+        classes: classes of the boxes, as numbered in the ground truth.
     """
 
     min_visibility: float = 0.3
@@ -66,7 +66,7 @@ class CropRule:
 
 @dataclass(frozen=True)
 class Crop:
-    """One image to cut out.
+    """One image to crop.
 
     Attributes:
         pid: identity, from 1.
@@ -74,7 +74,7 @@ class Crop:
         sequence: its name.
         frame: from 1.
         corners: x1, y1, x2, y2 pixels from 0: the image is frame[y1:y2, x1:x2].
-        visibility: as the ground truth has it.
+        visibility: visibility in the ground truth.
         part: TRAIN, QUERY or GALLERY.
     """
 
@@ -88,24 +88,24 @@ class Crop:
 
     @property
     def path(self) -> str:
-        """Where the image lies in the set, named as Market-1501 names it."""
+        """Return the image's path in the set, named as in Market-1501."""
         return f"{self.part}/{self.pid:04d}_c{self.camera}s1_{self.frame:06d}_00.jpg"
 
 
 def find_sequences(folders: Sequence[str | Path]) -> list[MotSequence]:
-    """Sequences that are given, or lie in folders that are given, sorted by name within each.
+    """Find sequences, given directly or by their parent folders; each folder's are sorted by name.
 
-    Of the three copies of a sequence of MOT17, which differ in their detections only, the first is taken.
+    MOT17 has three copies of each sequence, which differ only in their detections; the first is taken.
 
     Args:
-        folders: of sequences, or of folders of sequences.
+        folders: sequences, or folders that contain sequences.
 
     Returns:
         The sequences that have ground truth.
 
     Raises:
-        FileNotFoundError: a folder without a sequence with ground truth.
-        ValueError: two sequences of one name.
+        FileNotFoundError: a folder has no sequence with ground truth.
+        ValueError: two sequences have the same name.
     """
     found: dict[str, MotSequence] = {}
     for folder in folders:
@@ -131,18 +131,18 @@ def plan_crops(sequences: Sequence[MotSequence], rule: CropRule) -> list[Crop]:
     """Decide on every crop; no image is opened.
 
     Only boxes with a flag above 0 and one of the rule's classes count. In each camera, one crop of each test
-    identity is a query if there is another one of it; the rest are the gallery.
+    identity becomes a query if the identity has another crop; the rest form the gallery.
 
     Args:
         sequences: the first is camera 1, the second camera 2, and so on.
-        rule: what to take.
+        rule: what to crop.
 
     Returns:
         Crops by camera and frame.
 
     Raises:
-        FileNotFoundError: a sequence without ground truth.
-        ValueError: broken ground truth, or nothing is left for training, query or gallery.
+        FileNotFoundError: a sequence has no ground truth.
+        ValueError: the ground truth is broken, or nothing is left for training, query or gallery.
     """
     crops: list[Crop] = []
     offset = 0
@@ -166,10 +166,10 @@ def plan_crops(sequences: Sequence[MotSequence], rule: CropRule) -> list[Crop]:
 
 
 def _crops_of(sequence: MotSequence, truth: MotBoxes, camera: int, offset: int, rule: CropRule) -> list[Crop]:
-    """What passes of one sequence."""
+    """Return the crops of one sequence that satisfy the rule."""
     sides = truth.boxes.copy()
     sides[:, 2:] += sides[:, :2]
-    # clipped, then truncated, as the extractor cuts boxes out of frames
+    # clipped, then truncated, as the extractor crops frames
     corners = np.clip(sides, 0, [sequence.width, sequence.height] * 2).astype(np.int64)
     wide, tall = (corners[:, axis + 2] - corners[:, axis] for axis in (0, 1))
     good = (wide >= rule.min_width) & (tall >= rule.min_height) & (truth.visibilities >= rule.min_visibility)
@@ -188,7 +188,7 @@ def _crops_of(sequence: MotSequence, truth: MotBoxes, camera: int, offset: int, 
 
 
 def _share_out(crops: list[Crop], rule: CropRule) -> list[Crop]:
-    """Identities to training and test, and the crops of test identities to query and gallery."""
+    """Split identities into training and test, and the crops of test identities into query and gallery."""
     rng = np.random.default_rng(rule.seed)
     pids = sorted({crop.pid for crop in crops})
     num_train = min(max(1, math.floor(rule.train_share * len(pids) + 0.5)), max(0, len(pids) - 1))

@@ -1,4 +1,4 @@
-"""How the frames of a MOT Challenge folder are named: digits and suffix, as they lie on the disk."""
+"""Find out how the frames in a MOT Challenge folder are named: number of digits, and suffix."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _NUMBERED = re.compile(r"([0-9]+)(\.[A-Za-z]+)")
 
 
 def find_frame_names(folder: Path, suffix: str) -> tuple[int, str]:
-    """Digits of the frame numbers, filled with zeros, and the suffix of the files.
+    """Return the number of digits of the zero-padded frame numbers, and the suffix of the files.
 
-    seqinfo.ini says nothing of the digits, which are 6 in MOT Challenge, 8 in DanceTrack and 7 elsewhere,
-    and its suffix may lack the dot or differ from that of the files.
+    seqinfo.ini does not give the number of digits, which is 6 in MOT Challenge, 8 in DanceTrack and 7
+    elsewhere. Its suffix may lack the dot or differ from that of the files.
 
     Args:
-        folder: of the images; it may be missing.
-        suffix: as seqinfo.ini has it.
+        folder: folder of the images; it may be missing.
+        suffix: suffix in seqinfo.ini.
 
     Returns:
-        What the files have; 6 and the suffix with its dot where there are none.
+        The values of the files; without files, 6 and the given suffix with its dot.
     """
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     names = os.listdir(folder) if folder.is_dir() else []

@@ -1,4 +1,4 @@
-"""Lines of numbers of MOT Challenge files, and errors that name the line."""
+"""Read lines of numbers from MOT Challenge files, with errors that name the line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reid_gl.untrusted.regular_file import quoted, read_lines
 
 
 def read_numbers(path: Path, columns: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The numbers of a file, (M, columns), and the number of each row's line."""
+    """Return the numbers of a file, (M, columns), and the line number of each row."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
     values, numbers = array("d"), array("q")
@@ -30,7 +30,7 @@ def read_numbers(path: Path, columns: tuple[int, int]) -> tuple[NDArray[np.float
 
 
 def _parse_line(line: str, place: str, columns: tuple[int, int]) -> list[float]:
-    """The numbers of one line."""
+    """Return the numbers of one line."""
     try:
         words = line.strip().rstrip(",").split(",") if "," in line else line.split()
         values = [float(word) for word in words]

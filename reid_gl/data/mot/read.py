@@ -1,7 +1,7 @@
 """Reading MOT Challenge folders: seqinfo.ini, images, detections and ground truth.
 
 The files count pixels from 1, as the official kit does: a box at the left edge has left = 1. Records here
-count from 0, like arrays: 1 is subtracted from left and top on reading and added on writing (mot_write.py).
+count from 0, like arrays: 1 is subtracted from left and top on reading and added on writing (write.py).
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ from reid_gl.data.mot.sequence_names import check_sequence_names
 from reid_gl.untrusted.regular_file import read_lines
 
 PEDESTRIAN = 1
-"""Class of people on foot in MOT16, MOT17 and MOT20."""
+"""Class of pedestrians in MOT16, MOT17 and MOT20."""
 MAX_INFO_BYTES = 100_000
 """Of seqinfo.ini."""
 UNKNOWN = -1.0
-"""Class or visibility that a file does not say."""
+"""Value of a class or visibility that is unknown in a file."""
 _NUMBER = re.compile(r"[0-9]{1,18}")
 LARGEST = 10**15
-"""Of a frame, an id or a class, so that floating point holds them exactly."""
+"""Largest frame, id or class, so that floating point represents it exactly."""
 DETECTION_COLUMNS = (7, 10)
 TRUTH_COLUMNS = (9, 10)
 
 
 @dataclass(frozen=True)
 class MotSequence:
-    """What seqinfo.ini says of one sequence.
+    """The content of a sequence's seqinfo.ini.
 
     Attributes:
-        folder: of the sequence.
-        name: as results call it.
-        image_folder: where the images lie, img1 as a rule.
-        frame_rate: frames a second.
-        num_frames: frames are numbered from 1 to this.
-        width: of the images, pixels.
-        height: of the images, pixels.
-        suffix: of the images, such as ".jpg", as the files have it.
-        digits: of the frame numbers in their names, filled with zeros.
+        folder: folder of the sequence.
+        name: its name in results.
+        image_folder: folder of the images, usually img1.
+        frame_rate: frames per second.
+        num_frames: number of frames, which are numbered from 1.
+        width: width of the images, in pixels.
+        height: height of the images, in pixels.
+        suffix: suffix of the image files, such as ".jpg".
+        digits: number of digits of the zero-padded frame numbers in file names.
     """
 
     folder: Path
@@ -65,21 +65,21 @@ class MotSequence:
     digits: int = USUAL_DIGITS
 
     def frame_path(self, frame: int) -> Path:
-        """The image of a frame, counted from 1."""
+        """Return the path of a frame's image; frames are counted from 1."""
         return self.image_folder / f"{frame:0{self.digits}d}{self.suffix}"
 
 
 @dataclass(frozen=True)
 class MotBoxes:
-    """M boxes in rising order of frames; within a frame as the file has them.
+    """M boxes in ascending order of frames; within a frame, in the order of the file.
 
     Attributes:
         frames: (M,) int64, from 1.
-        ids: (M,) int64; -1 where nobody knows.
+        ids: (M,) int64; -1 if unknown.
         boxes: (M, 4) float64 left, top, width, height in pixels, left and top counted from 0.
-        confidences: (M,) float64; of ground truth the flag, above 0 to consider and 0 to ignore.
-        classes: (M,) int64; PEDESTRIAN where the file does not say.
-        visibilities: (M,) float64 in [0, 1]; 1 where the file does not say.
+        confidences: (M,) float64; for ground truth the flag, above 0 to consider and 0 to ignore.
+        classes: (M,) int64; PEDESTRIAN if the file does not state it.
+        visibilities: (M,) float64 in [0, 1]; 1 if the file does not state it.
     """
 
     frames: NDArray[np.int64]
@@ -94,12 +94,12 @@ class MotBoxes:
         return len(self.frames)
 
     def rows_of(self, frame: int) -> slice:
-        """Which rows belong to a frame."""
+        """Return the slice of rows that belong to a frame."""
         first, last = np.searchsorted(self.frames, [frame, frame + 1])
         return slice(int(first), int(last))
 
     def select(self, rows: NDArray[np.bool_]) -> MotBoxes:
-        """The boxes where (M,) rows is True."""
+        """Return the boxes for which rows (M,) is True."""
         return MotBoxes(
             self.frames[rows],
             self.ids[rows],
@@ -111,16 +111,16 @@ class MotBoxes:
 
 
 def load_sequence(folder: str | Path) -> MotSequence:
-    """Read seqinfo.ini and how the images are named; none is opened.
+    """Read seqinfo.ini and find out how the images are named; no image is opened.
 
     Args:
-        folder: of one sequence.
+        folder: folder of a sequence.
 
     Returns:
-        What it says.
+        The sequence.
 
     Raises:
-        FileNotFoundError: no seqinfo.ini there.
+        FileNotFoundError: there is no seqinfo.ini.
         ValueError: an entry is missing or out of range.
     """
     path = Path(folder) / "seqinfo.ini"
@@ -148,8 +148,8 @@ def load_sequence(folder: str | Path) -> MotSequence:
         )
     except (configparser.Error, KeyError, ValueError) as error:
         raise ValueError(
-            f"{path} is no seqinfo.ini: expected [Sequence] with frameRate, seqLength, imWidth and imHeight; "
-            f"{type(error).__name__}: {str(error)[:200]}"
+            f"{path} is not a valid seqinfo.ini: expected [Sequence] with frameRate, seqLength, imWidth and "
+            f"imHeight; {type(error).__name__}: {str(error)[:200]}"
         ) from None
     folder_name = entries.get("imDir", "img1")
     check_sequence_names(path, name=sequence.name, image_folder=folder_name, suffix=sequence.suffix)
@@ -167,14 +167,14 @@ def read_detections(path: str | Path, *, num_frames: int | None = None) -> MotBo
     Args:
         path: lines of 7 or 10 numbers, with commas or spaces between them: frame, id, left, top, width,
             height, confidence; the rest is ignored.
-        num_frames: frames of the sequence; None accepts any.
+        num_frames: number of frames of the sequence; None accepts any.
 
     Returns:
         The detections; classes and visibilities are not in the file.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a line that is none of this, or a frame that does not exist; says which line.
+        ValueError: a line has another form, or its frame does not exist; the message names the line.
     """
     table, lines = read_numbers(Path(path), DETECTION_COLUMNS)
     return _as_boxes(table, lines, Path(path), num_frames)
@@ -185,17 +185,17 @@ def read_ground_truth(path: str | Path, *, num_frames: int | None = None) -> Mot
 
     Args:
         path: lines of 9 numbers (MOT16, 17, 20: frame, id, left, top, width, height, flag, class, visibility,
-            the last two -1 where they are not known) or 10 (MOT15: frame, id, left, top, width, height, flag,
+            the last two -1 if unknown) or 10 (MOT15: frame, id, left, top, width, height, flag,
             then three that are ignored), with commas or spaces between them.
-        num_frames: frames of the sequence; None accepts any.
+        num_frames: number of frames of the sequence; None accepts any.
 
     Returns:
         The boxes, with the flag as confidence.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a line that is none of this, a frame that does not exist, or an id twice in a frame; says
-            which line.
+        ValueError: a line has another form, its frame does not exist, or an id is twice in a frame; the
+            message names the line.
     """
     table, lines = read_numbers(Path(path), TRUTH_COLUMNS)
     boxes = _as_boxes(table, lines, Path(path), num_frames)
@@ -209,10 +209,10 @@ def read_ground_truth(path: str | Path, *, num_frames: int | None = None) -> Mot
 
 
 def iterate_frames(sequence: MotSequence) -> Iterator[tuple[int, Image8]]:
-    """Frames in order, with their numbers.
+    """Yield the frames in order, with their numbers.
 
     Args:
-        sequence: which.
+        sequence: the sequence.
 
     Yields:
         The frame's number, from 1, and the image (H, W, 3) uint8 BGR.
@@ -242,7 +242,7 @@ def require_frames(sequence: MotSequence) -> None:
 
 
 def read_frame(sequence: MotSequence, frame: int) -> Image8:
-    """The image (H, W, 3) uint8 BGR of one frame, counted from 1."""
+    """Read the image (H, W, 3) uint8 BGR of one frame, counted from 1."""
     path = sequence.frame_path(frame)
     image = np.asarray(cv2.cvtColor(read_image(path), cv2.COLOR_RGB2BGR), dtype=np.uint8)
     if image.shape[:2] != (sequence.height, sequence.width):
@@ -256,14 +256,14 @@ def read_frame(sequence: MotSequence, frame: int) -> Image8:
 def _as_boxes(
     table: NDArray[np.float64], lines: NDArray[np.int64], path: Path, num_frames: int | None
 ) -> MotBoxes:
-    """Check the numbers and put them in order of frames."""
+    """Check the numbers and sort them by frame."""
     check_rows(np.asarray(np.isfinite(table).all(axis=1)), lines, path, "expected finite numbers")
     whole = np.asarray((table[:, :2] == np.floor(table[:, :2])).all(axis=1))
     whole &= np.asarray((np.abs(table[:, :2]) <= LARGEST).all(axis=1))
     check_rows(whole, lines, path, "frame and id must be whole numbers, of up to 15 digits")
     check_rows(table[:, 0] >= 1, lines, path, "frames are counted from 1")
     if num_frames is not None:
-        check_rows(table[:, 0] <= num_frames, lines, path, f"the sequence has {num_frames} frames only")
+        check_rows(table[:, 0] <= num_frames, lines, path, f"the sequence has only {num_frames} frames")
     check_rows(
         np.asarray((table[:, 4:6] >= 0).all(axis=1)), lines, path, "width and height must not be negative"
     )

@@ -1,4 +1,4 @@
-"""What seqinfo.ini may call things."""
+"""Check the names in seqinfo.ini."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 
 def check_sequence_names(path: Path, *, name: str, image_folder: str, suffix: str) -> None:
-    """A sequence names files inside itself, and results after itself, and none anywhere else.
+    """Check that names lead to no file outside the sequence's folder or, for results, the results' folder.
 
     Args:
         path: seqinfo.ini, for the message.
-        name: of the sequence.
-        image_folder: may lie deeper in the sequence's folder.
-        suffix: of the images.
+        name: name of the sequence.
+        image_folder: folder of the images; it may lie deeper in the sequence's folder.
+        suffix: suffix of the images.
 
     Raises:
-        ValueError: a name that leads out of the folder, or is none.
+        ValueError: a name leads out of the folder, or is empty.
     """
     for key, word in {"name": name, "imDir": image_folder, "imExt": suffix}.items():
         parts = word.replace("\\", "/").split("/")

@@ -1,4 +1,4 @@
-"""Cut people out of MOT Challenge sequences into a set in the layout of Market-1501."""
+"""Crop people from MOT Challenge sequences into a set in the layout of Market-1501."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ def write_reid_crops(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, int]:
-    """Write the crops and crops.csv, which says where each comes from; camid counts from 0.
+    """Write the crops and crops.csv, which lists the origin of each crop; camid counts from 0.
 
     Args:
         sequences: the first is camera 1, the second camera 2, and so on.
-        out: folder to make; it appears whole or not at all.
-        rule: what to cut out.
-        progress: called with (frames done, frames in all).
+        out: folder to create; it appears only when it is complete.
+        rule: what to crop.
+        progress: called with (frames done, total frames).
 
     Returns:
-        Images by split, "identities", and "queries_with_match": those with an image of the same person by
-        another camera in the gallery, which alone count in the protocol of Market-1501.
+        Number of images by split, "identities", and "queries_with_match": queries with an image of the same
+        person by another camera in the gallery. Only these count in the protocol of Market-1501.
 
     Raises:
         FileExistsError: out exists.
         FileNotFoundError: ground truth or images are missing.
-        ValueError: broken ground truth or images, or nothing is left.
+        ValueError: ground truth or images are broken, or nothing is left.
     """
     if Path(out).exists():
         raise FileExistsError(f"{out} exists: choose another folder or remove this one")
@@ -67,7 +67,7 @@ def write_reid_crops(
 
 
 def _cut_frame(folder: Path, sequence: MotSequence, frame: int, crops: list[Crop]) -> None:
-    """Open one frame and save what is wanted of it."""
+    """Open one frame and save its crops."""
     image = read_frame(sequence, frame)
     for crop in crops:
         x1, y1, x2, y2 = crop.corners
@@ -76,7 +76,7 @@ def _cut_frame(folder: Path, sequence: MotSequence, frame: int, crops: list[Crop
 
 
 def _write_table(path: Path, crops: list[Crop]) -> None:
-    """One line per crop."""
+    """Write one line per crop."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -86,7 +86,7 @@ def _write_table(path: Path, crops: list[Crop]) -> None:
 
 
 def _count(crops: list[Crop]) -> dict[str, int]:
-    """How many there are of each kind."""
+    """Count the crops of each kind."""
     counts = {name: sum(crop.part == part for crop in crops) for part, name in SPLITS.items()}
     cameras: dict[int, set[int]] = defaultdict(set)
     for crop in crops:

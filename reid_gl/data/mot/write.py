@@ -1,4 +1,4 @@
-"""Writing MOT Challenge files; pixels are counted from 1 in them and from 0 in records, see mot.py."""
+"""Write MOT Challenge files, which count pixels from 1; records count them from 0, see read.py."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def write_results(path: str | Path, tracks: MotBoxes) -> None:
     """Write a tracker's boxes: frame, id, left, top, width, height, confidence, -1, -1, -1.
 
     Args:
-        path: file to write, named after the sequence as a rule; it appears whole or not at all.
-        tracks: with ids from 1.
+        path: file to write, usually named after the sequence; it appears only when it is complete.
+        tracks: boxes with ids from 1.
 
     Raises:
-        ValueError: a box without an id.
+        ValueError: a box has no id.
     """
     if (tracks.ids < 1).any():
         raise ValueError(f"results need ids from 1, got {int(tracks.ids.min())}: give every track a number")
@@ -55,7 +55,7 @@ def write_sequence_info(sequence: MotSequence) -> None:
 
 
 def _places(boxes: MotBoxes) -> list[str]:
-    """Frame, id and box of every row."""
+    """Return frame, id and box of every row as text."""
     return [
         f"{frame},{identity},{left + 1:.2f},{top + 1:.2f},{width:.2f},{height:.2f}"
         for frame, identity, (left, top, width, height) in zip(
@@ -65,7 +65,7 @@ def _places(boxes: MotBoxes) -> list[str]:
 
 
 def _confident_lines(boxes: MotBoxes) -> list[str]:
-    """Ten numbers a row, the three of the world left out."""
+    """Write ten numbers per row; the last three, world coordinates, are -1."""
     rows = zip(_places(boxes), boxes.confidences, strict=True)
     return [f"{place},{confidence:.4f},-1,-1,-1" for place, confidence in rows]
 

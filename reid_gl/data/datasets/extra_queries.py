@@ -26,11 +26,11 @@ def load_multi_query(root: str | Path) -> tuple[Sample, ...]:
         root: the data folder, its parent, or one of its folders of images.
 
     Returns:
-        Samples sorted by file name; samples that share identity and camera with no query are left out.
+        Samples sorted by file name, only those that share identity and camera with a query.
 
     Raises:
-        FileNotFoundError: no folder gt_bbox beside the others, or no image in it.
-        ValueError: an image whose name does not say its identity and camera.
+        FileNotFoundError: there is no folder gt_bbox next to the others, or it contains no image.
+        ValueError: an image name does not give identity and camera.
 
     Source: Zheng et al., "Scalable Person Re-identification: A Benchmark", ICCV 2015, section 5.
     """

@@ -49,7 +49,7 @@ def load_ilids_vid(root: str | Path, *, split: int = 0) -> ReidDataset:
     alone = sorted(cameras[0].keys() ^ cameras[1].keys())
     if alone:
         raise ValueError(
-            f"{len(alone)} people of {folder} appear in one camera only, the first is person {alone[0]}: "
+            f"{len(alone)} people of {folder} appear in only one camera, the first is person {alone[0]}: "
             "expected every person in both; unpack the data set again"
         )
     people = list(cameras[0])

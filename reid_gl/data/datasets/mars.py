@@ -107,7 +107,7 @@ def _read_tracks(folder: Path, side: int, *, first: int) -> list[list[Sample]]:
 def _read_track(
     names: Sequence[str], row: Sequence[int], images: str, number: int, names_path: Path
 ) -> list[Sample]:
-    """Frames of one track; raises ValueError if their names do not give its identity and camera."""
+    """Return the frames of one track; ValueError if their names do not give its identity and camera."""
     samples = []
     for name in names:
         match = _NAME.fullmatch(name)

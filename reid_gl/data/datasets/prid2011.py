@@ -53,8 +53,8 @@ def load_prid2011(root: str | Path, *, split: int = 0) -> ReidDataset:
     folder, cameras_found = find_folder(root, Layout("PRID 2011", FOLDER_NAMES, (CAMERAS, SINGLE), TREE))
     if cameras_found == SINGLE:
         raise FileNotFoundError(
-            f"{folder} holds single_shot only, one image a person, and prid2011 reads the sequences: "
-            "unpack multi_shot of the same release beside it"
+            f"{folder} holds only single_shot, one image per person, but prid2011 reads the sequences: "
+            "unpack multi_shot of the same release next to it"
         )
     cameras = [list_people(folder / camera) for camera in CAMERAS]
     shared = [person for person in cameras[0] if person in cameras[1] and person <= NUM_SHARED]

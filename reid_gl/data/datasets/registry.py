@@ -87,7 +87,7 @@ def register_dataset(name: str, load: Callable[..., ReidDataset]) -> None:
     if not re.fullmatch(r"[\w-]+", name):
         raise ValueError(f"a data set name may contain letters, digits, '_' and '-', got {name!r}")
     if name in LOADERS:
-        raise ValueError(f"there is a data set {name!r} already: choose another name")
+        raise ValueError(f"there is already a data set {name!r}: choose another name")
     LOADERS[name] = load
 
 
@@ -121,7 +121,7 @@ def load_dataset(name: str, root: str | Path, *, pattern: str = "") -> ReidDatas
     settings: dict[str, object] = {}
     if call["split"] is not None:
         if "split" not in accepted:
-            raise ValueError(f"{key} has one split only: write {key!r} instead of {name!r}")
+            raise ValueError(f"{key} has only one split: write {key!r} instead of {name!r}")
         settings["split"] = int(call["split"])
     if "pattern" in accepted:
         settings["pattern"] = pattern

@@ -49,7 +49,7 @@ def test_a_strange_name_is_told(tmp_path: Path, make_files: MakeFiles, name: str
 
 def test_a_person_without_one_of_the_cameras(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, NAMES[:10])
-    with pytest.raises(ValueError, match="cuhk01: 1 of 3 people are seen by one camera only"):
+    with pytest.raises(ValueError, match="cuhk01: 1 of 3 people are seen by only one camera"):
         load_cuhk01(tmp_path)
 
 

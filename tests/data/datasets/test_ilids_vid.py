@@ -102,7 +102,7 @@ def test_a_broken_split_file_and_a_person_in_one_camera(tmp_path: Path, make_fil
     with pytest.raises(ValueError, match=r"ilidsvid\.mat cannot be read as a MATLAB file"):
         load_ilids_vid(tmp_path)
     make_files(folder, ["i-LIDS-VID/sequences/cam2/person003/1.png"])
-    with pytest.raises(ValueError, match=r"1 people of .* appear in one camera only, the first is person 3"):
+    with pytest.raises(ValueError, match=r"1 people of .* appear in only one camera, the first is person 3"):
         load_ilids_vid(tmp_path)
 
 

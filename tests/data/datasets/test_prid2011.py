@@ -107,5 +107,5 @@ def test_a_missing_camera_is_a_miss(tmp_path: Path, make_files: MakeFiles) -> No
 def test_the_other_half_of_the_release(tmp_path: Path, make_files: MakeFiles) -> None:
     names = [f"single_shot/{camera}/person_0001.png" for camera in ("cam_a", "cam_b")]
     make_files(tmp_path / "prid_2011", names)
-    with pytest.raises(FileNotFoundError, match=r"prid_2011 holds single_shot only, .*: unpack multi_shot"):
+    with pytest.raises(FileNotFoundError, match=r"prid_2011 holds only single_shot, .*: unpack multi_shot"):
         load_prid2011(tmp_path)

@@ -68,7 +68,7 @@ def test_a_split_is_named_after_a_colon(tmp_path: Path, make_files: MakeFiles) -
     with pytest.raises(ValueError, match=r"viper has no split 99: expected 0 to 19"):
         load_dataset("viper:99", tmp_path)
     with pytest.raises(
-        ValueError, match=r"market1501 has one split only: write 'market1501' instead of 'market1501:1'"
+        ValueError, match=r"market1501 has only one split: write 'market1501' instead of 'market1501:1'"
     ):
         load_dataset("market1501:1", tmp_path)
 
@@ -98,7 +98,7 @@ def test_a_registered_data_set_is_loaded_by_its_name() -> None:
     try:
         dataset = load_dataset("mine:3=/somewhere", "data")
         assert (dataset.name, dataset.train[0].path) == ("mine3", "/somewhere/a.jpg")
-        with pytest.raises(ValueError, match="there is a data set 'mine' already"):
+        with pytest.raises(ValueError, match="there is already a data set 'mine'"):
             register_dataset("mine", load_mine)
     finally:
         del LOADERS["mine"]

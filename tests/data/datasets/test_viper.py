@@ -60,7 +60,7 @@ def test_broken_sets(tmp_path: Path, make_files: MakeFiles) -> None:
     with pytest.raises(FileNotFoundError, match=r"no image in .*cam_b: expected files ending in \.bmp"):
         load_viper(tmp_path)
     make_files(tmp_path, NAMES[1:8:2])
-    with pytest.raises(ValueError, match="viper: 1 of 5 people are seen by one camera only, the first is"):
+    with pytest.raises(ValueError, match="viper: 1 of 5 people are seen by only one camera, the first is"):
         load_viper(tmp_path)
     make_files(tmp_path, ["cam_b/004.bmp"])
     with pytest.raises(ValueError, match=r"file name '004\.bmp' in .*cam_b does not say .*000_45\.bmp"):

@@ -33,7 +33,7 @@ def test_frames_beyond_the_last_are_refused_in_both(tmp_path: Path) -> None:
     for name, line in (("gt.txt", "4,9,1,1,8,9,1,1,1\n"), ("det.txt", "4,9,1,1,8,9,1\n")):
         (tmp_path / name).write_text(line)
         assert len(BoxFile(tmp_path / name).read(None)) == 1
-        with pytest.raises(ValueError, match=r"line 1: the sequence has 3 frames only"):
+        with pytest.raises(ValueError, match=r"line 1: the sequence has only 3 frames"):
             BoxFile(tmp_path / name).read(3)
 
 

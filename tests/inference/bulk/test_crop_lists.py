@@ -37,7 +37,7 @@ def test_a_video_whole_or_by_boxes(tmp_path: Path) -> None:
     assert crops.boxes is not None
     assert crops.boxes.tolist() == [[0, 0, 8, 9], [4, 5, 14, 25], [6, 5, 16, 25]]  # counted from 0
     boxes.write_text(DET.replace("3,-1", "11,-1"))
-    with pytest.raises(ValueError, match=r"line 1 .*the sequence has 10 frames only"):
+    with pytest.raises(ValueError, match=r"line 1 .*the sequence has only 10 frames"):
         list_crops(path, boxes=boxes)
     boxes.write_text("1,-1,0.1,0.2,0.3,0.5,1\n")
     with pytest.raises(ValueError, match="boxes must be in pixels"):
@@ -52,7 +52,7 @@ def test_a_video_is_as_long_as_it_can_be_decoded(claimed: int, tmp_path: Path) -
     boxes.write_text("10,-1,1,1,8,9,0.9\n")
     assert list_crops(path, boxes=boxes).columns["frames"].tolist() == [10]
     boxes.write_text("10,-1,1,1,8,9,0.9\n14,-1,1,1,8,9,0.9\n")
-    with pytest.raises(ValueError, match=r"line 2: the sequence has 10 frames only"):
+    with pytest.raises(ValueError, match=r"line 2: the sequence has only 10 frames"):
         list_crops(path, boxes=boxes)
 
 

@@ -40,7 +40,10 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "is empty: expected a line of titles"),
-        ("path,x1,y1\na.jpg,1,2\n", "line 1 of .* has no column 'x2', 'y2': expected path and, or not, pid"),
+        (
+            "path,x1,y1\na.jpg,1,2\n",
+            "line 1 of .* has no column 'x2', 'y2': expected path and, optionally, pid",
+        ),
         ("path,pid,pid\na.jpg,1,2\n", "two columns called 'pid'"),
         ("pid,file\n1,a.jpg\n", r"line 1 of .*crops\.csv has no column 'path': .*; rename 'file'"),
         (
@@ -50,7 +53,10 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
         ("path,frame\na.jpg,\n", "line 2 of .*: frame must be a whole number, got ''"),
         ("path,pid\na.jpg,\n", "line 2 of .*: pid is missing"),
         ("path,pid\na.jpg,1.2E+07\n", "pid '1.2E.07' is a number that a spreadsheet has shortened"),
-        ("path,pid\na.jpg,anna\nb.jpg,-1\n", "identity 'anna' of .* is no whole number, and identity '-1'"),
+        (
+            "path,pid\na.jpg,anna\nb.jpg,-1\n",
+            "identity 'anna' of .* is not a whole number, and identity '-1'",
+        ),
         ("path,split\na.jpg,galery\n", "split must be one of .* nearest: 'gallery'"),
         (
             "path,x1,y1,x2,y2\na.jpg,1,2,3,four\n",

@@ -22,8 +22,8 @@ def list_tree(root: Path) -> list[str]:
         Paths relative to the root, parts joined by /, sorted.
 
     Raises:
-        NotADirectoryError: a file.
-        FileNotFoundError: no such folder, or a link that leads nowhere.
+        NotADirectoryError: the root is a file.
+        FileNotFoundError: no such folder, or a broken link.
         ValueError: a pipe, socket or device has the name of an image.
     """
     if root.is_file():

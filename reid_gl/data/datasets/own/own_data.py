@@ -58,7 +58,7 @@ def number_names(names: Iterable[str], *, first: int, lowest: int, kind: str) ->
         names: names in any order; duplicates are allowed.
         first: number of the first name, if names are numbered.
         lowest: if all names are whole numbers of at least this, the numbers are kept unchanged.
-        kind: what messages call the names.
+        kind: what the names are, for messages.
 
     Returns:
         The number of each name. Names that are equal after Unicode normalisation, such as the two encodings
@@ -179,9 +179,9 @@ def _refuse_names_beside_reserved(pictures: Sequence[LabelledPicture], lowest: i
     meaning = "junk" if whole_number(reserved.identity) == JUNK_PID else "a distractor"
     more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
     raise ValueError(
-        f"identity {names[0].identity!r} of {names[0].path}{more} is no whole number, and identity "
-        f"{reserved.identity!r} of {reserved.path} marks {meaning}, which it can only do among numbers: give "
-        "every identity a number, or give all of them names"
+        f"identity {names[0].identity!r} of {names[0].path}{more} is not a whole number, and identity "
+        f"{reserved.identity!r} of {reserved.path} marks {meaning}, which only works if all are numbers: "
+        "give every identity a number, or give all of them names"
     )
 
 

@@ -12,7 +12,7 @@ from reid_gl.untrusted.regular_file import check_regular_file
 
 MAX_BYTES, MAX_ROWS = 4_000_000_000, 20_000_000
 MAX_CELL = 131_072
-"""Characters in a cell; csv has the same limit."""
+"""Maximum number of characters in a cell; csv has the same limit."""
 ROWS_AT_ONCE = 4096
 
 
@@ -24,7 +24,7 @@ class ParquetTable:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no Parquet file, or one that is too large.
+        ValueError: the file is not a Parquet file, or is too large.
         ImportError: pyarrow is not installed.
     """
 
@@ -52,15 +52,15 @@ class ParquetTable:
 
     @property
     def titles(self) -> list[str]:
-        """The titles of the columns, as they are stored."""
+        """Return the titles of the columns, as stored."""
         return list(self._schema.names)
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-        """Yield number, from 1, and cells by title of the rows that hold anything.
+        """Yield the number, from 1, and the cells by title of each row that is not empty.
 
         Raises:
-            ValueError: a column of lists or other values that are neither text nor numbers, a cell that is
-                too long, or damaged data.
+            ValueError: a column has values other than text or numbers, such as lists; a cell is too long; or
+                the data are damaged.
         """
         for title in wanted:
             self._check_kind(title)
@@ -73,9 +73,9 @@ class ParquetTable:
                     yield number, cells
 
     def _batches(self, wanted: Sequence[str]) -> Iterator[list[list[Any]]]:
-        """Columns of some rows at a time."""
+        """Yield the columns of some rows at a time."""
         try:
-            # a text that comes often is stored once, and must not be unpacked before its length is known
+            # a repeated text is stored only once, and must not be unpacked before its length is known
             texts = [title for title in wanted if self._is_text(self._schema.field(title).type)]
             file = self._parquet.ParquetFile(self._path, read_dictionary=texts)
             for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=list(wanted)):
@@ -112,7 +112,7 @@ class ParquetTable:
 
 
 class _CellError(Exception):
-    """A cell that is too long."""
+    """A cell is too long."""
 
 
 def _as_text(value: object) -> str:

@@ -45,8 +45,8 @@ def load_pattern(root: str | Path, pattern: str) -> ReidDataset:
     wrong = [picture for picture in pictures if picture.split not in SPLIT_NAMES]
     if wrong:
         raise ValueError(
-            f"{len(wrong):,} images say no split, the first is {wrong[0].path} with {wrong[0].split!r}: "
-            f"expected one of {', '.join(SPLIT_NAMES)}, as the group (?P<split>...) of the pattern or as the "
+            f"{len(wrong):,} images have no valid split, the first is {wrong[0].path} with "
+            f"{wrong[0].split!r}: expected one of {', '.join(SPLIT_NAMES)}, as the group (?P<split>...) of the pattern or as the "
             "first folder of the path"
         )
     pictures = [replace(picture, split=SPLIT_NAMES[picture.split]) for picture in pictures]
@@ -99,8 +99,8 @@ def _compile(pattern: str) -> re.Pattern[str]:
     if "pid" not in expression.groupindex or unknown:
         reason = f"unknown groups {', '.join(unknown)}" if unknown else "no group (?P<pid>...)"
         raise ValueError(
-            f"pattern '{pattern}' has {reason}: expected the named group pid and, or not, camera and split, "
-            f"such as {EXAMPLE}"
+            f"pattern '{pattern}' has {reason}: expected the named group pid and, optionally, camera and "
+            f"split, such as {EXAMPLE}"
         )
     return expression
 

@@ -62,7 +62,7 @@ def parse_split(text: str, place: str, *, has_roles: bool = False) -> str:
 
 
 def optional_number(cells: dict[str, str], title: str, place: str) -> int:
-    """A number from 0; -1 if unknown."""
+    """Return a number from 0; -1 if unknown."""
     text = cells.get(title, "")
     number = whole_number(text) if text else -1
     if number is None or number < -1:

@@ -31,16 +31,16 @@ def choose_columns(
     required: Sequence[str] = REQUIRED,
     known: Sequence[str] = COLUMNS,
 ) -> list[str]:
-    """The columns to read; a log line names the others.
+    """Return the columns to read; a log line names the others.
 
     Args:
-        titles: of all columns.
+        titles: titles of all columns.
         table: the file, for messages.
-        required: columns that must be there.
+        required: columns that must exist.
         known: columns that are read.
 
     Returns:
-        Titles out of the known ones, in their order.
+        The known titles that the table has, in the order of `known`.
 
     Raises:
         ValueError: a column is missing.
@@ -54,7 +54,7 @@ def choose_columns(
         others = ", ".join(title for title in known if title not in required)
         raise ValueError(
             f"line 1 of {table} has no column {', '.join(map(repr, missing))}: expected "
-            f"{', '.join(required)} and, or not, {others}, found {', '.join(titles)}; "
+            f"{', '.join(required)} and, optionally, {others}, found {', '.join(titles)}; "
             f"{_advice(missing, titles, extra)}"
         )
     if extra:
@@ -81,7 +81,7 @@ def _describe(title: str, wanted: Sequence[str]) -> str:
 
 
 def _meant(title: str) -> str | None:
-    """The column that a title may stand for."""
+    """Return the column that a title may stand for."""
     plain = title.lower().replace(" ", "_").replace("-", "_")
     named = (column for column, others in OTHER_NAMES.items() if plain in others)
     return next(named, None) or next(iter(difflib.get_close_matches(plain, COLUMNS, n=1, cutoff=0.7)), None)

@@ -56,7 +56,7 @@ def find_table(root: Path) -> Path:
 
 
 def read_titles(path: Path) -> list[str]:
-    """The titles of the columns.
+    """Read the titles of the columns.
 
     Args:
         path: file with one of TABLE_SUFFIXES.
@@ -65,7 +65,7 @@ def read_titles(path: Path) -> list[str]:
         Titles without the spaces around them.
 
     Raises:
-        ValueError: an empty file, no such table, or a title that comes twice.
+        ValueError: the file is empty or not such a table, or a title appears twice.
         ImportError: a Parquet file, and pyarrow is not installed.
     """
     if path.suffix.lower() == PARQUET:
@@ -94,10 +94,10 @@ def read_rows(
         wanted: the columns to read.
 
     Yields:
-        Where the row stands ("line 2", "row 1") and its cells by title, without the spaces around them.
+        The place of the row ("line 2", "row 1") and its cells by title, without the spaces around them.
 
     Raises:
-        ValueError: no such table, or a row with more or fewer cells than titles.
+        ValueError: the file is not such a table, or a row has more or fewer cells than titles.
         ImportError: a Parquet file, and pyarrow is not installed.
     """
     if path.suffix.lower() == PARQUET:
@@ -117,7 +117,7 @@ def read_rows(
 
 
 def _lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of the lines that hold anything, the titles first."""
+    """Yield number and cells of the lines that are not empty, starting with the titles."""
     lines = read_lines(path, max_bytes=MAX_BYTES)
     reader = csv.reader(lines, delimiter=DELIMITERS[path.suffix.lower()], skipinitialspace=True, strict=True)
     try:

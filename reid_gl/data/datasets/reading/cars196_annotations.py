@@ -20,7 +20,7 @@ def read_annotations(path: Path, folder: Path, path_field: str) -> list[Sample]:
 
     Args:
         path: file with a struct array "annotations".
-        folder: where the paths in it begin.
+        folder: folder that its paths are relative to.
         path_field: the field with the path of the image; the field "class" holds its class, from 1.
 
     Returns:
@@ -46,12 +46,12 @@ def read_annotations(path: Path, folder: Path, path_field: str) -> list[Sample]:
 
 
 def _read_struct(path: Path, fields: tuple[str, ...]) -> NDArray[Any]:
-    """The struct array "annotations", which has these fields; (M,)."""
+    """Return the struct array "annotations" (M,), which must have these fields."""
     content = read_matlab(path, ["annotations"], squeeze=True)
     annotations = np.atleast_1d(content.get("annotations", ()))
     if not set(fields) <= set(annotations.dtype.names or ()):
         raise ValueError(
             f"{path} lacks a struct array 'annotations' with the fields {' and '.join(fields)}: "
-            f"{AGAIN} (the one with labels, if it is of the test images)"
+            f"{AGAIN} (for test images, the one with labels)"
         )
     return annotations

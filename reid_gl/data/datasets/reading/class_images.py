@@ -11,16 +11,16 @@ from reid_gl.records import Sample
 
 
 def list_folders(folder: Path) -> list[str]:
-    """Names of the folders in a folder, sorted; files and hidden folders are ignored.
+    """Return the names of the folders in a folder, sorted; files and hidden folders are ignored.
 
     Args:
-        folder: where to look, not deeper.
+        folder: folder to search, not recursively.
 
     Returns:
         At least one name.
 
     Raises:
-        FileNotFoundError: not one folder, or a link that leads nowhere.
+        FileNotFoundError: there is no folder, or a link is broken.
     """
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and is_folder(entry))
@@ -42,6 +42,6 @@ def read_class_folder(folder: Path, pid: int) -> list[Sample]:
         At least one sample.
 
     Raises:
-        FileNotFoundError: not one image.
+        FileNotFoundError: there is no image.
     """
     return [Sample(os.path.join(folder, name), pid) for name in list_images(folder)]

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def is_counted_from_zero(query: Iterable[Sample], *, name: str, source: Path) -> bool:
-    """Return whether a query has identity 0, which is then no distractor; if so, log the consequence."""
+    """Return whether a query has identity 0, which then marks no distractors; if so, log the consequence."""
     if all(sample.pid != DISTRACTOR_PID for sample in query):
         return False
     warn_once(

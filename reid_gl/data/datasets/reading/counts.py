@@ -17,11 +17,11 @@ class SplitCounts:
     """Sizes of a data set.
 
     Attributes:
-        training_images: samples to learn from.
-        training_identities: different people among them.
-        query_images: samples to look for.
-        query_identities: different people among them.
-        gallery_images: samples to search, distractors included, junk left out.
+        training_images: training samples.
+        training_identities: number of different people in them.
+        query_images: query samples.
+        query_identities: number of different people in them.
+        gallery_images: gallery samples, with distractors, without junk.
         gallery_distractors: gallery samples of identity 0.
     """
 
@@ -57,8 +57,8 @@ def check_counts(dataset: ReidDataset, published: SplitCounts, root: Path) -> No
 
     Args:
         dataset: what was loaded.
-        published: sizes that the authors give.
-        root: the folder it came from.
+        published: the sizes that the authors published.
+        root: the folder that it was loaded from.
     """
     names = [field.name.replace("_", " ") for field in fields(SplitCounts)]
     sizes = zip(names, astuple(count_dataset(dataset)), astuple(published), strict=True)

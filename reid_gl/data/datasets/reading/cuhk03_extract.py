@@ -35,11 +35,11 @@ def extract_cuhk03_images(
 
     Names are {pair}_{person}_{view}_{image}.png, all counted from 1 (images 1 to 5 are view 1, 6 to 10
     view 2), in the folders labeled and detected. Protocol files found nearby are copied along.
-    Everything goes to a temporary folder beside the result and is renamed at the end.
+    Everything goes to a temporary folder next to the result and is renamed at the end.
 
     Args:
         mat_path: the original file, MATLAB 7.3 (HDF5); one image is in memory at a time.
-        out: folder to write; cuhk03_images beside the file if None.
+        out: folder to write; None for cuhk03_images next to the file.
         show_progress: show a progress bar on stderr.
 
     Returns:
@@ -74,7 +74,8 @@ def _check_paths(mat_path: Path, out: Path) -> None:
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(
-            f"{out} exists and is no finished extraction: expected a new or empty folder; choose another one"
+            f"{out} exists and is not a finished extraction: expected a new or empty folder; choose another "
+            "one"
         )
 
 
@@ -98,7 +99,7 @@ def _write(mat_path: Path, folder: Path, *, show_progress: bool) -> None:
 
 
 def _cells(mat: h5py.File, style: str) -> list[tuple[str, h5py.Reference]]:
-    """File name and reference of every cell; MATLAB's (people, 10) cells are stored as (10, people)."""
+    """Yield file name and reference of every cell; MATLAB's (people, 10) cells are stored as (10, people)."""
     if not has_name(mat, style):
         raise ValueError(f"{mat.filename} has no {style!r}: expected {MAT_NAME} of the CUHK03 release")
     cells = []
@@ -117,7 +118,7 @@ def _cells(mat: h5py.File, style: str) -> list[tuple[str, h5py.Reference]]:
 
 
 def _picture(mat: h5py.File, reference: h5py.Reference, name: str) -> NDArray[np.uint8] | None:
-    """(H, W, 3) uint8 RGB; None for an empty cell, which MATLAB stores as a short list of its sizes."""
+    """Return (H, W, 3) uint8 RGB; None for an empty cell, which MATLAB stores as a list of its sizes."""
     stored = read_array(mat, reference) if reference else np.empty(0)
     if stored.ndim < 3 or stored.size == 0:
         return None
@@ -125,7 +126,7 @@ def _picture(mat: h5py.File, reference: h5py.Reference, name: str) -> NDArray[np
         raise ValueError(
             f"{name} in {mat.filename} is {stored.dtype} of shape {stored.shape}: expected uint8 (3, W, H)"
         )
-    picture: NDArray[np.uint8] = np.ascontiguousarray(stored.T)  # axes are stored the other way round
+    picture: NDArray[np.uint8] = np.ascontiguousarray(stored.T)  # axes are stored in reverse order
     return picture
 
 

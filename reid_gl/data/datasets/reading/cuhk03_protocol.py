@@ -17,26 +17,26 @@ FIELDS = ("filelist", "labels", "camId", "train_idx", "query_idx", "gallery_idx"
 
 
 def protocol_name(style: str) -> str:
-    """Name of the file that holds the split.
+    """Return the name of the file that holds the split.
 
     Args:
         style: "labeled" or "detected".
 
     Returns:
-        The file name as its authors give it.
+        The authors' file name.
     """
     return f"cuhk03_new_protocol_config_{style}.mat"
 
 
 def find_protocol(folder: Path, style: str) -> Path | None:
-    """Find the protocol file in a folder or the two around it.
+    """Find the protocol file in a folder or in the two folders above it.
 
     Args:
         folder: where the images or the original file are.
         style: "labeled" or "detected".
 
     Returns:
-        The file, None if there is none.
+        The file; None if there is none.
     """
     absolute = Path(os.path.abspath(folder))
     places = (absolute, *absolute.parents[:2])
@@ -51,20 +51,20 @@ def load_extracted(folder: Path, style: str, name: str) -> ReidDataset:
     Args:
         folder: result of extract_cuhk03_images.
         style: "labeled" or "detected".
-        name: how results call the data set.
+        name: name of the data set in results.
 
     Returns:
         The data set, each part sorted by file name.
 
     Raises:
-        FileNotFoundError: no protocol file, or images that it names are missing.
-        ValueError: a protocol file without the expected fields.
+        FileNotFoundError: the protocol file, or images that it names, are missing.
+        ValueError: the protocol file lacks the expected fields.
     """
     path = find_protocol(folder, style)
     if path is None:
         raise FileNotFoundError(
-            f"{protocol_name(style)} is neither in {folder} nor in the two folders around it: it says which "
-            "images are for training, query and gallery; copy it there (data/README.md says who gives it)"
+            f"{protocol_name(style)} is neither in {folder} nor in the two folders above it: it says which "
+            "images are for training, query and gallery; copy it there (data/README.md says where to get it)"
         )
     fields = _read_fields(path)
     samples = [
@@ -80,7 +80,7 @@ def load_extracted(folder: Path, style: str, name: str) -> ReidDataset:
 
 
 def _read_fields(path: Path) -> dict[str, NDArray[Any]]:
-    """The six arrays of a protocol file; whole numbers as int64, so that no small type overflows."""
+    """Return the six arrays of a protocol file; whole numbers as int64, so that no small type overflows."""
     content = read_matlab(path, FIELDS, squeeze=True)
     lacking = [key for key in FIELDS if key not in content]
     if lacking:

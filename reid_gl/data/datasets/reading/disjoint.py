@@ -10,10 +10,10 @@ def check_disjoint(dataset: ReidDataset, source: str) -> None:
 
     Args:
         dataset: any data set.
-        source: what it was read from, for the message.
+        source: its origin, for the message.
 
     Raises:
-        ValueError: an identity in both.
+        ValueError: an identity is in both.
     """
     train = {sample.pid for sample in dataset.train}
     test = {sample.pid for sample in (*dataset.query, *dataset.gallery)}
@@ -21,5 +21,5 @@ def check_disjoint(dataset: ReidDataset, source: str) -> None:
     if both:
         raise ValueError(
             f"{len(both):,} identities are in both the training set and the test set of {source}, the first "
-            f"is {both[0]}: expected none, scores would be too good; take the lists of one release"
+            f"is {both[0]}: expected none, because scores would be too high; take the lists of one release"
         )

@@ -1,4 +1,4 @@
-"""What lies in a folder: images, folders, and links that lead nowhere, which are never left out unseen."""
+"""Classify folder entries as images or folders; broken links are never skipped silently."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from reid_gl.data.loading.images import IMAGE_SUFFIXES
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder or leads to one.
+    """Return whether an entry is a folder or a link to one.
 
-    A link with the name of an image that leads nowhere counts as an image: whoever reads it says what is
-    wrong with it.
+    A broken link with the name of an image counts as an image: reading it reports what is wrong.
 
     Raises:
-        FileNotFoundError: any other link that leads nowhere, or to itself, or where we may not look.
+        FileNotFoundError: any other link is broken, leads to itself, or to a place without permission.
     """
     if not entry.is_symlink():
         return entry.is_dir()
@@ -31,7 +30,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_image(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry has an image's name and is no folder.
+    """Return whether an entry has the name of an image and is not a folder.
 
     Raises:
         ValueError: a pipe, socket or device has the name of an image.
@@ -48,5 +47,5 @@ def is_image(entry: os.DirEntry[str]) -> bool:
 
 
 def has_image_name(entry: os.DirEntry[str]) -> bool:
-    """Whether a name ends like an image's and is not hidden."""
+    """Return whether a name has an image's suffix and is not hidden."""
     return entry.name.lower().endswith(IMAGE_SUFFIXES) and not entry.name.startswith(".")

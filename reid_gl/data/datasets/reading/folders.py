@@ -120,7 +120,7 @@ def _named_below(root: Path, folder_names: tuple[str, ...]) -> list[Path]:
 
 
 def _subfolders(folder: Path, order: dict[str, int]) -> list[Path]:
-    """Direct subfolders whose lower-case name is in order, in that order."""
+    """Return the direct subfolders whose lower-case name is in `order`, in that order."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name.lower() in order and entry.is_dir()]

@@ -20,18 +20,18 @@ def read_picture_list(
 
     Args:
         path: text in UTF-8.
-        folder: where the paths of the list begin.
-        titles: the titles of its columns, with blanks between them.
-        row: regular expression of the further lines; its group "path" is the image.
-        example: a good row, for messages.
-        counted: a line before the titles says how many images follow.
+        folder: folder that the paths of the list are relative to.
+        titles: the titles of its columns, separated by blanks.
+        row: regular expression of the other lines; its group "path" is the image.
+        example: a valid row, for messages.
+        counted: whether a line before the titles gives the number of images.
 
     Returns:
-        Match of each row by the image's file, in the order of the list.
+        The match of each row, by image file, in the order of the list.
 
     Raises:
-        ValueError: a line that does not fit, a path out of the folder, an image named twice, no row,
-            another number of rows than the list says, or no UTF-8.
+        ValueError: a line does not match, a path leaves the folder, an image is named twice, there is no row,
+            the number of rows differs from the stated one, or the text is not UTF-8.
     """
     lines = _numbered_lines(path)
     count = int(_match(r"\d{1,18}", lines, 0, path, "the number of images")[0]) if counted else None
@@ -57,16 +57,16 @@ def place_inside(folder: str | Path, relative: str, where: str) -> str:
     Args:
         folder: the folder that must not be left.
         relative: path with slashes.
-        where: what names the path, for the message.
+        where: the place that names the path, for the message.
 
     Returns:
         The file's path.
 
     Raises:
-        ValueError: the path is empty or absolute, on any system, or goes up.
+        ValueError: the path is empty, absolute (on any system), or contains '..'.
     """
     parts = relative.replace("\\", "/").split("/")
-    is_absolute = parts[0] == "" or parts[0][1:2] == ":"  # with the drive of another system
+    is_absolute = parts[0] == "" or parts[0][1:2] == ":"  # with a drive, as on another system
     if is_absolute or ".." in parts or not set(parts) - {"", "."}:
         raise ValueError(
             f"{where} names the image {relative!r}: expected a path inside {folder}, not absolute and "
@@ -76,7 +76,7 @@ def place_inside(folder: str | Path, relative: str, where: str) -> str:
 
 
 def _numbered_lines(path: Path) -> list[tuple[int, str]]:
-    """Lines with something in them, counted from 1."""
+    """Return the lines that are not empty, with their numbers from 1."""
     lines = (line.strip(" \t\r\n") for line in read_lines(path))
     return [(number, line) for number, line in enumerate(lines, start=1) if line]
 
@@ -84,7 +84,7 @@ def _numbered_lines(path: Path) -> list[tuple[int, str]]:
 def _match(
     pattern: str, lines: list[tuple[int, str]], place: int, path: Path, expected: str
 ) -> re.Match[str]:
-    """The line at a place, which must be there and match."""
+    """Return the match of the line at a place; the line must exist and match."""
     if place >= len(lines):
         raise ValueError(f"{path} ends too early: expected {expected}; {AGAIN}")
     number, line = lines[place]

@@ -14,16 +14,16 @@ def match_names(
     """Match the beginning of every file name with a pattern.
 
     Args:
-        folder: where the images are.
+        folder: folder of the images.
         names: their file names.
-        pattern: what every name must begin with.
+        pattern: regular expression for the beginning of every name.
         expected: the pattern in words and an example, for the message.
 
     Returns:
         Path and match of each name, in the order given.
 
     Raises:
-        ValueError: a name that does not fit.
+        ValueError: a name does not match.
     """
     matches = [(name, pattern.match(name)) for name in names]
     strange = [name for name, match in matches if match is None]

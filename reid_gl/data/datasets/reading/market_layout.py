@@ -35,17 +35,17 @@ def load_market_layout(
 
     Args:
         root: the folder that holds the three folders, its parent, or one of the three.
-        name: how results call the data set.
-        title: how messages call it; its name if empty.
-        folder_names: names its folder goes by inside the parent.
-        published: sizes to compare with; None to compare with nothing.
+        name: name of the data set in results.
+        title: its name in messages; `name` if empty.
+        folder_names: possible names of its folder inside the parent.
+        published: sizes to compare with; None for no comparison.
 
     Returns:
         The data set, each part sorted by file name.
 
     Raises:
-        FileNotFoundError: a folder is missing or holds no image.
-        ValueError: an image whose name does not say its identity and camera.
+        FileNotFoundError: a folder is missing or contains no image.
+        ValueError: an image name does not give identity and camera.
     """
     folder_names = folder_names or (name,)
     layout = Layout(title or name, folder_names, (MARKET_FOLDERS,), market_tree(folder_names[0]))
@@ -62,15 +62,15 @@ def read_market_folders(folder: Path, parts: tuple[str, ...], name: str) -> Reid
     Args:
         folder: the folder of the data set.
         parts: relative paths of training set, query and gallery.
-        name: how results call the data set.
+        name: name of the data set in results.
 
     Returns:
         The data set without junk, each part sorted by file name. If a query has identity 0, identities count
         from 0, and each is increased by one.
 
     Raises:
-        FileNotFoundError: a folder without an image.
-        ValueError: an image whose name does not say its identity and camera.
+        FileNotFoundError: a folder has no image.
+        ValueError: an image name does not give identity and camera.
     """
     train, query, gallery = (_read_folder(folder / part) for part in parts)
     if is_counted_from_zero(query, name=name, source=folder / parts[1]):
@@ -79,11 +79,11 @@ def read_market_folders(folder: Path, parts: tuple[str, ...], name: str) -> Reid
 
 
 def market_tree(folder_name: str, suffix: str = "jpg") -> str:
-    """The layout as messages show it.
+    """Return the layout as text for messages.
 
     Args:
         folder_name: the topmost folder.
-        suffix: ending of the images.
+        suffix: suffix of the images.
 
     Returns:
         Text of four lines.
@@ -98,7 +98,7 @@ def market_tree(folder_name: str, suffix: str = "jpg") -> str:
 
 
 def _read_folder(folder: Path) -> tuple[Sample, ...]:
-    """Samples of one folder by file name, junk left out."""
+    """Return the samples of one folder by file name, without junk."""
     samples: list[Sample] = []
     strange: list[str] = []
     for name in list_images(folder):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from reid_gl.untrusted.matlab import read_matlab
 
 LARGEST = 2**53
-"""Above it, floating point leaves whole numbers out."""
+"""Above this, floating point cannot represent every whole number."""
 
 
 def read_whole_numbers(path: Path, field: str, *, columns: int | None = None) -> NDArray[np.int64]:
@@ -20,18 +20,19 @@ def read_whole_numbers(path: Path, field: str, *, columns: int | None = None) ->
     Args:
         path: the file.
         field: name of the variable.
-        columns: how many it must have; None for any number.
+        columns: required number of columns; None for any number.
 
     Returns:
         (rows, columns) numbers, at least one of each.
 
     Raises:
-        ValueError: a file that cannot be read, without the variable, or with another one than expected.
+        ValueError: the file cannot be read, or the variable is missing or of another kind.
     """
     content = read_matlab(path, [field])
     if field not in content:
         raise ValueError(
-            f"{path} has no variable {field!r}, it is broken or another file: take it from the data set again"
+            f"{path} has no variable {field!r}, so it is broken or another file: take it from the data set "
+            "again"
         )
     matrix = np.asarray(content[field])
     fits = matrix.ndim == 2 and matrix.size and columns in (None, matrix.shape[-1])
@@ -45,5 +46,5 @@ def read_whole_numbers(path: Path, field: str, *, columns: int | None = None) ->
 
 
 def _are_whole(matrix: NDArray[Any]) -> bool:
-    """Whether all numbers are whole, and small enough to be told from their neighbours."""
+    """Return whether all numbers are whole, and small enough for floating point to be exact."""
     return bool((np.abs(matrix) <= LARGEST).all() and (matrix == np.round(matrix)).all())

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 MAX_SHOWN = 8
 MAX_LISTED = 1000
-"""Entries read per folder; five times as many in total, so that the message appears quickly."""
+"""Maximum entries read per folder; five times as many in total, so that the message appears quickly."""
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar")
 
@@ -23,10 +23,10 @@ def describe_miss(
     """Describe what was expected, what was found, and the nearest match.
 
     Args:
-        root: where the user said the data set is.
-        title: how messages call the data set.
-        folder_names: names its folder goes by.
-        variants: ways to lay it out; each names the relative paths that must all exist.
+        root: the user's folder for the data set.
+        title: name of the data set in messages.
+        folder_names: possible names of its folder.
+        variants: alternative layouts; each lists relative paths that must all exist.
         tree: the expected tree.
 
     Returns:
@@ -51,7 +51,7 @@ def describe_miss(
 
 
 def _existing(root: Path) -> Path:
-    """The root, or the first folder around it that exists."""
+    """Return the root, or the nearest folder above it that exists."""
     absolute = Path(os.path.abspath(root))
     if os.path.isdir(root):
         return root
@@ -59,7 +59,7 @@ def _existing(root: Path) -> Path:
 
 
 def _list(folder: Path) -> list[os.DirEntry[str]]:
-    """Visible entries of a folder by name; none if it cannot be read."""
+    """Return the visible entries of a folder by name; none if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             visible = (entry for entry in entries if not entry.name.startswith("."))
@@ -77,15 +77,15 @@ def _contents(folder: Path) -> str:
 
 
 def _walk(base: Path) -> Iterator[os.DirEntry[str]]:
-    """Entries one and two levels below a folder."""
+    """Return the entries one and two levels below a folder."""
     for entry in _list(base):
         yield entry
-        if os.path.isdir(entry.path):  # unlike entry.is_dir(), no error where we may not look
+        if os.path.isdir(entry.path):  # unlike entry.is_dir(), no error without permission
             yield from _list(Path(entry.path))
 
 
 def _nearest_folder(base: Path, variants: tuple[tuple[str, ...], ...]) -> str:
-    """The folder that holds the most of what was expected, empty if none holds anything."""
+    """Return the folder that holds most of the expected paths; empty if none holds any."""
     best, best_rank = "", (False, 0)
     below = [entry.path for entry in islice(_walk(base), 5 * MAX_LISTED) if os.path.isdir(entry.path)]
     for folder in (str(base), *below):
@@ -101,7 +101,7 @@ def _nearest_folder(base: Path, variants: tuple[tuple[str, ...], ...]) -> str:
 
 
 def _nearest_name(base: Path, names: tuple[str, ...], variants: tuple[tuple[str, ...], ...]) -> str:
-    """The entry whose name is most like an expected one, empty if none is."""
+    """Return the entry with the name most similar to an expected one; empty if none is similar."""
     parts = {PurePosixPath(entry).parts[0] for variant in variants for entry in variant}
     wanted = {_plain(name): name for name in (*sorted(parts), *names) if name}
     best, best_ratio, expected = "", 0.6, ""  # below this ratio names have little in common
@@ -116,7 +116,7 @@ def _nearest_name(base: Path, names: tuple[str, ...], variants: tuple[tuple[str,
 
 
 def _plain(name: str) -> str:
-    """A name without case, punctuation and archive suffix."""
+    """Return a name without case, punctuation and archive suffix."""
     stem = name.lower()
     for suffix in ARCHIVE_SUFFIXES:
         stem = stem.removesuffix(suffix)

@@ -1,4 +1,4 @@
-"""Warnings that are logged once, not with every call."""
+"""Log warnings once, not with every call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def warn_once(logger: logging.Logger, message: str) -> None:
     """Log a warning unless this process has logged the same one.
 
     Args:
-        logger: where to log it.
-        message: the whole text.
+        logger: logger of the warning.
+        message: the complete text.
     """
     logger.warning("%s", message)

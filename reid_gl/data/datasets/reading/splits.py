@@ -18,8 +18,8 @@ def check_split(split: int, num_splits: int, title: str) -> None:
 
     Args:
         split: the number that the user gave.
-        num_splits: how many there are, counted from 0.
-        title: how messages call the data set.
+        num_splits: number of splits, counted from 0.
+        title: name of the data set in messages.
 
     Raises:
         ValueError: no such split.
@@ -38,21 +38,21 @@ def split_in_halves(samples: Sequence[Sample], *, split: int, name: str) -> Reid
     Args:
         samples: images of two cameras, 0 and 1.
         split: 0 to 19.
-        name: how results and messages call the data set.
+        name: name of the data set in results and messages.
 
     Returns:
         The data set, each part in the order of the samples.
 
     Raises:
-        ValueError: no such split, or one of the cameras has no image of a person.
+        ValueError: no such split, or a person is missing in one of the cameras.
     """
     check_split(split, NUM_HALVES, name)
     seen = [{sample.pid for sample in samples if sample.camid == camera} for camera in (0, 1)]
     alone = sorted(seen[0] ^ seen[1])
     if alone:
         raise ValueError(
-            f"{name}: {len(alone):,} of {len(seen[0] | seen[1]):,} people are seen by one camera only, the "
-            f"first is identity {alone[0]}: expected everybody in both; unpack the data set again"
+            f"{name}: {len(alone):,} of {len(seen[0] | seen[1]):,} people are seen by only one camera, the "
+            f"first is identity {alone[0]}: expected every person in both; unpack the data set again"
         )
     people = np.array(sorted(seen[0]), dtype=np.int64)
     draw = np.random.default_rng(split % NUM_DRAWS).permutation(people)

@@ -18,13 +18,13 @@ def list_people(camera: Path) -> dict[int, Path]:
     """Return a camera's person folders by number, in ascending order; hidden folders are ignored.
 
     Args:
-        camera: folder of folders person001 or person_0001, ….
+        camera: folder with the folders person001 or person_0001, ….
 
     Returns:
         Folder of each person.
 
     Raises:
-        ValueError: a folder with another name, or two of one person.
+        ValueError: a folder has another name, or two have the same person.
     """
     people: dict[int, Path] = {}
     with os.scandir(camera) as entries:
@@ -33,7 +33,7 @@ def list_people(camera: Path) -> dict[int, Path]:
         match = _FOLDER.fullmatch(name)
         if match is None or int(match[1]) in people:
             raise ValueError(
-                f"folder {name!r} in {camera} does not say whom it shows, or says it again: expected one "
+                f"folder {name!r} in {camera} names no person, or the same as another folder: expected one "
                 "folder for each person, such as person001; rename it or move it out of this folder"
             )
         people[int(match[1])] = camera / name
@@ -46,15 +46,15 @@ def read_sequences(
     """Read all frames of people with long enough sequences in every camera; no image is opened.
 
     Args:
-        cameras: folder of each person, as list_people gives it, for cameras 0, 1, ….
-        people: numbers that all cameras know.
+        cameras: folder of each person, from list_people, for cameras 0, 1, ….
+        people: numbers of people that all cameras have.
         min_frames: people with a shorter sequence in any camera are left out.
 
     Returns:
         Frames by camera, person and file name; tracks are numbered from 0 in that order.
 
     Raises:
-        FileNotFoundError: a folder without an image.
+        FileNotFoundError: a folder has no image.
     """
     frames = {person: [list_images(camera[person]) for camera in cameras] for person in sorted(people)}
     kept = [person for person in frames if min(map(len, frames[person])) >= min_frames]

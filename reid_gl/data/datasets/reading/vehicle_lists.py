@@ -16,14 +16,14 @@ def read_vehicle_list(path: Path, row: str, *, example: str, num_titles: int = 0
     Args:
         path: text in UTF-8.
         row: regular expression of a line; its group "image" is the path, and cannot leave its folder.
-        example: a good row, for messages.
-        num_titles: first lines to leave out.
+        example: a valid row, for messages.
+        num_titles: number of title lines to skip.
 
     Returns:
-        Match of each row by its image, in the order of the list.
+        The match of each row, by image, in the order of the list.
 
     Raises:
-        ValueError: a line that does not match, an image named twice, no row, or no UTF-8.
+        ValueError: a line does not match, an image is named twice, there is no row, or the text is not UTF-8.
     """
     lines = [line.strip() for line in read_lines(path)]
     rows: dict[str, re.Match[str]] = {}

@@ -75,11 +75,11 @@ def test_splits_that_are_unknown_are_shown(tmp_path: Path, make_files: MakeFiles
     make_files(tmp_path, ["test/1_c1.jpg", "test/2_c1.jpg", "train/3_c1.jpg"])
     with pytest.raises(
         ValueError,
-        match=r"2 images say no split, the first is .*test/1_c1\.jpg with 'test': expected one of train, "
+        match=r"2 images have no valid split, the first is .*test/1_c1\.jpg with 'test': expected one of train, "
         r"query, gallery, bounding_box_train, bounding_box_test, as the group \(\?P<split>",
     ):
         load_pattern(tmp_path, NUMBERED)
-    with pytest.raises(ValueError, match=r"3 images say no split, .* with ''"):
+    with pytest.raises(ValueError, match=r"3 images have no valid split, .* with ''"):
         load_pattern(tmp_path, NUMBERED + "(?P<split>nothing)?")
 
 
@@ -89,7 +89,10 @@ def test_splits_that_are_unknown_are_shown(tmp_path: Path, make_files: MakeFiles
         ("(?P<pid>", r"pattern '\(\?P<pid>' is not a regular expression: .*; an example: "),
         ("[0-9]+", r"has no group \(\?P<pid>\.\.\.\): expected the named group pid"),
         (r"(\d+)_(?P<camera>\d+)", r"has no group \(\?P<pid>"),
-        (r"(?P<pid>\d+)_(?P<cam>\d+)", "has unknown groups cam: expected the named group pid and, or not"),
+        (
+            r"(?P<pid>\d+)_(?P<cam>\d+)",
+            "has unknown groups cam: expected the named group pid and, optionally",
+        ),
     ],
 )
 def test_patterns_that_cannot_be_used(tmp_path: Path, pattern: str, message: str) -> None:

@@ -106,7 +106,7 @@ def test_names_of_people_are_numbered(make_table: MakeTable, caplog: pytest.LogC
     [
         (
             "unknown",
-            "identity 'unknown' of .*b.jpg is no whole number, and identity '-1' of .*c.jpg marks junk",
+            "identity 'unknown' of .*b.jpg is not a whole number, and identity '-1' of .*c.jpg marks junk",
         ),
         ("nan", r"line 3 of .*: pid is missing \(got 'nan'\): fill it in or remove the line"),
         ("NULL", r"pid is missing \(got 'NULL'\)"),

@@ -124,7 +124,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_foreign_folder_is_not_overwritten(mat_path: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for out in (mat_path.parent, tmp_path / "file"):
-        with pytest.raises(FileExistsError, match="no finished extraction: expected a new or empty folder"):
+        with pytest.raises(
+            FileExistsError, match="not a finished extraction: expected a new or empty folder"
+        ):
             extract_cuhk03_images(mat_path, out)
 
 

@@ -52,5 +52,7 @@ def test_another_matrix_than_expected(tmp_path: Path, value: Any) -> None:
 
 def test_a_missing_variable(tmp_path: Path) -> None:
     savemat(tmp_path / "a.mat", {"b": [1]})
-    with pytest.raises(ValueError, match=r"a\.mat has no variable 'a', it is broken or another file: take"):
+    with pytest.raises(
+        ValueError, match=r"a\.mat has no variable 'a', so it is broken or another file: take"
+    ):
         read_whole_numbers(tmp_path / "a.mat", "a")

@@ -65,7 +65,7 @@ def test_the_last_split_is_there() -> None:
 
 def test_a_person_in_one_camera_only_is_refused() -> None:
     with pytest.raises(
-        ValueError, match="mine: 2 of 5 people are seen by one camera only, the first is identity 3"
+        ValueError, match="mine: 2 of 5 people are seen by only one camera, the first is identity 3"
     ):
         split_in_halves(
             [s for s in SAMPLES if (s.pid, s.camid) not in ((3, 0), (9, 1))], split=0, name="mine"

@@ -43,7 +43,7 @@ def test_short_sequences_are_left_out_of_both_cameras(tmp_path: Path, make_files
 def test_a_strange_folder_is_told(tmp_path: Path, make_files: MakeFiles, name: str) -> None:
     make_files(tmp_path, [*NAMES, f"a/{name}/1.png"])
     with pytest.raises(
-        ValueError, match=r"in .*a does not say whom it shows, or says it again: expected one"
+        ValueError, match=r"in .*a names no person, or the same as another folder: expected one"
     ):
         list_people(tmp_path / "a")
 

@@ -65,7 +65,10 @@ def test_an_empty_file_has_no_boxes(tmp_path: Path, text: str) -> None:
         ("1,-1,1,1,5,5,1\n1,-1,nan,1,5,5,1\n", "line 2: expected finite numbers"),
         ("1.5,-1,1,1,5,5,1\n", "line 1: frame and id must be whole"),
         ("0,-1,1,1,5,5,1\n", "line 1: frames are counted from 1"),
-        ("9,1,1,1,5,5,1\n4,1,1,1,5,5,1\n8,1,1,1,5,5,1\n", r"line 1 \(1 more .*\): the sequence has 4 frames"),
+        (
+            "9,1,1,1,5,5,1\n4,1,1,1,5,5,1\n8,1,1,1,5,5,1\n",
+            r"line 1 \(1 more .*\): the sequence has only 4 frames",
+        ),
         ("1,-1,1,1,-5,5,1\n", "line 1: width and height must not be negative"),
     ],
 )

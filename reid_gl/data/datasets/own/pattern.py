@@ -46,8 +46,8 @@ def load_pattern(root: str | Path, pattern: str) -> ReidDataset:
     if wrong:
         raise ValueError(
             f"{len(wrong):,} images have no valid split, the first is {wrong[0].path} with "
-            f"{wrong[0].split!r}: expected one of {', '.join(SPLIT_NAMES)}, as the group (?P<split>...) of the pattern or as the "
-            "first folder of the path"
+            f"{wrong[0].split!r}: expected one of {', '.join(SPLIT_NAMES)}, as the group (?P<split>...) of "
+            "the pattern or as the first folder of the path"
         )
     pictures = [replace(picture, split=SPLIT_NAMES[picture.split]) for picture in pictures]
     return assemble(pictures, name=Path(os.path.abspath(folder)).name, source=folder)

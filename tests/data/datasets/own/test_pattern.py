@@ -75,8 +75,8 @@ def test_splits_that_are_unknown_are_shown(tmp_path: Path, make_files: MakeFiles
     make_files(tmp_path, ["test/1_c1.jpg", "test/2_c1.jpg", "train/3_c1.jpg"])
     with pytest.raises(
         ValueError,
-        match=r"2 images have no valid split, the first is .*test/1_c1\.jpg with 'test': expected one of train, "
-        r"query, gallery, bounding_box_train, bounding_box_test, as the group \(\?P<split>",
+        match=r"2 images have no valid split, the first is .*test/1_c1\.jpg with 'test': expected one of "
+        r"train, query, gallery, bounding_box_train, bounding_box_test, as the group \(\?P<split>",
     ):
         load_pattern(tmp_path, NUMBERED)
     with pytest.raises(ValueError, match=r"3 images have no valid split, .* with ''"):

@@ -124,7 +124,7 @@ def test_one_odd_identity_does_not_turn_junk_into_a_person(
 
 def test_a_distractor_among_names_is_refused(make_table: MakeTable) -> None:
     text = "path,pid,split\na.jpg,anna,train\nb.jpg,bob,query\nc.jpg,0,gallery\nd.jpg,1,gallery\n"
-    with pytest.raises(ValueError, match=r"identity 'anna' of .* and 1 more is no .* marks a distractor"):
+    with pytest.raises(ValueError, match=r"identity 'anna' of .* and 1 more is not .* marks a distractor"):
         load_table(make_table(text))
 
 

@@ -79,7 +79,7 @@ def test_two_empty_boxes_are_not_one_person_and_no_boxes_are_nobody() -> None:
     [
         (np.ones(2), np.ones(3), "features have 2 and 3 numbers"),
         (np.ones((2, 2)), np.ones((3, 2)), r"with the same N, got \(2, 2\) and \(3, 2\)"),
-        (np.ones((2, 2, 2)), np.ones(2), r"\(D,\) or \(N, D\) of one N"),
+        (np.ones((2, 2, 2)), np.ones(2), r"\(D,\) or \(N, D\) with the same N"),
         (np.ones(2), np.array([1, np.nan]), "features must be finite"),
     ],
 )

@@ -45,7 +45,7 @@ def backbone_names() -> tuple[str, ...]:
 
 
 def is_known_backbone(name: str) -> bool:
-    """Whether make_backbone may know the name; what timm knows, only timm can say."""
+    """Return whether make_backbone may know the name; only timm can tell which of its names exist."""
     return is_timm(name) or name in backbone_names()
 
 
@@ -101,12 +101,12 @@ class _ResNetMap(nn.Module):
 
 
 def feature_map_width(backbone: nn.Module) -> int:
-    """D of the feature map (N, D, H, W) that a custom network gives for one image of 256 x 128.
+    """Return D of the feature map (N, D, H, W) that a custom network returns for one image of 256 x 128.
 
-    The image is where the network is and in its number format; modes are as before, also after an error.
+    The image has the network's device and number format; modes are restored, even after an error.
 
     Raises:
-        ValueError: the network gives something else.
+        ValueError: the network returns something else.
     """
     tensors = [*backbone.parameters(), *backbone.buffers()]
     like = next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))

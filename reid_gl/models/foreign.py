@@ -36,7 +36,7 @@ Colors = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class LoadReport:
-    """Which tensors of a network a file filled.
+    """The tensors of a network that a file filled.
 
     Classifiers and batch counters (num_batches_tracked) do not count, since features do not depend on them.
 
@@ -150,7 +150,7 @@ def _load_fastreid(path: Path, tensors: Tensors, architecture: str) -> ForeignNe
         raise ValueError(f"{path} reduces the embedding by a convolution in its head, which is not supported")
     exponent = next((name for name in tensors if re.fullmatch(r"heads\.pool_layer(\.\d+)?\.p", name)), "")
     if not exponent:
-        logger.warning("%s has no exponent of GeM pooling: it is taken to average", path)
+        logger.warning("%s has no exponent of GeM pooling: average pooling is assumed", path)
     neck = "bnneck" if f"{neck_name}.weight" in tensors else "none"
     pooling = "gem" if exponent else "average"
     net = ReidNet(NetSettings(architecture, num_classes=1, neck=neck, pooling=pooling))

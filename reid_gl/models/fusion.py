@@ -1,4 +1,4 @@
-"""Batch normalisations folded into the convolutions before them: the same function in fewer steps."""
+"""Fold batch normalisations into the convolutions before them: the same function in fewer steps."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from torch.nn.utils.parametrize import is_parametrized
 logger = logging.getLogger(__name__)
 
 CANNOT_BE_FOLLOWED = (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, LookupError)
-"""What a network's own code raises when it is given something else than a tensor."""
+"""Errors that a network's own code may raise if its input is not a tensor."""
 
 
 class _Tracer(fx.Tracer):
-    """Follows a network down to its layers, ours included."""
+    """Trace a network down to its layers, including ours."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
 
 
 def fuse_convolutions(net: nn.Module) -> int:
-    """Fold every batch normalisation that follows a convolution, and nothing else does, into it; in place.
+    """Fold every batch normalisation into its convolution if no other layer follows that; in place.
 
     Args:
         net: in evaluation mode; stored statistics become weights, so it can no longer be trained.
 
     Returns:
-        Number of folded normalisations; 0, and a line in the log, for a network that cannot be followed.
+        Number of folded normalisations; 0, with a log line, for a network that cannot be traced.
     """
     parameters = inspect.signature(net.forward).parameters.values()
     switches = {each.name: each.default for each in parameters if each.default is not each.empty}
     try:
         graph = _Tracer().trace(net, concrete_args=switches)
     except CANNOT_BE_FOLLOWED as error:
-        logger.info("the network's steps cannot be followed (%s): nothing is folded", error)
+        logger.info("the network cannot be traced (%s): no batch normalisation is folded", error)
         return 0
     calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
     read = {str(node.target).rpartition(".")[0] for node in graph.nodes if node.op == "get_attr"}
@@ -51,9 +51,9 @@ def fuse_convolutions(net: nn.Module) -> int:
         if not isinstance(convolution, nn.Conv2d) or not isinstance(normalization, nn.BatchNorm2d):
             continue
         if calls[before.target] > 1 or calls[node.target] > 1:
-            continue  # used elsewhere too, with another partner
+            continue  # also used elsewhere, after another layer
         if read.intersection(names) or _has_hooks(convolution) or _has_hooks(normalization):
-            continue  # its numbers are read elsewhere, or its weights or results are changed as it runs
+            continue  # its parameters are read elsewhere, or its weights or results change while it runs
         net.set_submodule(names[0], fuse_conv_bn_eval(convolution, normalization))
         net.set_submodule(names[1], nn.Identity())
         count += 1

@@ -13,15 +13,15 @@ from reid_gl.models.weight_files import check_regular
 
 SUFFIX = ".safetensors"
 MAX_HEADER = 10_000_000
-"""Bytes of the list of tensors; a network of a thousand has about 100,000."""
+"""Maximum size of the list of tensors in bytes; a network of a thousand tensors has about 100,000."""
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name, on the CPU; nothing in it can be executed.
+    """Read the tensors of a file by name, to the CPU; no code in it can be executed.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no regular file, a damaged one, or one of another kind.
+        ValueError: the file is not regular, is damaged, or of another kind.
         ImportError: safetensors is not installed.
     """
     check_regular(path)

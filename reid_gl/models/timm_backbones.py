@@ -186,6 +186,6 @@ def _width(backbone: str, name: str, settings: dict[str, Any]) -> int:
 
 def _unusable(backbone: str) -> ValueError:
     return ValueError(
-        f"{backbone} does not give a feature map of an image of 256 x 128: it wants a fixed size or its own "
+        f"{backbone} does not give a feature map of an image of 256 x 128: it needs a fixed size or its own "
         "pooling; choose a convolutional network"
     )

@@ -24,7 +24,7 @@ NAMED = (
     (b"\x93NUMPY", "a NumPy array: give a file of torch.save"),
 )
 MAX_BYTES = {".onnx": 2**31, ".xml": 500_000_000}
-"""Of files that are read whole; protobuf, and so ONNX, has no more."""
+"""Maximum size of files that are read whole; protobuf, and so ONNX, has the same limit."""
 PAGES = (b"<!doctype html", b"<html", b"<head", b"<script")
 SAFETENSORS = (
     "a safetensors file: write it anew as a torch file, torch.save(safetensors.torch.load_file(old), new)"

@@ -74,4 +74,4 @@ def test_what_cannot_be_folded_stays(caplog: pytest.LogCaptureFixture) -> None:
     assert fuse_convolutions(_Twice().eval()) == 0
     with caplog.at_level(logging.INFO, logger="reid_gl"):
         assert fuse_convolutions(_Branching().eval()) == 0
-    assert "cannot be followed" in caplog.text
+    assert "cannot be traced" in caplog.text

@@ -27,7 +27,7 @@ from reid_gl.training.schedule import Schedule
 from reid_gl.training.step import StepSettings
 
 Config: TypeAlias = CfgNode | Experiment
-"""What the functions of `experiment/` take: a configuration, or the record of one."""
+"""Argument type of the functions of `experiment/`: a configuration, or its record."""
 
 
 def load_experiment(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Experiment:
@@ -115,7 +115,7 @@ def _build_batch_shape(config: CfgNode) -> BatchShape:
 
 
 def _build_fit_settings(config: CfgNode) -> FitSettings:
-    """Build the training loop for float32 on the CPU; the machine decides what it becomes."""
+    """Build the settings of the training loop for float32 on the CPU; the machine decides the rest later."""
     solver = config.SOLVER
     return FitSettings(
         schedule=Schedule(solver.NUM_EPOCHS, **take(SOLVER, solver, Schedule)),

@@ -69,7 +69,7 @@ class BatchShape:
 
 @dataclass(frozen=True)
 class LossSection:
-    """What the section LOSS.<NAME> says of one loss.
+    """The content of section LOSS.<NAME>.
 
     Attributes:
         settings: keyword arguments of the loss.

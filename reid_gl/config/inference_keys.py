@@ -1,4 +1,4 @@
-"""From test-time settings back to the keys of a configuration."""
+"""Convert test-time settings back to the keys of a configuration."""
 
 from __future__ import annotations
 

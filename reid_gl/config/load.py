@@ -78,7 +78,7 @@ def find_config(path: str | Path) -> Path:
     if path.is_file():
         return path
     if path.exists():
-        raise ConfigError(f"config file {path} is a folder, pipe or device: name a regular file")
+        raise ConfigError(f"config file {path} is a folder, pipe or device: give a regular file")
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "configs", package.parent / "configs"):
         if found := sorted(folder.rglob(path.name)):

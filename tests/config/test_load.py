@@ -179,7 +179,7 @@ def test_merge_keys(tmp_path: Path) -> None:
 
 def test_a_config_that_is_no_regular_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yml")
-    with pytest.raises(ConfigError, match=r"pipe.yml is a folder, pipe or device: name a regular file"):
+    with pytest.raises(ConfigError, match=r"pipe.yml is a folder, pipe or device: give a regular file"):
         load_config(tmp_path / "pipe.yml")
     with pytest.raises(ConfigError, match=r"pipe.yml is a folder, pipe"):
         load_config(write(tmp_path, "_BASE_: pipe.yml\n"))

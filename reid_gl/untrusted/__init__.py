@@ -1,1 +1,1 @@
-"""Reads files that nobody has checked: their kind, size and what they declare come before their content."""
+"""Read untrusted files: their kind, size and declared sizes are checked before their content is read."""

@@ -1,7 +1,7 @@
-"""Reads arrays of HDF5 files, MATLAB 7.3 among them; nothing outside the file is ever opened.
+"""Read arrays of HDF5 files, including MATLAB 7.3; no other file is ever opened.
 
-A file of HDF5 can name other files in three ways: links to their objects, external storage of an array, and
-virtual arrays made of theirs. None is followed.
+An HDF5 file can refer to other files in three ways: links to their objects, external storage of an array, and
+virtual arrays made of their arrays. None of these is followed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ BROKEN = (OSError, RuntimeError, LookupError, ValueError, TypeError, MemoryError
 
 
 class Hdf5Error(ValueError):
-    """A file, or an array of it, is not read; says why."""
+    """A file, or an array in it, is not read; the message says why."""
 
 
 def is_hdf5(path: Path) -> bool:
-    """Return whether a regular file begins as HDF5 files do."""
+    """Return whether a regular file starts like an HDF5 file."""
     check_regular_file(path, max_bytes=MAX_ARRAYS_BYTES)
     return bool(h5py.is_hdf5(path))
 
@@ -39,7 +39,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no regular file, or no HDF5.
+        ValueError: the file is not regular, or not HDF5.
     """
     check_regular_file(path, max_bytes=MAX_ARRAYS_BYTES)
     try:
@@ -53,7 +53,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 def has_name(file: h5py.File, name: str) -> bool:
-    """Return whether there is something, or a link, of that name; a link is not followed."""
+    """Return whether an object or a link has that name; a link is not followed."""
     return _link(file, name) is not None
 
 
@@ -65,8 +65,8 @@ def read_array(file: h5py.File, key: str | h5py.Reference) -> NDArray[Any]:
         key: the array's name in the file, or a reference to it.
 
     Raises:
-        Hdf5Error: there is no such array, it is damaged, of something else, made of other files, or declares
-            far more than the file holds.
+        Hdf5Error: there is no such array, or it is damaged, does not hold numbers, uses other files, or
+            declares far more than the file holds.
     """
     called = _called(file, key)
     if isinstance(key, str) and not isinstance(_link(file, key), h5py.HardLink):
@@ -74,7 +74,7 @@ def read_array(file: h5py.File, key: str | h5py.Reference) -> NDArray[Any]:
     try:
         dataset = file[key]
         if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-            raise Hdf5Error(f"{called} is no array: expected numbers")
+            raise Hdf5Error(f"{called} is not an array: expected numbers")
         _check_dataset(dataset, called)
         return np.asarray(dataset[()])
     except Hdf5Error:
@@ -112,7 +112,7 @@ def _check_dataset(dataset: h5py.Dataset, called: str) -> None:
 
 
 def _link(file: h5py.File, name: str) -> object:
-    """What a name of the file leads to; None if there is no such name."""
+    """Return the object of a name in the file; None if there is none."""
     try:
         return file.get(name, None, getlink=True)
     except BROKEN as error:

@@ -1,4 +1,4 @@
-"""Reads MATLAB files of version 5 to 7; scipy alone ends the process on some damaged ones."""
+"""Read MATLAB files of version 5 to 7; on some damaged ones, scipy alone would crash the process."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def read_matlab(path: Path, names: Sequence[str], *, squeeze: bool = False) -> d
 
     Args:
         path: the file.
-        names: variables to read; others are not looked into.
+        names: variables to read; others are skipped.
         squeeze: remove axes of length 1, as scipy's squeeze_me.
 
     Returns:
-        The variables that are there, by name.
+        The variables that exist, by name.
 
     Raises:
         FileNotFoundError: no such file.

@@ -1,4 +1,4 @@
-"""Checks that the parts of a MATLAB file (version 5 to 7) fit into one another, before scipy follows them.
+"""Check that the nested parts of a MATLAB file (version 5 to 7) are consistent, before scipy reads them.
 
 Layout: "MAT-File Format", MathWorks, chapter 1 (level 5 files). A file is a header and elements, each with a
 tag of type and size. A matrix is an element that holds its flags, dimensions and name, then its content.
@@ -27,12 +27,12 @@ MAX_DEPTH, MAX_DIMENSIONS, MAX_MATRICES = 16, 32, 2_000_000
 
 
 class LayoutError(ValueError):
-    """The parts of a file do not fit together; the message is half a sentence."""
+    """The parts of a file are inconsistent; callers complete the message to a sentence."""
 
 
 @dataclass
 class _Part:
-    """Bytes from `at` to `end` that hold elements."""
+    """The bytes from `at` to `end`, which hold elements."""
 
     data: memoryview
     order: str
@@ -41,15 +41,15 @@ class _Part:
     num_matrices: int = 0
 
     def next_element(self) -> tuple[int, int, int]:
-        """Type, start and size in bytes of the next element's content; goes on after it."""
+        """Return type, start and size in bytes of the next element's content, and move behind it."""
         if self.at + 8 > self.end:
             raise LayoutError("it ends too early")
         kind, size = struct.unpack_from(f"{self.order}II", self.data, self.at)
-        if kind >> 16:  # small elements have type and size in one word, and the content in the other one
+        if kind >> 16:  # small elements have type and size in one word, and the content in the next one
             kind, size, start = kind & 0xFFFF, kind >> 16, self.at + 4
             self.at += 8
             if size > 4:
-                raise LayoutError("a part is larger than its place")
+                raise LayoutError("a part is larger than the space for it")
         else:
             start = self.at + 8
             padding = 0 if kind == COMPRESSED else -size % 8
@@ -59,7 +59,7 @@ class _Part:
         return kind, start, size
 
     def next_items(self, kinds: Sequence[int], what: str) -> tuple[int, int, int]:
-        """Type, start and number of items of the next element, which must be of one of the types."""
+        """Return type, start and number of items of the next element, which must have one of the types."""
         kind, start, size = self.next_element()
         if kind not in kinds or size % ITEM_BYTES[kind]:
             raise LayoutError(f"there are no {what} where they should be")
@@ -67,7 +67,7 @@ class _Part:
 
 
 def check_layout(path: Path, size: int, names: Sequence[str]) -> None:
-    """Check a file, and the variables of these names to the bottom.
+    """Check a file, and the variables of these names completely.
 
     Args:
         path: the file.
@@ -100,7 +100,7 @@ def check_layout(path: Path, size: int, names: Sequence[str]) -> None:
 
 
 def _unpacked(content: bytes, order: str) -> bytes:
-    """The content of the one matrix in compressed data."""
+    """Return the content of the only matrix in compressed data."""
     unpacker = zlib.decompressobj()
     limit = largest_content(len(content))
     try:
@@ -151,7 +151,7 @@ def _check_content(part: _Part, flags: int, count: int, depth: int) -> None:
     elif kind in NUMBERS:
         for _ in range(2 if flags & IS_COMPLEX else 1):
             if part.next_items(tuple(ITEM_BYTES), "numbers")[2] != count:
-                raise LayoutError("a matrix has not as many numbers as its sizes say")
+                raise LayoutError("a matrix does not have as many numbers as its sizes say")
     elif kind == TEXT:
         _check_text(part, count)
     elif kind == SPARSE:
@@ -171,11 +171,11 @@ def _check_text(part: _Part, count: int) -> None:
         except UnicodeDecodeError:
             raise LayoutError("a text in it is not UTF-8") from None
     if items != count:
-        raise LayoutError("a text has not as many letters as its sizes say")
+        raise LayoutError("a text does not have as many letters as its sizes say")
 
 
 def _check_inner(part: _Part, kind: int, count: int, depth: int) -> None:
-    """Cells, or structures: the names of the fields, and a matrix for each field of each."""
+    """Check cells, or structures: the names of the fields, and a matrix for each field of each structure."""
     if kind == OBJECT:
         part.next_items(NAMES, "names")
     if kind != CELL:

@@ -1,4 +1,4 @@
-"""Reads arrays of .npz files; what a header declares is compared with the bytes that are there."""
+"""Read arrays of .npz files; the declared sizes are compared with the actual bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BROKEN = (
 
 
 class ArrayError(ValueError):
-    """An array is not read; the message is half a sentence."""
+    """An array is not read; callers complete the message to a sentence."""
 
 
 def read_npz(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -32,10 +32,10 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
 
     Args:
         path: the file.
-        names: arrays to read; others are not looked into.
+        names: arrays to read; others are skipped.
 
     Returns:
-        The arrays that are there, by name; they cannot be written to.
+        The arrays that exist, by name; they are read-only.
 
     Raises:
         FileNotFoundError: no such file.
@@ -44,7 +44,7 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     """
     check_regular_file(path, max_bytes=MAX_ARRAYS_BYTES)
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no .npz archive, or not all of one (numpy.savez writes them)")
+        raise ValueError(f"{path} is not an .npz archive, or only part of one (numpy.savez writes them)")
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name: f"{name}.npy" for name in names}

@@ -1,4 +1,4 @@
-"""Reads files that may be a pipe, a device, a folder, or far too large."""
+"""Read paths that may be a pipe, a device, a folder, or a file that is far too large."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ KINDS = {
     stat.S_IFBLK: "a device",
 }
 MAX_TEXT_BYTES = 500_000_000
-"""Of a list in a text file; the largest that are published have about 30 MB."""
+"""Maximum bytes of a list in a text file; the largest published ones have about 30 MB."""
 MAX_LINE = 1_000_000
-"""Characters in a line of a text file."""
+"""Maximum characters in a line of a text file."""
 MAX_QUOTED = 200
-"""Characters of a file that a message repeats."""
+"""Maximum characters of a file that a message quotes."""
 
 
 def check_regular_file(path: str | Path, *, max_bytes: int, name: str = "") -> int:
@@ -29,12 +29,12 @@ def check_regular_file(path: str | Path, *, max_bytes: int, name: str = "") -> i
     Args:
         path: the file, or a link to it.
         max_bytes: larger files are refused.
-        name: what messages call it; by default its path.
+        name: its name in messages; by default its path.
 
     Raises:
         FileNotFoundError: no such file.
         OSError: the path cannot be followed.
-        ValueError: a folder, a pipe, a device or a socket, or a file that is too large.
+        ValueError: the path is a folder, a pipe, a device or a socket, or the file is too large.
     """
     name = name or str(path)
     status = Path(path).stat()
@@ -64,7 +64,7 @@ def read_lines(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[str]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no regular file, one that is too large, text in another encoding, or a line of more than
+        ValueError: the file is not regular, is too large, has another encoding, or a line of more than
             MAX_LINE characters.
     """
     check_regular_file(path, max_bytes=max_bytes)
@@ -80,11 +80,12 @@ def read_lines(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[str]:
             number += 1
             if len(line) > MAX_LINE:
                 raise ValueError(
-                    f"line {number} of {path} has more than {MAX_LINE:,} characters: it is broken, or no list"
+                    f"line {number} of {path} has more than {MAX_LINE:,} characters: it is broken, or not a "
+                    "list"
                 )
             yield line
 
 
 def quoted(text: str) -> str:
-    """Return text of a file in quotes, cut short if it is long, for a message."""
+    """Return text of a file in quotes, shortened if it is long, for a message."""
     return repr(text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}...")

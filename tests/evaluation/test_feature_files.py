@@ -114,9 +114,9 @@ def test_what_cannot_be_used(changes: dict[str, np.ndarray | None], message: str
     ("name", "content", "message"),
     [
         ("features.txt", "", "expected one of .npz, .mat, .h5, .hdf5, .csv"),
-        ("features.npz", "no archive", "is no .npz archive, or not all of one"),
+        ("features.npz", "no archive", "is not an .npz archive, or only part of one"),
         ("features.mat", "no matrix", "cannot be read as a MATLAB file"),
-        ("features.npz", "", "is no .npz archive, or not all of one"),
+        ("features.npz", "", "is not an .npz archive, or only part of one"),
         ("features.csv", "split,pid,a\nquery,1,2\n", "gallery must be numbers"),
         ("features.csv", "split,pid,a\nquery,1,\udce4\n", "is not UTF-8 text"),
         ("features.h5", "no file", "is no HDF5 file, or damaged"),
@@ -142,7 +142,9 @@ def test_files_that_were_cut_off(suffix: str, tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in (1, 100, len(whole) // 2):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"cannot be read as|has no|is no HDF5 file|is no .npz archive"):
+        with pytest.raises(
+            ValueError, match=r"cannot be read as|has no|is no HDF5 file|is not an .npz archive"
+        ):
             load_features(path)
 
 

@@ -67,8 +67,8 @@ def test_arrays_and_references_are_read(tmp_path: Path) -> None:
     ("fill", "message"),
     [
         (lambda file: file.create_dataset("a", (10**9, 1000), "f4", chunks=(1000, 1000)), "far more than"),
-        (lambda file: file.create_group("a"), "is no array"),
-        (lambda file: file.create_dataset("a", data=h5py.Empty("f4")), "is no array"),
+        (lambda file: file.create_group("a"), "is not an array"),
+        (lambda file: file.create_dataset("a", data=h5py.Empty("f4")), "is not an array"),
         (lambda file: file.create_dataset("a", data=["x"], dtype=h5py.string_dtype()), "holds object"),
         (lambda file: file.create_dataset("a", data=np.zeros(3, "f4,f4")), "expected numbers"),
         (lambda file: file, "is missing"),

@@ -1,1 +1,1 @@
-"""Several processes that train as one; alone, a process passes through all of this unchanged."""
+"""Training in several processes; in a single process, all of these functions change nothing."""

@@ -1,4 +1,4 @@
-"""Small values and errors of all ranks; they travel as bytes and JSON, so none that arrives can run code."""
+"""Exchange small values and errors between ranks, as bytes and JSON, so that received data run no code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def gather_bytes(data: bytes) -> list[bytes]:
-    """The bytes of every rank, by rank; only one's own in a single process."""
+    """Gather the bytes of every rank, by rank; in a single process, only its own."""
     if not is_joined():
         return [data]
     lengths = [torch.zeros((), dtype=torch.int64) for _ in range(ranks().world_size)]
@@ -32,13 +32,13 @@ def gather_bytes(data: bytes) -> list[bytes]:
 
 
 def own_block(count: int) -> slice:
-    """This rank's share of so many things in a row; the shares differ in size by one at most."""
+    """Return this rank's slice of `count` consecutive items; sizes differ by at most one between ranks."""
     place = ranks()
     return slice(*(count * number // place.world_size for number in (place.rank, place.rank + 1)))
 
 
 def gather_blocks(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Put the rows (m, D) of all ranks below one another; a rank that has none may give any D."""
+    """Concatenate the rows (m, D) of all ranks; a rank without rows may give any D."""
     if not is_joined():
         return rows
     width = largest(rows.shape[1])
@@ -47,7 +47,7 @@ def gather_blocks(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def bytes_of_first(data: bytes) -> bytes:
-    """The bytes of rank 0; those of other ranks do not count."""
+    """Return the bytes of rank 0; those of other ranks are ignored."""
     if not is_joined():
         return data
     length = torch.tensor(len(data))
@@ -59,7 +59,7 @@ def bytes_of_first(data: bytes) -> bytes:
 
 
 def value_of_first(value: T) -> T:
-    """Rank 0's value, which JSON must hold; those of other ranks do not count."""
+    """Return rank 0's value, which must be valid JSON; those of other ranks are ignored."""
     if not is_joined():
         return value
     answer: T = json.loads(bytes_of_first(json.dumps(value).encode()))
@@ -68,7 +68,7 @@ def value_of_first(value: T) -> T:
 
 @contextlib.contextmanager
 def agreement() -> Iterator[None]:
-    """Run a block on every rank; if it raises on any of them, all stop and rank 0 reports one error.
+    """Run a block on every rank; if it raises on any rank, all ranks stop and rank 0 reports one error.
 
     The block must not communicate. In a single process errors pass through unchanged.
 
@@ -83,7 +83,7 @@ def agreement() -> Iterator[None]:
     own: Exception | None = None
     try:
         yield
-    except Exception as error:  # passed on below, once the other ranks know of it
+    except Exception as error:  # raised again below, after the other ranks have been told
         own = error
     messages = [text.decode() for text in gather_bytes(b"" if own is None else _describe(own))]
     if not any(messages):
@@ -97,7 +97,7 @@ def agreement() -> Iterator[None]:
 
 
 def on_first(make: Callable[[], T]) -> T:
-    """Call a function on rank 0 only, and give its result, which JSON must hold, to every rank."""
+    """Call a function on rank 0 only, and return its result, which must be valid JSON, on every rank."""
     value: Any = None
     with agreement():
         if is_first():
@@ -107,7 +107,7 @@ def on_first(make: Callable[[], T]) -> T:
 
 
 def first_on_each_host(make: Callable[[], T]) -> T:
-    """Call a function on one rank of each host, then on its others, which find what the first one left."""
+    """Call a function on one rank of each host, then on the others, which find the files of the first."""
     value: Any = None
     for turn in (True, False):
         with agreement():

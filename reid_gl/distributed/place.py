@@ -1,4 +1,4 @@
-"""Where a process stands among those that torchrun started, from the environment alone; needs no torch."""
+"""The rank of a process that torchrun started, from environment variables alone; needs no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""What torchrun sets for every process that it starts."""
+"""Variables that torchrun sets for every process that it starts."""
 
 
 class StoppedTogetherError(Exception):
@@ -18,12 +18,12 @@ class OtherRankError(ValueError):
 
 
 class LostRankError(ConnectionError):
-    """Another rank ended or cannot be reached, so this one cannot go on."""
+    """Another rank ended or cannot be reached, so this one cannot continue."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """The place of a process among those that train together.
+    """Rank and number of the processes that train together.
 
     Attributes:
         rank: number of the process, from 0.
@@ -39,7 +39,7 @@ class Ranks:
 
 
 def launched_ranks() -> Ranks | None:
-    """The place that torchrun's variables name, before anything is connected; None without torchrun."""
+    """Read the place from torchrun's variables, before anything is connected; None without torchrun."""
     if not all(os.environ.get(name) for name in VARIABLES):
         return None
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
@@ -47,5 +47,5 @@ def launched_ranks() -> Ranks | None:
 
 
 def num_restarts() -> int:
-    """How often torchrun has restarted the processes after one of them ended (--max-restarts)."""
+    """Return how often torchrun has restarted the processes after one of them ended (--max-restarts)."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))

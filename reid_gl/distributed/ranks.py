@@ -19,23 +19,23 @@ TIMEOUT = timedelta(minutes=30)
 """How long a rank waits for the others, for example while one of them decodes a data set."""
 PLACE_IN_TORCH = re.compile(r"^\[[^\]]*\]:? *")
 LOST = ("Connection closed", "Connection reset", "Connection refused", "Broken pipe", "imed out", "imeout")
-"""What torch's messages say if another rank has gone."""
+"""Parts of torch's messages if another rank is gone."""
 ALONE = Ranks()
-_joined: list[Ranks] = []  # empty, or the one place that join_ranks gave this process
+_joined: list[Ranks] = []  # empty, or the place that join_ranks gave this process
 
 
 def ranks() -> Ranks:
-    """This process's place; rank 0 of 1 outside join_ranks, even if other code has made a process group."""
+    """Return this process's place; rank 0 of 1 outside join_ranks, even if there is a process group."""
     return _joined[0] if _joined else ALONE
 
 
 def is_joined() -> bool:
-    """Whether join_ranks connected this process, be it with itself only."""
+    """Return whether join_ranks connected this process, even if there is only one."""
     return bool(_joined)
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and reports: rank 0."""
+    """Return whether this process is the one that writes and reports: rank 0."""
     return ranks().rank == 0
 
 
@@ -50,7 +50,7 @@ def join_ranks() -> Iterator[Ranks]:
 
     Raises:
         LostRankError: the ranks cannot be connected, or another one ends while the block runs.
-        ValueError: some ranks have CUDA devices and others have none.
+        ValueError: some ranks have CUDA devices and others do not.
     """
     place = launched_ranks()
     if place is None:
@@ -66,7 +66,7 @@ def join_ranks() -> Iterator[Ranks]:
         raise LostRankError(_explain(place, error)) from error
     finally:
         _joined.clear()
-        if dist.is_initialized():  # a process that ends without this often aborts
+        if dist.is_initialized():  # without this, a process often aborts when it ends
             dist.destroy_process_group()
 
 
@@ -74,16 +74,16 @@ def _connect(place: Ranks) -> None:
     has_cuda = torch.cuda.is_available() and dist.is_nccl_available()
     backend = "cpu:gloo,cuda:nccl" if has_cuda else "gloo"
     shared, _, _ = next(iter(rendezvous("env://", timeout=TIMEOUT)))
-    # torchrun's store outlives the ranks that it restarts, with the addresses of those that have gone
+    # torchrun's store outlives restarted ranks and still has the addresses of the old ones
     store = PrefixStore(f"reid_gl/start {num_restarts()}", shared)
     store.set(f"backend/{place.rank}", backend)
     backends = [store.get(f"backend/{rank}").decode() for rank in range(place.world_size)]
-    if len(set(backends)) > 1:  # found before a group is made, in which ranks would wait for one another
+    if len(set(backends)) > 1:  # checked before a group is made, in which ranks would wait for one another
         store.set(f"has read/{place.rank}", "")
-        if place.rank == 0:  # the store may end with this process
+        if place.rank == 0:  # the store may end with rank 0
             store.wait([f"has read/{rank}" for rank in range(place.world_size)])
         raise ValueError(
-            f"some ranks have CUDA and others have not (by rank: {'; '.join(backends)}): give all hosts the "
+            f"some ranks have CUDA and others do not (by rank: {'; '.join(backends)}): give all hosts the "
             "same, or hide the devices with CUDA_VISIBLE_DEVICES= on every host"
         )
     if has_cuda and place.local_rank < torch.cuda.device_count():

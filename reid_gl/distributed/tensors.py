@@ -1,4 +1,4 @@
-"""Tensors of all ranks: gathered, summed, averaged and handed out; in a single process all stay as they are.
+"""Gather, sum, average and broadcast tensors of all ranks; in a single process, tensors stay unchanged.
 
 Gradients follow one rule: every rank differentiates the *sum* of the scalars of all ranks, and afterwards
 the gradients of parameters are averaged over the ranks. So if all ranks compute the same loss of the same
@@ -18,7 +18,7 @@ from reid_gl.distributed.ranks import is_joined, ranks
 
 
 def gather_rows(rows: Tensor) -> Tensor:
-    """Put the rows of all ranks below one another, in the order of the ranks; differentiable.
+    """Concatenate the rows of all ranks, in the order of the ranks; differentiable.
 
     The backward pass needs no communication: it assumes that every rank computes the same scalar from the
     gathered rows, so the sum over the ranks is this rank's gradient times their number.
@@ -34,7 +34,7 @@ def gather_rows(rows: Tensor) -> Tensor:
 
 
 def sum_over_ranks(values: Tensor) -> Tensor:
-    """Sum a tensor over the ranks; differentiable, for scalars that differ between the ranks too.
+    """Sum a tensor over the ranks; differentiable, also for scalars that differ between the ranks.
 
     Args:
         values: any shape, the same on every rank.
@@ -47,7 +47,7 @@ def sum_over_ranks(values: Tensor) -> Tensor:
 
 
 def average_in_place(tensors: Iterable[Tensor]) -> None:
-    """Replace floating-point tensors by their means over the ranks, in one exchange for each dtype.
+    """Replace floating-point tensors by their means over the ranks, in one exchange per dtype.
 
     Args:
         tensors: the same shapes and dtypes in the same order on every rank.
@@ -76,7 +76,7 @@ def copy_from_first(tensors: Iterable[Tensor]) -> None:
 
 
 def largest(number: int) -> int:
-    """The largest of the whole numbers that the ranks give."""
+    """Return the largest of the whole numbers of all ranks."""
     if not is_joined():
         return number
     value = torch.tensor(number)

@@ -76,7 +76,7 @@ def test_a_rank_that_ends_ends_the_others() -> None:
 def test_hosts_with_and_without_gpus_are_told_apart() -> None:
     for code, errors in run_ranks(_never_called, 2, before=_pretend_cuda_on_rank_1):
         assert code == 1
-        assert "some ranks have CUDA and others have not (by rank: gloo; cpu:gloo,cuda:nccl)" in errors
+        assert "some ranks have CUDA and others do not (by rank: gloo; cpu:gloo,cuda:nccl)" in errors
 
 
 def _never_called() -> None:

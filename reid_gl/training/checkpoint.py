@@ -1,4 +1,4 @@
-"""Training state on disk: a checkpoint is there whole, or the one before it still is."""
+"""Training state on disk: a checkpoint is written completely, or the previous one is kept."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def save_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
 
     Args:
         checkpoint: dictionary that torch.load(weights_only=True) reads back.
-        path: file; a reader never sees half of it, and a failure leaves the old one.
+        path: file; a reader never sees a partial file, and a failure leaves the old one.
 
     Raises:
-        OSError: the disk is full or not writable; says that nothing was lost.
+        OSError: the disk is full or not writable; the message says that nothing was lost.
     """
     path = Path(path)
     try:
@@ -29,7 +29,7 @@ def save_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:  # torch reports a failed write as RuntimeError
         cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__ or error
-        state = "the one before it is intact" if path.exists() else "there is none before it"
+        state = "the previous one is intact" if path.exists() else "there is no previous one"
         raise OSError(
             f"checkpoint {path} could not be written ({cause}); {state}: free some space, then resume"
         ) from error

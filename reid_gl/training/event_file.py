@@ -1,4 +1,4 @@
-"""TensorBoard's scalars, in a file whose name does not say whose machine wrote it."""
+"""Write TensorBoard's scalars to a file whose name does not contain the name of the machine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 
 class EventFile:
-    """A new file of events in a folder, which is made.
+    """A new event file in a folder, which is created.
 
     Args:
-        folder: where TensorBoard looks.
-        purge_step: what earlier files say from this step on no longer counts; None for all counts.
+        folder: folder of the event files.
+        purge_step: TensorBoard ignores earlier files from this step on; None to ignore nothing.
     """
 
     def __init__(self, folder: Path, *, purge_step: int | None = None) -> None:

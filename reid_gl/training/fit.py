@@ -156,7 +156,7 @@ def make_training_state(
     net: ReidNet, losses: WeightedSum, optimizer: torch.optim.Optimizer, settings: FitSettings
 ) -> TrainingState:
     """Make the state before the first step, on several ranks with the weights of rank 0."""
-    if settings.step.sync_batch_norm:  # the neck of gathered features sees the whole batch as it is
+    if settings.step.sync_batch_norm:  # with gathered features, the neck sees the whole batch anyway
         share_statistics(net.backbone if settings.step.gather else net, settings.device.type)
     copy_from_first(tensor for part in (net, losses) for tensor in (*part.parameters(), *part.buffers()))
     ema = None
@@ -186,12 +186,12 @@ def fit(
     Args:
         state: updated in place.
         loader: iterates over the sampler's batches, or over this rank's part of each.
-        sampler: is told at which epoch and step to start.
+        sampler: sampler of the loader; told at which epoch and step to start.
         preprocessing: normalises the images on the device.
         settings: settings of the training run.
         log: receives every step and epoch.
         save: called with (state, is_selected) for each checkpoint, on every rank; is_selected means that
-            these weights are the ones to keep.
+            these are the weights to keep.
         evaluate: maps a network to metrics, including "mAP", the same on every rank.
         stop_signal: returns the number of the signal that asks to stop, or 0; called after each step.
 

@@ -112,13 +112,13 @@ class SilentLog:
     """The log of a rank that leaves reporting to rank 0."""
 
     def step(self, epoch: int, step: int, num_images: int, values: dict[str, float]) -> None:
-        """Take no note of a step."""
+        """Ignore a step."""
 
     def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        """Take no note of an epoch."""
+        """Ignore an epoch."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
 
 def _drop_lines_after(path: Path, epoch: int, step: int) -> None:

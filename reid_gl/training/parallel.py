@@ -1,4 +1,4 @@
-"""The parts of training that several ranks share: gradients, and statistics of batch normalisation."""
+"""Share gradients and statistics of batch normalisation between ranks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from reid_gl.models.reid_net import ReidNet
 _NAMES = ("forward_sync_buffers", "broadcast_buffers")  # of torch 2.15, and before
 _KNOWN = inspect.signature(DistributedDataParallel).parameters
 BUFFERS_STAY: dict[str, Any] = {next(name for name in _NAMES if name in _KNOWN): False}
-"""Tells DDP not to send rank 0's buffers around before every pass: they are the same already."""
+"""Tell DDP not to broadcast rank 0's buffers before every pass: they are already the same."""
 
 
 class _Part(nn.Module):
-    """Backbone and pooling, as DDP wraps them."""
+    """Backbone and pooling as one module for DDP."""
 
     def __init__(self, net: ReidNet) -> None:
         super().__init__()
@@ -37,16 +37,16 @@ class _Part(nn.Module):
 
 
 class ParallelBackbone:
-    """Backbone and pooling of a network; on several ranks, backward averages their gradients as it goes.
+    """Backbone and pooling of a network; on several ranks, their gradients are averaged during backward.
 
-    Make another one after parameters have been frozen or unfrozen.
+    Create a new one after freezing or unfreezing parameters.
 
     Args:
         net: the network, with the same weights on every rank.
         overlaps: average during backward; False leaves it to average_gradients.
 
     Attributes:
-        parameters: those whose gradients backward averages; empty in a single process.
+        parameters: parameters with gradients that backward averages; empty in a single process.
     """
 
     def __init__(self, net: ReidNet, *, overlaps: bool = True) -> None:
@@ -75,19 +75,19 @@ class ParallelBackbone:
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:
-    """Average gradients that backward has not averaged; who has none must have none on every rank."""
+    """Average gradients that backward has not averaged; each must exist on all ranks or on none."""
     average_in_place([parameter.grad for parameter in parameters if parameter.grad is not None])
 
 
 def average_statistics(net: nn.Module) -> None:
-    """Average the running statistics that each rank took from its own images."""
+    """Average the running statistics that each rank computed from its own images."""
     average_in_place([buffer for buffer in net.buffers() if buffer.is_floating_point()])
 
 
 def share_statistics(module: nn.Module, device_type: str) -> None:
-    """Let batch normalisation take its statistics from the images of all ranks; names stay the same.
+    """Make batch normalisation use the statistics of all ranks' images; parameter names stay the same.
 
-    Torch's own layers are for GPUs only; on the CPU the layers become SharedBatchNorm.
+    Torch's own layers support only GPUs; on the CPU the layers become SharedBatchNorm.
     """
     if ranks().world_size == 1:
         return
@@ -105,7 +105,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     @classmethod
     def of(cls, layer: nn.modules.batchnorm._BatchNorm) -> SharedBatchNorm:
-        """A layer with the same parameters, statistics and settings."""
+        """Create a layer with the same parameters, statistics and settings."""
         shared = cls(
             layer.num_features,
             eps=layer.eps,
@@ -146,4 +146,4 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_((variance * (count / (count - 1))).to(self.running_var.dtype), share)
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Rows and maps of any size."""
+        """Accept rows and maps of any size."""

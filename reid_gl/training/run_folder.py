@@ -1,4 +1,4 @@
-"""The folder of one training run: what it was made from, how it went, what came of it."""
+"""The folder of one training run: its configuration, environment, checkpoints and logs."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ LOG_FILE = "log.jsonl"
 TENSORBOARD_FOLDER = "tensorboard"
 LOCK_FILE = ".lock"
 OF_AN_UNSAVED_RUN = re.compile(r"config\.yml|environment\.json|log\.jsonl|tensorboard|\.lock|\..*\.partial")
-"""What lies in the folder of a run before its first checkpoint."""
+"""Files in the folder of a run before its first checkpoint."""
 
 
 def find_run(path: str | Path, *, resume: bool) -> bool:
-    """Whether a training in a folder goes on from a checkpoint, or starts; nothing is made or changed.
+    """Return whether training in a folder resumes from a checkpoint or starts anew; changes nothing.
 
     A run that was stopped before its first checkpoint starts from the beginning, with and without `resume`.
 
@@ -52,7 +52,7 @@ def find_run(path: str | Path, *, resume: bool) -> bool:
     Raises:
         FileExistsError: the folder holds a run and resume is not set, or it holds other files.
         FileNotFoundError: there is nothing to resume.
-        NotADirectoryError: the path is no folder.
+        NotADirectoryError: the path is not a folder.
     """
     folder = Path(path)
     if not folder.exists():
@@ -60,42 +60,42 @@ def find_run(path: str | Path, *, resume: bool) -> bool:
             raise FileNotFoundError(f"there is no run to resume in {folder}: leave out --resume to start one")
         return False
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder: choose another one with OUTPUT_DIR <folder>")
+        raise NotADirectoryError(f"{folder} is not a folder: choose another one with OUTPUT_DIR <folder>")
     names = {file.name for file in folder.iterdir()}
     if {CONFIG_FILE, TRAINING_FILE} <= names:
         if resume:
             return True
         raise FileExistsError(
-            f"{folder} holds a run already: continue it with --resume, or choose another folder with "
+            f"{folder} already holds a run: continue it with --resume, or choose another folder with "
             "OUTPUT_DIR <folder>"
         )
     foreign = sorted(name for name in names if not OF_AN_UNSAVED_RUN.fullmatch(name))
     if foreign:
         raise FileExistsError(
             f"{folder} holds {', '.join(foreign[:3])}{' and more' if len(foreign) > 3 else ''}, and no run "
-            "that could go on: remove the folder, or choose another one with OUTPUT_DIR <folder>"
+            "to resume: remove the folder, or choose another one with OUTPUT_DIR <folder>"
         )
     return False
 
 
 @contextmanager
 def open_run_folder(path: str | Path, *, config_text: str, go_on: bool) -> Iterator[Path]:
-    """Make a new run folder, or enter the one to go on with; no other process trains in it meanwhile.
+    """Create a new run folder, or enter the one to resume; no other process can train in it meanwhile.
 
-    Of several ranks the first one makes and locks it.
+    With several ranks, rank 0 creates and locks it.
 
     Args:
         path: the folder.
-        config_text: resolved configuration as YAML, kept in the folder of a run that starts.
-        go_on: what find_run said.
+        config_text: resolved configuration as YAML, stored in the folder of a new run.
+        go_on: result of find_run.
 
     Yields:
         The folder, with config.yml and environment.json in it.
 
     Raises:
         BlockingIOError: another process trains in the folder.
-        FileExistsError, FileNotFoundError: as find_run, where the folder has changed since; or the folder is
-            not there on the host of another rank.
+        FileExistsError, FileNotFoundError: as find_run, if the folder has changed since; or the folder does
+            not exist on the host of another rank.
     """
     folder = Path(path)
     with contextlib.ExitStack() as open_until_the_end:
@@ -105,7 +105,7 @@ def open_run_folder(path: str | Path, *, config_text: str, go_on: bool) -> Itera
         with agreement():
             if not folder.is_dir():
                 raise FileNotFoundError(
-                    f"the run folder {folder} of rank 0 is not there on this host: set OUTPUT_DIR to a "
+                    f"the run folder {folder} of rank 0 does not exist on this host: set OUTPUT_DIR to a "
                     "folder in a file system that all hosts share"
                 )
         yield folder
@@ -116,7 +116,7 @@ def _entered(folder: Path, config_text: str, go_on: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         if find_run(folder, resume=go_on) != go_on:
-            raise FileNotFoundError(f"the checkpoint in {folder} has gone: start the command again")
+            raise FileNotFoundError(f"the checkpoint in {folder} has been removed: start the command again")
         if not go_on:
             _start(folder, config_text)
         yield
@@ -133,7 +133,7 @@ def _start(folder: Path, config_text: str) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out; the system opens the lock when this one ends, however it ends."""
+    """Lock out other processes; the system releases the lock when this one ends, even after a crash."""
     with (folder / LOCK_FILE).open("a+", encoding="utf-8") as file:
         try:
             if fcntl is not None:
@@ -146,7 +146,9 @@ def _locked(folder: Path) -> Iterator[None]:
                 "OUTPUT_DIR <folder>"
             ) from None
         except OSError as error:  # a file system without locks
-            logger.warning("%s cannot be locked (%s): start no second training in it", folder, error)
+            logger.warning(
+                "%s cannot be locked (%s): do not start a second training run in it", folder, error
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -154,7 +156,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def describe_environment() -> dict[str, Any]:
-    """Versions, commit, machine and command of this process; not where the program lies on its disk."""
+    """Return versions, commit, machine and command of this process, without paths of the program."""
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -173,7 +175,7 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str:
-    """Commit of the source tree the package runs from; "" for an installed one."""
+    """Return the commit of the source tree that the package runs from; "" for an installed package."""
     tree = Path(__file__).resolve().parents[2]
     if not (tree / ".git").exists():
         return ""

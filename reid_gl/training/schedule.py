@@ -47,7 +47,7 @@ class Schedule:
             )
 
     def factor(self, epochs: float) -> float:
-        """Share of the base rate after a number of epochs, which may be fractional."""
+        """Return the share of the base rate after a number of epochs, which may be fractional."""
         warmup = 1.0
         if epochs < self.warmup_epochs:
             warmup = self.warmup_factor + (1 - self.warmup_factor) * epochs / self.warmup_epochs

@@ -1,4 +1,4 @@
-"""One optimiser step on one batch of P x K images, dealt over the ranks if there are several."""
+"""One optimiser step on one batch of P x K images, split between the ranks if there are several."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class StepSettings:
             raise ValueError(
                 f"SOLVER.MICRO_BATCH must be at least 0 (the whole batch), got {self.micro_batch}"
             )
-        if not self.clip_norm >= 0:  # it would turn the gradient round
+        if not self.clip_norm >= 0:  # a negative norm would reverse the gradient
             raise ValueError(f"SOLVER.CLIP_NORM must be at least 0 (no limit), got {self.clip_norm}")
 
 
@@ -65,21 +65,22 @@ def train_step(
     Several ranks take the step together, each with its own images. The pooled features of all ranks are
     gathered, and every rank computes neck, classifier and losses of the whole batch; see settings.gather.
 
-    With a micro-batch the backbone sees the images in parts, twice: first without a graph, then, once
-    the losses of the *whole* batch have given every pooled feature its gradient, again with one. Losses
-    and neck are the same as without parts; the backbone's batch normalisation uses each part's own
-    statistics, and counts them once.
+    With a micro-batch, the backbone processes the images in parts, twice: first without a graph; then, after
+    the losses of the *whole* batch have given every pooled feature its gradient, again with a graph. Losses
+    and neck are the same as without parts. The backbone's batch normalisation uses each part's own
+    statistics, and updates its running statistics once.
 
     Args:
         net: in training mode, on the device of the images.
         losses: summed on the network's output.
         optimizer: over the parameters of both.
-        images: (N, 3, H, W) float32, normalised; as many on every rank.
+        images: (N, 3, H, W) float32, normalised; N is the same on every rank.
         labels: (N,) int64.
         settings: number format, parts and clipping.
         scaler: enabled for float16 only.
         generator: CPU random state of the losses, the same on every rank.
-        backbone: the network's, which averages its gradients during backward; None averages them after it.
+        backbone: the network's backbone, if it averages its gradients during backward; None averages them
+            after it.
 
     Returns:
         Every term before weighting, "total", and "gradient_norm" before clipping; the same on every rank.
@@ -169,7 +170,7 @@ def _backward_in_parts(
 
 @contextlib.contextmanager
 def _statistics_not_counted(backbone: nn.Module) -> Iterator[None]:
-    """Batch normalisation works from its batch and leaves its running statistics alone."""
+    """Make batch normalisation use batch statistics without updating its running statistics."""
     norms = [layer for layer in backbone.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     momenta = [layer.momentum for layer in norms]
     for layer in norms:

@@ -203,6 +203,6 @@ def test_a_foreign_file_in_a_run_s_folder_is_not_deleted(small: list[str], tmp_p
     note = folder / "ce" / "seed0" / "thesis.tex"
     note.parent.mkdir(parents=True)
     note.write_text("years of work")
-    with pytest.raises(FileExistsError, match=r"seed0 holds thesis.tex, and no run that could go on"):
+    with pytest.raises(FileExistsError, match=r"seed0 holds thesis.tex, and no run to resume"):
         compare(small, folder, CE)
     assert note.read_text() == "years of work"

@@ -30,7 +30,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x.ckpt"]
 
 
-@pytest.mark.parametrize(("exists", "state"), [(True, "is intact"), (False, "there is none before it")])
+@pytest.mark.parametrize(("exists", "state"), [(True, "is intact"), (False, "there is no previous one")])
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path, exists: bool, state: str) -> None:
     path = tmp_path / "x.ckpt"
     if exists:

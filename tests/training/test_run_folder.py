@@ -36,7 +36,7 @@ def test_the_place_of_the_program_on_the_disk_is_nobody_s_business(
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
     folder = start(tmp_path / "run")
     (folder / "training.ckpt").touch()
-    with pytest.raises(FileExistsError, match=r"holds a run already: .*--resume.*OUTPUT_DIR"):
+    with pytest.raises(FileExistsError, match=r"already holds a run: .*--resume.*OUTPUT_DIR"):
         start(folder)
     assert find_run(folder, resume=True)
 
@@ -62,7 +62,7 @@ def test_a_run_without_a_checkpoint_starts_again(tmp_path: Path, left: list[str]
 @pytest.mark.parametrize("name", ["model.ckpt", "thesis.tex", "training.ckpt", "result.json"])
 def test_files_that_are_no_beginning_of_a_run_stay(tmp_path: Path, name: str, resume: bool) -> None:
     (tmp_path / name).write_text("years of work")
-    with pytest.raises(FileExistsError, match=rf"holds {name}, and no run that could go on: .*OUTPUT_DIR"):
+    with pytest.raises(FileExistsError, match=rf"holds {name}, and no run to resume: .*OUTPUT_DIR"):
         find_run(tmp_path, resume=resume)
     assert (tmp_path / name).read_text() == "years of work"
 

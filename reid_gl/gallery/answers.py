@@ -1,4 +1,4 @@
-"""From the candidates of an engine to the rows of an answer: the same for every engine."""
+"""Turn an engine's candidates into the rows of an answer, in the same way for every engine."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from reid_gl.gallery.engine import Engine
 from reid_gl.gallery.sightings import Floats, Match, StoredRow, vectors_of
 
 SPARE = 16
-"""Candidates beyond those asked for: rounding may exchange rows at the end of the list."""
+"""Number of extra candidates: rounding may exchange rows at the end of the list."""
 
 
 class Answers:
-    """Scores, orders and re-ranks candidates.
+    """Score, sort and re-rank candidates.
 
     Args:
         calibration: for probabilities; None leaves them out.
         prior: see same_person_probability.
 
     Raises:
-        ValueError: a prior outside (0, 1), or one without a calibration.
+        ValueError: the prior is outside (0, 1), or given without a calibration.
     """
 
     def __init__(self, calibration: Calibration | None, prior: float | None) -> None:
@@ -34,7 +34,7 @@ class Answers:
             raise ValueError("a prior is for probabilities, which need a calibration: give both, or neither")
         self._calibration, self._prior = calibration, prior
         if calibration is not None:
-            same_person_probability(calibration, 0.0, prior=prior)  # refuses a wrong prior now
+            same_person_probability(calibration, 0.0, prior=prior)  # rejects a wrong prior now
 
     def find(
         self,
@@ -46,7 +46,7 @@ class Answers:
         rerank: RerankSettings | None,
         shortlist: int,
     ) -> list[list[Match]]:
-        """Search for queries (Q, D) of length one; the others as in Gallery.search.
+        """Search for queries (Q, D) of length one; other arguments as in Gallery.search.
 
         Cosines are computed again in float64, so that they and the order do not depend on the engine, on
         other queries, or on the place of a row.
@@ -63,7 +63,7 @@ class Answers:
         return answers
 
     def _rank(self, query: Floats, rows: list[StoredRow], num: int, min_score: float) -> list[Match]:
-        """The best of some rows, in rising order of their numbers, by cosine; the lower number first."""
+        """Return the best of some rows, in ascending order, by cosine; of equal ones, the lower number first."""
         if not rows:
             return []
         cosines = (vectors_of(rows).astype(np.float64) * query).sum(axis=1).clip(-1.0, 1.0)
@@ -83,10 +83,10 @@ class Answers:
 
 
 def read_features(engine: Engine, condition: Condition, ids: Sequence[int]) -> Floats:
-    """Features (M, D) of the rows of a condition, in the order of their numbers in a list.
+    """Return features (M, D) of the rows with these numbers, in the order of the list.
 
     Raises:
-        ValueError: a number that no row has, or whose row is damaged.
+        ValueError: no row has one of the numbers, or its row is damaged.
     """
     rows = {row.id: row for batch in engine.read(condition) for row in batch}
     if missing := [int(number) for number in ids if number not in rows]:

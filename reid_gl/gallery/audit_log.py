@@ -1,4 +1,4 @@
-"""Who searched a gallery, when, for what and with which answer: a line of JSON for each action."""
+"""The audit log of a gallery: one line of JSON per action, with user, time, query and answer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CHECKSUM = "crc"
 
 
 def audit_path(gallery: Path) -> Path:
-    """The log of a gallery in a file, beside it."""
+    """Return the default log of a gallery in a file, next to that file."""
     file = gallery.resolve()
     return file.with_name(file.name + ENDING)
 
 
 def current_user() -> str:
-    """The name that the system knows the user by."""
+    """Return the user's name in the operating system."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container without a list of users
@@ -35,18 +35,18 @@ class AuditLog:
     """Appends to the log; several processes may do so at once.
 
     Args:
-        path: of the file, made at the first action.
-        user: who acts.
+        path: path of the log, which is created at the first action.
+        user: name of the acting user.
     """
 
     def __init__(self, path: Path, user: str) -> None:
         self.path, self._user = path.absolute(), user
 
     def write(self, action: str, details: Mapping[str, Any]) -> None:
-        """Add a line, which a killed process leaves there; it may be lost when the power fails.
+        """Add a line. It survives if the process is killed, but may be lost in a power failure.
 
         Raises:
-            OSError: the file cannot be written; the caller then must not act.
+            OSError: the file cannot be written; the caller must not perform the action.
         """
         entry = {"action": action, "at": time.time(), "user": self._user, "process": os.getpid(), **details}
         line = json.dumps({**entry, CHECKSUM: _checksum(entry)}) + "\n"
@@ -75,7 +75,7 @@ class AuditLog:
 
 
 def damaged_lines(path: Path) -> list[int]:
-    """Lines of a log that do not agree with their checksum, counted from 1; none if there is no log."""
+    """Return the numbers, from 1, of lines that do not match their checksum; none if there is no log."""
     if not path.exists():
         return []
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Which rows of a gallery are meant: by camera, time, tracklet, identity and number."""
+"""Conditions that select rows of a gallery: by camera, time, tracklet, identity and number."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 FIELDS = ("id", "camera", "tracklet", "pid")
-"""Fields whose values can be listed."""
+"""Fields that can be selected by lists of values."""
 Values: TypeAlias = "int | Iterable[int]"
 TimeRange: TypeAlias = "tuple[float | None, float | None]"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """Rows that fulfil all of it.
+    """Selects the rows that satisfy all of its parts.
 
     Attributes:
         only: allowed values by field.
         without: each leaves out the rows that have one of the values in every field it names.
-        first_time: earliest time in seconds since 1970; rows of unknown time are out if it is set.
+        first_time: earliest time in seconds since 1970; if set, rows of unknown time are left out.
         last_time: latest time, as first_time.
         since: smallest moment: the time of a row, or when it was added if its time is unknown.
         before: moments must be smaller than this.
@@ -36,11 +36,11 @@ class Condition:
     before: float | None = None
 
     def younger_than(self, seconds: float | None) -> Condition:
-        """The same, for rows that are at most so old; None changes nothing."""
+        """Return the same condition, limited to rows of at most this age; None changes nothing."""
         return self if seconds is None else replace(self, since=clock.time() - seconds)
 
     def to_dict(self) -> dict[str, object]:
-        """What is set, as plain values for JSON."""
+        """Return the parts that are set, as plain values for JSON."""
         plain: dict[str, object] = {name: sorted(values) for name, values in self.only.items()}
         if self.without:
             plain["exclude"] = [{name: sorted(v) for name, v in rule.items()} for rule in self.without]
@@ -58,17 +58,17 @@ def make_condition(
     since: float | None = None,
     before: float | None = None,
 ) -> Condition:
-    """Check what a caller asks for.
+    """Check the caller's arguments and make a condition.
 
     Args:
         only: values by field, None for any.
         time: first and last time, both included; None for no limit.
-        exclude: one rule, or several; a rule leaves out the rows that fulfil all of it.
+        exclude: one rule or several; a rule leaves out the rows that match all of its fields.
         since: see Condition.
         before: see Condition.
 
     Raises:
-        ValueError: an unknown field, values that are not whole numbers, or times that are not in order.
+        ValueError: a field is unknown, values are not whole numbers, or times are not in order.
     """
     rules = [exclude] if isinstance(exclude, Mapping) else list(exclude)
     if not all(isinstance(rule, Mapping) and rule for rule in rules):
@@ -86,7 +86,7 @@ def make_condition(
 
 def _values(name: str, values: Values) -> frozenset[int]:
     if name not in FIELDS:
-        raise ValueError(f"rows have no field {name!r} to choose by: expected one of {', '.join(FIELDS)}")
+        raise ValueError(f"rows cannot be selected by {name!r}: expected one of {', '.join(FIELDS)}")
     listed = [values] if not isinstance(values, Iterable) else values
     try:
         return frozenset(operator.index(value) for value in listed)
@@ -112,10 +112,10 @@ def _moment(value: float, name: str) -> float:
 
 
 def at_least_one(value: int, name: str) -> int:
-    """A whole number of at least 1.
+    """Return a whole number of at least 1.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the value is something else.
     """
     try:
         number = operator.index(value)

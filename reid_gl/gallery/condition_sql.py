@@ -1,4 +1,4 @@
-"""Conditions as SQLite understands them."""
+"""Convert conditions to SQL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reid_gl.gallery.condition import Condition
 
 
 def to_sql(condition: Condition) -> tuple[str, list[str | float]]:
-    """A condition in SQL, and the values of its question marks."""
+    """Return a condition in SQL, and the values of its question marks."""
     clauses: list[str] = ["1"]
     values: list[str | float] = []
     for name, wanted in condition.only.items():

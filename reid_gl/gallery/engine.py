@@ -1,4 +1,4 @@
-"""What every engine of a gallery does, and what it answers."""
+"""The interface of a gallery's engines, and the records that they return."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Found(NamedTuple):
 
     Attributes:
         ids: numbers of the rows for each query.
-        rows: the rows that were found, by their numbers; one that has gone meanwhile is missing.
+        rows: the rows found, by number; rows that were deleted meanwhile are missing.
     """
 
     ids: list[Ints]
@@ -25,17 +25,17 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class GalleryStats:
-    """What a gallery holds.
+    """Statistics of a gallery.
 
     Attributes:
-        num_rows: rows.
+        num_rows: number of rows.
         dimension: D of the features; None before the first row.
-        num_identities: known identities.
-        num_tracklets: known tracklets, counted within cameras.
-        cameras: rows of each camera, -1 where it is unknown.
+        num_identities: number of known identities.
+        num_tracklets: number of known tracklets, counted per camera.
+        cameras: number of rows of each camera, -1 for unknown.
         first_time: earliest known time in seconds since 1970; None if no time is known.
         last_time: latest known time.
-        num_bytes: size on the disk; None if the engine does not say.
+        num_bytes: size on disk; None if the engine does not know it.
         keep_seconds: age at which rows are deleted; None for never.
     """
 
@@ -52,12 +52,12 @@ class GalleryStats:
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found.
+    """Result of `verify`.
 
     Attributes:
-        num_rows: rows that can be read and agree with their checksums.
-        broken: why other rows cannot be used, by their number.
-        problems: what else is wrong.
+        num_rows: number of rows that can be read and match their checksums.
+        broken: why the other rows cannot be used, by row number.
+        problems: other problems.
     """
 
     num_rows: int
@@ -66,15 +66,15 @@ class Verification:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is wrong."""
+        """Return whether there are no problems."""
         return not self.broken and not self.problems
 
 
 class Engine(Protocol):
-    """Keeps rows and finds the nearest. Calls come one at a time.
+    """Stores rows and finds the nearest. Calls must not overlap.
 
     Attributes:
-        name: of the gallery, for messages.
+        name: name of the gallery, for messages.
         dimension: D of the features; None before the first row.
         keep_seconds: age at which rows are deleted; None for never.
     """
@@ -92,35 +92,35 @@ class Engine(Protocol):
         """See the class."""
 
     def add(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]], added: float) -> Ints:
-        """Store checked rows and return their numbers; what is returned from here survives a kill."""
+        """Store checked rows and return their numbers; after the return, they survive a kill."""
 
     def search(self, queries: Floats, num_nearest: int, condition: Condition) -> Found:
-        """Rows near each query (Q, D) of length one."""
+        """Return the rows near each query (Q, D) of length one."""
 
     def read(self, condition: Condition) -> Iterable[list[StoredRow]]:
-        """The rows that fulfil a condition, in rising order of their numbers, batch after batch."""
+        """Yield the rows that satisfy a condition in batches, in ascending order of their numbers."""
 
     def delete(self, condition: Condition) -> int:
-        """Delete rows and return how many there were."""
+        """Delete rows and return how many."""
 
     def set_identity(self, condition: Condition, pid: int) -> int:
-        """Give rows an identity and return how many there were."""
+        """Set the identity of rows and return how many."""
 
     def keep_for(self, seconds: float | None) -> None:
         """Store the age at which rows are deleted."""
 
     def stats(self) -> GalleryStats:
-        """What is there."""
+        """Return statistics of the gallery."""
 
     def verify(self) -> Verification:
-        """Read everything and say what is damaged."""
+        """Read everything and report damage."""
 
     def close(self) -> None:
-        """Let go of files and connections; a second call does nothing."""
+        """Close files and connections; a second call does nothing."""
 
 
 def delete_expired(engine: Engine) -> int:
-    """Delete what is older than the gallery keeps, and return how many rows that were."""
+    """Delete rows older than the gallery's retention age, and return how many."""
     if engine.keep_seconds is None:
         return 0
     return engine.delete(Condition(before=time.time() - engine.keep_seconds))

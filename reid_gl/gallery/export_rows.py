@@ -1,4 +1,4 @@
-"""Rows of a gallery as an .npz file."""
+"""Export rows of a gallery as an .npz file."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ NO_BOX = (np.nan,) * 4
 
 
 def write_rows(path: Path, batches: Iterable[list[StoredRow]]) -> int:
-    """Write the arrays that Gallery.export names, and return how many rows there are.
+    """Write the arrays that Gallery.export lists, and return the number of rows.
 
     Raises:
-        FileExistsError: there is such a file.
-        ValueError: another suffix, or no rows.
+        FileExistsError: the file exists.
+        ValueError: the suffix is not .npz, or there are no rows.
     """
     if path.suffix != ".npz":
         raise ValueError(f"cannot export to {path}: expected a name that ends in .npz")

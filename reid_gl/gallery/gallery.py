@@ -1,4 +1,4 @@
-"""A gallery: who was seen where."""
+"""The gallery: a database of who was seen where."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from reid_gl.gallery.turns import Turns
 
 
 class Gallery:
-    """Features with camera, time, tracklet and identity, to search in. Threads may share one.
+    """A searchable database of features with camera, time, tracklet and identity. Threads may share one.
 
-    Scores are cosines: features are stored with length one. What `add` has returned survives a kill and a
-    power failure. One process writes, any number read beside it.
+    Scores are cosines: features are stored with length one. Once `add` has returned, its rows survive a kill
+    and a power failure. One process can write while any number of others read.
 
     Args:
         uri: a file, such as "people.db"; or a server, such as "qdrant://localhost:6333/people".
-        mode: "r" reads a gallery that exists; "r+" reads and writes one; "a" also makes one.
+        mode: "r" reads an existing gallery; "r+" reads and writes one; "a" also creates one.
         calibration: thresholds of the network, for probabilities of matches.
-        prior: expected share of the rows compared that show the person searched; None takes the
-            calibration's, which suits galleries as small. See same_person_probability.
-        audit_log: file that every search, export, change of identities and deletion is written to; None
-            is `<file>.audit.jsonl` beside the gallery. A server has none: name one.
-        user: name in the audit log; None is the one of the operating system.
+        prior: expected share of the compared rows that show the person of the query; None takes that of the
+            calibration, which suits galleries of the size of its data set. See same_person_probability.
+        audit_log: file that records every search, export, change of identities and deletion; None takes
+            `<file>.audit.jsonl` next to the gallery. A server has no default: name a file.
+        user: name in the audit log; None takes the name in the operating system.
 
     Raises:
-        FileNotFoundError: nothing is there, in mode "r" or "r+".
+        FileNotFoundError: the gallery does not exist, in mode "r" or "r+".
         BlockingIOError: another process writes to it, in mode "r+" or "a".
-        ValueError: an unknown engine or mode, or a file that is no gallery; DamagedGalleryError if it is a
-            damaged one.
+        ValueError: the engine or mode is unknown, or the file is not a gallery; DamagedGalleryError if it is
+            a damaged one.
     """
 
     def __init__(
@@ -65,31 +65,31 @@ class Gallery:
         if audit_log is None and file is not None:
             audit_log = audit_path(file)
         if audit_log is None:
-            raise ValueError(f"{uri} is no file to keep an audit log beside: name one with audit_log")
+            raise ValueError(f"{uri} is not a file, so it has no default audit log: name one with audit_log")
         self._log = AuditLog(Path(audit_log), current_user() if user is None else user)
         self._turns = Turns(open_engine(uri, mode))
 
     def add(self, features: Floats, metadata: Sequence[Sighting]) -> Ints:
-        """Store features, all or none.
+        """Store either all of the features or none.
 
         Args:
             features: (N, D) of any length but zero, of one network throughout; N may be 0.
-            metadata: N, what is known of each.
+            metadata: N sightings, one for each feature.
 
         Returns:
-            (N,) numbers of the rows, from 1, never given twice.
+            (N,) numbers of the rows, from 1; no number is ever reused.
 
         Raises:
-            ValueError, TypeError: another dimension than the gallery's, features that are not finite or
-                zero, metadata that do not fit; names the rows.
-            OSError: the disk is full or cannot be written; nothing was stored.
+            ValueError, TypeError: the dimension is not the gallery's, features are zero or not finite, or
+                metadata do not fit; the message names the rows.
+            OSError: the disk is full or not writable; nothing was stored.
         """
         return self.add_parts([(features, metadata)])
 
     def add_parts(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]]) -> Ints:
-        """Store many features that come in parts, all or none; see add."""
+        """Store many features, given in parts: either all or none; see add."""
         with self._turns.take() as engine:
-            self.apply_retention()  # before: what is raised now has stored nothing
+            self.apply_retention()  # checked first: nothing is stored yet if this raises
             return engine.add(checked_parts(parts, engine.dimension), clock.time())
 
     def search(
@@ -105,28 +105,28 @@ class Gallery:
         shortlist: int = 100,
         reason: str = "",
     ) -> list[list[Match]]:
-        """The rows most like each query.
+        """Find the rows most similar to each query.
 
         Args:
             query: (Q, D), or (D,) for one query; Q may be 0.
-            k: most rows of an answer, at least 1.
-            cameras: only these.
-            time: first and last time in seconds since 1970, both included, None for no limit; rows of unknown
-                time are then left out.
+            k: maximum number of rows in an answer, at least 1.
+            cameras: search only these.
+            time: first and last time in seconds since 1970, both included, None for no limit; if given, rows
+                of unknown time are left out.
             exclude: rows to leave out by id, camera, tracklet or pid: {"camera": 1, "tracklet": [7, 8]}
                 leaves out two tracklets of a camera; several such rules in a list.
             min_score: smallest cosine.
             rerank: order the nearest rows by k-reciprocal re-ranking; None orders by cosine.
-            shortlist: rows that are re-ranked, at least k of them.
-            reason: why, for the audit log.
+            shortlist: number of rows to re-rank, at least k.
+            reason: reason for the search, for the audit log.
 
         Returns:
-            Q answers, best first; equal scores rank the older row first. Rows are left out that are older
-            than the gallery keeps, or damaged.
+            Q answers, best first; of equal scores, the older row comes first. Rows that are damaged or older
+            than the retention age are left out.
 
         Raises:
-            ValueError, TypeError: a query of another dimension, not finite or zero, or a filter that cannot
-                be; says which.
+            ValueError, TypeError: a query has another dimension, is zero or not finite, or a filter is
+                invalid; the message says which.
             OSError: the audit log cannot be written.
         """
         k, shortlist = at_least_one(k, "k"), at_least_one(shortlist, "shortlist")
@@ -143,10 +143,10 @@ class Gallery:
         return answers
 
     def features_of(self, ids: Sequence[int]) -> Floats:
-        """Features (M, D) of M rows, of length one, as queries for "where else was this person?".
+        """Return features (M, D) of M rows, of length one, as queries for "where else was this person?".
 
         Raises:
-            ValueError: a number that no row has, or whose row is damaged.
+            ValueError: no row has one of the numbers, or its row is damaged.
         """
         condition = make_condition(only={"id": ids})
         with self._turns.take() as engine:
@@ -163,20 +163,20 @@ class Gallery:
         time: TimeRange | None = None,
         older_than: float | None = None,
     ) -> int:
-        """Delete the rows that fulfil everything given, at least one thing.
+        """Delete the rows that satisfy all given conditions; at least one is required.
 
         Args:
             ids: numbers of rows.
             pids: identities.
             cameras: cameras.
-            time: first and last time, both included; rows of unknown time are left.
-            older_than: seconds since 1970; rows of unknown time are as old as their addition.
+            time: first and last time, both included; rows of unknown time are kept.
+            older_than: seconds since 1970; for rows of unknown time, the time of their addition counts.
 
         Returns:
-            Rows deleted.
+            Number of deleted rows.
 
         Raises:
-            ValueError: nothing is given, or something that is no filter.
+            ValueError: no condition is given, or one is invalid.
         """
         only = {"id": ids, "pid": pids, "camera": cameras}
         condition = make_condition(only=only, time=time, before=older_than)
@@ -185,14 +185,14 @@ class Gallery:
         return self._logged("delete", condition, lambda engine: engine.delete(condition))
 
     def merge_identities(self, pids: Values, *, into: int) -> int:
-        """Give all rows of some identities another one: they turned out to be one person.
+        """Merge identities that turned out to be one person: all of their rows get the same identity.
 
         Args:
-            pids: the identities that end, from 0.
-            into: the one that stays.
+            pids: the identities to replace, from 0.
+            into: the identity to keep.
 
         Returns:
-            Rows changed.
+            Number of changed rows.
         """
         condition = make_condition(only={"pid": pids})
         if min(condition.only["pid"], default=0) < 0:
@@ -200,24 +200,24 @@ class Gallery:
         return self._identify("merge", condition, into)
 
     def set_identity(self, ids: Values, pid: int) -> int:
-        """Say who is on some rows, -1 for nobody known, and return how many there were.
+        """Set the identity of some rows, -1 for unknown, and return how many rows changed.
 
         Raises:
-            ValueError: not whole numbers.
+            ValueError: an argument is not a whole number.
         """
         return self._identify("set identity", make_condition(only={"id": ids}), pid)
 
     def keep_for(self, seconds: float | None) -> int:
-        """Store for how long rows are kept, None for ever, and delete at once what is older.
+        """Set the retention age of rows, None for no limit, and delete older rows at once.
 
-        From then on every `add` begins by deleting older rows, and searches find none of them even before
-        that. The age counts from the time of a row, or from its addition if the time is unknown.
+        From then on, every `add` first deletes older rows, and searches skip them even before that. The age
+        counts from the time of a row, or from its addition if the time is unknown.
 
         Returns:
-            Rows deleted.
+            Number of deleted rows.
 
         Raises:
-            ValueError: not a positive number.
+            ValueError: the age is not a positive number.
         """
         if seconds is not None and not 0 < seconds < float("inf"):
             raise ValueError(f"rows are kept for a positive number of seconds, got {seconds}")
@@ -226,7 +226,7 @@ class Gallery:
             return self.apply_retention()
 
     def apply_retention(self) -> int:
-        """Delete what is older than the gallery keeps, and return how many rows that were."""
+        """Delete rows older than the retention age, and return how many."""
         with self._turns.take() as engine:
             deleted = delete_expired(engine)
             if deleted:
@@ -236,14 +236,14 @@ class Gallery:
     def export(
         self, path: str | Path, *, cameras: Values | None = None, time: TimeRange | None = None
     ) -> int:
-        """Write rows as an .npz file that `evaluate-features` and `calibrate` read, and return how many.
+        """Write rows to an .npz file for `evaluate-features` and `calibrate`, and return how many.
 
         The file has the arrays rows (their numbers), features (M, D), camids, times (NaN if unknown),
         tracklets, pids, paths, frames and boxes (M, 4) (NaN for the whole image). Damaged rows are left out.
 
         Raises:
-            FileExistsError: there is such a file.
-            ValueError: another suffix, or there are no such rows.
+            FileExistsError: the file exists.
+            ValueError: the suffix is not .npz, or there are no such rows.
         """
         condition = make_condition(only={"camera": cameras}, time=time)
         output = Path(path)
@@ -255,12 +255,12 @@ class Gallery:
         )
 
     def stats(self) -> GalleryStats:
-        """What the gallery holds."""
+        """Return statistics of the gallery."""
         with self._turns.take() as engine:
             return engine.stats()
 
     def verify(self) -> Verification:
-        """Read everything, audit log included, and name what is damaged."""
+        """Read everything, including the audit log, and report damage."""
         with self._turns.take() as engine:
             found = engine.verify()
             lines = damaged_lines(self._log.path)
@@ -271,7 +271,7 @@ class Gallery:
         )
 
     def close(self) -> None:
-        """Let another writer in. A gallery is also a context manager that does this at its end."""
+        """Close the gallery, so that another process can write. A `with` block does this at its end."""
         self._turns.close()
 
     def __enter__(self) -> Gallery:
@@ -290,7 +290,7 @@ class Gallery:
     def _logged(
         self, action: str, condition: Condition, act: Callable[[Engine], int], **details: object
     ) -> int:
-        """Write to the log what will be done, then do it."""
+        """Log an action, then perform it."""
         with self._turns.take() as engine:
             self._log.write(action, {"filter": condition.to_dict(), **details})
             return act(engine)

@@ -1,4 +1,4 @@
-"""Features of a gallery in memory, and the exact search in them."""
+"""A gallery's features in memory, with exact search."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ COLUMNS: dict[str, type] = {
     "time": np.float64,
     "moment": np.float64,
 }
-"""What rows are chosen by; an unknown time is NaN, a moment is the time or when the row was added."""
+"""Columns for selecting rows; an unknown time is NaN; a moment is the time, or else that of the addition."""
 
 MANY = 2_000
-"""More neighbours than this are found by sorting."""
+"""If more neighbours than this are requested, all distances are sorted."""
 
 
 class Matrix:
-    """Rows in rising order of their numbers: features in tiles, so that growing copies none of them.
+    """Rows in ascending order of their numbers, with features in tiles: adding rows copies no existing ones.
 
     Args:
         dimension: D.
 
     Attributes:
-        version: of the file that the rows are a copy of.
+        version: version of the file that these rows were copied from.
     """
 
     def __init__(self, dimension: int) -> None:
@@ -47,11 +47,11 @@ class Matrix:
         self._num = 0
 
     def __len__(self) -> int:
-        """Rows that were not removed."""
+        """Return the number of rows that were not removed."""
         return int(np.count_nonzero(self._is_kept[: self._num]))
 
     def put(self, columns: Mapping[str, NDArray[Any]], vectors: Floats) -> None:
-        """Append new rows, in rising order of their numbers, and change what is known of present ones.
+        """Append new rows, in ascending order of their numbers, and update the columns of existing ones.
 
         Args:
             columns: (M,) each, named as COLUMNS.
@@ -74,19 +74,19 @@ class Matrix:
             vectors = vectors[len(fitting) :]
 
     def remove(self, ids: Ints) -> None:
-        """Forget rows; numbers that are not here do not matter."""
+        """Remove rows; unknown numbers are ignored."""
         places = self._places(ids)
         self._is_kept[places[places >= 0]] = False
         if len(self) < self._num // 2:
             self._compact()
 
     def nearest(self, queries: Floats, num_nearest: int, condition: Condition) -> list[Ints]:
-        """Numbers of the rows with the largest cosines to each query, largest first.
+        """Return the numbers of the rows with the largest cosines to each query, largest first.
 
         Args:
             queries: (Q, D) of length one.
             num_nearest: K, at least 1.
-            condition: which rows may be found.
+            condition: condition that rows must satisfy.
 
         Returns:
             Q arrays of at most K numbers.
@@ -114,7 +114,7 @@ class Matrix:
         return list(found)
 
     def _nearest_many(self, query: Floats, num_nearest: int, chosen: Ints) -> Ints:
-        """The same for one query (D,), by sorting all distances: a running list that long would be slow."""
+        """Search for one query (D,) by sorting all distances: such a long running list would be slow."""
         side = torch.from_numpy(query[None])
         opposites = np.concatenate(
             [
@@ -127,7 +127,7 @@ class Matrix:
         return found
 
     def _fulfil(self, condition: Condition) -> NDArray[np.bool_]:
-        """Which rows fulfil a condition, (rows,)."""
+        """Return which rows satisfy a condition, (rows,)."""
         columns = {name: column[: self._num] for name, column in self._columns.items()}
         kept: NDArray[np.bool_] = self._is_kept[: self._num].copy()
         for name, values in condition.only.items():
@@ -141,11 +141,13 @@ class Matrix:
             (condition.before, columns["moment"].__lt__),
         ):
             if limit is not None:
-                kept &= is_within(limit)  # NaN is within nothing
+                kept &= is_within(
+                    limit
+                )  # comparisons with NaN are false, so rows of unknown time are left out
         return kept
 
     def _places(self, ids: Ints) -> Ints:
-        """Places of rows by their numbers, -1 for those that are not here."""
+        """Return the positions of rows by their numbers, -1 for unknown numbers."""
         own = self._columns["id"][: self._num]
         places = np.searchsorted(own, ids)
         if not self._num:
@@ -174,7 +176,7 @@ class Matrix:
 
 
 def _opposites(queries: torch.Tensor, tile: Floats, rows: Ints) -> Floats:
-    """Negative cosines (Q, R) of unit queries and the chosen rows of a tile: small where they are alike."""
+    """Return negative cosines (Q, R) of unit queries and the selected rows of a tile; small means similar."""
     is_most = 2 * len(rows) > len(tile)
     compared = tile[: rows[-1] + 1] if is_most else tile[rows]
     products: Floats = (queries @ torch.from_numpy(compared).T).numpy()

@@ -1,4 +1,4 @@
-"""From the URI of a gallery to its engine."""
+"""Open the engine for the URI of a gallery."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reid_gl.gallery.qdrant_points import QdrantPlace, import_client
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from reid_gl.gallery.sqlite_file import MODES
 
-SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: C:\ is a folder of Windows
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: C:\ is a Windows path
 SQLITE = "sqlite"
 QDRANT = {"qdrant": "http", "qdrants": "https"}
 SCHEMES = (SQLITE, *QDRANT)
@@ -24,10 +24,10 @@ YES_OR_NO = {"true": True, "false": False}
 
 
 def file_of(uri: str | Path) -> Path | None:
-    """The file that a URI means; None if it means a server.
+    """Return the file that a URI names; None if it names a server.
 
     Raises:
-        ValueError: the URI names no engine that there is.
+        ValueError: the URI names an unknown engine.
     """
     text = str(uri)
     found = SCHEME.match(text)
@@ -56,7 +56,7 @@ def open_engine(uri: str | Path, mode: str) -> Engine:
         mode: "r", "r+" or "a", see Gallery.
 
     Raises:
-        ValueError: an unknown engine or mode; what the engine refuses.
+        ValueError: the engine or mode is unknown, or as the engine.
         ImportError: the client of the engine is not installed.
     """
     if mode not in MODES:
@@ -69,10 +69,10 @@ def open_engine(uri: str | Path, mode: str) -> Engine:
 
 
 def qdrant_place(uri: str) -> QdrantPlace:
-    """What a URI such as qdrant://host:6333/people?shards=3&replicas=2&exact=false says.
+    """Parse a URI such as qdrant://host:6333/people?shards=3&replicas=2&exact=false.
 
     Raises:
-        ValueError: it says too little, or something that is not known.
+        ValueError: the URI is incomplete, or has unknown options.
     """
     parts = urlsplit(uri)
     collection = unquote(parts.path.strip("/"))
@@ -90,9 +90,9 @@ def qdrant_place(uri: str) -> QdrantPlace:
         raise ValueError(f"{uri!r}: unknown {', '.join(unknown)}; expected shards, replicas or exact")
     numbers = {name: asked[name] for name in ("shards", "replicas") if name in asked}
     if not all(value.isdigit() and int(value) for value in numbers.values()):
-        raise ValueError(f"{uri!r}: shards and replicas are whole numbers from 1")
+        raise ValueError(f"{uri!r}: shards and replicas must be whole numbers from 1")
     if asked.get("exact", "true") not in YES_OR_NO:
-        raise ValueError(f"{uri!r}: exact is true or false")
+        raise ValueError(f"{uri!r}: exact must be true or false")
     return QdrantPlace(
         f"{QDRANT[parts.scheme]}://{parts.hostname}:{port or 6333}",
         collection,
@@ -102,7 +102,7 @@ def qdrant_place(uri: str) -> QdrantPlace:
 
 
 def connect(place: QdrantPlace) -> Any:  # noqa: ANN401
-    """A client of a server; the key is that of the environment, if it has one."""
+    """Make a client of a server; its key is read from the environment, if there is one."""
     return import_client().QdrantClient(
         url=place.url, api_key=os.environ.get(KEY_VARIABLE), check_compatibility=False
     )

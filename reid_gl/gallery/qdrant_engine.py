@@ -1,4 +1,4 @@
-"""The engine for a cluster: Qdrant, over its ordinary client."""
+"""The engine for a cluster: Qdrant, through its official client."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ logger = logging.getLogger(__name__)
 
 POINTS_AT_ONCE = 256
 PAUSES = (0.5, 1.0, 2.0)
-"""Seconds between tries: every call can be made twice without harm."""
+"""Seconds between attempts; repeating any call is harmless."""
 SETTINGS_SUFFIX = "-settings"
 T = TypeVar("T")
 
 
 class QdrantEngine:
-    """See Engine. Numbers of rows are random, so that several programs may add at once.
+    """See Engine. Row numbers are random, so that several programs can add at once.
 
-    A call of `add` that fails takes back what it has stored; one that is killed leaves a part of its rows.
+    If a call of `add` fails, it removes the rows that it has stored; if it is killed, some of its rows stay.
 
     Args:
         client: a QdrantClient.
-        place: which collection.
+        place: the collection.
         mode: see MODES of sqlite_file.
     """
 
@@ -51,16 +51,16 @@ class QdrantEngine:
         self._width: int | None = None
         self._exists = bool(self._call(lambda: client.collection_exists(place.collection)))
         if not self._exists and mode != "a":
-            raise FileNotFoundError(f"gallery {self.name} does not exist: add features to make it")
+            raise FileNotFoundError(f"gallery {self.name} does not exist: add features to create it")
 
     @property
     def name(self) -> str:
-        """Server and collection."""
+        """Return server and collection."""
         return f"{self._place.url}/{self._place.collection}"
 
     @property
     def dimension(self) -> int | None:
-        """D of the features."""
+        """Return D of the features."""
         if self._width is None and self._exists:
             found = self._call(lambda: self._client.get_collection(self._place.collection))
             self._width = int(found.config.params.vectors.size)
@@ -68,7 +68,7 @@ class QdrantEngine:
 
     @property
     def keep_seconds(self) -> float | None:
-        """Age at which rows are deleted."""
+        """Return the age at which rows are deleted."""
         settings = self._place.collection + SETTINGS_SUFFIX
         if not self._call(lambda: self._client.collection_exists(settings)):
             return None
@@ -93,7 +93,7 @@ class QdrantEngine:
         return np.arange(first, number, dtype=np.int64)
 
     def search(self, queries: Floats, num_nearest: int, condition: Condition) -> Found:
-        """Rows near each query, all in one request."""
+        """Return the rows near each query, with one request for all."""
         chosen = to_filter(condition)
         if not self._exists or chosen is None:
             return Found([np.zeros(0, np.int64) for _ in queries], {})
@@ -113,7 +113,7 @@ class QdrantEngine:
         return Found(ids, {row.id: row for answer in found for row in self._rows(answer.points)})
 
     def read(self, condition: Condition) -> Iterator[list[StoredRow]]:
-        """Rows that fulfil a condition."""
+        """Yield the rows that satisfy a condition."""
         for points in self._points(condition, with_vectors=True):
             yield self._rows(points)
 
@@ -136,7 +136,7 @@ class QdrantEngine:
         )
 
     def keep_for(self, seconds: float | None) -> None:
-        """Store the age in a collection of its own, `<collection>-settings`."""
+        """Store the age in a separate collection, `<collection>-settings`."""
         self._check_writable()
         settings, models = self._place.collection + SETTINGS_SUFFIX, self._models
         if not self._call(lambda: self._client.collection_exists(settings)):
@@ -146,7 +146,7 @@ class QdrantEngine:
         self._call(lambda: self._client.upsert(settings, points=[point], wait=True))
 
     def stats(self) -> GalleryStats:
-        """Counts, from the metadata of all rows."""
+        """Return statistics, from the metadata of all rows."""
         cameras: dict[int, int] = {}
         pids, tracklets, times = set(), set(), []
         for points in self._points(Condition(), with_vectors=False):
@@ -180,7 +180,7 @@ class QdrantEngine:
                     num_rows += 1
         counted = self._count(self._models.Filter()) if self._exists else 0
         found = num_rows + len(broken)
-        problems = [] if counted == found else [f"the server counts {counted:,} rows and gives {found:,}"]
+        problems = [] if counted == found else [f"the server counts {counted:,} rows but returns {found:,}"]
         return Verification(num_rows, broken, problems)
 
     def close(self) -> None:
@@ -188,7 +188,7 @@ class QdrantEngine:
         self._client.close()
 
     def _create(self, dimension: int) -> None:
-        """Make the collection and the indexes that filters use."""
+        """Create the collection and the indexes that filters use."""
         models, name = self._models, self._place.collection
         config = models.VectorParams(size=dimension, distance=models.Distance.DOT)
         self._call(
@@ -229,7 +229,7 @@ class QdrantEngine:
             )
 
     def _rows(self, points: Iterable[Any]) -> list[StoredRow]:
-        """Points as rows; damaged ones and those of other programs are left out."""
+        """Convert points to rows; damaged points and those of other programs are left out."""
         rows = []
         for point in points:
             if fault := fault_of(point, self._width):
@@ -251,7 +251,7 @@ class QdrantEngine:
         return int(self._call(lambda: self._client.count(collection, count_filter=chosen, exact=True)).count)
 
     def _points(self, condition: Condition, *, with_vectors: bool) -> Iterator[list[Any]]:
-        """Points in rising order of their numbers."""
+        """Yield points in ascending order of their numbers."""
         chosen, offset = to_filter(condition), None
         while self._exists and chosen is not None:
             page = partial(
@@ -276,10 +276,10 @@ class QdrantEngine:
             )
 
     def _call(self, act: Callable[[], T]) -> T:
-        """Do something at the server, again if it cannot be reached.
+        """Call the server; retry if it cannot be reached.
 
         Raises:
-            ConnectionError: it could not be reached, or refused.
+            ConnectionError: it could not be reached, or refused the call.
         """
         exceptions = import_client().http.exceptions
         for pause in (*PAUSES, None):
@@ -288,8 +288,8 @@ class QdrantEngine:
             except exceptions.ResponseHandlingException as error:
                 if pause is None:
                     raise ConnectionError(
-                        f"gallery {self.name} cannot be reached after {len(PAUSES) + 1} tries ({error}): is "
-                        "the server running there?"
+                        f"gallery {self.name} cannot be reached after {len(PAUSES) + 1} attempts ({error}): "
+                        "is the server running there?"
                     ) from None
                 logger.warning("gallery %s does not answer (%s): trying again", self.name, error)
                 time.sleep(pause)

@@ -1,4 +1,4 @@
-"""Rows and conditions as Qdrant takes them; its client is imported by the first of these functions."""
+"""Convert rows and conditions to Qdrant's types; its client is imported only by the first function here."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from reid_gl.gallery.sightings import Floats, Sighting, StoredRow
 from reid_gl.gallery.stored_rows import vector_values
 
 INDEXED = {"camera": "integer", "tracklet": "integer", "pid": "integer", "time": "float", "moment": "float"}
-"""Fields that filters use; the server builds their indexes before rows come."""
+"""Fields that filters use; the server builds their indexes before rows are added."""
 LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class QdrantPlace:
-    """Where rows are kept, and how.
+    """The collection that stores the rows, and its settings.
 
     Attributes:
-        url: of the server.
+        url: address of the server.
         collection: name of the collection.
-        shards: parts that a new collection is divided into; None for the server's default.
-        replicas: copies of each part of a new collection; None for the server's default.
+        shards: number of parts of a new collection; None for the server's default.
+        replicas: number of copies of each part of a new collection; None for the server's default.
         exact: compare every row; False searches the server's HNSW graph, which misses some.
     """
 
@@ -37,7 +37,7 @@ class QdrantPlace:
 
 
 def import_client() -> Any:  # noqa: ANN401 - it may not be installed
-    """The module qdrant_client.
+    """Import the module qdrant_client.
 
     Raises:
         ImportError: it is not installed.
@@ -49,7 +49,7 @@ def import_client() -> Any:  # noqa: ANN401 - it may not be installed
 
 
 def to_payload(number: int, vector: Floats, sighting: Sighting, added: float) -> dict[str, Any]:
-    """What is kept beside the feature (D,) of a row; unknown times and boxes are left out."""
+    """Return what is stored with the feature (D,) of a row; unknown times and boxes are left out."""
     payload = {
         "camera": sighting.camera,
         "tracklet": sighting.tracklet,
@@ -68,10 +68,10 @@ def to_payload(number: int, vector: Floats, sighting: Sighting, added: float) ->
 
 
 def to_row(point: Any) -> StoredRow:  # noqa: ANN401
-    """A point with payload and vector as a row.
+    """Convert a point with payload and vector to a row.
 
     Raises:
-        ValueError: it lacks something.
+        ValueError: something is missing.
     """
     known, vector = point.payload or {}, point.vector
     try:
@@ -87,12 +87,12 @@ def to_row(point: Any) -> StoredRow:  # noqa: ANN401
         return StoredRow(point.id, sighting, known["added"], np.array(vector, "<f4").tobytes())
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"point {point.id} is no row of a gallery ({type(error).__name__}: {error})"
+            f"point {point.id} is not a row of a gallery ({type(error).__name__}: {error})"
         ) from None
 
 
 def fault_of(point: Any, dimension: int | None) -> str:  # noqa: ANN401
-    """Why a point cannot be used, "" as a rule; its feature has a checksum, its metadata has none."""
+    """Return why a point cannot be used, usually ""; features have a checksum, metadata do not."""
     try:
         row = to_row(point)
     except ValueError as error:
@@ -101,12 +101,12 @@ def fault_of(point: Any, dimension: int | None) -> str:  # noqa: ANN401
     if len(vector) != dimension:
         return f"the feature has {len(vector)} numbers, expected {dimension}"
     if vector_values(row.id, vector)[2] != point.payload.get("crc"):
-        return "the feature does not agree with its checksum"
+        return "the feature does not match its checksum"
     return ""
 
 
 def to_filter(condition: Condition) -> Any | None:  # noqa: ANN401
-    """A condition as a filter; None if no row can fulfil it."""
+    """Convert a condition to a filter; None if no row can satisfy it."""
     models = importlib.import_module("qdrant_client.models")
     must = []
     for name, values in condition.only.items():
@@ -122,7 +122,7 @@ def to_filter(condition: Condition) -> Any | None:  # noqa: ANN401
     must_not = [
         models.Filter(must=[_one_of(models, name, values) for name, values in rule.items()])
         for rule in condition.without
-        if all(rule.values())  # a rule without values leaves out nothing
+        if all(rule.values())  # a rule without values excludes nothing
     ]
     return models.Filter(must=must, must_not=must_not)
 

@@ -1,4 +1,4 @@
-"""What is known of the rows of a gallery, and what a search answers."""
+"""Records of a gallery: sightings, rows, and the matches of a search."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from reid_gl.evaluation.blocks import check_rows
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 UNKNOWN = -1
-"""Camera, tracklet or identity that nobody knows."""
+"""An unknown camera, tracklet or identity."""
 LARGEST_NUMBER = 2**63 - 1
 LARGEST_TIME = 1e11
-"""Seconds from 1970 to the year 5138; larger numbers are milliseconds, which no retention ever reaches."""
+"""Seconds from 1970 to the year 5138; larger times must be milliseconds, which would never expire."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Sighting:
 
     Attributes:
         camera: number of the camera, from 0; -1 if unknown.
-        time: seconds since 1970 (UTC), as `datetime.timestamp` gives them; None if unknown.
+        time: seconds since 1970 (UTC), as from `datetime.timestamp`; None if unknown.
         tracklet: number of the track within the camera; -1 if unknown.
         pid: identity; -1 if unknown.
         path: image or video file; "" if there is none.
@@ -52,7 +52,7 @@ class Match:
     Attributes:
         id: number of the row in the gallery.
         score: cosine of the row and the query, in [-1, 1].
-        probability: that both show one person; None without a calibration.
+        probability: probability that both show the same person; None without a calibration.
         reranked: distance after re-ranking, which decides the order; None without re-ranking.
         sighting: camera, time, tracklet, identity, path, frame and box.
     """
@@ -65,11 +65,11 @@ class Match:
 
 
 class StoredRow(NamedTuple):
-    """A row as engines keep it.
+    """A row as stored by engines.
 
     Attributes:
-        id: number of the row, from 1, never given twice.
-        sighting: what is known of it.
+        id: number of the row, from 1, never reused.
+        sighting: its metadata.
         added: seconds since 1970 when it was added.
         vector: D float32 numbers of a feature of length one, as bytes.
     """
@@ -81,7 +81,7 @@ class StoredRow(NamedTuple):
 
 
 def vectors_of(rows: Sequence[StoredRow]) -> Floats:
-    """Features (M, D) of M rows, at least one."""
+    """Return features (M, D) of M rows, at least one."""
     return np.frombuffer(b"".join(row.vector for row in rows), np.float32).reshape(len(rows), -1)
 
 
@@ -91,14 +91,14 @@ def unit_features(name: str, features: Floats, dimension: int | None) -> Floats:
     Args:
         name: what the features are, for messages.
         features: (M, D), M at least 1.
-        dimension: D that is expected; None if any will do.
+        dimension: expected D; None for any.
 
     Returns:
         (M, D) float32, C-contiguous, a copy.
 
     Raises:
-        TypeError: not an array.
-        ValueError: another shape, numbers that are not finite, or rows of length zero.
+        TypeError: features are not an array.
+        ValueError: the shape is wrong, numbers are not finite, or a row has length zero.
     """
     check_rows(name, features)
     if dimension is not None and features.shape[1] != dimension:
@@ -112,14 +112,14 @@ def unit_features(name: str, features: Floats, dimension: int | None) -> Floats:
         empty = np.flatnonzero(lengths == 0)
         raise ValueError(
             f"{name} are all zeros in {len(empty)} of {len(features)} rows: "
-            f"{', '.join(map(str, empty[:5]))}{', ...' if len(empty) > 5 else ''}. FeatureExtractor gives "
+            f"{', '.join(map(str, empty[:5]))}{', ...' if len(empty) > 5 else ''}. FeatureExtractor returns "
             "zeros for boxes outside the image: leave out rows where `valid` is False"
         )
     return np.ascontiguousarray(wide / lengths, dtype=np.float32)
 
 
 def query_features(query: Floats, dimension: int | None) -> Floats:
-    """Queries (Q, D) or (D,) as unit_features gives them; Q may be 0."""
+    """Check queries (Q, D) or (D,) as in unit_features; Q may be 0."""
     if isinstance(query, np.ndarray) and query.ndim == 1:
         query = query[None]
     if isinstance(query, np.ndarray) and not len(query):
@@ -128,27 +128,29 @@ def query_features(query: Floats, dimension: int | None) -> Floats:
 
 
 def check_sightings(sightings: Sequence[Sighting], count: int) -> list[Sighting]:
-    """Check what is said of the rows of a batch, and turn NumPy's numbers into Python's.
+    """Check the metadata of a batch of rows, and convert NumPy's numbers to Python's.
 
     Args:
         sightings: one for each feature.
         count: number of features.
 
     Returns:
-        As many sightings.
+        The checked sightings.
 
     Raises:
-        TypeError, ValueError: there are more or fewer, or a field is not what it should be; names the row.
+        TypeError, ValueError: the number differs, or a field is invalid; the message names the row.
     """
     if len(sightings) != count:
-        raise ValueError(f"{count} features came with metadata of {len(sightings)} rows: expected as many")
+        raise ValueError(
+            f"{count} features came with metadata of {len(sightings)} rows: expected the same number"
+        )
     return [_plain(sighting, f"metadata of row {place}") for place, sighting in enumerate(sightings)]
 
 
 def checked_parts(
     parts: Iterable[tuple[Floats, Sequence[Sighting]]], dimension: int | None
 ) -> Iterator[tuple[Floats, list[Sighting]]]:
-    """Check batch after batch, see unit_features and check_sightings; empty ones are left out."""
+    """Check batches one by one, see unit_features and check_sightings; empty ones are skipped."""
     for features, metadata in parts:
         if isinstance(features, np.ndarray) and features.ndim == 2 and not len(features):
             check_sightings(metadata, 0)

@@ -1,4 +1,4 @@
-"""The engine without a server: one SQLite file, searched in memory, exactly."""
+"""The engine without a server: one SQLite file, with exact search in memory."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ from reid_gl.gallery.transactions import explained, transaction
 logger = logging.getLogger(__name__)
 
 KEPT_VERSIONS = 1_000
-"""Transactions whose deletions a reader can catch up with; one that sleeps longer reads everything again."""
+"""Number of transactions with stored deletions; a reader that is further behind reads everything again."""
 
 
 class SqliteEngine:
     """See Engine.
 
     Args:
-        path: of the file.
+        path: path of the file.
         mode: see MODES of sqlite_file.
     """
 
     def __init__(self, path: Path, mode: str) -> None:
-        path = path.resolve()  # two names of one file have one lock
+        path = path.resolve()  # resolved, so that two names of one file share a lock
         self._path, self._mode = path, mode
         self._lock = None if mode == "r" else lock_for_writing(path)
         try:
@@ -70,14 +70,14 @@ class SqliteEngine:
 
     @property
     def dimension(self) -> int | None:
-        """D of the features."""
+        """Return D of the features."""
         if self._last_state.dimension is None:
             self._last_state = self._state()
         return self._last_state.dimension
 
     @property
     def keep_seconds(self) -> float | None:
-        """Age at which rows are deleted."""
+        """Return the age at which rows are deleted."""
         return self._state().keep_seconds
 
     def add(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]], added: float) -> Ints:
@@ -107,7 +107,7 @@ class SqliteEngine:
         return np.arange(first, number, dtype=np.int64)
 
     def search(self, queries: Floats, num_nearest: int, condition: Condition) -> Found:
-        """Rows near each query, read again from the file."""
+        """Return the rows near each query, read again from the file."""
         with self._reading() as state:
             matrix = self._catch_up(state)
             if matrix is None:
@@ -120,7 +120,7 @@ class SqliteEngine:
         return found
 
     def read(self, condition: Condition) -> Iterator[list[StoredRow]]:
-        """Rows that fulfil a condition."""
+        """Yield the rows that satisfy a condition."""
         with self._reading() as state:
             if condition == Condition():
                 ids = listed(self._connection, state)
@@ -155,7 +155,7 @@ class SqliteEngine:
         return gone
 
     def set_identity(self, condition: Condition, pid: int) -> int:
-        """Change identities, and the checksums with them."""
+        """Change identities and the corresponding checksums."""
         where, values = to_sql(condition)
         with self._writing() as state:
             found = self._connection.execute(f"SELECT {SIGHTING_FIELDS} FROM sightings WHERE {where}", values)
@@ -178,7 +178,7 @@ class SqliteEngine:
             self._put_state(replace(state, keep_seconds=seconds))
 
     def stats(self) -> GalleryStats:
-        """Counts, from the metadata."""
+        """Return statistics, from the metadata."""
         with self._reading() as state:
             rows = self._connection.execute("SELECT camera, count(*) FROM sightings GROUP BY camera")
             cameras = {int(camera): int(count) for camera, count in rows}
@@ -203,12 +203,12 @@ class SqliteEngine:
         )
 
     def verify(self) -> Verification:
-        """Check the pages of the file, the checksum of every row, and their number."""
+        """Check the pages of the file, the checksum of every row, and the number of rows."""
         with self._reading():
             return verify_file(self._connection, self._path)
 
     def close(self) -> None:
-        """Close the file and let another writer in."""
+        """Close the file, so that another process can write."""
         self._connection.close()
         self._unlock()
 
@@ -232,7 +232,7 @@ class SqliteEngine:
             self._lock = None
 
     def _catch_up(self, state: State) -> Matrix | None:
-        """The rows of the file in memory; None if there have never been any."""
+        """Return the rows of the file in memory; None if there have never been any."""
         if state.dimension is None:
             return None
         if self._matrix is None or self._matrix.version < state.forgotten:
@@ -268,13 +268,13 @@ class SqliteEngine:
 
     @contextmanager
     def _reading(self) -> Iterator[State]:
-        """A transaction that sees one state of the file; damage in it is named."""
+        """Start a transaction that sees one state of the file and reports damage."""
         with transaction(self._connection, self._path, writes=False):
             yield self._state()
 
     @contextmanager
     def _writing(self) -> Iterator[State]:
-        """A transaction that changes all or nothing."""
+        """Start a transaction that changes all or nothing."""
         if self._mode == "r":
             raise PermissionError(
                 f"gallery {self._path} is open for reading: open it with mode 'a' to change it"

@@ -1,7 +1,7 @@
-"""The SQLite file of a gallery: created, opened, locked against a second writer, refused if it is not ours.
+"""The SQLite file of a gallery: create it, open it, lock out a second writer, reject foreign files.
 
-The rollback journal is used, not the write-ahead log: versions of SQLite up to 3.51.2 can corrupt that one,
-and it keeps acknowledged rows in a second file that is easily left behind.
+The file uses the rollback journal, not the write-ahead log: versions of SQLite up to 3.51.2 can corrupt the
+latter, and it keeps acknowledged rows in a second file that is easily left behind.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 MODES = ("r", "r+", "a")
-"""Read; read and write what exists; read and write, and create what does not exist."""
+"""Read; read and write an existing file; read and write, creating the file if needed."""
 APPLICATION_ID = 0x52474C59
 FORMAT = 1
 PAGE_BYTES = 16_384
 """A page holds seven rows of 512 numbers with little waste, and one damaged page loses no more."""
 WAIT_SECONDS = 60.0
-"""How long a reader waits for a writer that is just committing, and a writer for readers."""
+"""How long a reader waits for a writer that is committing, and a writer for readers."""
 RIGHTS = 0o640
-"""Of the file: it is not for everybody."""
+"""Permissions of the file: only its owner may read it."""
 CACHE_KIB = 65_536
 SCHEMA = f"""
 PRAGMA page_size = {PAGE_BYTES};
@@ -50,19 +50,19 @@ STATE = "gallery"
 
 
 class DamagedGalleryError(ValueError):
-    """A file of ours with parts that cannot be read, or that do not agree with their checksum."""
+    """One of our files has parts that cannot be read or do not match their checksum."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What a file says of itself, changed in the same transaction as the rows.
+    """The state stored in a file, changed in the same transaction as the rows.
 
     Attributes:
         dimension: D of the features; None before the first row.
-        version: of the rows, one more with each transaction.
-        next_id: number that the next row gets.
-        num_rows: rows that are there.
-        forgotten: version before which it is no longer known what was deleted.
+        version: version of the rows, increased by each transaction.
+        next_id: number of the next row.
+        num_rows: number of rows.
+        forgotten: deletions before this version are no longer recorded.
         keep_seconds: age at which rows are deleted; None for never.
     """
 
@@ -78,30 +78,30 @@ def open_file(path: Path, mode: str) -> sqlite3.Connection:
     """Open a gallery file; modes "r+" and "a" need the lock of `lock_for_writing` first.
 
     Args:
-        path: of the file.
+        path: path of the file.
         mode: one of MODES.
 
     Returns:
-        A connection that starts no transaction by itself. For reading, it can roll back what a killed writer
-        has left unfinished, if the file may be written.
+        A connection that starts no transaction by itself. In mode "r", if the file is writable, it can roll
+        back an unfinished transaction of a killed writer.
 
     Raises:
         FileNotFoundError: no such file, and the mode is not "a".
-        IsADirectoryError: a folder.
-        DamagedGalleryError: a gallery that cannot be opened for writing.
-        ValueError: a file of another program, or of another version of this one.
+        IsADirectoryError: the path is a folder.
+        DamagedGalleryError: the gallery is damaged and cannot be opened for writing.
+        ValueError: the file belongs to another program, or another version of this one.
     """
     if path.is_dir():
         raise IsADirectoryError(f"gallery {path} is a folder: name a file")
     if not path.exists():
         if mode != "a":
-            raise FileNotFoundError(f"gallery {path} does not exist: add features to make it")
+            raise FileNotFoundError(f"gallery {path} does not exist: add features to create it")
         _create(path)
     if not path.stat().st_size:
-        raise ValueError(f"{path} is empty and no gallery: delete it, or name another file")
+        raise ValueError(f"{path} is empty and not a gallery: delete it, or name another file")
     is_writable = os.access(path, os.W_OK)
     if mode != "r" and not is_writable:
-        raise PermissionError(f"gallery {path} may not be written: open it with mode 'r' to search in it")
+        raise PermissionError(f"gallery {path} is not writable: open it with mode 'r' to search in it")
     connection = _connect(path, "rw" if is_writable else "ro")
     try:
         _prepare(connection, path, mode)
@@ -112,16 +112,16 @@ def open_file(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def lock_for_writing(path: Path) -> sqlite3.Connection:
-    """Become the one writer of a gallery, until the connection is closed or the process ends.
+    """Become the only writer of a gallery, until the connection is closed or the process ends.
 
-    The lock is held in an empty file beside it, `<name>.lock`, by SQLite's own means on every system.
+    The lock is on an empty file next to it, `<name>.lock`, and uses SQLite's own locking on every system.
 
     Raises:
         FileNotFoundError: no such folder.
-        BlockingIOError: somebody else is the writer.
+        BlockingIOError: there is another writer.
     """
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"gallery {path} cannot be made: {path.parent} is no folder")
+        raise FileNotFoundError(f"gallery {path} cannot be created: {path.parent} is not a folder")
     lock = _connect(path.with_name(f"{path.name}.lock"), "rwc", wait=0.0)
     try:
         lock.execute("BEGIN EXCLUSIVE")
@@ -130,22 +130,22 @@ def lock_for_writing(path: Path) -> sqlite3.Connection:
         if "locked" not in str(error):
             raise OSError(f"gallery {path} cannot be locked for writing: {error}") from None
         raise BlockingIOError(
-            f"gallery {path} is open for writing elsewhere: one writer at a time; open it with mode 'r' to "
-            "search in it meanwhile, or close the other one"
+            f"gallery {path} is open for writing elsewhere, and only one writer is allowed: open it with "
+            "mode 'r' to search in it meanwhile, or close the other one"
         ) from None
     return lock
 
 
 def read_state(connection: sqlite3.Connection) -> State:
-    """The state of a file.
+    """Read the state of a file.
 
     Raises:
-        DamagedGalleryError: it does not agree with its checksum.
+        DamagedGalleryError: it does not match its checksum.
         sqlite3.DatabaseError: it cannot be read.
     """
     row = connection.execute("SELECT value, crc FROM state WHERE name = ?", (STATE,)).fetchone()
     if row is None or zlib.crc32(str(row[0]).encode()) != row[1]:
-        raise DamagedGalleryError("the state of the gallery does not agree with its checksum")
+        raise DamagedGalleryError("the state of the gallery does not match its checksum")
     return State(**json.loads(row[0]))
 
 
@@ -167,7 +167,7 @@ def _connect(path: Path, mode: str, *, wait: float = WAIT_SECONDS) -> sqlite3.Co
 
 
 def _create(path: Path) -> None:
-    """A gallery without rows, which appears whole."""
+    """Create a gallery without rows; the file appears only when it is complete."""
     unfinished = path.with_name(f".{path.name}-unfinished-{secrets.token_hex(4)}")
     try:
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, RIGHTS))
@@ -176,16 +176,16 @@ def _create(path: Path) -> None:
             write_state(connection, State())
         os.replace(unfinished, path)
     except (sqlite3.DatabaseError, OSError) as error:
-        raise OSError(f"gallery {path} cannot be made: {error}") from error
+        raise OSError(f"gallery {path} cannot be created: {error}") from error
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, mode: str) -> None:
-    """Refuse what is not ours, and set how the connection works."""
+    """Reject foreign files, and configure the connection."""
     found = _identify(connection, path, mode)
     if found[0] != APPLICATION_ID:
-        raise ValueError(f"{path} is an SQLite file of another program, no gallery: name another file")
+        raise ValueError(f"{path} is an SQLite file of another program, not a gallery: name another file")
     if found[1] != FORMAT:
         raise ValueError(
             f"gallery {path} has format {found[1]}, this version reads format {FORMAT}: use the version of "
@@ -201,9 +201,9 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: str) -> None:
 
 
 def _identify(connection: sqlite3.Connection, path: Path, mode: str) -> tuple[int, int]:
-    """The application and the version that the file says it is of.
+    """Return the application and the version stored in the file.
 
-    The file is never opened but through SQLite: closing it a second time would drop the locks of other
+    The file is only ever opened through SQLite: closing another handle would drop the locks of other
     connections of this process.
     """
     try:
@@ -215,7 +215,7 @@ def _identify(connection: sqlite3.Connection, path: Path, mode: str) -> tuple[in
         return found
     if "not a database" in problem:
         raise ValueError(
-            f"{path} is no gallery of this package, or its first bytes are damaged: name another file"
+            f"{path} is not a gallery of this package, or its first bytes are damaged: name another file"
         )
     if "locked" in problem:
         raise TimeoutError(f"gallery {path} is busy: another program has kept it locked for too long")
@@ -224,18 +224,18 @@ def _identify(connection: sqlite3.Connection, path: Path, mode: str) -> tuple[in
             f"gallery {path} is damaged ({problem}): `reid-gl gallery verify` lists what is lost; open it "
             "with mode 'r' and export the rest into a new one"
         )
-    # reads the pages that are there, although the header counts more
+    # reads the existing pages, although the header counts more
     connection.execute("PRAGMA writable_schema = ON")
     try:
         found = _read_identity(connection)
     except sqlite3.DatabaseError:
         raise DamagedGalleryError(f"the beginning of gallery {path} is damaged: {problem}") from None
-    logger.warning("gallery %s is damaged (%s): reading what is left of it", path, problem)
+    logger.warning("gallery %s is damaged (%s): reading the rest of it", path, problem)
     return found
 
 
 def missing_bytes(connection: sqlite3.Connection, path: Path) -> str:
-    """Says that the file is shorter than its pages, "" if it is not."""
+    """Return a message if the file is shorter than its pages; else ""."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
     missing = int(pages) * int(page_bytes) - path.stat().st_size

@@ -1,4 +1,4 @@
-"""Finds what is damaged in the SQLite file of a gallery."""
+"""Find damage in the SQLite file of a gallery."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ MOST_PROBLEMS = 100
 
 
 def verify_file(connection: sqlite3.Connection, path: Path) -> Verification:
-    """Check the pages, the checksum of every row, and that as many rows are there as were added.
+    """Check the pages, the checksum of every row, and the number of rows.
 
-    SQLite's own check sees the structure of the file and no flipped byte inside a feature; the checksums see
-    those. A flipped byte in unused space changes nothing and is not found.
+    SQLite's own check covers the structure of the file; the checksums also find flipped bytes in features. A
+    flipped byte in unused space changes nothing and is not found.
 
     Args:
-        connection: of the file, inside a transaction.
-        path: of the file.
+        connection: connection to the file, inside a transaction.
+        path: path of the file.
     """
     problems = _structure(connection)
     if cut := missing_bytes(connection, path):
@@ -43,7 +43,7 @@ def verify_file(connection: sqlite3.Connection, path: Path) -> Verification:
 
 
 def guess_state(connection: sqlite3.Connection) -> State:
-    """The state of a file that cannot say it, as far as the rows show it; for reading only."""
+    """Reconstruct the state of a file from its rows, if the stored state is unreadable; for reading only."""
     found = {}
     for name, statement in {
         "dimension": f"SELECT length(vector) / {BLOB.itemsize} FROM vectors LIMIT 1",

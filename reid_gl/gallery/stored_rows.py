@@ -1,4 +1,4 @@
-"""Rows of a gallery as SQLite keeps them, with their checksums; damaged rows are named and left out."""
+"""Rows of a gallery in SQLite, with checksums; damaged rows are reported and left out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Values: TypeAlias = tuple[Any, ...]
 
 
 def sighting_values(number: int, sighting: Sighting, added: float) -> tuple[Any, ...]:
-    """The values of SIGHTING_FIELDS, then their checksum."""
+    """Return the values of SIGHTING_FIELDS, then their checksum."""
     box = sighting.box or (None, None, None, None)
     values = (
         number,
@@ -45,20 +45,20 @@ def sighting_values(number: int, sighting: Sighting, added: float) -> tuple[Any,
 
 
 def vector_values(number: int, vector: Floats) -> tuple[int, bytes, int]:
-    """Number, bytes and checksum of a feature (D,)."""
+    """Return number, bytes and checksum of a feature (D,)."""
     blob = vector.astype(BLOB, copy=False).tobytes()
     return number, blob, _vector_checksum(number, blob)
 
 
 class RowReader:
-    """Reads rows one batch after the other; what cannot be read is left out and remembered.
+    """Reads rows in batches; rows that cannot be read are left out and recorded.
 
     Args:
-        connection: of the file.
-        state: of the file.
+        connection: connection to the file.
+        state: state of the file.
 
     Attributes:
-        broken: why rows cannot be used, by their number.
+        broken: why rows cannot be used, by row number.
     """
 
     def __init__(self, connection: sqlite3.Connection, state: State) -> None:
@@ -66,12 +66,12 @@ class RowReader:
         self.broken: dict[int, str] = {}
 
     def read(self, ids: Sequence[int]) -> Iterator[list[StoredRow]]:
-        """Rows by their numbers, which rise; numbers that are not there are passed over."""
+        """Yield rows by their numbers, in ascending order; unknown numbers are skipped."""
         for values in self._read_values(ids):
             yield [_row(row) for row in values]
 
     def read_columns(self, ids: Sequence[int]) -> Iterator[tuple[dict[str, NDArray[Any]], Floats]]:
-        """The same as columns, see Matrix, and features (M, D)."""
+        """Yield the rows as columns, see Matrix, and features (M, D)."""
         for values in self._read_values(ids):
             number, camera, time, tracklet, pid, *_, added, _, vector, _ = zip(*values, strict=True)
             times = np.array(time, np.float64)  # NaN for None
@@ -105,7 +105,7 @@ class RowReader:
         return [values for values in found if values[0] not in faults] if faults else found
 
     def _read_halves(self, ids: Sequence[int], error: sqlite3.DatabaseError) -> list[Values]:
-        """Close in on the rows that cannot be read."""
+        """Read the halves of a batch separately, down to the rows that cannot be read."""
         if len(ids) == 1:
             self.broken[ids[0]] = str(error)
             return []
@@ -114,7 +114,7 @@ class RowReader:
 
 
 def listed(connection: sqlite3.Connection, state: State) -> list[int]:
-    """Numbers of all rows, in rising order; in a damaged file, of all that any table still names."""
+    """Return the numbers of all rows, in ascending order; in a damaged file, all that any table still has."""
     statements = (
         "SELECT id FROM sightings NOT INDEXED",
         "SELECT id FROM sightings INDEXED BY sightings_version",
@@ -139,17 +139,17 @@ def _select(ids: Sequence[int]) -> tuple[str, tuple[int, int] | tuple[str]]:
 
 
 def _fault(values: Values, dimension: int | None) -> str:
-    """Why a row cannot be used, "" as a rule."""
+    """Return why a row cannot be used, usually ""."""
     crc, vector, vector_crc = values[12:]
     try:
         if _checksum(values[:12]) != crc:
-            return "the metadata does not agree with its checksum"
+            return "the metadata does not match its checksum"
     except (struct.error, TypeError, AttributeError, UnicodeError):
-        return "the metadata is not what it should be"
+        return "the metadata is invalid"
     if not isinstance(vector, bytes):
         return "the feature is missing"
     if _vector_checksum(values[0], vector) != vector_crc:
-        return "the feature does not agree with its checksum"
+        return "the feature does not match its checksum"
     if dimension is not None and len(vector) != BLOB.itemsize * dimension:
         return f"the feature has {len(vector) // BLOB.itemsize} numbers, expected {dimension}"
     return ""

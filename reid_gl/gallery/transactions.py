@@ -1,4 +1,4 @@
-"""Transactions of SQLite, whose errors are told in the words of this package."""
+"""SQLite transactions that raise this package's errors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reid_gl.gallery.sqlite_file import DamagedGalleryError
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, path: Path, *, writes: bool) -> Iterator[None]:
-    """Everything inside happens, or nothing of it.
+    """Apply all changes of a block, or none.
 
     Raises:
-        DamagedGalleryError: the file has parts that cannot be read.
+        DamagedGalleryError: parts of the file cannot be read.
         TimeoutError: another program keeps the file locked.
         OSError: the disk is full, or fails.
     """
@@ -33,7 +33,7 @@ def transaction(connection: sqlite3.Connection, path: Path, *, writes: bool) -> 
 
 
 def explained(error: sqlite3.DatabaseError, path: Path) -> Exception:
-    """An error of SQLite as one of ours."""
+    """Convert an error of SQLite to one of ours."""
     text = str(error)
     if "locked" in text:
         return TimeoutError(f"gallery {path} is busy: another program has kept it locked for too long")

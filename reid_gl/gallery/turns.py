@@ -1,4 +1,4 @@
-"""One engine for several threads, of one process."""
+"""Share one engine between several threads of a process."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reid_gl.gallery.engine import Engine
 
 
 class Turns:
-    """Gives an engine to one thread at a time; a thread that has it may take it again.
+    """Gives an engine to one thread at a time; the thread that has it may take it again.
 
     Args:
-        engine: open.
+        engine: an open engine.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -23,10 +23,10 @@ class Turns:
 
     @contextmanager
     def take(self) -> Iterator[Engine]:
-        """The engine.
+        """Return the engine.
 
         Raises:
-            RuntimeError: this process was forked after the gallery was opened, and the two would harm it.
+            RuntimeError: this process was forked after the gallery was opened; sharing it could damage it.
             ValueError: it is closed.
         """
         if self._process != os.getpid():

@@ -120,7 +120,7 @@ def test_the_other_actions(call: Call) -> None:
     Path("people.db").write_bytes(data)
     code, shown, _ = call("verify", "people.db")
     assert code == 1
-    assert shown["broken"] == {"39": "the metadata does not agree with its checksum"}
+    assert shown["broken"] == {"39": "the metadata does not match its checksum"}
 
 
 def test_searching_with_filters(call: Call) -> None:

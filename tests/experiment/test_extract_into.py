@@ -111,7 +111,7 @@ def test_what_is_refused_before_the_work(tmp_path: Path) -> None:
             run(crops, tmp_path / "people.db")
     with pytest.raises(ValueError, match="holds features of 3 numbers, this network makes 24"):
         run(crops, tmp_path / "people.db")
-    with pytest.raises(ValueError, match="is no file to keep an audit log beside"):
+    with pytest.raises(ValueError, match="is not a file, so it has no default audit log"):
         extract_into_gallery(
             crops,
             "qdrant://host/people",

@@ -255,7 +255,7 @@ def test_the_shortlist_is_reranked(path: Path) -> None:
         ({"min_score": 40}, "min_score is a cosine in"),
         ({"cameras": "front"}, "values of camera must be whole numbers, got 'front'"),
         ({"cameras": [0.5]}, "values of camera must be whole numbers"),
-        ({"exclude": {"colour": 3}}, "no field 'colour' to choose by: expected one of id, camera"),
+        ({"exclude": {"colour": 3}}, "rows cannot be selected by 'colour': expected one of id, camera"),
         ({"exclude": {}}, "exclude must be a mapping"),
         ({"exclude": [3]}, "exclude must be a mapping"),
         ({"time": (5, 4)}, "time ends before it begins: from 5.0 to 4.0"),
@@ -368,6 +368,6 @@ def test_a_damaged_row_is_named_and_left_out(path: Path, caplog: pytest.LogCaptu
         assert 5 not in found(gallery.search(vectors[4:5], 99))[0]
         assert len(found(gallery.search(vectors[4:5], 99))[0]) == 39
         report = gallery.verify()
-    assert report.broken == {5: "the feature does not agree with its checksum"}
+    assert report.broken == {5: "the feature does not match its checksum"}
     assert not report.is_whole
     assert caplog.text.count("1 damaged rows are left out, the first is 5") == 1

@@ -60,7 +60,7 @@ def test_a_place_on_a_server() -> None:
         ("qdrant://host:many/people", "Port could not be cast"),
         ("qdrant://host/people?shard=2", "unknown shard; expected shards, replicas or exact"),
         ("qdrant://host/people?shards=0", "whole numbers from 1"),
-        ("qdrant://host/people?exact=yes", "exact is true or false"),
+        ("qdrant://host/people?exact=yes", "exact must be true or false"),
     ],
 )
 def test_a_place_that_cannot_be(uri: str, message: str) -> None:

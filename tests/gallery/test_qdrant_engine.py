@@ -117,8 +117,8 @@ def test_damage_and_points_of_others(client: Any, tmp_path: Path, caplog: pytest
         client.upsert("people", points=[models.PointStruct(id=7, vector=[1.0] * WIDTH, payload={"a": 1})])
         report = gallery.verify()
         assert (report.num_rows, sorted(report.broken)) == (1, sorted([7, first]))
-        assert report.broken[first] == "the feature does not agree with its checksum"
-        assert "is no row of a gallery (KeyError: 'camera')" in report.broken[7]
+        assert report.broken[first] == "the feature does not match its checksum"
+        assert "is not a row of a gallery (KeyError: 'camera')" in report.broken[7]
         with caplog.at_level(logging.WARNING):
             assert [match.id for match in gallery.search(features(1))[0]] == [second]
         assert "row 7 is left out" in caplog.text
@@ -139,5 +139,7 @@ def test_without_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "qdrant_client", None)
     with pytest.raises(ImportError, match=r"Qdrant needs its client .*: pip install 'reid_gl\[gallery\]'"):
         Gallery(URI, audit_log=tmp_path / "log")
-    with pytest.raises(ValueError, match="is no file to keep an audit log beside: name one with audit_log"):
+    with pytest.raises(
+        ValueError, match="is not a file, so it has no default audit log: name one with audit_log"
+    ):
         Gallery(URI)

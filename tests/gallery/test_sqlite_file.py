@@ -29,16 +29,16 @@ def test_what_the_settings_of_the_file_are(path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["r", "r+"])
 def test_only_mode_a_makes_one(path: Path, mode: str) -> None:
-    with pytest.raises(FileNotFoundError, match=r"gallery .* does not exist: add features to make it"):
+    with pytest.raises(FileNotFoundError, match=r"gallery .* does not exist: add features to create it"):
         Gallery(path, mode)
     assert not path.exists()
 
 
 def test_what_is_no_gallery(path: Path) -> None:
     for content, message in (
-        (b"", "is empty and no gallery"),
-        (b"name,camera\n" * 50, "is no gallery of this package, or its first bytes are damaged"),
-        (b"PK\x03\x04", "is no gallery of this package"),
+        (b"", "is empty and not a gallery"),
+        (b"name,camera\n" * 50, "is not a gallery of this package, or its first bytes are damaged"),
+        (b"PK\x03\x04", "is not a gallery of this package"),
     ):
         path.write_bytes(content)
         for mode in ("r", "a"):
@@ -47,7 +47,7 @@ def test_what_is_no_gallery(path: Path) -> None:
         assert path.read_bytes() == content
     with pytest.raises(IsADirectoryError, match="is a folder: name a file"):
         Gallery(path.parent)
-    with pytest.raises(FileNotFoundError, match="is no folder"):
+    with pytest.raises(FileNotFoundError, match="is not a folder"):
         Gallery(path / "nowhere" / "a.db")
 
 
@@ -70,7 +70,9 @@ def test_a_file_of_another_version(path: Path) -> None:
 def test_one_writer_at_a_time(path: Path) -> None:
     with Gallery(path) as writer:
         writer.add(features(2), sightings(2))
-        with pytest.raises(BlockingIOError, match=r"is open for writing elsewhere: one writer at a time"):
+        with pytest.raises(
+            BlockingIOError, match=r"is open for writing elsewhere, and only one writer is allowed"
+        ):
             Gallery(path)
         with Gallery(path, "r") as reader:
             assert len(reader.search(features(1))[0]) == 2
@@ -117,7 +119,7 @@ def test_a_refused_file_leaves_no_lock(path: Path) -> None:
 def test_a_file_that_may_only_be_read(path: Path) -> None:
     filled(path, 2)
     path.chmod(0o444)
-    with pytest.raises(PermissionError, match="may not be written: open it with mode 'r'"):
+    with pytest.raises(PermissionError, match="is not writable: open it with mode 'r'"):
         Gallery(path)
     with Gallery(path, "r", audit_log=path.parent / "log") as gallery:
         assert len(gallery.search(features(1))[0]) == 2
@@ -128,10 +130,8 @@ def test_a_damaged_state(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("UPDATE state SET value = replace(value, '16', '18')")
         connection.commit()
-    with pytest.raises(DamagedGalleryError, match="does not agree with its checksum"):
+    with pytest.raises(DamagedGalleryError, match="does not match its checksum"):
         Gallery(path, "r+")
     with Gallery(path, "r") as gallery:  # what is left can be read
         assert [answer[0].sighting for answer in gallery.search(vectors, 1)] == metadata
-        assert gallery.verify().problems == [
-            "state: the state of the gallery does not agree with its checksum"
-        ]
+        assert gallery.verify().problems == ["state: the state of the gallery does not match its checksum"]

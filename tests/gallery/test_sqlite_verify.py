@@ -88,7 +88,7 @@ def test_flipped_metadata_is_named(damage: Callable[..., Path]) -> None:
     path = damage(flip)
     with Gallery(path, "r") as gallery:
         report = gallery.verify()
-    assert report.broken == {78: "the metadata does not agree with its checksum"}
+    assert report.broken == {78: "the metadata does not match its checksum"}
     assert sorted(stored(path)) == [number for number in range(20, COUNT + 1) if number != 78]
 
 

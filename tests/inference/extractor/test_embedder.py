@@ -35,7 +35,7 @@ def test_features_have_length_one_and_no_gradient(weights: Path) -> None:
     torch.testing.assert_close(features.norm(dim=1), torch.ones(3))
     assert (embedder.feature, embedder.backbone) == ("after_neck", "resnet18")
     assert embedder.preprocessing == COLOURS
-    assert embedder.config["DATA"] == {"NAMES": "market1501"}
+    assert embedder.trained_on == "market1501"
     assert not any("classifier" in name for name in embedder.net.state_dict())
 
 
@@ -82,7 +82,7 @@ def test_a_configuration_that_is_no_yaml_of_sections(config: Any) -> None:
     with pytest.raises(ValueError, match="in the checkpoint is not YAML with sections, got "):
         read_stored_config({"config": config})
     with pytest.raises(ValueError, match="not YAML with sections"):
-        _ = made_up_embedder(config=config).config
+        _ = made_up_embedder(config=config).trained_on
 
 
 def test_preprocessing_that_is_damaged() -> None:

@@ -63,7 +63,7 @@ class Answers:
         return answers
 
     def _rank(self, query: Floats, rows: list[StoredRow], num: int, min_score: float) -> list[Match]:
-        """Return the best of some rows, in ascending order, by cosine; of equal ones, the lower number first."""
+        """Return the best rows by cosine; rows with equal cosines keep their order, that of their numbers."""
         if not rows:
             return []
         cosines = (vectors_of(rows).astype(np.float64) * query).sum(axis=1).clip(-1.0, 1.0)

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "weights",
         nargs="?",
         metavar="WEIGHTS",
-        help="checkpoint, exported file or foreign state dict; the thresholds are stored in it or beside it",
+        help="checkpoint, exported file or foreign state dict; the thresholds are stored in it or next to it",
     )
     add_config_arguments(parser)
     add_foreign_arguments(parser)
@@ -48,13 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", default="calibration.png", metavar="FILE", help="figure, .png, .pdf or .svg"
     )
-    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no such figure")
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is not such a figure")
 
 
 def run(options: argparse.Namespace) -> int:
     """Calibrate; the table goes to stderr, the JSON object to stdout."""
     weights, overrides = options.weights, options.overrides
-    if weights is not None and KEY.fullmatch(weights):  # not a file, but the first of the overrides
+    if weights is not None and KEY.fullmatch(weights):  # not a file, but the first override
         weights, overrides = None, [weights, *overrides]
     figure = Path(options.output)
     if figure.suffix.lower() not in PICTURE_SUFFIXES:
@@ -63,7 +63,9 @@ def run(options: argparse.Namespace) -> int:
     path = None if weights is None else weights_file(Path(weights))
     foreign = read_foreign(options)
     if options.features and not foreign.is_empty():
-        raise ValueError("--features are computed already: say nothing of a network and its images")
+        raise ValueError(
+            "--features are already computed: leave out the arguments about a network and its images"
+        )
     if path is not None and not path.is_file():
         raise FileNotFoundError(f"weights {path} do not exist")
     experiment = load_experiment(options.config_file, overrides)

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", default="default", choices=PROFILES, help="layout that a tracker expects"
     )
-    parser.add_argument("--out", metavar="FILE", help="default: beside the checkpoint")
-    parser.add_argument("--force", action="store_true", help="replace FILE even if it is no export")
+    parser.add_argument("--out", metavar="FILE", help="default: next to the checkpoint")
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is not an export")
     parser.add_argument("--flip", action="store_true", help="average with the features of the mirrored image")
     parser.add_argument(
         "--square-size",

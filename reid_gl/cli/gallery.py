@@ -29,7 +29,7 @@ TAKEN = {
     "keep": {"for_"},
     "export": set(FILTERS),
 }
-"""Options of each action."""
+"""Options that each action takes."""
 ALWAYS = {"action", "gallery", "inputs", "traceback", "audit_log"}
 
 
@@ -43,30 +43,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--audit-log", metavar="FILE", help="default: GALLERY.audit.jsonl")
     _add_filters(parser)
     added = parser.add_argument_group("add")
-    added.add_argument("--camera", type=int, metavar="N", help="of all rows; default: what the file says")
-    added.add_argument("--fps", type=float, metavar="RATE", help="frames a second, for times from --start")
+    added.add_argument(
+        "--camera", type=int, metavar="N", help="camera of all rows; default: that of the file"
+    )
+    added.add_argument("--fps", type=float, metavar="RATE", help="frames per second, for times from --start")
     search = parser.add_argument_group("search")
     search.add_argument("--weights", metavar="FILE", help="the network that filled the gallery")
-    search.add_argument("--device", help="of the network; default: auto")
-    search.add_argument("--k", type=int, metavar="N", help="rows of an answer; default: 10")
+    search.add_argument("--device", help="device of the network; default: auto")
+    search.add_argument("--k", type=int, metavar="N", help="maximum rows of an answer; default: 10")
     search.add_argument(
         "--exclude",
         nargs="+",
         action="append",
         metavar="FIELD=N",
-        help="leave out rows that have all of these; may be repeated",
+        help="leave out rows that match all of these; may be repeated",
     )
     search.add_argument("--min-score", type=float, metavar="COSINE")
-    search.add_argument("--rerank", action="store_true", default=None, help="by k-reciprocal neighbours")
+    search.add_argument(
+        "--rerank", action="store_true", default=None, help="re-rank by k-reciprocal neighbours"
+    )
     search.add_argument("--shortlist", type=int, metavar="N", help="rows to re-rank; default: 100")
-    search.add_argument("--prior", type=float, metavar="SHARE", help="of the person among the rows")
-    search.add_argument("--reason", metavar="TEXT", help="why, for the audit log")
+    search.add_argument(
+        "--prior", type=float, metavar="SHARE", help="expected share of rows that show the person"
+    )
+    search.add_argument("--reason", metavar="TEXT", help="reason, for the audit log")
     change = parser.add_argument_group("delete, merge, keep")
     change.add_argument("--pids", type=int, nargs="+", metavar="PID", help="delete or merge these identities")
     change.add_argument(
-        "--older-than", type=duration, metavar="AGE", help="delete what is older, such as 30d or 12h"
+        "--older-than", type=duration, metavar="AGE", help="delete rows older than this, such as 30d or 12h"
     )
-    change.add_argument("--into", type=int, metavar="PID", help="identity that the merged ones get")
+    change.add_argument("--into", type=int, metavar="PID", help="identity of the merged rows")
     change.add_argument(
         "--for", dest="for_", metavar="AGE", help="delete rows of this age from now on; ever: keep all"
     )
@@ -76,16 +82,18 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
     filters = parser.add_argument_group("which rows")
     filters.add_argument("--cameras", type=int, nargs="+", metavar="N")
     filters.add_argument(
-        "--start", type=point_in_time, metavar="TIME", help="first time; for add, that of the first frame"
+        "--start", type=point_in_time, metavar="TIME", help="first time; for add, the time of the first frame"
     )
-    filters.add_argument("--end", type=point_in_time, metavar="TIME", help="last time; UTC without an offset")
     filters.add_argument(
-        "--rows", type=int, nargs="+", metavar="N", help="numbers of rows; for search, queries"
+        "--end", type=point_in_time, metavar="TIME", help="last time; UTC if it has no offset"
+    )
+    filters.add_argument(
+        "--rows", type=int, nargs="+", metavar="N", help="row numbers; for search, the queries"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do one action; the answer goes to stdout as JSON. `verify` returns 1 if something is damaged."""
+    """Run one action; the answer goes to stdout as JSON. `verify` returns 1 if something is damaged."""
     for name, value in vars(options).items():
         if value is not None and name not in ALWAYS | TAKEN[options.action]:
             raise ValueError(
@@ -205,7 +213,7 @@ def _time(options: argparse.Namespace) -> tuple[float | None, float | None] | No
 
 
 def _rule(words: list[str]) -> dict[str, list[int]]:
-    """What "camera=1 tracklet=7,8" leaves out."""
+    """Parse a rule such as "camera=1 tracklet=7,8"."""
     rule = {}
     for word in words:
         field, equals, values = word.partition("=")

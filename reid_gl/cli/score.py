@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep",
         action="store_true",
-        help="keep the feature and the strategies of TEST in the checkpoint: extraction and exports use them",
+        help="store the feature and the strategies of TEST in the checkpoint, for extraction and exports",
     )
 
 
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     if not foreign.is_empty() and (options.ablate or options.keep):
         raise ValueError("--ablate and --keep are for checkpoints of reid_gl: leave them out")
     if options.ablate and options.keep:
-        raise ValueError("--ablate scores many settings, --keep keeps one: leave one of them out")
+        raise ValueError("--ablate scores many settings, --keep stores one: leave one of them out")
     if not options.ablate:
         scores = run_tests(experiment, foreign=foreign)
         if options.keep:

@@ -95,4 +95,4 @@ def test_the_commands(
     assert json.loads(capsys.readouterr().out)["file"] == f"{weights}.json"
     Path(f"{weights}.json").unlink()
     assert main(["calibrate", "--features", "a.npz", *WORDS]) == 1
-    assert "--features are computed already" in capsys.readouterr().err
+    assert "--features are already computed" in capsys.readouterr().err

@@ -68,5 +68,5 @@ def test_an_ablation_is_a_table_with_its_caution(
 
 def test_many_settings_cannot_be_kept(calls: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["test", "--ablate", "--keep"]) == 1
-    assert "--ablate scores many settings, --keep keeps one" in capsys.readouterr().err
+    assert "--ablate scores many settings, --keep stores one" in capsys.readouterr().err
     assert not {"test", "ablation", "kept"} & set(calls)

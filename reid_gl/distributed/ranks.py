@@ -80,7 +80,7 @@ def _connect(place: Ranks) -> None:
     backends = [store.get(f"backend/{rank}").decode() for rank in range(place.world_size)]
     if len(set(backends)) > 1:  # checked before a group is made, in which ranks would wait for one another
         store.set(f"has read/{place.rank}", "")
-        if place.rank == 0:  # the store may end with rank 0
+        if place.rank == 0:  # the store may end with rank 0, which therefore waits
             store.wait([f"has read/{rank}" for rank in range(place.world_size)])
         raise ValueError(
             f"some ranks have CUDA and others do not (by rank: {'; '.join(backends)}): give all hosts the "

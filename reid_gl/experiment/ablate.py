@@ -27,7 +27,7 @@ DEFAULTS = InferenceSettings(mixing=0.5, slope=0.5, beta=0.002, flip=True)
 """Value of each switch that the configuration leaves off."""
 RERANKING = "re-ranking"
 CAUTION = (
-    "these are scores on the test set: choosing switches or values by them is selecting on the test set; "
+    "these are scores on the test set: choosing switches or values by them selects on the test set; "
     "tune-inference chooses on held-out training identities"
 )
 

@@ -145,7 +145,7 @@ def test_searching_with_filters(call: Call) -> None:
         (["search", "people.db", "a.jpg"], "images need the network that filled the gallery: give --weights"),
         (["search", "people.db", "a.jpg", "--weights", "none.ckpt"], "none.ckpt"),
         (["search", "people.db", "--rows", "99"], "people.db has no rows [99]"),
-        (["search", "people.db", "--rows", "1", "--exclude", "colour=3"], "no field 'colour'"),
+        (["search", "people.db", "--rows", "1", "--exclude", "colour=3"], "cannot be selected by 'colour'"),
         (["search", "people.db", "--rows", "1", "--exclude", "camera"], "words such as camera=1"),
         (["search", "people.db", "--rows", "1", "--into", "3"], "--into has no meaning for gallery search"),
         (["search", "people.db", "--rows", "1", "--prior", "0.1"], "a prior is for probabilities"),

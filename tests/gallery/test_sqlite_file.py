@@ -109,7 +109,7 @@ def test_the_folder_that_one_works_in_does_not_matter(path: Path, monkeypatch: p
 
 def test_a_refused_file_leaves_no_lock(path: Path) -> None:
     path.write_bytes(b"no gallery" * 60)
-    with pytest.raises(ValueError, match="is no gallery"):
+    with pytest.raises(ValueError, match="is not a gallery"):
         Gallery(path)
     path.unlink()
     Gallery(path).close()

@@ -71,7 +71,7 @@ def test_resuming_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no run to resume"):
         find_run(tmp_path / "run", resume=True)
     (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError, match=r"file is no folder: .*OUTPUT_DIR"):
+    with pytest.raises(NotADirectoryError, match=r"file is not a folder: .*OUTPUT_DIR"):
         find_run(tmp_path / "file", resume=True)
 
 

@@ -83,7 +83,7 @@ def agreement() -> Iterator[None]:
     own: Exception | None = None
     try:
         yield
-    except Exception as error:  # raised again below, after the other ranks have been told
+    except Exception as error:  # raised again below, after all ranks know of it
         own = error
     messages = [text.decode() for text in gather_bytes(b"" if own is None else _describe(own))]
     if not any(messages):

@@ -39,7 +39,7 @@ def run_export(
     """Export a checkpoint; with a data set, also score network and file on it.
 
     Args:
-        weights: a checkpoint of ours, or weights of another project.
+        weights: a reid_gl checkpoint, or weights of another project.
         settings: format and settings of the file.
         foreign: the caller's description of weights of another project.
         out: the file to write, see export_weights.

@@ -44,7 +44,7 @@ def calibrate_weights(
 
     Args:
         config: where the data set is, device, precision and batch size.
-        weights: a checkpoint of ours, an exported file, or weights of another project.
+        weights: a reid_gl checkpoint, an exported file, or weights of another project.
         on: "held-out" for the training identities that the checkpoint's training run held out, every image
             against every other one; "test" for query against gallery of the test set.
         foreign: the caller's description of weights of another project.

@@ -77,7 +77,7 @@ def run_tuning(config: Config) -> dict[str, Any]:
         the settings.
 
     Raises:
-        ValueError: the network has seen every training identity, or was trained on other ones.
+        ValueError: the network has seen every training identity, or was trained on different ones.
         FileNotFoundError: weights or data set do not exist.
     """
     experiment = read_experiment(config)

@@ -79,7 +79,7 @@ def strip_prefixes(tensors: Tensors) -> Tensors:
             break
         dropped = [name for name in tensors if not name.startswith(f"{prefix}.")]
         if dropped:
-            logger.info("left out beside %s.*: %s", prefix, shown_names(dropped))
+            logger.info("only %s.* is used, left out: %s", prefix, shown_names(dropped))
         tensors = {name.removeprefix(f"{prefix}."): tensors[name] for name in counts[prefix]}
     return tensors
 

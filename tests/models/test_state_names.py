@@ -86,7 +86,7 @@ def test_of_mocos_two_encoders_the_trained_one_is_taken(
     path = save(tmp_path / "net.pth", {**prefixed("module.encoder_q."), **other, **queue}, ("state_dict",))
     with caplog.at_level(logging.INFO, logger="reid_gl"):
         assert same(read_state_dict(path), RESNET)
-    assert "left out beside encoder_q.*: 124 names (encoder_k.conv1.weight, " in caplog.text
+    assert "only encoder_q.* is used, left out: 124 names (encoder_k.conv1.weight, " in caplog.text
     assert torch.equal(loaded_for_training(path).backbone.conv1.weight, RESNET["conv1.weight"])
 
 

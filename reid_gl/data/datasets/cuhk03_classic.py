@@ -32,7 +32,7 @@ def load_cuhk03_classic(root: str | Path, *, labelled: bool, split: int = 0) -> 
     over the 20 splits.
 
     Args:
-        root: the folder of cuhk-03.mat, its parent, or the folder of extracted images beside the file.
+        root: the folder of cuhk-03.mat, its parent, or the folder of extracted images next to the file.
         labelled: use hand-drawn boxes; False uses detected boxes.
         split: number of the official test set, 0 to 19.
 

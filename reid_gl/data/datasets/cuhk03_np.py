@@ -81,6 +81,6 @@ def _how_to_extract(folder: Path, style: str) -> str:
     needs_protocol = find_protocol(folder, style) is None
     return (
         f"the images of CUHK03 are still inside {folder / MAT_NAME}: "
-        + (f"put {protocol_name(style)} beside it and " if needs_protocol else "")
+        + (f"put {protocol_name(style)} next to it and " if needs_protocol else "")
         + f"run `reid-gl extract-cuhk03 --mat {mat} --out {out}` once, then load {folder} again"
     )

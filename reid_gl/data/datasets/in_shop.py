@@ -22,7 +22,7 @@ LIST = "list_eval_partition.txt"
 VARIANTS = tuple((place, images) for place in (f"Eval/{LIST}", LIST) for images in ("Img/img", "img"))
 TREE = """\
 In-shop Clothes Retrieval Benchmark/
-    Eval/list_eval_partition.txt    (or beside img/)
+    Eval/list_eval_partition.txt    (or next to img/)
     Img/img/ (or img/)
         WOMEN/Dresses/id_00000002/02_1_front.jpg …"""
 PARTS = ("train", "query", "gallery")

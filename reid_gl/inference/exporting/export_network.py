@@ -40,7 +40,7 @@ def export_weights(
     passed.
 
     Args:
-        weights: a checkpoint of ours, or weights of another project.
+        weights: a reid_gl checkpoint, or weights of another project.
         settings: format and settings of the file.
         foreign: the caller's description of weights of another project.
         out: the file; None names it after the checkpoint, or as the profile requires, in the same folder.

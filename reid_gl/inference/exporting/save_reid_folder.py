@@ -47,8 +47,8 @@ def save_reid_folder(
     and if the compared feature is the one before the neck.
 
     Args:
-        weights: a state dict of torchreid or timm, with its architecture; a folder of `reid`; or a checkpoint
-            of ours.
+        weights: a state dict of torchreid or timm, with its architecture; a folder of `reid`; or a reid_gl
+            checkpoint.
         folder: folder to create; it appears only when it is complete.
         architecture: network of a state dict: one of OSNETS, or "timm:" followed by a name of timm's.
         preprocessing: preprocessing of the network's input images; None takes that of the file, or the one

@@ -67,7 +67,7 @@ def load_embedder(
     square_size: int | None = None,
     half: bool = False,
 ) -> LoadedEmbedder:
-    """Load a checkpoint of ours, or weights of another project.
+    """Load a reid_gl checkpoint, or weights of another project.
 
     Args:
         weights: the file.

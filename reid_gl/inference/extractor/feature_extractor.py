@@ -52,7 +52,7 @@ class FeatureExtractor:
     re-ranking, which needs a gallery.
 
     Args:
-        weights: a checkpoint of ours; a state dict of torchreid, timm, reid-strong-baseline or fast-reid,
+        weights: a reid_gl checkpoint; a state dict of torchreid, timm, reid-strong-baseline or fast-reid,
             with `architecture`; an ONNX (.onnx), OpenVINO (.xml) or TorchScript (.torchscript) file; a folder
             of Roboflow's `reid`; or a runtime.
         device: "auto", "cuda", "cuda:1", "mps" or "cpu".

@@ -39,7 +39,7 @@ class OpenedWeights:
 def open_weights(
     path: Path, foreign: Foreign = NOTHING_SAID, *, backbone: nn.Module | None = None
 ) -> OpenedWeights:
-    """Open a checkpoint of ours, a state dict of another project, or the weights in a folder of `reid`.
+    """Open a reid_gl checkpoint, a state dict of another project, or the weights in a folder of `reid`.
 
     Args:
         path: the file.

@@ -63,7 +63,7 @@ def test_the_original_file_alone_asks_for_the_command(
 def test_a_missing_protocol_file_is_asked_for_too(tmp_path: Path, make_files: MakeFiles) -> None:
     folder = make_files(tmp_path / "cuhk03_release", [MAT_NAME, protocol_name("labeled")])
     with pytest.raises(
-        FileNotFoundError, match=r"put cuhk03_new_protocol_config_detected\.mat beside it and run"
+        FileNotFoundError, match=r"put cuhk03_new_protocol_config_detected\.mat next to it and run"
     ):
         load_cuhk03_np(folder / MAT_NAME)
 

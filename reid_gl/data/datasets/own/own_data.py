@@ -166,7 +166,7 @@ def _refuse_two_spellings(numbers: dict[str, int], kind: str) -> None:
 
 
 def _refuse_names_beside_reserved(pictures: Sequence[LabelledPicture], lowest: int) -> None:
-    """Refuse junk (-1) or distractors (0) beside names: numbering the names would make them identities."""
+    """Refuse junk (-1) or distractors (0) among names: numbering the names would make them identities."""
     reserved, names = None, []
     for picture in pictures:
         number = whole_number(picture.identity)

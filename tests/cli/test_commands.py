@@ -1,18 +1,22 @@
-"""The commands as a user runs them: in processes of their own, with signals."""
+"""The commands as a user runs them, some in processes of their own, with signals."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
+from reid_gl.cli.main import main
 from reid_gl.models import read_checkpoint
 from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
@@ -29,8 +33,21 @@ def command(tool: str, *words: object) -> list[str]:
     return [sys.executable, str(ROOT / "tools" / f"{tool}.py"), *map(str, words)]
 
 
-def call(tool: str, *words: object) -> subprocess.CompletedProcess[str]:
+def call_process(tool: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command as a process of its own, which takes seconds to import torch."""
     return subprocess.run(command(tool, *words), capture_output=True, text=True, timeout=120, check=False)
+
+
+def call(tool: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process; return what a process of its own would."""
+    arguments = [tool.replace("_", "-"), *map(str, words)]
+    output, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(output), redirect_stderr(errors):
+        try:
+            code = main(arguments)
+        except SystemExit as stop:  # of argparse
+            code = int(stop.code or 0)
+    return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
 
 
 def start_and_wait_for_steps(words: list[object], folder: Path, epoch: int) -> subprocess.Popen[str]:
@@ -50,22 +67,35 @@ def start_and_wait_for_steps(words: list[object], folder: Path, epoch: int) -> s
 
 def test_train_then_test(people: Path, tmp_path: Path) -> None:
     words = [*SMALL, "SOLVER.NUM_EPOCHS", 1, "DATA.ROOT", people]
-    trained = call("train", *words, "OUTPUT_DIR", tmp_path / "run")
+    trained = call_process("train", *words, "OUTPUT_DIR", tmp_path / "run")
     assert trained.returncode == 0, trained.stderr
-    tested = call("test", *words, "MODEL.WEIGHTS", tmp_path / "run" / "model.ckpt")
+    tested = call_process("test", *words, "MODEL.WEIGHTS", tmp_path / "run" / "model.ckpt")
     assert json.loads(tested.stdout) == json.loads(trained.stdout)
     assert "rank-1" in tested.stderr
     assert "8 of 8 queries have a match from another camera" in tested.stderr
+
+
+@pytest.fixture(scope="module")
+def words(people: Path) -> list[object]:
+    size = ["SOLVER.NUM_EPOCHS", 8, "INPUT.SIZE", "[32,16]"]
+    return [*SMALL, "DATA.ROOT", people, *size, "--no-test"]
+
+
+@pytest.fixture(scope="module")
+def straight(words: list[object], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
+    """Weights of a training that nothing stopped."""
+    folder = tmp_path_factory.mktemp("straight")
+    answer = call("train", *words, "OUTPUT_DIR", folder / "run")
+    assert answer.returncode == 0, answer.stderr
+    return read_checkpoint(folder / "run" / "model.ckpt")["model"]  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
 )
 def test_killed_in_an_epoch_and_resumed_equals_never_killed(
-    people: Path, tmp_path: Path, number: signal.Signals, code: int
+    words: list[object], straight: dict[str, Tensor], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    words: list[object] = [*SMALL, "DATA.ROOT", people, "SOLVER.NUM_EPOCHS", 8, "INPUT.SIZE", "[32,16]"]
-    words += ["--no-test"]
     run = [*words, "OUTPUT_DIR", tmp_path / "run", "DATA.NUM_WORKERS", 2]
     process = start_and_wait_for_steps(run, tmp_path / "run", epoch=2)
     os.killpg(process.pid, number)  # as a terminal or a batch system does: the workers get it too
@@ -75,10 +105,8 @@ def test_killed_in_an_epoch_and_resumed_equals_never_killed(
     assert stopped["epoch"] < 8
     resumed = call("train", *words, "--resume", "OUTPUT_DIR", tmp_path / "run")
     assert resumed.returncode == 0, resumed.stderr
-    straight = call("train", *words, "OUTPUT_DIR", tmp_path / "straight")
-    assert straight.returncode == 0, straight.stderr
-    first, second = (read_checkpoint(tmp_path / name / "model.ckpt")["model"] for name in ("run", "straight"))
-    assert all(torch.equal(first[name], second[name]) for name in second)
+    weights = read_checkpoint(tmp_path / "run" / "model.ckpt")["model"]
+    assert all(torch.equal(weights[name], straight[name]) for name in straight)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +120,7 @@ def test_killed_in_an_epoch_and_resumed_equals_never_killed(
         ),
         ("train", ["--config-file", "x.py"], "only .yml and .yaml are read"),
         ("train", ["SOLVER.BASE_LR", "fast"], "SOLVER.BASE_LR in the command line must be a finite number"),
-        ("test", ["MODEL.WEIGHTS", "none.ckpt"], "checkpoint none.ckpt does not exist"),
+        ("test", ["MODEL.WEIGHTS", "none.ckpt"], "weights none.ckpt do not exist"),
         ("test", [], "no weights to test"),
     ],
 )

@@ -123,7 +123,7 @@ def test_its_file_is_scored_and_calibrated(
     output = tmp_path / "list.npz"
     assert main(["extract", str(tmp_path / "list.csv"), str(output), "--weights", str(weights)]) == 0
     assert main(["evaluate-features", str(output), "--verification"]) == 1
-    assert "--verification compares a query with a gallery" in capsys.readouterr().err
+    assert "--verification compares queries with a gallery" in capsys.readouterr().err
     assert main(["evaluate-features", str(output)]) == 1
     assert "score without cameras" in capsys.readouterr().err
     assert main(["evaluate-features", str(output), "--no-cameras"]) == 0
@@ -146,7 +146,7 @@ def test_its_file_is_scored_and_calibrated(
         ),
         ([".", "a.npz", "--audit-log", "log", "--weights", "W"], "--audit-log is for a gallery: give it"),
         ([".", "a.npz", "--weights", "none.ckpt"], "weights none.ckpt do not exist"),
-        ([".", "a.npz", "--weights", "W", "--boxes", "det.txt"], "boxes det.txt belong to a video or"),
+        ([".", "a.npz", "--weights", "W", "--boxes", "det.txt"], "boxes det.txt need a video or"),
     ],
 )
 def test_a_mistake_ends_in_one_sentence(

@@ -8,6 +8,7 @@ import pytest
 
 from reid_gl.cli import score
 from reid_gl.cli.main import main
+from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 
 SCORES = {"dataset": "a", "feature": "b", "distance": "c", "rank1": 0.5}
 
@@ -17,8 +18,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What was called with which seed; "sets" holds the answer of run_tests."""
     noted: dict[str, Any] = {"sets": {"a": SCORES}}
 
-    def run_tests(experiment: Any) -> dict[str, Any]:
-        noted["test"] = experiment.seed
+    def run_tests(experiment: Any, *, foreign: Foreign) -> dict[str, Any]:
+        noted.update(test=experiment.seed, foreign=foreign)
         answer: dict[str, Any] = noted["sets"]
         return answer
 
@@ -38,7 +39,7 @@ def test_one_set_is_an_object_and_several_are_one_each(
     calls: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["test", "SEED", "4"]) == 0
-    assert (calls["prepared"], calls["test"]) == (4, 4)
+    assert (calls["prepared"], calls["test"], calls["foreign"]) == (4, 4, NOTHING_SAID)
     assert json.loads(capsys.readouterr().out) == SCORES
     calls["sets"] = {"a": SCORES, "b": SCORES}
     assert main(["test"]) == 0

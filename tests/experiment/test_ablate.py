@@ -41,14 +41,14 @@ def test_a_row_for_every_combination_from_one_pass(words: list[str], monkeypatch
         seen += len(inputs[0])
 
     module = sys.modules["reid_gl.experiment.score"]
-    load = module.load_net
+    load = module.open_weights
 
-    def load_counting(path: Path) -> Any:
-        loaded = load(path)
+    def load_counting(*arguments: Any) -> Any:
+        loaded = load(*arguments)
         loaded.net.backbone.conv1.register_forward_pre_hook(count)
         return loaded
 
-    monkeypatch.setattr(module, "load_net", load_counting)
+    monkeypatch.setattr(module, "open_weights", load_counting)
     summary = run_ablation(load_config(None, [*words, *RERANK]))
     assert seen == 2 * (8 + 49)  # every image and its mirror image, once; no junk
     assert len(summary["rows"]) == 32

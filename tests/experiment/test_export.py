@@ -9,6 +9,7 @@ from reid_gl.config import load_config
 from reid_gl.experiment import export
 from reid_gl.experiment.export import find_pictures, run_export
 from reid_gl.inference.exporting.export_settings import ExportSettings
+from reid_gl.inference.extractor.foreign import NOTHING_SAID
 
 
 def test_pictures_of_a_folder_and_those_inside(tmp_path: Path) -> None:
@@ -29,7 +30,8 @@ class Export:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pictures: list[str] = []
         monkeypatch.setattr(export, "export_weights", self.export)
-        monkeypatch.setattr(export, "_score", lambda weights, file, *others: {"file": file})
+        monkeypatch.setattr(export, "load_embedder", lambda weights, foreign, *, flip: (weights, foreign))
+        monkeypatch.setattr(export, "_score", lambda reference, file, *others: {"file": file})
 
     def export(
         self, weights: Path, settings: ExportSettings, *, pictures: Any, **others: Any
@@ -43,7 +45,7 @@ def test_without_a_data_set_nothing_is_scored_and_nothing_real_is_compared(
 ) -> None:
     exporting = Export(monkeypatch)
     result = run_export("net.ckpt", ExportSettings("onnx"), out="here", force=True)
-    assert result == {"file": "net.onnx", "out": "here", "force": True}
+    assert result == {"file": "net.onnx", "foreign": NOTHING_SAID, "out": "here", "force": True}
     assert exporting.pictures == []
 
 

@@ -36,7 +36,8 @@ def test_images_that_do_not_fit_raise_what_it_names(tmp_path: Path) -> None:
 
 def test_a_network_in_half_precision_gets_halves(tmp_path: Path) -> None:
     net = open_onnx(write_onnx(tmp_path / "net.onnx", kind=TensorProto.FLOAT16), device="cpu")
-    features = net.run(NORMALIZED)
+    assert net.dtype == np.float16
+    features = net.run(NORMALIZED.astype(net.dtype))
     assert features.dtype == np.float16
     np.testing.assert_allclose(features, NORMALIZED.mean(axis=(2, 3)), atol=1e-2)
 

@@ -63,7 +63,7 @@ def test_features_shape_and_description_by_hand(precision: str, tmp_path: Path) 
 def test_whole_numbers_are_no_images(tmp_path: Path) -> None:
     model = openvino_core().read_model(write_onnx(tmp_path / "net.onnx", kind=TensorProto.INT32))
     openvino.save_model(model, tmp_path / "net.xml")
-    with pytest.raises(ValueError, match="takes images of int32: expected float32 or float16"):
+    with pytest.raises(ValueError, match="takes images of int32: expected float32, float16 or uint8"):
         open_openvino(tmp_path / "net.xml", device="cpu", precision="auto")
 
 

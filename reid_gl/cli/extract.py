@@ -14,7 +14,7 @@ from reid_gl.experiment.extract import choose_format, extract_to_file
 from reid_gl.experiment.extract_into import extract_into_gallery, frame_rate_of
 from reid_gl.experiment.gallery import Recording
 from reid_gl.inference.bulk.crop_lists import list_crops
-from reid_gl.inference.bulk.extract_many import ON_ERROR
+from reid_gl.inference.bulk.part_plans import ON_ERROR
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.reid_folder import weights_file
 

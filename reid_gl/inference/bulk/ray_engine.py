@@ -145,8 +145,8 @@ def check_address(address: str) -> None:
 def _unreachable(address: str, error: BaseException) -> ConnectionError:
     reason = " ".join(str(error).split())[:200]
     return ConnectionError(
-        f"cannot connect to the Ray cluster {address} ({reason}): check {ADDRESS_VARIABLE} and that the "
-        "cluster runs, or unset it to use this machine"
+        f"cannot connect to the Ray cluster {address} ({reason}): check {ADDRESS_VARIABLE}, that the "
+        "cluster runs, and its token (RAY_AUTH_TOKEN) if it asks for one; or unset it to use this machine"
     )
 
 

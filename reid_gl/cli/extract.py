@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ from reid_gl.cli.times import point_in_time
 from reid_gl.device import DEVICES
 from reid_gl.experiment.extract import choose_format, extract_to_file
 from reid_gl.experiment.extract_into import extract_into_gallery, frame_rate_of
+from reid_gl.experiment.extract_to_folder import extract_to_folder
 from reid_gl.experiment.gallery import Recording
 from reid_gl.inference.bulk.crop_lists import list_crops
-from reid_gl.inference.bulk.extract_many import ON_ERROR
+from reid_gl.inference.bulk.part_plans import ON_ERROR
+from reid_gl.inference.bulk.ray_engine import import_ray, write_parts
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.reid_folder import weights_file
+
+ENGINES = ("local", "ray")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "output",
         type=Path,
         nargs="?",
-        help=".npz, .parquet, .npy for deep_sort, or a folder for BoxMOT's cache; none with --into",
+        help=".npz, .parquet, .npy for deep_sort, or a folder for BoxMOT's cache; none with --into; a folder "
+        "of Parquet parts with --engine ray",
     )
     parser.add_argument(
         "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder of reid"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        help="local: this process; ray: workers of Ray, on the cluster RAY_ADDRESS or on this machine; "
+        "default: %(default)s",
     )
     parser.add_argument("--boxes", metavar="FILE", help="det.txt or gt.txt of a video or sequence")
     parser.add_argument(
@@ -98,11 +111,17 @@ def run(options: argparse.Namespace) -> int:
         "on_error": options.on_error,
         "show_progress": True,
     }
-
-    def make_extractor() -> FeatureExtractor:
-        return FeatureExtractor(weights, device=options.device, batch_size=options.batch_size, **settings)
-
-    if options.into is None:
+    make_extractor = partial(
+        FeatureExtractor,
+        weights.absolute(),
+        device=options.device,
+        batch_size=options.batch_size,
+        **settings,
+    )
+    if options.engine == "ray":
+        engine = partial(write_parts, device=options.device)
+        summary = extract_to_folder(crops, options.output, make_extractor, engine, **common)
+    elif options.into is None:
         summary = extract_to_file(crops, options.output, make_extractor, reid_name=weights.stem, **common)
     else:
         rate = frame_rate_of(Path(options.source), crops) if options.fps is None else options.fps
@@ -122,9 +141,28 @@ def _check_output(options: argparse.Namespace) -> None:
     """
     if (options.output is None) == (options.into is None):
         raise ValueError("features go into a file or into a gallery: give an output, or --into")
+    if options.engine == "ray":
+        _check_ray(options)
     if options.output is None:
         return
     for name in ("audit_log", "camera", "start", "fps"):
         if getattr(options, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for a gallery: give it with --into")
-    choose_format(options.output)
+    if options.engine == "local":
+        choose_format(options.output)
+
+
+def _check_ray(options: argparse.Namespace) -> None:
+    """See that the features go into a folder, and that Ray can be imported.
+
+    Raises:
+        ValueError: they go into a file or a gallery.
+        ImportError: Ray is not installed.
+    """
+    if options.output is None or options.output.suffix:
+        place = options.into or options.output
+        raise ValueError(
+            f"--engine ray writes a folder of Parquet parts, not {place}: give the name of a folder, without "
+            "a suffix, or use --engine local"
+        )
+    import_ray()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,6 +146,11 @@ def test_its_file_is_scored_and_calibrated(
             [".", "a.npz", "--into", "people.db", "--weights", "W"],
             "features go into a file or into a gallery",
         ),
+        (
+            ["nowhere", "a.npz", "--engine", "ray", "--weights", "W"],
+            "writes a folder of Parquet parts, not a.npz",
+        ),
+        ([".", "--into", "people.db", "--engine", "ray", "--weights", "W"], "parts, not people.db"),
         ([".", "a.npz", "--audit-log", "log", "--weights", "W"], "--audit-log is for a gallery: give it"),
         ([".", "a.npz", "--weights", "none.ckpt"], "weights none.ckpt do not exist"),
         ([".", "a.npz", "--weights", "W", "--boxes", "det.txt"], "boxes det.txt need a video or"),
@@ -155,3 +162,42 @@ def test_a_mistake_ends_in_one_sentence(
     words = [str(weights) if word == "W" else word for word in words]
     assert main(["extract", *words]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_ray_without_its_package(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    words = [str(tmp_path), str(tmp_path / "out"), "--weights", str(weights), "--engine", "ray"]
+    assert main(["extract", *words]) == 1
+    assert "--engine ray needs Ray Data" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning:ray")
+def test_ray_gives_the_features_of_the_local_engine(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray.data")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    people = write_people(tmp_path / "people", num_people=2, images=1) / "bounding_box_train"
+    words = ["--weights", str(weights), "--on-error", "skip"]
+    sorted(people.iterdir())[1].write_text("no image")
+    assert main(["extract", str(people), str(tmp_path / "local.parquet"), *words]) == 0
+    words = ["extract", str(people), str(tmp_path / "out"), *words, "--engine", "ray"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = f"127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setenv("RAY_ADDRESS", nobody)
+    assert main(words) == 1
+    assert f"ConnectionError: cannot connect to the Ray cluster {nobody}" in capsys.readouterr().err
+    monkeypatch.delenv("RAY_ADDRESS")
+    assert main(words) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["rows"], shown["rejected"], shown["parts"]) == (3, 1, 1)
+    local, parts = (parquet.read_table(tmp_path / name) for name in ("local.parquet", "out"))
+    assert parts["path"].to_pylist() == local["path"].to_pylist()
+    features = [table["feature"].to_pylist() for table in (parts, local)]
+    np.testing.assert_allclose(*features, rtol=0, atol=1e-6)
+    theirs = (tmp_path / "local.parquet.rejects.csv").read_text()
+    assert Path(shown["rejects_file"]).read_text() == theirs

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from reid_gl.data.datasets.own.table_files import TABLE_SUFFIXES
 from reid_gl.data.mot.read import MotBoxes, load_sequence
 from reid_gl.inference.bulk.box_files import BoxFile, own_boxes
 from reid_gl.inference.bulk.crop_tables import read_crop_table
+from reid_gl.inference.bulk.remote_tables import is_uri, read_remote_table
 from reid_gl.inference.bulk.video import claimed_frames, count_frames
 from reid_gl.inference.extractor.crops import as_corners
 
@@ -58,9 +59,23 @@ class CropList:
             None if self.boxes is None else self.boxes[rows],
         )
 
+    def rows(self, start: int, stop: int) -> CropList:
+        """Return the rows from `start` to the one before `stop`."""
+        return CropList(
+            self.name,
+            self.paths[start:stop],
+            self.video,
+            {name: column[start:stop] for name, column in self.columns.items()},
+            None if self.boxes is None else self.boxes[start:stop],
+        )
+
+    def with_absolute_paths(self) -> CropList:
+        """Return the same images by absolute paths, which other processes and hosts understand."""
+        return replace(self, paths=tuple(str(Path(path).absolute()) for path in self.paths))
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all columns of the rows, (M,) or (M, 4)."""
-        paths = {"paths": np.array(self.paths)} if self.paths else {}
+        paths = {"paths": np.array(self.paths, dtype=np.str_)} if self.video is None else {}
         boxes = {} if self.boxes is None else {"boxes": self.boxes}
         return {**paths, **self.columns, **boxes}
 
@@ -80,7 +95,8 @@ def list_crops(
     Args:
         source: a folder of images, searched recursively; the folder of a MOT Challenge sequence; a table
             (.csv, .tsv, .parquet) with the column path and optionally pid, camid, split, x1, y1, x2, y2,
-            tracklet and frame, as make-split and mot-to-reid write it; or a video.
+            tracklet and frame, as make-split and mot-to-reid write it; the URI of such a .parquet table, with
+            absolute paths; or a video.
         boxes: det.txt or gt.txt of a video or a sequence. By default, a sequence uses its own det/det.txt or,
             if that does not exist, its gt/gt.txt, with a warning.
         stride: take every stride-th frame of a video without boxes, starting with the first.
@@ -95,6 +111,8 @@ def list_crops(
         FileNotFoundError: the folder, the file or an image does not exist.
         ValueError: the source is empty or of an unknown kind, or an argument does not apply to it.
     """
+    if is_uri(source):
+        return _list_remote_table(str(source), boxes, stride, classes)
     source = Path(source)
     is_video = source.suffix.lower() in VIDEO_SUFFIXES
     is_sequence = source.is_dir() and ((source / "seqinfo.ini").is_file() or (source / "img1").is_dir())
@@ -126,6 +144,17 @@ def list_crops(
     if not len(crops):
         raise ValueError(f"{source} contains no images, rows or boxes to compute features of")
     return crops
+
+
+def _list_remote_table(
+    uri: str, boxes: str | Path | None, stride: int, classes: Sequence[int] | None
+) -> CropList:
+    if boxes is not None or classes is not None or stride != 1:
+        raise ValueError(f"boxes, classes and stride do not apply to {uri}, which is read as a table")
+    name, (paths, columns, corners) = PurePosixPath(uri).stem, read_remote_table(uri)
+    if not paths:
+        raise ValueError(f"{uri} contains no rows to compute features of")
+    return CropList(name, paths, columns=columns, boxes=corners)
 
 
 def _list_folder(folder: Path) -> CropList:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,28 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
-from reid_gl.data.loading.images import Image8, UnreadableImageError, read_image
-from reid_gl.files import partial_of, whole_or_nothing, write_text
+from reid_gl.files import partial_of, whole_or_nothing
 from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.embed_rows import Flags, Floats, RowReader, Texts, embed_rows
+from reid_gl.inference.bulk.part_plans import (
+    PART_ROWS,
+    check_any_readable,
+    check_on_error,
+    claim_folder,
+    log_resumed,
+    part_ranges,
+    same_parts,
+)
 from reid_gl.inference.bulk.row_digests import digest_rows
-from reid_gl.inference.bulk.video import VideoEndsError, VideoReader
-from reid_gl.inference.extractor.crops import cut_boxes
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
-logger = logging.getLogger(__name__)
-
-PART_ROWS = 1024
 PLAN_FILE = "plan.json"
-ON_ERROR = ("stop", "skip")
-"""What to do if an image cannot be read."""
-UNREADABLE = (OSError, UnreadableImageError, VideoEndsError)
-Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-Texts = NDArray[np.str_]
 
 
 @dataclass(frozen=True)
@@ -105,31 +99,27 @@ def extract_in_parts(
         FileExistsError: the folder holds other files.
         FileNotFoundError: an image does not exist.
     """
-    if on_error not in ON_ERROR:
-        raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
-    dim, network = extractor.embedding_dim, json.loads(json.dumps(identity))
-    _claim_folder(folder, {"part_rows": part_rows, "embedding_dim": dim, "network": network})
-    starts = range(0, len(crops), part_rows)
-    ranges = {start: range(start, min(start + part_rows, len(crops))) for start in starts}
+    check_on_error(on_error)
+    dim = extractor.embedding_dim
+    claim_folder(folder, PLAN_FILE, {"part_rows": part_rows, "embedding_dim": dim, "network": identity})
+    ranges = part_ranges(len(crops), part_rows)
     finished = _finished_parts(crops, folder, ranges, skip=on_error == "skip")
     done = sum(len(ranges[start]) for start in finished)
-    if done:
-        logger.info("resuming after %s of %s features in %s", f"{done:,}", f"{len(crops):,}", folder)
+    log_resumed(folder, done, len(crops))
     rejected = dict(item for start, reasons in finished.items() for item in _rejected(start, reasons))
-    reader = _ImageReader(crops, skip=on_error == "skip")
+    reader = RowReader(crops, skip=on_error == "skip")
     disable = None if show_progress else True
     try:
         with tqdm(total=len(crops), initial=done, unit="crop", desc="features", disable=disable) as bar:
             for start, rows in ranges.items():
                 if start not in finished:
                     digest = digest_rows(crops, rows.start, rows.stop)
-                    arrays = _embed(extractor, reader, rows, batch_size, bar)
+                    arrays = embed_rows(extractor, reader, rows, batch_size, bar.update)
                     _write_part(part_path(folder, start), *arrays, digest)
                     rejected.update(_rejected(start, arrays[2]))
     finally:
         reader.close()
-    if len(crops) and len(rejected) == len(crops):
-        raise ValueError(f"none of the {len(crops):,} rows of {crops.name} can be read: {rejected[0]}")
+    check_any_readable(crops, rejected)
     return FeatureParts(folder, len(crops), dim, part_rows, rejected)
 
 
@@ -157,68 +147,6 @@ def remove_parts(parts: FeatureParts) -> None:
         parts.folder.rmdir()
 
 
-class _ImageReader:
-    """Reads the image of each row, in ascending order of rows; keeps the last image in memory."""
-
-    def __init__(self, crops: CropList, *, skip: bool) -> None:
-        self.crops = crops
-        self._skip = skip
-        self._video = VideoReader(crops.video) if crops.video else None
-        self._key: str | int = ""
-        self._image: Image8 | None = None
-
-    def try_cut(self, row: int) -> tuple[Image8 | None, str]:
-        """Return the crop of a row and "", or None and the reason if the image cannot be read.
-
-        An image that cannot be read raises an error unless such rows are skipped.
-        """
-        try:
-            return self.cut(row), ""
-        except UNREADABLE as error:
-            if not self._skip:
-                raise
-            return None, str(error)
-
-    def cut(self, row: int) -> Image8 | None:
-        """Return the RGB crop of a row; None if the box does not overlap the image."""
-        key = int(self.crops.columns["frames"][row]) if self._video else self.crops.paths[row]
-        if key != self._key or self._image is None:
-            self._image = self._video.read(int(key)) if self._video else read_image(str(key))
-            self._key = key
-        if self.crops.boxes is None or np.isnan(self.crops.boxes[row]).all():
-            return self._image
-        return cut_boxes(self._image, self.crops.boxes[row : row + 1])[0]
-
-    def close(self) -> None:
-        if self._video:
-            self._video.close()
-
-
-def _embed(
-    extractor: FeatureExtractor,
-    reader: _ImageReader,
-    part: range,
-    batch_size: int,
-    bar: Any,  # noqa: ANN401
-) -> tuple[Floats, Flags, Texts]:
-    """Compute features and flags of the rows of a part, and the reasons of rejected rows ("" for others)."""
-    features = np.zeros((len(part), extractor.embedding_dim), np.float32)
-    valid = np.zeros(len(part), dtype=bool)
-    reasons = [""] * len(part)
-    for first in range(0, len(part), batch_size):
-        places = range(first, min(first + batch_size, len(part)))
-        images = []
-        for place in places:
-            crop, reasons[place] = reader.try_cut(part[place])
-            valid[place] = crop is not None
-            if crop is not None:  # resize immediately: a batch of whole frames would fill the memory
-                images.append(Image.fromarray(extractor.preprocessing.resize(crop)))
-        batch = slice(places.start, places.stop)
-        features[batch][valid[batch]] = extractor(images)
-        bar.update(len(places))
-    return features, valid, np.array(reasons, dtype=np.str_)
-
-
 def _write_part(path: Path, features: Floats, valid: Flags, reasons: Texts, digest: str) -> None:
     with whole_or_nothing(path) as partial, partial.open("wb") as file:
         np.savez(file, features=features, valid=valid, reasons=reasons, digest=np.array(digest))
@@ -227,26 +155,15 @@ def _write_part(path: Path, features: Floats, valid: Flags, reasons: Texts, dige
 def _finished_parts(
     crops: CropList, folder: Path, ranges: Mapping[int, range], *, skip: bool
 ) -> dict[int, Texts]:
-    """Map the first row of each part that can be kept to the reasons of its rejected rows.
-
-    Raises:
-        ValueError: there are parts, but none of them belongs to the list.
-    """
-    present = [start for start in ranges if part_path(folder, start).is_file()]
-    same: dict[int, Texts] = {}
-    for start in present:
-        digest, reasons = _read_origin(part_path(folder, start))
-        if digest == digest_rows(crops, ranges[start].start, ranges[start].stop):
-            same[start] = reasons
-    if present and not same:
-        raise _other_work(folder, ["list"])
-    if len(same) < len(present):
-        logger.warning(
-            "%s: the list has changed: %d of %d finished parts have the same images and are kept, the "
-            "others are computed again",
-            *(folder, len(same), len(present)),
-        )
-    return {start: reasons for start, reasons in same.items() if skip or not reasons.astype(bool).any()}
+    """Map the first row of each part that can be kept to the reasons of its rejected rows."""
+    origins = {
+        start: _read_origin(part_path(folder, start))
+        for start in ranges
+        if part_path(folder, start).is_file()
+    }
+    same = same_parts(crops, folder, ranges, {start: digest for start, (digest, _) in origins.items()})
+    reasons = {start: origins[start][1] for start in same}
+    return {start: texts for start, texts in reasons.items() if skip or not texts.astype(bool).any()}
 
 
 def _read_origin(path: Path) -> tuple[str, Texts]:
@@ -260,31 +177,3 @@ def _read_origin(path: Path) -> tuple[str, Texts]:
 
 def _rejected(start: int, reasons: Texts) -> list[tuple[int, str]]:
     return [(start + place, reason) for place, reason in enumerate(reasons.tolist()) if reason]
-
-
-def _claim_folder(folder: Path, plan: dict[str, Any]) -> None:
-    """Claim a folder for a plan, or check that it was claimed for the same plan."""
-    path = folder / PLAN_FILE
-    if path.is_file():
-        try:
-            before = json.loads(path.read_text())
-        except ValueError:
-            before = {}
-        changed = [name for name, value in plan.items() if before.get(name) != value]
-        if changed:
-            raise _other_work(folder, changed)
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    if foreign := sorted(file.name for file in folder.iterdir() if file.suffix != ".partial"):
-        raise FileExistsError(
-            f"{folder} holds {foreign[0]} and no unfinished extraction: move it away, or choose another "
-            "output"
-        )
-    write_text(path, json.dumps(plan, indent=2))
-
-
-def _other_work(folder: Path, changed: list[str]) -> ValueError:
-    return ValueError(
-        f"{folder} holds another unfinished extraction ({', '.join(changed)} differ): resume it with its own "
-        "images and network, or delete the folder"
-    )

@@ -46,28 +46,48 @@ def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
     Raises:
         ImportError: pyarrow is not installed.
     """
-    arrow = import_pyarrow()
+    import_pyarrow()
     parquet = importlib.import_module("pyarrow.parquet")
-    columns = _columns(crops, parts)
-    boxes = columns.pop("boxes", None)
-    rows = {name if name == "valid" else name.removesuffix("s"): column for name, column in columns.items()}
-    if boxes is not None:
-        rows |= {name: boxes[:, number] for number, name in enumerate(CORNERS)}
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_or_nothing(path) as partial:
         writer = None
         first = 0
-        for features, _ in parts:
-            part = slice(first, first + len(features))
-            first = part.stop
-            numbers = arrow.array(features.reshape(-1))
-            table = {"feature": arrow.FixedSizeListArray.from_arrays(numbers, parts.embedding_dim)}
-            table |= {name: arrow.array(column[part].tolist()) for name, column in rows.items()}
-            batch = arrow.table(table)
+        for features, valid in parts:
+            batch = arrow_table(crops.rows(first, first + len(features)), features, valid)
+            first += len(features)
             writer = writer or parquet.ParquetWriter(partial, batch.schema)
             writer.write_table(batch)
         if writer:
             writer.close()
+
+
+def arrow_table(crops: CropList, features: NDArray[np.float32], valid: NDArray[np.bool_]) -> Any:  # noqa: ANN401
+    """Make an Arrow table of crops and their features.
+
+    Args:
+        crops: M rows.
+        features: (M, D).
+        valid: (M,), False where a box does not overlap its image; a column only if there are boxes.
+
+    Returns:
+        A pyarrow.Table with the columns that write_parquet writes.
+
+    Raises:
+        ImportError: pyarrow is not installed.
+    """
+    arrow = import_pyarrow()
+    columns = crops.arrays()
+    boxes = columns.pop("boxes", None)
+    rows = {name.removesuffix("s"): column for name, column in columns.items()}
+    if boxes is not None:
+        rows |= {"valid": valid, **{name: boxes[:, number] for number, name in enumerate(CORNERS)}}
+    numbers = arrow.array(features.reshape(-1))
+    table = {"feature": arrow.FixedSizeListArray.from_arrays(numbers, features.shape[1])}
+    for name, column in rows.items():
+        is_text = column.dtype.kind == "U"
+        kind = arrow.string() if is_text else arrow.from_numpy_dtype(column.dtype)
+        table[name] = arrow.array(column.tolist(), kind)
+    return arrow.table(table)
 
 
 def import_pyarrow() -> Any:  # noqa: ANN401 - it has no types

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_gl.inference.bulk.crop_lists import list_crops
+from reid_gl.inference.bulk.crop_lists import CropList, list_crops
 from tests.conftest import WriteNoise
 from tests.made_up_videos import claim_frames, noise_frames, write_sequence, write_video
 
@@ -109,3 +109,35 @@ def test_errors(tmp_path: Path, write_noise: WriteNoise) -> None:
     (tmp_path / "half" / "img1").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=r"seqinfo\.ini does not exist"):
         list_crops(tmp_path / "half")
+
+
+def test_a_range_of_rows() -> None:
+    columns = {"pids": np.array([7, 8, 9])}
+    crops = CropList("three", ("a.jpg", "b.jpg", "c.jpg"), columns=columns, boxes=np.eye(3, 4))
+    rows = crops.rows(1, 3)
+    assert (rows.name, rows.paths, len(rows)) == ("three", ("b.jpg", "c.jpg"), 2)
+    assert rows.columns["pids"].tolist() == [8, 9]
+    assert rows.boxes is not None
+    assert rows.boxes.tolist() == [[0, 1, 0, 0], [0, 0, 1, 0]]
+    assert CropList("two", ("a.jpg",)).rows(0, 1).boxes is None
+    assert list(crops.rows(1, 1).arrays()) == ["paths", "pids", "boxes"]  # no rows, but all columns
+
+
+def test_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    crops = CropList("two", ("./a.jpg", "/b.jpg"), columns={"pids": np.arange(2)}).with_absolute_paths()
+    assert crops.paths == (str(tmp_path / "a.jpg"), "/b.jpg")
+    assert list(crops.columns) == ["pids"]
+
+
+def test_a_table_in_a_store(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table({"path": ["/a.jpg"], "camid": [2]}), tmp_path / "list.parquet")
+    uri = (tmp_path / "list.parquet").as_uri()
+    crops = list_crops(uri)
+    assert (crops.name, crops.paths, crops.columns["camids"].tolist()) == ("list", ("/a.jpg",), [2])
+    with pytest.raises(ValueError, match="boxes, classes and stride do not apply to file:///"):
+        list_crops(uri, stride=2)
+    parquet.write_table(arrow.table({"path": arrow.array([], arrow.string())}), tmp_path / "list.parquet")
+    with pytest.raises(ValueError, match="contains no rows to compute features of"):
+        list_crops(uri)

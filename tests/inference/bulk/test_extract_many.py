@@ -141,9 +141,7 @@ def test_killed_in_the_middle(people: Path, tmp_path: Path) -> None:
 def test_other_work_is_not_mixed_in(people: Path, tmp_path: Path) -> None:
     crops = list_crops(people)
     _extract(crops, tmp_path / "parts")
-    message = (
-        r"parts holds another unfinished extraction \({} differ\): resume it with its own images and network"
-    )
+    message = r"parts holds another extraction \({} differ\): resume it with its own images and network"
     with pytest.raises(ValueError, match=message.format("list")):
         _extract(replace(crops, paths=crops.paths[1:]), tmp_path / "parts")
     with pytest.raises(ValueError, match=message.format("list")):
@@ -153,7 +151,7 @@ def test_other_work_is_not_mixed_in(people: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message.format("network")):
         _extract(crops, tmp_path / "parts", identity={"weights": "other"})
     (tmp_path / "parts" / "plan.json").write_text("broken")
-    with pytest.raises(ValueError, match="holds another unfinished extraction"):
+    with pytest.raises(ValueError, match="holds another extraction"):
         _extract(crops, tmp_path / "parts")
 
 
@@ -254,7 +252,7 @@ def test_another_video_of_the_same_name(tmp_path: Path) -> None:
     path = write_video(tmp_path / "noise.mkv", noise_frames(5))
     _extract(list_crops(path), tmp_path / "parts")
     write_video(path, noise_frames(5, seed=1))
-    with pytest.raises(ValueError, match=r"unfinished extraction \(list differ"):
+    with pytest.raises(ValueError, match=r"another extraction \(list differ"):
         _extract(list_crops(path), tmp_path / "parts")
 
 
@@ -288,21 +286,6 @@ def test_every_frame_of_a_video_whatever_its_container_claims(claimed: int, tmp_
     features, valid = _joined(_extract(list_crops(path), tmp_path / "parts"))
     assert np.array_equal(features, FeatureExtractor(ColourRuntime(), color_order="rgb")(frames))
     assert valid.all()
-
-
-def test_a_picture_of_many_rows_is_read_once(
-    people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[str] = []
-
-    def count(path: str) -> Image8:
-        read.append(path)
-        return read_image(path)
-
-    monkeypatch.setattr("reid_gl.inference.bulk.extract_many.read_image", count)
-    paths = tuple(str(people / name) for name in ("00.jpg", "00.jpg", "00.jpg", "01.jpg"))
-    _extract(CropList("four", paths, boxes=np.array([[0, 0, 5, 5]] * 4, float)), tmp_path / "parts")
-    assert read == [paths[0], paths[3]]
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

@@ -1,0 +1,118 @@
+"""Folders of parts: which extraction a folder belongs to, and which of its parts can be kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reid_gl.files import write_text
+from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.row_digests import digest_rows
+
+logger = logging.getLogger(__name__)
+
+PART_ROWS = 1024
+ON_ERROR = ("stop", "skip")
+"""What to do if an image cannot be read."""
+
+
+def part_ranges(num_rows: int, part_rows: int) -> dict[int, range]:
+    """Map the first row of each part to its rows."""
+    return {start: range(start, min(start + part_rows, num_rows)) for start in range(0, num_rows, part_rows)}
+
+
+def check_on_error(on_error: str) -> None:
+    """Refuse values other than ON_ERROR.
+
+    Raises:
+        ValueError: an unknown value.
+    """
+    if on_error not in ON_ERROR:
+        raise ValueError(f"on_error must be one of {', '.join(ON_ERROR)}, got {on_error!r}")
+
+
+def check_any_readable(crops: CropList, rejected: Mapping[int, str]) -> None:
+    """Refuse a list of which every row was rejected.
+
+    Raises:
+        ValueError: no row can be read.
+    """
+    if len(crops) and len(rejected) == len(crops):
+        raise ValueError(f"none of the {len(crops):,} rows of {crops.name} can be read: {rejected[0]}")
+
+
+def claim_folder(folder: Path, plan_file: str, plan: dict[str, Any]) -> None:
+    """Claim a folder for a plan, or check that it was claimed for the same plan.
+
+    Args:
+        folder: folder of the parts, created if needed.
+        plan_file: name of the file in the folder that holds the plan.
+        plan: plain values that all parts depend on.
+
+    Raises:
+        ValueError: the folder was claimed for another plan.
+        FileExistsError: the folder holds other files.
+    """
+    path, plan = folder / plan_file, json.loads(json.dumps(plan))
+    if path.is_file():
+        try:
+            before = json.loads(path.read_text())
+        except ValueError:
+            before = {}
+        changed = [name for name, value in plan.items() if before.get(name) != value]
+        if changed:
+            raise _other_work(folder, changed)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if foreign := sorted(file.name for file in folder.iterdir() if file.suffix != ".partial"):
+        raise FileExistsError(
+            f"{folder} holds {foreign[0]} and no unfinished extraction: move it away, or choose another "
+            "output"
+        )
+    write_text(path, json.dumps(plan, indent=2))
+
+
+def same_parts(
+    crops: CropList, folder: Path, ranges: Mapping[int, range], digests: Mapping[int, str]
+) -> list[int]:
+    """Return the first rows of the parts whose images and boxes are still those of the list.
+
+    Args:
+        crops: the list.
+        folder: folder of the parts, for messages.
+        ranges: rows of each part by its first row.
+        digests: digest of each part that exists, by its first row; see digest_rows.
+
+    Raises:
+        ValueError: there are parts, but none of them belongs to the list.
+    """
+    same = [
+        start
+        for start, digest in digests.items()
+        if digest == digest_rows(crops, ranges[start].start, ranges[start].stop)
+    ]
+    if digests and not same:
+        raise _other_work(folder, ["list"])
+    if len(same) < len(digests):
+        logger.warning(
+            "%s: the list has changed: %d of %d finished parts have the same images and are kept, the "
+            "others are computed again",
+            *(folder, len(same), len(digests)),
+        )
+    return same
+
+
+def log_resumed(folder: Path, num_done: int, num_rows: int) -> None:
+    """Say how much of the work earlier runs have done, if they have done any."""
+    if num_done:
+        logger.info("resuming after %s of %s features in %s", f"{num_done:,}", f"{num_rows:,}", folder)
+
+
+def _other_work(folder: Path, changed: list[str]) -> ValueError:
+    return ValueError(
+        f"{folder} holds another extraction ({', '.join(changed)} differ): resume it with its own images and "
+        "network, or delete the folder"
+    )

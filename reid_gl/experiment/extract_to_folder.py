@@ -80,8 +80,7 @@ def extract_to_folder(
     if crops.video is not None:
         raise ValueError(f"{crops.video} is decoded in order by one process: use --engine local for a video")
     import_pyarrow()
-    crops, skip = crops.with_absolute_paths(), on_error == "skip"
-    folder = folder.absolute()
+    crops, folder, skip = crops.with_absolute_paths(), folder.absolute(), on_error == "skip"
     claim_folder(folder, PLAN_FILE, {"rows": len(crops), "part_rows": part_rows, "network": identity})
     ranges = part_ranges(len(crops), part_rows)
     records = _finished_parts(crops, folder, ranges, skip=skip)

@@ -141,6 +141,10 @@ def list_crops(
             f"{source} is not a folder, a table ({', '.join(TABLE_SUFFIXES)}) or a video "
             f"({', '.join(VIDEO_SUFFIXES)})"
         )
+    return _not_empty(crops, source)
+
+
+def _not_empty(crops: CropList, source: str | Path) -> CropList:
     if not len(crops):
         raise ValueError(f"{source} contains no images, rows or boxes to compute features of")
     return crops
@@ -151,10 +155,8 @@ def _list_remote_table(
 ) -> CropList:
     if boxes is not None or classes is not None or stride != 1:
         raise ValueError(f"boxes, classes and stride do not apply to {uri}, which is read as a table")
-    name, (paths, columns, corners) = PurePosixPath(uri).stem, read_remote_table(uri)
-    if not paths:
-        raise ValueError(f"{uri} contains no rows to compute features of")
-    return CropList(name, paths, columns=columns, boxes=corners)
+    paths, columns, corners = read_remote_table(uri)
+    return _not_empty(CropList(PurePosixPath(uri).stem, paths, columns=columns, boxes=corners), uri)
 
 
 def _list_folder(folder: Path) -> CropList:

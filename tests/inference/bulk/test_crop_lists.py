@@ -139,5 +139,5 @@ def test_a_table_in_a_store(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="boxes, classes and stride do not apply to file:///"):
         list_crops(uri, stride=2)
     parquet.write_table(arrow.table({"path": arrow.array([], arrow.string())}), tmp_path / "list.parquet")
-    with pytest.raises(ValueError, match="contains no rows to compute features of"):
+    with pytest.raises(ValueError, match="contains no images, rows or boxes"):
         list_crops(uri)

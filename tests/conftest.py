@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -14,15 +15,23 @@ WriteNoise = Callable[..., Path]
 MakeSamples = Callable[..., list[Sample]]
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    """Commands set the package's logging up for their process, which here has other tests to run."""
+@contextmanager
+def logging_as_it_was() -> Iterator[None]:
+    """Restore the package's logging, which commands set up for their process: here it has other tests to run."""
     logger = logging.getLogger("reid_gl")
     level, handlers, propagate = logger.level, logger.handlers[:], logger.propagate
-    yield
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
-    logger.propagate = propagate
+    try:
+        yield
+    finally:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    with logging_as_it_was():
+        yield
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from reid_gl.cli.main import main
 from reid_gl.models import read_checkpoint
+from tests.conftest import logging_as_it_was
 from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
 
@@ -42,7 +43,7 @@ def call(tool: str, *words: object) -> subprocess.CompletedProcess[str]:
     """Run a command in this process; return what a process of its own would."""
     arguments = [tool.replace("_", "-"), *map(str, words)]
     output, errors = io.StringIO(), io.StringIO()
-    with redirect_stdout(output), redirect_stderr(errors):
+    with logging_as_it_was(), redirect_stdout(output), redirect_stderr(errors):
         try:
             code = main(arguments)
         except SystemExit as stop:  # of argparse

@@ -112,6 +112,9 @@ def _connected(ray: Any) -> Iterator[None]:  # noqa: ANN401
         return
     address = os.environ.get(ADDRESS_VARIABLE) or "local"
     check_address(address)
+    os.environ.setdefault(
+        "RAY_USAGE_STATS_ENABLED", "0"
+    )  # Ray reports usage to its makers unless told not to
     local = {"include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address, log_to_driver=False, logging_level="ERROR", **local)

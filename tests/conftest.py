@@ -17,7 +17,7 @@ MakeSamples = Callable[..., list[Sample]]
 
 @contextmanager
 def logging_as_it_was() -> Iterator[None]:
-    """Restore the package's logging, which commands set up for their process: here it has other tests to run."""
+    """Restore the logging of the package, which commands set up as if the process were theirs."""
     logger = logging.getLogger("reid_gl")
     level, handlers, propagate = logger.level, logger.handlers[:], logger.propagate
     try:

@@ -7,7 +7,7 @@ gathered rows, the result is the gradient of that loss in a single process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -52,27 +52,26 @@ def average_in_place(tensors: Iterable[Tensor]) -> None:
     Args:
         tensors: the same shapes and dtypes in the same order on every rank.
     """
-    if not is_joined():
-        return
-    for group in _by_dtype(tensors):
-        flat = torch.cat([tensor.reshape(-1) for tensor in group])
+
+    def average(flat: Tensor) -> Tensor:
         dist.all_reduce(flat)
-        _write_back(flat / ranks().world_size, group)
+        return flat / ranks().world_size
+
+    _exchange(tensors, average)
 
 
-@torch.no_grad()
 def copy_from_first(tensors: Iterable[Tensor]) -> None:
     """Overwrite tensors by those of rank 0.
 
     Args:
         tensors: the same shapes and dtypes in the same order on every rank.
     """
-    if not is_joined():
-        return
-    for group in _by_dtype(tensors):
-        flat = torch.cat([tensor.reshape(-1) for tensor in group])
+
+    def copy(flat: Tensor) -> Tensor:
         dist.broadcast(flat, 0)
-        _write_back(flat, group)
+        return flat
+
+    _exchange(tensors, copy)
 
 
 def largest(number: int) -> int:
@@ -85,10 +84,15 @@ def largest(number: int) -> int:
 
 
 @torch.no_grad()
-def _write_back(flat: Tensor, tensors: Sequence[Tensor]) -> None:
-    parts = flat.split([tensor.numel() for tensor in tensors])
-    for tensor, part in zip(tensors, parts, strict=True):
-        tensor.copy_(part.view(tensor.shape))
+def _exchange(tensors: Iterable[Tensor], exchange: Callable[[Tensor], Tensor]) -> None:
+    """Replace tensors by what an exchange between ranks makes of them, one call per dtype."""
+    if not is_joined():
+        return
+    for group in _by_dtype(tensors):
+        flat = exchange(torch.cat([tensor.reshape(-1) for tensor in group]))
+        parts = flat.split([tensor.numel() for tensor in group])
+        for tensor, part in zip(group, parts, strict=True):
+            tensor.copy_(part.view(tensor.shape))
 
 
 def _by_dtype(tensors: Iterable[Tensor]) -> list[list[Tensor]]:

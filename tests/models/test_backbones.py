@@ -165,7 +165,7 @@ def test_a_resnet_loads_no_torchreid() -> None:
         "models.make_backbone('resnet18')\n"
         "assert not [name for name in sys.modules if name.startswith('torchreid')]"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
 def test_errors() -> None:

@@ -131,7 +131,7 @@ def exports(name: str, folder: Path, theirs: float | None) -> None:
         kind = "int8" if precision == "int8" else "float32"
         path = folder / f"{name}_{kind}.xml"
         with redirect_stdout(sys.stderr):
-            export_weights(checkpoint, ExportSettings("openvino", kind), out=path, pictures=crops)
+            export_weights(checkpoint, ExportSettings("openvino", kind), out=path, images=crops)
         extractor = FeatureExtractor(path, precision=precision, color_order="rgb")
         cosine = (extractor([crop.path for crop in crops[:64]]) * exact).sum(axis=1).min()
         jpegs = synthetic_jpegs()

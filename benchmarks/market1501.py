@@ -26,7 +26,7 @@ from reid_gl.config import load_config
 from reid_gl.experiment.ablate import run_ablation
 from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison
 from reid_gl.experiment.score import run_test
-from reid_gl.experiment.series import RESULT_FILE, train_or_go_on
+from reid_gl.experiment.series import RESULT_FILE, train_or_resume
 from reid_gl.files import write_text
 from reid_gl.report.ablation import format_ablation
 from reid_gl.report.comparison import format_comparison, summarize_runs
@@ -132,7 +132,7 @@ def train_and_test(config_file: str, words: list[str], place: Path, *, ablate: b
     config = load_config(config_file, words)
     torch.manual_seed(config.SEED)
     start = time.perf_counter()
-    weights, dataset = train_or_go_on(config, place / "train", lambda: 0)
+    weights, dataset = train_or_resume(config, place / "train", lambda: 0)
     result: dict[str, Any] = {"train_seconds": round(time.perf_counter() - start)}
     words += ["MODEL.WEIGHTS", str(weights)]
     for name, variant in VARIANTS.items():

@@ -20,7 +20,7 @@ from reid_gl.report.thresholds import format_calibration
 
 logger = logging.getLogger(__name__)
 
-PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
     if weights is not None and KEY.fullmatch(weights):  # not a file, but the first override
         weights, overrides = None, [weights, *overrides]
     figure = Path(options.output)
-    if figure.suffix.lower() not in PICTURE_SUFFIXES:
-        raise ValueError(f"cannot draw {figure}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
+    if figure.suffix.lower() not in FIGURE_SUFFIXES:
+        raise ValueError(f"cannot draw {figure}: its name must end in {', '.join(FIGURE_SUFFIXES)}")
     check_replaceable(figure, force=options.force)
     path = None if weights is None else weights_file(Path(weights))
     foreign = read_foreign(options)

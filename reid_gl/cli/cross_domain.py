@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reid_gl.cli.experiment import add_config_arguments, log_little_of_scoring, prepare_torch, split_overrides
 from reid_gl.cli.signals import noted_signals
-from reid_gl.experiment.cross_domain import PICTURE_FILE, run_cross_domain
+from reid_gl.experiment.cross_domain import IMAGE_FILE, run_cross_domain
 from reid_gl.report.cross_domain import format_matrix
 from reid_gl.training.fit import Interrupted
 
@@ -54,6 +54,6 @@ def run(options: argparse.Namespace) -> int:
         logger.warning("stopped by signal %d; run the same command again to resume", stop.signal_number)
         return 128 + stop.signal_number
     print(format_matrix(summary["rows"]), file=sys.stderr)
-    logger.info("figure: %s", folder / PICTURE_FILE)
+    logger.info("figure: %s", folder / IMAGE_FILE)
     print(json.dumps(summary))
     return 0

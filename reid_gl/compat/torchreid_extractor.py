@@ -14,15 +14,15 @@ from torch import Tensor
 
 from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.loading.transforms import Preprocessing, check_colors
-from reid_gl.inference.extractor.crops import check_picture
+from reid_gl.inference.extractor.crops import check_image_array
 from reid_gl.inference.extractor.runtime import TorchRuntime
 from reid_gl.models.foreign import load_foreign
 
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 64
-Picture: TypeAlias = "str | Path | Image8"
-Part = TypeVar("Part", Tensor, "list[Picture]")
+ImageSource: TypeAlias = "str | Path | Image8"
+Part = TypeVar("Part", Tensor, "list[ImageSource]")
 
 
 class TorchreidFeatureExtractor:
@@ -83,7 +83,7 @@ class TorchreidFeatureExtractor:
         self._runtime = TorchRuntime(net, preprocessing, device=device, precision="float32")
         self.device = torch.device(self._runtime.device)
 
-    def __call__(self, input: Tensor | Picture | Sequence[Picture]) -> Tensor:
+    def __call__(self, input: Tensor | ImageSource | Sequence[ImageSource]) -> Tensor:
         """Return features of images, in order, not normalised.
 
         Args:
@@ -104,8 +104,8 @@ class TorchreidFeatureExtractor:
                     f"{input.dtype} {tuple(input.shape)}"
                 )
             return self._embed(images, lambda part, _: part.to(self.device))
-        pictures = [input] if isinstance(input, str | Path | np.ndarray) else list(input)
-        return self._embed(pictures, self._prepare)
+        sources = [input] if isinstance(input, str | Path | np.ndarray) else list(input)
+        return self._embed(sources, self._prepare)
 
     def _embed(self, inputs: Part, prepare: Callable[[Part, int], Tensor]) -> Tensor:
         """Compute the features of all inputs in batches."""
@@ -116,22 +116,22 @@ class TorchreidFeatureExtractor:
         # concatenated outside of inference mode, so that the caller may modify the result in place
         return torch.cat(parts) if parts else torch.empty(0, self._runtime.embedding_dim, device=self.device)
 
-    def _prepare(self, pictures: list[Picture], start: int) -> Tensor:
+    def _prepare(self, sources: list[ImageSource], start: int) -> Tensor:
         """Resize and normalise images to (N, 3, height, width); start is the index of the first one."""
         size = (self._runtime.preprocessing.width, self._runtime.preprocessing.height)
         images = [
             # PIL antialiases when it shrinks; torchreid resizes with PIL, so its features include this
-            np.asarray(_as_rgb(picture, place).resize(size, Image.Resampling.BILINEAR))
-            for place, picture in enumerate(pictures, start)
+            np.asarray(_as_rgb(source, place).resize(size, Image.Resampling.BILINEAR))
+            for place, source in enumerate(sources, start)
         ]
         pixels = torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2)
         return self._runtime.preprocessing.normalize(pixels)
 
 
-def _as_rgb(picture: Picture, place: int) -> Image.Image:
-    if isinstance(picture, str | Path):
-        return Image.fromarray(read_image(picture))
-    if not isinstance(picture, np.ndarray):
-        raise TypeError(f"image {place} is a {type(picture).__name__}: expected a path or an array of uint8")
-    check_picture(picture, f"image {place}")
-    return Image.fromarray(picture.squeeze(2) if picture.shape[2:] == (1,) else picture).convert("RGB")
+def _as_rgb(source: ImageSource, place: int) -> Image.Image:
+    if isinstance(source, str | Path):
+        return Image.fromarray(read_image(source))
+    if not isinstance(source, np.ndarray):
+        raise TypeError(f"image {place} is a {type(source).__name__}: expected a path or an array of uint8")
+    check_image_array(source, f"image {place}")
+    return Image.fromarray(source.squeeze(2) if source.shape[2:] == (1,) else source).convert("RGB")

@@ -11,7 +11,7 @@ from reid_gl.evaluation.reranking.nearest import divide_products, nearest_of_row
 from reid_gl.similarity import METRICS, euclidean_distance, unit_rows
 
 Floats = NDArray[np.float32]
-TILE_QUERIES, TILE_PICTURES = 1_024, 8_192
+TILE_QUERIES, TILE_IMAGES = 1_024, 8_192
 """Rows and columns of a tile of distances: 32 MB of float32, small enough to be reused from CPU caches."""
 SHORT = 1e-12
 """Lengths below it may have squares that underflow float32."""
@@ -48,8 +48,8 @@ def search_gallery(
     queries = torch.tensor(query, dtype=torch.float32)
     if metric == "cosine":
         queries = unit_rows(queries)
-    for first in range(0, len(gallery), TILE_PICTURES):
-        images = torch.tensor(gallery[first : first + TILE_PICTURES], dtype=torch.float32)
+    for first in range(0, len(gallery), TILE_IMAGES):
+        images = torch.tensor(gallery[first : first + TILE_IMAGES], dtype=torch.float32)
         for start in range(0, len(query), TILE_QUERIES):
             rows = slice(start, start + TILE_QUERIES)
             tile = _distances(queries[rows], images, metric)

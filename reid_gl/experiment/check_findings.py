@@ -46,14 +46,14 @@ def judge_dataset(report: DatasetReport, preflight: Preflight | str) -> Findings
     uses_cameras = isinstance(preflight, Preflight) and preflight.use_cameras
     errors = (
         *_unusable_splits(report, preflight),
-        *_unusable_pictures(report.unreadable, "image cannot be read", "images cannot be read"),
-        *_unusable_pictures(report.empty_boxes, "box is empty", "boxes are empty"),
+        *_unusable_images(report.unreadable, "image cannot be read", "images cannot be read"),
+        *_unusable_images(report.empty_boxes, "box is empty", "boxes are empty"),
         *_leaks(report),
         *_found_copies(report, uses_cameras=uses_cameras),
     )
     warnings = (
         *_coincidences(report),
-        *_repeated_pictures(report),
+        *_repeated_images(report),
         *_doubtful_pairs(report.query_gallery_pairs),
         *_boxes(report),
         *_identities(report),
@@ -97,7 +97,7 @@ def _unusable_splits(report: DatasetReport, preflight: Preflight | str) -> list[
     return sentences
 
 
-def _unusable_pictures(problems: Sequence[Problem], one: str, several: str) -> list[str]:
+def _unusable_images(problems: Sequence[Problem], one: str, several: str) -> list[str]:
     if not problems:
         return []
     return [f"{_count(len(problems), one, several)}; the first: {problems[0].problem}"]
@@ -155,7 +155,7 @@ def _found_copies(report: DatasetReport, *, uses_cameras: bool) -> list[str]:
     ]
 
 
-def _repeated_pictures(report: DatasetReport) -> list[str]:
+def _repeated_images(report: DatasetReport) -> list[str]:
     sentences = []
     for split in report.splits:
         groups = [group for group in report.copies if sum(one.split == split for one in group) > 1]

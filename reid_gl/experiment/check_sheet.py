@@ -14,7 +14,7 @@ from reid_gl.data.loading.images import crop_box, read_image
 from reid_gl.experiment.check_findings import Findings
 from reid_gl.records import ReidDataset, Sample
 from reid_gl.report.contact_sheet import (
-    SheetPicture,
+    SheetImage,
     SheetRow,
     SheetSection,
     encode_thumbnail,
@@ -22,7 +22,7 @@ from reid_gl.report.contact_sheet import (
 )
 
 NUM_IDENTITIES = 20
-NUM_PICTURES = 12
+NUM_IMAGES = 12
 NUM_FAULTS = 40
 
 
@@ -67,13 +67,13 @@ def _identity_rows(samples: Sequence[Sample]) -> tuple[SheetRow, ...]:
 
 
 def _identity_row(pid: int, samples: Sequence[Sample]) -> SheetRow:
-    places = np.linspace(0, len(samples) - 1, min(len(samples), NUM_PICTURES)).round().astype(int)
+    places = np.linspace(0, len(samples) - 1, min(len(samples), NUM_IMAGES)).round().astype(int)
     shown = [samples[place] for place in places.tolist()]
-    pictures = tuple(
-        SheetPicture(_thumbnail(one.path, one.box), f"{_camera(one.camid)}, {os.path.basename(one.path)}")
+    images = tuple(
+        SheetImage(_thumbnail(one.path, one.box), f"{_camera(one.camid)}, {os.path.basename(one.path)}")
         for one in shown
     )
-    return SheetRow(f"identity {pid}: {len(shown)} of {len(samples)} images", pictures)
+    return SheetRow(f"identity {pid}: {len(shown)} of {len(samples)} images", images)
 
 
 def _fault_sections(report: DatasetReport) -> list[SheetSection]:
@@ -104,14 +104,14 @@ def _how_many(count: int) -> tuple[str, ...]:
 
 
 def _fault_row(group: Sequence[Occurrence]) -> SheetRow:
-    pictures = tuple(
-        SheetPicture(
+    images = tuple(
+        SheetImage(
             _thumbnail(one.path, one.box),
             f"{one.split}, identity {one.pid}, {_camera(one.camid)}: {one.path}",
         )
-        for one in group[:NUM_PICTURES]
+        for one in group[:NUM_IMAGES]
     )
-    return SheetRow(" / ".join(os.path.basename(one.path) for one in group[:2]), pictures)
+    return SheetRow(" / ".join(os.path.basename(one.path) for one in group[:2]), images)
 
 
 def _camera(camid: int) -> str:

@@ -17,7 +17,7 @@ from reid_gl.config import load_experiment
 from reid_gl.experiment.load_data import hold_out
 from reid_gl.experiment.make_network import make_losses
 from reid_gl.experiment.score import run_test
-from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
+from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_resume
 from reid_gl.files import write_text
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.report.comparison import SCORES, draw_comparison, summarize_runs
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 ALWAYS = ("SOLVER.CHECKPOINT_EVERY", "1", "SOLVER.EVALUATE_EVERY", "0")  # the comparison uses the last epoch
 OWN_KEYS = ("SEED", "OUTPUT_DIR", "SOLVER.NUM_EPOCHS", "COMPARE.NUM_EPOCHS", *ALWAYS[::2])
 COMPARISON_FILE = "comparison.json"
-PICTURE_FILE = "comparison.png"
+IMAGE_FILE = "comparison.png"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def run_comparison(
         "results": {name: summarize_runs(results) for name, results in runs.items()},
     }
     write_text(folder / COMPARISON_FILE, json.dumps(summary, indent=2) + "\n")
-    _draw(summary, contenders, num_seeds, folder / PICTURE_FILE)
+    _draw(summary, contenders, num_seeds, folder / IMAGE_FILE)
     return summary
 
 
@@ -172,7 +172,7 @@ def _run(
     start = time.perf_counter()
     try:
         experiment = load_experiment(config_file, words)
-        weights, dataset = train_or_go_on(experiment, place, stop_signal)
+        weights, dataset = train_or_resume(experiment, place, stop_signal)
         tested = hold_out(experiment.data.holdout, dataset) or dataset
         scores = run_test(replace(experiment, weights=weights), tested)
         result = {name: scores[name] for name in SCORES if name in scores}

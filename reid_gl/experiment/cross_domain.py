@@ -15,7 +15,7 @@ import torch
 from reid_gl.config import load_experiment
 from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.experiment.score import run_tests
-from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_go_on
+from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_resume
 from reid_gl.files import write_text
 from reid_gl.report.cross_domain import draw_matrix
 from reid_gl.report.figures import save_figure
@@ -23,7 +23,7 @@ from reid_gl.report.figures import save_figure
 logger = logging.getLogger(__name__)
 
 MATRIX_FILE = "cross_domain.json"
-PICTURE_FILE = "cross_domain.png"
+IMAGE_FILE = "cross_domain.png"
 
 
 def run_cross_domain(
@@ -69,7 +69,7 @@ def run_cross_domain(
         rows[names] = _run(config_file, [*words, "DATA.NAMES", names], place, stop_signal)
     summary = {"rows": rows}
     write_text(folder / MATRIX_FILE, json.dumps(summary, indent=2) + "\n")
-    save_figure(draw_matrix(rows), folder / PICTURE_FILE)
+    save_figure(draw_matrix(rows), folder / IMAGE_FILE)
     return summary
 
 
@@ -81,7 +81,7 @@ def _run(
     if not done.is_file():
         experiment = load_experiment(config_file, [*words, "OUTPUT_DIR", str(place)])
         torch.manual_seed(experiment.seed)
-        weights, _ = train_or_go_on(experiment, place, stop_signal)
+        weights, _ = train_or_resume(experiment, place, stop_signal)
         scores = run_tests(replace(experiment, weights=weights))
         write_text(done, json.dumps(scores, indent=2) + "\n")
     row: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))

@@ -58,17 +58,17 @@ def run_export(
     """
     experiment = None if config is None else read_experiment(config)
     dataset = None if experiment is None else load_data(experiment.data)
-    pictures: Sequence[Sample] = () if dataset is None else dataset.train
+    images: Sequence[Sample] = () if dataset is None else dataset.train
     if calibration_images is not None:
-        pictures = find_pictures(calibration_images)
-    result = export_weights(weights, settings, foreign=foreign, out=out, force=force, pictures=pictures)
+        images = find_images(calibration_images)
+    result = export_weights(weights, settings, foreign=foreign, out=out, force=force, images=images)
     if experiment is not None and dataset is not None:
         reference = load_embedder(Path(weights), foreign, flip=settings.flip)
         result["mAP"] = _score(reference, result["file"], dataset, experiment.scoring)
     return result
 
 
-def find_pictures(folder: str | Path) -> list[Sample]:
+def find_images(folder: str | Path) -> list[Sample]:
     """List every image in a folder and its subfolders, sorted by name; no image is opened.
 
     Raises:

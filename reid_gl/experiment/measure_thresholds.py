@@ -73,7 +73,7 @@ def calibrate_weights(
     return calibrate(everything, source=f"held-out training identities of {dataset.name}")
 
 
-def report_calibration(calibration: Calibration, weights: Path | None, picture: Path) -> dict[str, Any]:
+def report_calibration(calibration: Calibration, weights: Path | None, image: Path) -> dict[str, Any]:
     """Draw a calibration and store it with the weights, if there are any; warn of its weaknesses.
 
     Returns:
@@ -89,10 +89,10 @@ def report_calibration(calibration: Calibration, weights: Path | None, picture: 
         )
     if calibration.collapse:
         logger.warning("%s", calibration.collapse)
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    save_figure(draw_calibration(calibration), picture)
+    image.parent.mkdir(parents=True, exist_ok=True)
+    save_figure(draw_calibration(calibration), image)
     file = None if weights is None else str(store_calibration(weights, calibration))
-    return {**calibration.to_dict(), "file": file, "picture": str(picture)}
+    return {**calibration.to_dict(), "file": file, "picture": str(image)}
 
 
 def store_calibration(weights: Path, calibration: Calibration) -> Path:

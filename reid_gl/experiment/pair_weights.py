@@ -29,7 +29,7 @@ from reid_gl.report.pair_weights import draw_pair_weights
 
 logger = logging.getLogger(__name__)
 
-PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 MADE_UP_WIDTH = 16
 MADE_UP_SPREAD = 0.8
 
@@ -131,8 +131,8 @@ def summarize(weights: Tensor, labels: Tensor) -> dict[str, float | int | None]:
 
 def _prepare_output(path: Path, *, force: bool) -> Path:
     """Check before the work that the figure can be written."""
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise ValueError(f"cannot draw {path}: its name must end in {', '.join(PICTURE_SUFFIXES)}")
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        raise ValueError(f"cannot draw {path}: its name must end in {', '.join(FIGURE_SUFFIXES)}")
     if path.is_dir():
         raise IsADirectoryError(f"cannot draw {path}: it is a folder")
     check_replaceable(path, force=force)

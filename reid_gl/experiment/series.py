@@ -48,7 +48,7 @@ def open_series(folder: Path, config: Config, *, kind: str) -> None:
     write_text(config_file, text)
 
 
-def train_or_go_on(config: Config, place: Path, stop_signal: Callable[[], int]) -> tuple[Path, ReidDataset]:
+def train_or_resume(config: Config, place: Path, stop_signal: Callable[[], int]) -> tuple[Path, ReidDataset]:
     """Train one run of a series, or resume it where it was stopped.
 
     Args:

@@ -70,7 +70,7 @@ def run_training(
     with agreement():
         settings = _check_settings(experiment)
     folder = experiment.output_dir
-    go_on = on_first(lambda: _find_run(experiment, resume=resume))
+    resuming = on_first(lambda: _find_run(experiment, resume=resume))
     with agreement():
         dataset = load_data(experiment.data)
         _check_data(experiment, dataset)
@@ -80,12 +80,12 @@ def run_training(
         sampler = make_sampler(experiment, train)
     check_same_images(images)
     loader = make_loader(experiment, train, sampler, settings.device)
-    state = _make_state(experiment, settings, len(pids), go_on=go_on)
+    state = _make_state(experiment, settings, len(pids), resuming=resuming)
     with agreement():
         header = _make_header(experiment, state, pids)
-    with open_run_folder(folder, config_text=experiment.config_text, go_on=go_on):
+    with open_run_folder(folder, config_text=experiment.config_text, resuming=resuming):
         with agreement():
-            if go_on:
+            if resuming:
                 _restore(state, folder / TRAINING_FILE, pids, images)
             log = _make_log(folder, settings, sampler, state) if is_first() else SilentLog()
         try:
@@ -116,10 +116,10 @@ def _check_settings(experiment: Experiment) -> FitSettings:
 def _find_run(experiment: Experiment, *, resume: bool) -> bool:
     """Return whether the run in the folder is resumed, after comparing its configuration."""
     folder = experiment.output_dir
-    go_on = find_run(folder, resume=resume or (num_restarts() > 0 and folder.exists()))
-    if go_on:
+    resuming = find_run(folder, resume=resume or (num_restarts() > 0 and folder.exists()))
+    if resuming:
         _check_same_config(experiment, folder)
-    return go_on
+    return resuming
 
 
 def _check_same_config(experiment: Experiment, folder: Path) -> None:
@@ -148,9 +148,9 @@ def _check_data(experiment: Experiment, dataset: ReidDataset) -> None:
 
 
 def _make_state(
-    experiment: Experiment, settings: FitSettings, num_classes: int, *, go_on: bool
+    experiment: Experiment, settings: FitSettings, num_classes: int, *, resuming: bool
 ) -> TrainingState:
-    net = first_on_each_host(lambda: make_net(experiment, num_classes, pretrained=not go_on))
+    net = first_on_each_host(lambda: make_net(experiment, num_classes, pretrained=not resuming))
     net = net.to(settings.device)
     losses = make_losses(experiment, num_classes, net.num_features).to(settings.device)
     optimizer = make_optimizer(net, losses, **experiment.optimizer)

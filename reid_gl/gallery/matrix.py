@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.reranking.nearest import nearest_of_rows
-from reid_gl.evaluation.search import TILE_PICTURES, TILE_QUERIES
+from reid_gl.evaluation.search import TILE_IMAGES, TILE_QUERIES
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.sightings import Floats, Ints
 
@@ -67,8 +67,8 @@ class Matrix:
         self._is_kept[places] = True
         vectors = vectors if is_new.all() else vectors[is_new]
         while len(vectors):
-            tile, place = divmod(self._num, TILE_PICTURES)
-            fitting = vectors[: TILE_PICTURES - place]
+            tile, place = divmod(self._num, TILE_IMAGES)
+            fitting = vectors[: TILE_IMAGES - place]
             self._tiles[tile][place : place + len(fitting)] = fitting
             self._num += len(fitting)
             vectors = vectors[len(fitting) :]
@@ -100,10 +100,10 @@ class Matrix:
         distances, ranks = np.full(shape, np.finfo(np.float32).max), np.zeros(shape, np.int32)
         largest = np.zeros(len(queries), np.float32)
         sides = torch.from_numpy(queries)
-        ends = np.searchsorted(chosen, np.arange(1, len(self._tiles) + 1) * TILE_PICTURES)
+        ends = np.searchsorted(chosen, np.arange(1, len(self._tiles) + 1) * TILE_IMAGES)
         first = 0
         for tile, (rows, end) in enumerate(zip(self._tiles, ends.tolist(), strict=True)):
-            inside = chosen[first:end] - tile * TILE_PICTURES
+            inside = chosen[first:end] - tile * TILE_IMAGES
             if len(inside):
                 for start in range(0, len(queries), TILE_QUERIES):
                     block = slice(start, start + TILE_QUERIES)
@@ -118,9 +118,9 @@ class Matrix:
         side = torch.from_numpy(query[None])
         opposites = np.concatenate(
             [
-                _opposites(side, tile, inside - number * TILE_PICTURES)[0]
+                _opposites(side, tile, inside - number * TILE_IMAGES)[0]
                 for number, tile in enumerate(self._tiles)
-                if len(inside := chosen[chosen // TILE_PICTURES == number])
+                if len(inside := chosen[chosen // TILE_IMAGES == number])
             ]
         )
         found: Ints = self._columns["id"][chosen[np.argsort(opposites, kind="stable")[:num_nearest]]]
@@ -156,8 +156,8 @@ class Matrix:
         return np.where(is_here, places, -1)
 
     def _grow(self, num: int) -> None:
-        while len(self._tiles) * TILE_PICTURES < num:
-            self._tiles.append(np.empty((TILE_PICTURES, self._dimension), np.float32))
+        while len(self._tiles) * TILE_IMAGES < num:
+            self._tiles.append(np.empty((TILE_IMAGES, self._dimension), np.float32))
         if num > len(self._is_kept):
             added = max(num, 2 * self._num) - len(self._is_kept)
             self._is_kept = np.concatenate([self._is_kept, np.zeros(added, np.bool_)])
@@ -166,13 +166,13 @@ class Matrix:
 
     def _compact(self) -> None:
         kept = np.flatnonzero(self._is_kept[: self._num])
-        for start in range(0, len(kept), TILE_PICTURES):  # rows only move towards the front
-            rows = kept[start : start + TILE_PICTURES]
-            moved = np.stack([self._tiles[row // TILE_PICTURES][row % TILE_PICTURES] for row in rows])
-            self._tiles[start // TILE_PICTURES][: len(rows)] = moved
+        for start in range(0, len(kept), TILE_IMAGES):  # rows only move towards the front
+            rows = kept[start : start + TILE_IMAGES]
+            moved = np.stack([self._tiles[row // TILE_IMAGES][row % TILE_IMAGES] for row in rows])
+            self._tiles[start // TILE_IMAGES][: len(rows)] = moved
         self._columns = {name: column[kept] for name, column in self._columns.items()}
         self._is_kept, self._num = np.ones(len(kept), np.bool_), len(kept)
-        del self._tiles[-(-len(kept) // TILE_PICTURES) :]
+        del self._tiles[-(-len(kept) // TILE_IMAGES) :]
 
 
 def _opposites(queries: torch.Tensor, tile: Floats, rows: Ints) -> Floats:

@@ -39,7 +39,7 @@ pre {{ overflow-x: auto; }}
 
 
 @dataclass(frozen=True)
-class SheetPicture:
+class SheetImage:
     """An image and its caption.
 
     Attributes:
@@ -56,7 +56,7 @@ class SheetRow:
     """Images side by side under a heading."""
 
     title: str
-    pictures: tuple[SheetPicture, ...]
+    images: tuple[SheetImage, ...]
 
 
 @dataclass(frozen=True)
@@ -112,17 +112,17 @@ def format_contact_sheet(title: str, table: str, sections: Sequence[SheetSection
 
 
 def _format_row(row: SheetRow) -> str:
-    pictures = "".join(_format_picture(picture) for picture in row.pictures)
-    return f"<h3>{_text(row.title)}</h3>\n<div>{pictures}</div>\n"
+    images = "".join(_format_image(image) for image in row.images)
+    return f"<h3>{_text(row.title)}</h3>\n<div>{images}</div>\n"
 
 
-def _format_picture(picture: SheetPicture) -> str:
-    caption = _text(picture.caption)
-    image = '<div class="missing"></div>'
-    if picture.thumbnail:
-        data = base64.b64encode(picture.thumbnail).decode("ascii")
-        image = f'<img src="data:image/jpeg;base64,{data}" alt="{caption}">'
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+def _format_image(image: SheetImage) -> str:
+    caption = _text(image.caption)
+    tag = '<div class="missing"></div>'
+    if image.thumbnail:
+        data = base64.b64encode(image.thumbnail).decode("ascii")
+        tag = f'<img src="data:image/jpeg;base64,{data}" alt="{caption}">'
+    return f"<figure>{tag}<figcaption>{caption}</figcaption></figure>"
 
 
 def _text(text: str) -> str:

@@ -79,7 +79,7 @@ def find_run(path: str | Path, *, resume: bool) -> bool:
 
 
 @contextmanager
-def open_run_folder(path: str | Path, *, config_text: str, go_on: bool) -> Iterator[Path]:
+def open_run_folder(path: str | Path, *, config_text: str, resuming: bool) -> Iterator[Path]:
     """Create a new run folder, or enter the one to resume; no other process can train in it meanwhile.
 
     With several ranks, rank 0 creates and locks it.
@@ -87,7 +87,7 @@ def open_run_folder(path: str | Path, *, config_text: str, go_on: bool) -> Itera
     Args:
         path: the folder.
         config_text: resolved configuration as YAML, stored in the folder of a new run.
-        go_on: result of find_run.
+        resuming: result of find_run.
 
     Yields:
         The folder, with config.yml and environment.json in it.
@@ -101,7 +101,7 @@ def open_run_folder(path: str | Path, *, config_text: str, go_on: bool) -> Itera
     with contextlib.ExitStack() as open_until_the_end:
         with agreement():
             if is_first():
-                open_until_the_end.enter_context(_entered(folder, config_text, go_on))
+                open_until_the_end.enter_context(_entered(folder, config_text, resuming))
         with agreement():
             if not folder.is_dir():
                 raise FileNotFoundError(
@@ -112,12 +112,12 @@ def open_run_folder(path: str | Path, *, config_text: str, go_on: bool) -> Itera
 
 
 @contextmanager
-def _entered(folder: Path, config_text: str, go_on: bool) -> Iterator[None]:
+def _entered(folder: Path, config_text: str, resuming: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
-        if find_run(folder, resume=go_on) != go_on:
+        if find_run(folder, resume=resuming) != resuming:
             raise FileNotFoundError(f"the checkpoint in {folder} has been removed: start the command again")
-        if not go_on:
+        if not resuming:
             _start(folder, config_text)
         yield
 

@@ -31,20 +31,20 @@ def features(tmp_path: Path) -> Path:
     return tmp_path / "features.npz"
 
 
-def test_features_to_table_json_picture_and_the_file_beside(features: Path, tmp_path: Path) -> None:
-    exported, picture = tmp_path / "net.onnx", tmp_path / "a.png"
+def test_features_to_table_json_image_and_the_file_beside(features: Path, tmp_path: Path) -> None:
+    exported, image = tmp_path / "net.onnx", tmp_path / "a.png"
     exported.write_bytes(b"exported")
-    answer = call("calibrate", exported, "--features", features, "--output", picture)
+    answer = call("calibrate", exported, "--features", features, "--output", image)
     assert answer.returncode == 0, answer.stderr
     assert len(answer.stdout.splitlines()) == 1
     result = json.loads(answer.stdout)
-    assert (result["source"], result["picture"]) == (str(features), str(picture))
+    assert (result["source"], result["picture"]) == (str(features), str(image))
     assert result["file"] == f"{exported}.json"
     kept = load_calibration(exported)
     assert kept == Calibration.from_dict({k: v for k, v in result.items() if k not in ("file", "picture")})
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert image.read_bytes().startswith(b"\x89PNG")
     assert "95 % interval" in answer.stderr
-    assert f"I figure: {picture}" in answer.stderr
+    assert f"I figure: {image}" in answer.stderr
     assert "no threshold for a false accept rate of 0.0001" in answer.stderr
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reid_gl.cli.main import main
-from tests.data.made_up_pictures import blobs, write
+from tests.data.made_up_images import blobs, write
 
 ROOT = Path(__file__).parents[2]
 

@@ -63,7 +63,7 @@ def test_what_a_foreign_network_takes(tmp_path: Path) -> None:
         np.testing.assert_allclose(stored["features"], expected, atol=1e-5)
 
 
-def test_a_broken_picture_is_skipped_on_request(
+def test_a_broken_image_is_skipped_on_request(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     people = write_people(tmp_path / "people", num_people=2, images=1) / "bounding_box_train"

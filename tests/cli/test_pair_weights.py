@@ -40,16 +40,16 @@ def test_losses_and_overrides_are_told_apart_in_any_order(words: list[str]) -> N
     assert output == "a.png"
 
 
-def test_the_tool_prints_numbers_and_says_where_the_picture_is(tmp_path: Path) -> None:
-    picture = tmp_path / "weights.png"
-    answer = call("pair_weights", "--output", picture, "--losses", "multi_similarity", "triplet", *TINY)
+def test_the_tool_prints_numbers_and_says_where_the_image_is(tmp_path: Path) -> None:
+    image = tmp_path / "weights.png"
+    answer = call("pair_weights", "--output", image, "--losses", "multi_similarity", "triplet", *TINY)
     assert answer.returncode == 0, answer.stderr
     assert len(answer.stdout.splitlines()) == 1
     scores = json.loads(answer.stdout)
     assert list(scores["losses"]) == ["multi_similarity", "triplet"]
     assert (scores["images"], scores["identities"]) == (6, 3)
-    assert f"image: {picture}" in answer.stderr
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert f"image: {image}" in answer.stderr
+    assert image.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,8 @@ def test_gives_torchreids_features(peer: Any, weights: str, paths: list[str], pi
     colors = {"pixel_mean": [0.4, 0.5, 0.6], "pixel_std": [0.3, 0.2, 0.1]}
     theirs, ours = _both(peer, weights, pixel_norm=pixel_norm, **colors)
     arrays = [read_image(path) for path in paths]
-    for pictures in (paths, arrays, [paths[0], arrays[1]], paths[2], arrays[2]):
-        expected, features = theirs(pictures), ours(pictures)
+    for sources in (paths, arrays, [paths[0], arrays[1]], paths[2], arrays[2]):
+        expected, features = theirs(sources), ours(sources)
         assert _agree(features, expected)
         assert torch.nn.functional.cosine_similarity(features, expected).min() > 0.99999
     images = torch.randn(3, 3, 96, 48, generator=torch.Generator().manual_seed(0))  # any size, as it stands
@@ -82,7 +82,7 @@ def test_the_signature_is_torchreids(peer: Any) -> None:
         assert (list(default) if isinstance(parameter.default, list) else default) == parameter.default
 
 
-def test_any_number_of_pictures(
+def test_any_number_of_images(
     ours: TorchreidFeatureExtractor, paths: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ours(paths)
@@ -106,12 +106,12 @@ def test_features_are_ordinary_tensors_of_no_fixed_length(
     features /= torch.linalg.vector_norm(features, dim=1, keepdim=True)
 
 
-def test_grey_and_transparent_pictures(ours: TorchreidFeatureExtractor) -> None:
+def test_grey_and_transparent_images(ours: TorchreidFeatureExtractor) -> None:
     grey = np.random.default_rng(0).integers(0, 256, (50, 30), dtype=np.uint8)
     expected = ours(np.repeat(grey[..., None], 3, axis=2))
     with_alpha = np.concatenate([np.repeat(grey[..., None], 3, axis=2), grey[..., None]], axis=2)
-    for picture in (grey, grey[..., None], with_alpha):
-        assert torch.equal(ours(picture), expected)
+    for image in (grey, grey[..., None], with_alpha):
+        assert torch.equal(ours(image), expected)
 
 
 def test_files_are_decoded_as_everywhere_here(ours: TorchreidFeatureExtractor, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def _random(seed: int, num: int, folder: str) -> Features:
     )
 
 
-def _pictures(features: Features) -> list[tuple[list[float], int, int, str]]:
+def _images(features: Features) -> list[tuple[list[float], int, int, str]]:
     names = [path.split("/")[-1] for path in features.paths]
     rows = features.embeddings.tolist(), features.pids.tolist(), features.camids.tolist(), names
     return list(zip(*rows, strict=True))
@@ -46,7 +46,7 @@ def test_average_and_max_by_hand() -> None:
     np.testing.assert_allclose(pool_queries(query, extra, pooling="max").embeddings, largest[None], atol=1e-6)
 
 
-def test_the_query_among_the_extra_pictures_counts_once() -> None:
+def test_the_query_among_the_extra_images_counts_once() -> None:
     query = _features([[2, 0]], [7], [0], ("query/a.jpg",))
     extra = _features([[0, 1], [0, 5]], [7, 7], [0, 0], ("gt_bbox/a.jpg", "gt_bbox/b.jpg"))
     expected = np.array([[1, 1]]) / np.sqrt(2)  # the query's own feature stands for gt_bbox/a.jpg
@@ -57,7 +57,7 @@ def test_the_query_among_the_extra_pictures_counts_once() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_agrees_with_the_slow_version(seed: int, pooling: str) -> None:
     query, extra = _random(seed, 8, "query"), _random(seed + 100, 30, "gt_bbox")
-    expected = slow_pool_queries(_pictures(query), _pictures(extra), pooling=pooling)
+    expected = slow_pool_queries(_images(query), _images(extra), pooling=pooling)
     result = pool_queries(query, extra, pooling=pooling)
     np.testing.assert_allclose(result.embeddings, expected, atol=1e-6)
     assert result.embeddings.dtype == np.float32
@@ -66,7 +66,7 @@ def test_agrees_with_the_slow_version(seed: int, pooling: str) -> None:
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_scale_and_order_of_the_extra_pictures_do_not_matter_and_inputs_stay(pooling: str) -> None:
+def test_scale_and_order_of_the_extra_images_do_not_matter_and_inputs_stay(pooling: str) -> None:
     query, extra = _random(1, 8, "query"), _random(2, 30, "gt_bbox")
     copies = query.embeddings.copy(), extra.embeddings.copy()
     expected = pool_queries(query, extra, pooling=pooling).embeddings
@@ -95,17 +95,17 @@ def test_a_query_alone_keeps_its_direction(pooling: str) -> None:
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_more_pictures_of_people_partly_hidden_score_better(pooling: str) -> None:
+def test_more_images_of_people_partly_hidden_score_better(pooling: str) -> None:
     rng = np.random.default_rng(0)
     centres = rng.exponential(size=(40, 16))
 
-    def pictures(count: int, camid: int, folder: str) -> Features:
+    def images(count: int, camid: int, folder: str) -> Features:
         pids = np.arange(count) % 40
         rows = centres[pids] * (rng.random((count, 16)) < 0.6)
         names = tuple(f"{folder}/{folder}{place}" for place in range(count))
         return _features(rows, pids + 1, np.full(count, camid), names)
 
-    query, extra, gallery = pictures(40, 0, "q"), pictures(160, 0, "e"), pictures(200, 1, "g")
+    query, extra, gallery = images(40, 0, "q"), images(160, 0, "e"), images(200, 1, "g")
     single = evaluate_features(query, gallery).mean_ap
     assert evaluate_features(pool_queries(query, extra, pooling=pooling), gallery).mean_ap > single + 0.05
 

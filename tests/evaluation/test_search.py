@@ -17,7 +17,7 @@ def test_agrees_with_sorting_all_distances(
     seed: int, metric: str, tile: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "TILE_QUERIES", tile[0])
-    monkeypatch.setattr(search, "TILE_PICTURES", tile[1])
+    monkeypatch.setattr(search, "TILE_IMAGES", tile[1])
     rng = np.random.default_rng(seed)
     query = rng.normal(size=(5, 4)).astype(np.float32)
     gallery = rng.normal(size=(40, 4)).astype(np.float32)

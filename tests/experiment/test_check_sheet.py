@@ -18,11 +18,11 @@ def root(tmp_path: Path) -> Path:
     return write_checked_set(tmp_path / "market1501")
 
 
-def test_a_sheet_shows_at_most_twenty_people_with_twelve_pictures(root: Path, tmp_path: Path) -> None:
-    picture = (root / TRAIN / "0001_c1s1_000000_00.png").read_bytes()
+def test_a_sheet_shows_at_most_twenty_people_with_twelve_images(root: Path, tmp_path: Path) -> None:
+    image = (root / TRAIN / "0001_c1s1_000000_00.png").read_bytes()
     for pid in range(100, 130):
         for number in range(15):
-            (root / TRAIN / f"0{pid}_c{number % 3 + 1}s1_{number:06}_00.png").write_bytes(picture)
+            (root / TRAIN / f"0{pid}_c{number % 3 + 1}s1_{number:06}_00.png").write_bytes(image)
     run_check_dataset("market1501", root, sheet=tmp_path / "sheet.html")
     page = Page((tmp_path / "sheet.html").read_text(encoding="utf-8"))
     train = page.texts[
@@ -44,7 +44,7 @@ def test_names_cannot_run_scripts(root: Path, tmp_path: Path) -> None:
     assert f"camera 0, {name}" in page.texts
 
 
-def test_pictures_that_cannot_be_read_are_blank_and_named(root: Path) -> None:
+def test_images_that_cannot_be_read_are_blank_and_named(root: Path) -> None:
     path = str(root / TRAIN / "0001_c1s1_000000_00.png")
     dataset = ReidDataset((Sample(path, 1), Sample(str(root / "gone.png"), 1, 3)), (), ())
     report = check_dataset(dataset)

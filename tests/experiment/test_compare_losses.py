@@ -154,7 +154,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(small: list[str],
     assert again["results"]["ce"]["mAP"] == expected["results"]["ce"]["mAP"]
 
 
-def test_a_run_that_diverges_is_noted_and_the_others_go_on(small: list[str], tmp_path: Path) -> None:
+def test_a_run_that_diverges_is_noted_and_the_others_resuming(small: list[str], tmp_path: Path) -> None:
     contenders = vary_setting("SOLVER.BASE_LR", ["1e30", "1e-3"], CE)
     results = compare(small, tmp_path / "compared", *contenders)["results"]
     diverged, trained = results.values()

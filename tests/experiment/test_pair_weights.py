@@ -140,7 +140,7 @@ def test_held_out_identities_are_not_shown(words: list[str], weights: Path) -> N
     assert int(trained_batch(load_experiment(None, words))[1].max()) < 6
 
 
-def test_a_mistake_in_a_loss_leaves_no_picture(tmp_path: Path) -> None:
+def test_a_mistake_in_a_loss_leaves_no_image(tmp_path: Path) -> None:
     config = load_config(None, TINY)
     with pytest.raises(
         ValueError, match="unknown loss 'multi_similarty'; the nearest one is 'multi_similarity'"
@@ -157,7 +157,7 @@ def test_missing_weights_are_named(words: list[str], tmp_path: Path) -> None:
         run_pair_weights(config, ["triplet"], tmp_path / "picture.png")
 
 
-def test_a_picture_that_cannot_be_written_is_noticed_before_the_work(tmp_path: Path) -> None:
+def test_a_image_that_cannot_be_written_is_noticed_before_the_work(tmp_path: Path) -> None:
     config = load_config(None, ["MODEL.WEIGHTS", "none.ckpt"])  # not reached
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.png").mkdir()
@@ -177,6 +177,6 @@ def test_a_folder_without_the_right_to_write_is_named(
         run_pair_weights(load_config(None, TINY), ["triplet"], tmp_path / "picture.png")
 
 
-def test_a_batch_needs_pictures() -> None:
+def test_a_batch_needs_images() -> None:
     with pytest.raises(ValueError, match=r"SOLVER.IDENTITIES_PER_BATCH must be at least 1, got 0"):
         made_up_batch(load_experiment(None, ["SOLVER.IDENTITIES_PER_BATCH", "0"]))

@@ -103,16 +103,16 @@ def test_several_test_sets_by_their_names(words: list[str], people: Path) -> Non
         run_tests(load_config(None, [*words, "DATA.TEST_NAMES", "folders,folders"]))
 
 
-def test_a_set_without_training_pictures_is_refused_by_training(people: Path, tmp_path: Path) -> None:
+def test_a_set_without_training_images_is_refused_by_training(people: Path, tmp_path: Path) -> None:
     words = [*SMALL, "DATA.ROOT", str(tmp_path), "OUTPUT_DIR", str(tmp_path / "run"), "DATA.NAMES", "table"]
-    lines = [f"{path.name},7,{camera},{split}" for camera, split, path in _two_pictures(people, tmp_path)]
+    lines = [f"{path.name},7,{camera},{split}" for camera, split, path in _two_images(people, tmp_path)]
     (tmp_path / "mine.csv").write_text("\n".join(["path,pid,camid,split", *lines]))
     assert load_data(load_experiment(None, words).data).train == ()
     with pytest.raises(ValueError, match="has no training set: it can only be used for testing"):
         run_training(load_config(None, words))
 
 
-def _two_pictures(people: Path, folder: Path) -> list[tuple[int, str, Path]]:
+def _two_images(people: Path, folder: Path) -> list[tuple[int, str, Path]]:
     found = []
     for camera, split in ((0, "query"), (1, "gallery")):
         path = folder / f"{split}.jpg"

@@ -8,7 +8,7 @@ import pytest
 
 from reid_gl.config import load_config
 from reid_gl.experiment import series
-from reid_gl.experiment.series import OWN_FILES, open_series, train_or_go_on
+from reid_gl.experiment.series import OWN_FILES, open_series, train_or_resume
 from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE
 
 WORDS = ["DATA.ROOT", "here"]
@@ -73,4 +73,4 @@ def test_a_training_goes_on_where_there_is_a_state(
     if was_begun:
         (tmp_path / TRAINING_FILE).touch()
     config = load_config(None, WORDS)
-    assert train_or_go_on(config, tmp_path, lambda: 15) == (config, was_begun, 15)
+    assert train_or_resume(config, tmp_path, lambda: 15) == (config, was_begun, 15)

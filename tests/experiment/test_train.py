@@ -191,7 +191,7 @@ def test_divergence_names_the_place_and_keeps_the_last_checkpoint(
     assert all(value.isfinite().all() for value in state["net"].values())
 
 
-def test_a_broken_picture_is_named_before_training(words: list[str], tmp_path: Path) -> None:
+def test_a_broken_image_is_named_before_training(words: list[str], tmp_path: Path) -> None:
     from reid_gl.data.loading.images import UnreadableImageError
     from tests.made_up_people import write_people
 
@@ -237,7 +237,7 @@ def test_a_reranked_test_has_a_result_of_its_own(words: list[str], monkeypatch: 
     assert sum(name.endswith("_reranked.json") for name in names) == 1
 
 
-def test_several_pictures_of_each_query(words: list[str], tmp_path: Path) -> None:
+def test_several_images_of_each_query(words: list[str], tmp_path: Path) -> None:
     root = write_people(tmp_path / "market1501")
     words = [*words, "DATA.ROOT", str(root)]
     weights, dataset = run_training(load_config(None, [*words, "SOLVER.NUM_EPOCHS", "1"]))

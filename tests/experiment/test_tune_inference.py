@@ -37,7 +37,7 @@ def dataset(words: list[str]) -> ReidDataset:
     return load_data(load_experiment(None, words).data)
 
 
-def test_it_chooses_on_held_out_people_and_opens_no_test_picture(
+def test_it_chooses_on_held_out_people_and_opens_no_test_image(
     words: list[str], dataset: ReidDataset, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, opened = cache_form.read_image, set()

@@ -12,7 +12,7 @@ TILE = 8
 
 @pytest.fixture(autouse=True)
 def _small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix_module, "TILE_PICTURES", TILE)
+    monkeypatch.setattr(matrix_module, "TILE_IMAGES", TILE)
     monkeypatch.setattr(matrix_module, "TILE_QUERIES", 2)
     monkeypatch.setattr(matrix_module, "MANY", 20)
 

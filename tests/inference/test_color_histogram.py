@@ -29,7 +29,7 @@ def test_shape_norm_and_sign(bins: tuple[int, int, int], stripes: int) -> None:
     assert np.linalg.norm(row) == pytest.approx(1, abs=1e-6)
 
 
-def test_a_plain_picture_fills_one_cell_per_stripe() -> None:
+def test_a_plain_image_fills_one_cell_per_stripe() -> None:
     row = color_histogram(_plain((255, 0, 0)), bins=(8, 8, 4), stripes=3).reshape(3, 8, 8, 4)
     assert row[:, 0, 7, 3] == pytest.approx(np.full(3, 3**-0.5))
     assert np.count_nonzero(row) == 3

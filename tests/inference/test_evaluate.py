@@ -116,7 +116,7 @@ def test_the_camera_filter_decides_what_counts(
     assert not caplog.text
 
 
-def test_the_frames_of_a_track_count_as_one_picture(coloured: ReidDataset) -> None:
+def test_the_frames_of_a_track_count_as_one_image(coloured: ReidDataset) -> None:
     """Person 1 has a track of a red frame and a grey one, which alone would come last."""
     grey = replace(coloured.gallery[4], pid=1, tracklet=5)
     frames = [replace(coloured.gallery[1], tracklet=5), *coloured.gallery[2:], grey]

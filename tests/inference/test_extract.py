@@ -171,14 +171,14 @@ def test_the_progress_bar_goes_to_stderr_if_somebody_watches(
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_broken_features_name_their_pictures(samples: list[Sample], value: float) -> None:
+def test_broken_features_name_their_images(samples: list[Sample], value: float) -> None:
     with pytest.raises(
         ValueError, match=r"NaN or infinite features for 7 of 7 images \(.*000\.jpg, .*001\.jpg, .*002"
     ):
         _extract(_Fixed([1.0, value]), samples)
 
 
-def test_an_unreadable_picture_is_named(samples: list[Sample]) -> None:
+def test_an_unreadable_image_is_named(samples: list[Sample]) -> None:
     with open(samples[2].path, "wb"):
         pass
     with pytest.raises(UnreadableImageError, match=r"002\.jpg is empty"):

@@ -40,7 +40,7 @@ def _slow(embeddings: Tensor, labels: Tensor, **settings: float) -> float:
     return slow_binomial_deviance_loss(similarity, labels.tolist(), **settings)
 
 
-def test_three_pictures_by_hand() -> None:
+def test_three_images_by_hand() -> None:
     """Pairs of 0 and 1 and of 0 and 2 at the base; 1 and 2 at similarity 0.5 + ln(3) / 50."""
     similarity = torch.full((3, 3), 0.5, dtype=torch.float64)
     similarity[1, 2] = similarity[2, 1] = 0.5 + math.log(3) / 50  # log(1 + 3) for a negative

@@ -51,7 +51,7 @@ def _slow(embeddings: Tensor, labels: Tensor, **settings: Any) -> float:
     return slow_multi_similarity_loss(similarity, labels.tolist(), **settings)
 
 
-def test_three_pictures_by_hand() -> None:
+def test_three_images_by_hand() -> None:
     """At the base every pair's exponential is 1; image 2 has no positive, so mining leaves it nothing."""
     similarity, labels = torch.full((3, 3), 0.5, dtype=torch.float64), torch.tensor([0, 0, 1])
     mined = multi_similarity_loss_of_similarity(similarity, labels)

@@ -68,7 +68,7 @@ def similarities(batch: tuple[Tensor, Tensor]) -> tuple[list[list[float]], list[
     return pair_similarity(*batch).tolist(), batch[1].tolist()
 
 
-def test_three_pictures_by_hand() -> None:
+def test_three_images_by_hand() -> None:
     """S_01 = 0.6 (positive), S_02 = 0, S_12 = 0.8."""
     embeddings = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], dtype=torch.float64)
     labels = torch.tensor([0, 0, 1])
@@ -178,7 +178,7 @@ def test_moving_one_entry_moves_the_loss_by_its_weight(seed: int, name: str) -> 
 
 @ANY_LOSS
 @pytest.mark.parametrize("seed", range(5))
-def test_a_picture_is_no_pair_with_itself_and_the_order_does_not_matter(name: str, seed: int) -> None:
+def test_a_image_is_no_pair_with_itself_and_the_order_does_not_matter(name: str, seed: int) -> None:
     embeddings, labels = random_batch(seed)
     weights = pair_weights(LOSSES[name](), embeddings, labels)
     assert weights.shape == (len(labels), len(labels))

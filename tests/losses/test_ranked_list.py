@@ -57,7 +57,7 @@ def _three_distances() -> Tensor:
     return 1 - distance.square() / 2
 
 
-def test_three_pictures_by_hand() -> None:
+def test_three_images_by_hand() -> None:
     """Bounds 0.8 and 1.2: the positives are 0.2 too far, the negatives 0.5 and 0.2 too near."""
     both = (0.5 * math.exp(5) + 0.2 * math.exp(2)) / (math.exp(5) + math.exp(2))
     labels = torch.tensor([0, 0, 1])

@@ -104,7 +104,7 @@ def test_float32_is_as_exact_as_promised_with_many_classes(seed: int, device: st
 
 @pytest.mark.parametrize("num_steps", [1, 3])
 @pytest.mark.parametrize("margin", [10.0, 60.0, 110.0, 1000.0])
-def test_float32_is_exact_where_the_pictures_are_well_known(margin: float, num_steps: int) -> None:
+def test_float32_is_exact_where_the_images_are_well_known(margin: float, num_steps: int) -> None:
     """Losses down to 1e-6, and 0: differences of large numbers, were it not for float64 where it counts."""
     case = _random_case(0, num_rows=24, num_classes=200)
     logits = case.logits.scatter_add(1, case.labels[:, None], torch.full((24, 1), margin).double())

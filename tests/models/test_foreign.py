@@ -59,7 +59,7 @@ def test_torchreids_networks_give_torchreids_features(name: str, path: Path, tor
 
 
 @pytest.mark.filterwarnings("ignore:.*upsample.* is deprecated", "ignore:Default grid_sample")
-def test_hacnn_computes_where_its_pictures_are(path: Path, torchreid_models: Any) -> None:
+def test_hacnn_computes_where_its_images_are(path: Path, torchreid_models: Any) -> None:
     theirs = _shake(torchreid_models.build_model("hacnn", num_classes=9, pretrained=False, use_gpu=False))
     net = load_foreign(_save(path, theirs.state_dict()), "hacnn").net
     net.use_gpu = True  # type: ignore[assignment]  # as if another thread had used a GPU

@@ -15,8 +15,8 @@ def slow_change(
     """What becomes of an image (H, W, 3) uint8 at a place of the batch with this key."""
     settings = augmentation
     height, width = image.shape[:2]
-    per_picture = 84 if settings.crops else 44
-    numbers = iter(np.random.default_rng((*key, 0)).random((place + 1, per_picture))[place].tolist())
+    per_image = 84 if settings.crops else 44
+    numbers = iter(np.random.default_rng((*key, 0)).random((place + 1, per_image))[place].tolist())
     if next(numbers) < settings.flip:
         image = image[:, ::-1]
     pad = settings.pad

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reid_gl.report.contact_sheet import (
-    SheetPicture,
+    SheetImage,
     SheetRow,
     SheetSection,
     encode_thumbnail,
@@ -54,13 +54,13 @@ def decode(source: str | None) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
 
-def test_the_page_parses_and_its_pictures_decode() -> None:
+def test_the_page_parses_and_its_images_decode() -> None:
     red = np.zeros((40, 20, 3), dtype=np.uint8)
     red[..., 0] = 200
-    pictures = (SheetPicture(encode_thumbnail(red), "camera 0"), SheetPicture(b"", "broken"))
+    images = (SheetImage(encode_thumbnail(red), "camera 0"), SheetImage(b"", "broken"))
     sections = [
         SheetSection("Faults", ("one", "two")),
-        SheetSection("People", (), (SheetRow("7", pictures),)),
+        SheetSection("People", (), (SheetRow("7", images),)),
     ]
     page = Page(format_contact_sheet("My set", "a  b\n1  2", sections))
     assert [tag for tag in page.tags if tag in ("h1", "h2", "h3", "p", "figure", "img")] == [
@@ -75,7 +75,7 @@ def test_the_page_parses_and_its_pictures_decode() -> None:
 
 
 def test_names_are_text_whatever_they_hold() -> None:
-    row = SheetRow(NASTY, (SheetPicture(encode_thumbnail(np.zeros((4, 4, 3), np.uint8)), NASTY),))
+    row = SheetRow(NASTY, (SheetImage(encode_thumbnail(np.zeros((4, 4, 3), np.uint8)), NASTY),))
     text = format_contact_sheet(NASTY, NASTY, [SheetSection(NASTY, (NASTY,), (row,))])
     assert "<script" not in text
     text.encode("utf-8")

@@ -19,7 +19,7 @@ def test_by_hand_table() -> None:
     ]
 
 
-def test_the_picture_has_every_number_and_name() -> None:
+def test_the_image_has_every_number_and_name() -> None:
     figure = draw_matrix(ROWS)
     (panel,) = figure.axes
     assert [text.get_text() for text in panel.texts] == ["75.0", "12.5", "70.0", "66.0"]

@@ -154,12 +154,12 @@ def test_small_batches_can_be_drawn(labels: list[int]) -> None:
     assert png(figure).startswith(b"\x89PNG")
 
 
-def test_the_picture_shows_its_content_and_touches_no_global_state() -> None:
+def test_the_image_shows_its_content_and_touches_no_global_state() -> None:
     before = dict(mpl.rcParams)
-    pictures = [
+    images = [
         png(draw_pair_weights({"a": random_matrix(seed)}, random_matrix(9), LABELS)) for seed in (0, 0, 1)
     ]
-    assert pictures[0] == pictures[1] != pictures[2]
+    assert images[0] == images[1] != images[2]
     assert dict(mpl.rcParams) == before
 
 

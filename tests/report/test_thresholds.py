@@ -70,7 +70,7 @@ def test_it_says_what_was_calibrated_and_what_is_wrong(calibration: Calibration)
     )
 
 
-def test_the_picture_can_be_written_twice_alike(calibration: Calibration) -> None:
+def test_the_image_can_be_written_twice_alike(calibration: Calibration) -> None:
     files = [io.BytesIO(), io.BytesIO()]
     for file in files:
         draw_calibration(calibration).savefig(file, format="png")

@@ -69,7 +69,7 @@ def test_all_cameras_see_something_in_every_folder(shots: list[Shot]) -> None:
         assert {shot.camid for shot in shots if shot.folder == folder} == set(range(6))
 
 
-def test_no_two_pictures_share_their_random_numbers(shots: list[Shot]) -> None:
+def test_no_two_images_share_their_random_numbers(shots: list[Shot]) -> None:
     keys = {(shot.stream, shot.camid, shot.number) for shot in shots}
     assert len(keys) == len(shots)
     first = [generator(0, *key).integers(2**60) for key in sorted(keys)[:300]]

@@ -35,7 +35,7 @@ def _render(person: Person | None, *, yaw: float = 0.0, phase: float = 0.0, seed
     return render_person(person, CAMERAS[0], rng, pose=Pose(yaw, phase, 0.9), framing=Framing()).astype(int)
 
 
-def test_same_random_numbers_same_picture(people: list[Person]) -> None:
+def test_same_random_numbers_same_image(people: list[Person]) -> None:
     assert np.array_equal(_render(people[0]), _render(people[0]))
     assert not np.array_equal(_render(people[0]), _render(people[0], seed=1))
 
@@ -46,7 +46,7 @@ def test_person_stands_in_the_middle_of_the_box(people: list[Person]) -> None:
 
 
 @pytest.mark.parametrize("change", [{"yaw": math.pi}, {"yaw": math.pi / 2}, {"phase": math.pi / 2}])
-def test_view_and_step_change_the_picture(people: list[Person], change: dict[str, float]) -> None:
+def test_view_and_step_change_the_image(people: list[Person], change: dict[str, float]) -> None:
     changes = [np.abs(_render(person) - _render(person, **change)).mean() for person in people]
     assert min(changes) > 1
 

@@ -60,7 +60,7 @@ def crossings(visits: list[Visit]) -> int:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_visit_begins_and_ends_outside_the_picture(seed: int) -> None:
+def test_a_visit_begins_and_ends_outside_the_image(seed: int) -> None:
     for visit in plan(seed):
         for place in (0, -1):
             assert abs(visit.across[place]) > half_view(ASPECT, visit.depths[place])

@@ -37,7 +37,7 @@ def test_same_bytes_whatever_the_number_of_workers(written: Path, tmp_path: Path
     assert _bytes(tmp_path / "two") == _bytes(written)
 
 
-def test_another_seed_writes_other_pictures(written: Path, tmp_path: Path) -> None:
+def test_another_seed_writes_other_images(written: Path, tmp_path: Path) -> None:
     write_synthetic(tmp_path / "other", seed=1, size=SMALL, num_workers=1)
     mine, other = _bytes(written), _bytes(tmp_path / "other")
     assert not any(mine[name] == other.get(name) for name in mine)
@@ -66,7 +66,7 @@ def test_reads_back_as_a_market_data_set(written: Path) -> None:
     assert sum(s.pid == 0 for s in dataset.gallery) == SMALL.num_distractors
 
 
-def test_pictures_have_the_size_of_market(written: Path) -> None:
+def test_images_have_the_size_of_market(written: Path) -> None:
     for path in written.rglob("*.jpg"):
         image = cv2.imread(str(path))
         assert image is not None

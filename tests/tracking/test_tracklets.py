@@ -191,7 +191,7 @@ def test_pooling_by_hand() -> None:
     np.testing.assert_allclose(weighted.features[2], np.array([1, 3]) / np.sqrt(10), atol=1e-7)
 
 
-def test_lengths_and_order_of_pictures_do_not_count() -> None:
+def test_lengths_and_order_of_images_do_not_count() -> None:
     rng = np.random.default_rng(0)
     features, ids = rng.normal(size=(30, 5)), rng.integers(0, 4, 30)
     order = rng.permutation(30)
@@ -201,7 +201,7 @@ def test_lengths_and_order_of_pictures_do_not_count() -> None:
     np.testing.assert_allclose(np.linalg.norm(straight.features, axis=1), 1, atol=1e-6)
 
 
-def test_no_picture_at_all() -> None:
+def test_no_image_at_all() -> None:
     pooled = pool_tracklets(np.zeros((0, 3)), np.zeros(0, np.int64))
     assert pooled.ids.shape == (0,)
     assert pooled.features.shape == (0, 3)
@@ -218,7 +218,7 @@ def test_no_picture_at_all() -> None:
         (([[1.0]], [0], [-1.0]), "weights at least 0"),
     ],
 )
-def test_pictures_that_make_no_sense(words: tuple[Any, ...], message: str) -> None:
+def test_images_that_make_no_sense(words: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pool_tracklets(*words)
 
@@ -239,8 +239,8 @@ def walk(seed: int) -> tuple[list[Tracklet], list[int], list[int]]:
         time = float(rng.integers(0, 20))
         for camid in rng.permutation(3).tolist():
             length = int(rng.integers(8, 20))
-            pictures = looks[person] + 1.0 * rng.normal(size=(length, 16))
-            pooled = pool_tracklets(pictures, np.zeros(length, np.int64))
+            images = looks[person] + 1.0 * rng.normal(size=(length, 16))
+            pooled = pool_tracklets(images, np.zeros(length, np.int64))
             tracklets.append(Tracklet(camid, time, time + length - 1, pooled.features[0]))
             people.append(person)
             lengths.append(length)

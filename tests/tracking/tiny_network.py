@@ -58,15 +58,15 @@ def training_people() -> list[Person]:
     return draw_cast(0, SIZE)[: SIZE.num_train_identities]
 
 
-def training_pictures() -> tuple[Image8, NDArray[np.int64]]:
+def training_images() -> tuple[Image8, NDArray[np.int64]]:
     """(N, height, width, 3) uint8 RGB, and who is on them from 0."""
     people = draw_cast(0, SIZE)
     shots = [shot for shot in plan_shots(0, SIZE) if shot.folder == TRAIN]
-    pictures = [
+    rendered = [
         cv2.imdecode(np.frombuffer(render_shot(shot, 0, people), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         for shot in shots
     ]
-    images = np.stack([PREPROCESSING.resize(np.ascontiguousarray(picture)) for picture in pictures])
+    images = np.stack([PREPROCESSING.resize(np.ascontiguousarray(one)) for one in rendered])
     return images, np.array([shot.person for shot in shots], dtype=np.int64)
 
 
@@ -89,7 +89,7 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
 def trained_extractor() -> FeatureExtractor:
     """The network after a training of half a minute on one thread; takes BGR frames."""
-    images, labels = training_pictures()
+    images, labels = training_images()
     pixels = PREPROCESSING.normalize(torch.from_numpy(images).permute(0, 3, 1, 2))
     rows_of = [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)

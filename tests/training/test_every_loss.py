@@ -18,7 +18,7 @@ from reid_gl.similarity import cosine_distance
 from reid_gl.training.optimizer import make_optimizer
 from reid_gl.training.step import StepSettings, train_step
 
-PEOPLE, PICTURES, STEPS = 8, 4, 60
+PEOPLE, IMAGES, STEPS = 8, 4, 60
 NEEDS_LOGITS = ("group", "cross_entropy")
 # the default is for thousands of identities
 WORDS = ["LOSS.GROUP.TEMPERATURE", "1.0", "LOSS.GROUP.ANCHORS_PER_CLASS", "1"]
@@ -47,12 +47,12 @@ def small_net() -> ReidNet:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> tuple[Tensor, Tensor]:
+def eight_people() -> tuple[Tensor, Tensor]:
     """Eight people as faint patterns under noise that is stronger than they are."""
     generator = torch.Generator().manual_seed(0)
     people = torch.randn(PEOPLE, 3, 16, 8, generator=generator)
-    noise = torch.randn(PEOPLE * PICTURES, 3, 16, 8, generator=generator)
-    labels = torch.arange(PEOPLE * PICTURES) // PICTURES
+    noise = torch.randn(PEOPLE * IMAGES, 3, 16, 8, generator=generator)
+    labels = torch.arange(PEOPLE * IMAGES) // IMAGES
     return 0.4 * people[labels] + noise, labels
 
 
@@ -73,8 +73,8 @@ def rank1(net: ReidNet, images: Tensor, labels: Tensor, feature: str) -> float:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_it_overfits_eight_people(name: str, small_net: ReidNet, pictures: tuple[Tensor, Tensor]) -> None:
-    images, labels = pictures
+def test_it_overfits_eight_people(name: str, small_net: ReidNet, eight_people: tuple[Tensor, Tensor]) -> None:
+    images, labels = eight_people
     net, losses = prepare(small_net, name)
     feature = losses.terms[0].feature
     assert rank1(net, images, labels, feature) < 0.5
@@ -98,14 +98,14 @@ def test_it_overfits_eight_people(name: str, small_net: ReidNet, pictures: tuple
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_all_it_reaches_learns(name: str, small_net: ReidNet, pictures: tuple[Tensor, Tensor]) -> None:
+def test_all_it_reaches_learns(name: str, small_net: ReidNet, eight_people: tuple[Tensor, Tensor]) -> None:
     net, losses = prepare(small_net, name)
     reached = {"backbone"}
     if losses.terms[0].feature == "after_neck":
         reached |= {"neck"}
     if name in NEEDS_LOGITS:
         reached |= {"neck", "classifier"}
-    losses(net(pictures[0]), pictures[1], generator=torch.Generator())[0].backward()
+    losses(net(eight_people[0]), eight_people[1], generator=torch.Generator())[0].backward()
     parts = {"backbone": net.backbone, "neck": net.neck, "classifier": net.classifier}
     for part, module in parts.items():
         learned = [p for p in module.parameters() if p.requires_grad]
@@ -144,7 +144,9 @@ def test_degenerate_batches(name: str, batch: str) -> None:
     assert all(gradient.isfinite().all() for gradient in gradients)
 
 
-def test_all_losses_at_once_are_logged_and_train(small_net: ReidNet, pictures: tuple[Tensor, Tensor]) -> None:
+def test_all_losses_at_once_are_logged_and_train(
+    small_net: ReidNet, eight_people: tuple[Tensor, Tensor]
+) -> None:
     net, losses = prepare(small_net, *LOSSES)
     optimizer = make_optimizer(net, losses, name="adamw", lr=1e-3)
     assert len(optimizer.param_groups) == 2 + sum(recipe.learns for recipe in LOSSES.values())
@@ -154,7 +156,7 @@ def test_all_losses_at_once_are_logged_and_train(small_net: ReidNet, pictures: t
             net,
             losses,
             optimizer,
-            *pictures,
+            *eight_people,
             settings=StepSettings(micro_batch=12),
             scaler=torch.amp.GradScaler(enabled=False),
             generator=torch.Generator().manual_seed(2),

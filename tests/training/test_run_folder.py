@@ -12,7 +12,7 @@ from reid_gl.training.run_folder import find_run, open_run_folder
 
 
 def start(folder: Path, config_text: str = "SEED: 1\n") -> Path:
-    with open_run_folder(folder, config_text=config_text, go_on=find_run(folder, resume=False)) as opened:
+    with open_run_folder(folder, config_text=config_text, resuming=find_run(folder, resume=False)) as opened:
         return opened
 
 
@@ -52,7 +52,7 @@ def test_a_run_without_a_checkpoint_starts_again(tmp_path: Path, left: list[str]
     (tmp_path / "tensorboard").mkdir()
     (tmp_path / "tensorboard" / "events").write_text("old")
     assert not find_run(tmp_path, resume=resume)
-    with open_run_folder(tmp_path, config_text="SEED: 2\n", go_on=False):
+    with open_run_folder(tmp_path, config_text="SEED: 2\n", resuming=False):
         assert (tmp_path / "config.yml").read_text() == "SEED: 2\n"
         assert not (tmp_path / "log.jsonl").exists()
         assert not (tmp_path / "tensorboard").exists()
@@ -80,7 +80,7 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
         "from reid_gl.training.run_folder import open_run_folder\n"
-        f"with open_run_folder({str(folder)!r}, config_text='', go_on=False):\n"
+        f"with open_run_folder({str(folder)!r}, config_text='', resuming=False):\n"
         f"    pathlib.Path({str(ready)!r}).touch()\n"
         "    sys.stdin.read()\n"
     )

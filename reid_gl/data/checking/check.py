@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from reid_gl.data.checking.fingerprints import Box, Fingerprints, Picture, Progress, read_fingerprints
+from reid_gl.data.checking.fingerprints import Box, Fingerprints, ImageKey, Progress, read_fingerprints
 from reid_gl.data.checking.near_duplicates import find_near_duplicates
 from reid_gl.data.checking.split_counts import SplitReport, describe_split
 from reid_gl.records import ReidDataset, Sample
@@ -115,11 +115,11 @@ def check_dataset(
         The report. Problems of the data are reported in it and raise no errors.
     """
     splits = {"train": dataset.train, "query": dataset.query, "gallery": dataset.gallery}
-    pictures = [_picture(one) for samples in splits.values() for one in samples]
-    prints = read_fingerprints(pictures, progress=progress, num_threads=num_threads)
-    row_of = {picture: row for row, picture in enumerate(prints.pictures)}
+    images = [_key(one) for samples in splits.values() for one in samples]
+    prints = read_fingerprints(images, progress=progress, num_threads=num_threads)
+    row_of = {key: row for row, key in enumerate(prints.images)}
     used = [
-        _Use(Occurrence(split, one.path, one.pid, one.camid, one.box), row_of[_picture(one)])
+        _Use(Occurrence(split, one.path, one.pid, one.camid, one.box), row_of[_key(one)])
         for split, samples in splits.items()
         for one in samples
     ]
@@ -128,7 +128,7 @@ def check_dataset(
     return DatasetReport(
         name=dataset.name,
         splits={
-            split: describe_split(samples, prints.sizes[[row_of[_picture(one)] for one in samples]])
+            split: describe_split(samples, prints.sizes[[row_of[_key(one)] for one in samples]])
             for split, samples in splits.items()
         },
         unreadable=_unreadable(prints),
@@ -151,7 +151,7 @@ class _Use(NamedTuple):
 _Content: TypeAlias = tuple[bytes, Box | None]
 
 
-def _picture(sample: Sample) -> Picture:
+def _key(sample: Sample) -> ImageKey:
     return sample.path, sample.box
 
 
@@ -159,14 +159,14 @@ def _unreadable(prints: Fingerprints) -> tuple[Problem, ...]:
     """Return one problem per unreadable file, not one per box in it."""
     found = {
         path: problem
-        for (path, _), problem in zip(prints.pictures, prints.file_problems, strict=True)
+        for (path, _), problem in zip(prints.images, prints.file_problems, strict=True)
         if problem
     }
     return tuple(Problem(path, problem) for path, problem in found.items())
 
 
 def _empty_boxes(prints: Fingerprints) -> tuple[Problem, ...]:
-    found = zip(prints.pictures, prints.box_problems, strict=True)
+    found = zip(prints.images, prints.box_problems, strict=True)
     return tuple(Problem(path, problem) for (path, _), problem in found if problem)
 
 

@@ -17,7 +17,7 @@ from reid_gl.data.checking.near_duplicates import Sketch, Sketches, empty_sketch
 from reid_gl.data.loading.images import Image8, UnreadableImageError, crop_box, decode_image, read_image_bytes
 
 Box: TypeAlias = tuple[int, int, int, int]
-Picture: TypeAlias = tuple[str, Box | None]
+ImageKey: TypeAlias = tuple[str, Box | None]
 """An image file and the box of one sample in it; None for the whole image."""
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -30,7 +30,7 @@ class Fingerprints:
     """Properties of M images, where an image is a file or a box in it.
 
     Attributes:
-        pictures: the M different images, sorted by file.
+        images: the M different images, sorted by file.
         file_problems: M sentences, "" if the file could be read.
         box_problems: M sentences, "" if there is no box or it overlaps the image.
         is_cut: (M,) bool, whether the box lies partly outside the image.
@@ -39,7 +39,7 @@ class Fingerprints:
         sketches: M sketches of the pixels inside the box; without contrast if there are no pixels.
     """
 
-    pictures: tuple[Picture, ...]
+    images: tuple[ImageKey, ...]
     file_problems: tuple[str, ...]
     box_problems: tuple[str, ...]
     is_cut: NDArray[np.bool_]
@@ -52,7 +52,7 @@ class Fingerprints:
 class _Finding:
     """One row of Fingerprints."""
 
-    picture: Picture
+    key: ImageKey
     file_problem: str = ""
     box_problem: str = ""
     is_cut: bool = False
@@ -62,19 +62,19 @@ class _Finding:
 
 
 def read_fingerprints(
-    pictures: Sequence[Picture], *, progress: Progress | None = None, num_threads: int = 2
+    images: Sequence[ImageKey], *, progress: Progress | None = None, num_threads: int = 2
 ) -> Fingerprints:
     """Compute the fingerprints of images. Threads read each file once, even if it has many boxes.
 
     Args:
-        pictures: images in any order; duplicates count once.
+        images: images in any order; duplicates count once.
         progress: called with (done, total) in images.
         num_threads: number of threads that read files.
 
     Returns:
         One row for each different image. Unreadable files are reported there and raise no errors.
     """
-    ordered = sorted(set(pictures), key=lambda picture: (picture[0], picture[1] or ()))
+    ordered = sorted(set(images), key=lambda key: (key[0], key[1] or ()))
     files = [(path, list(group)) for path, group in groupby(ordered, key=itemgetter(0))]
     groups = [files[start : start + FILES_AT_ONCE] for start in range(0, len(files), FILES_AT_ONCE)]
     findings: list[_Finding] = []
@@ -84,7 +84,7 @@ def read_fingerprints(
             if progress is not None:
                 progress(len(findings), len(ordered))
     return Fingerprints(
-        pictures=tuple(ordered),
+        images=tuple(ordered),
         file_problems=tuple(one.file_problem for one in findings),
         box_problems=tuple(one.box_problem for one in findings),
         is_cut=np.array([one.is_cut for one in findings], dtype=np.bool_),
@@ -94,31 +94,31 @@ def read_fingerprints(
     )
 
 
-def _read_files(files: Sequence[tuple[str, list[Picture]]]) -> list[_Finding]:
-    return [finding for path, pictures in files for finding in _read_file(path, pictures)]
+def _read_files(files: Sequence[tuple[str, list[ImageKey]]]) -> list[_Finding]:
+    return [finding for path, images in files for finding in _read_file(path, images)]
 
 
-def _read_file(path: str, pictures: Sequence[Picture]) -> Iterator[_Finding]:
+def _read_file(path: str, images: Sequence[ImageKey]) -> Iterator[_Finding]:
     """Yield one finding for each image of a file."""
     try:
         data = read_image_bytes(path)
         image = decode_image(data, name=path)
     except (FileNotFoundError, UnreadableImageError) as error:
-        yield from (_Finding(picture, file_problem=str(error)) for picture in pictures)
+        yield from (_Finding(key, file_problem=str(error)) for key in images)
         return
     digest = hashlib.sha256(data).digest()
-    for picture in pictures:
-        yield _examine(picture, image, digest)
+    for key in images:
+        yield _examine(key, image, digest)
 
 
-def _examine(picture: Picture, image: Image8, digest: bytes) -> _Finding:
-    path, box = picture
+def _examine(key: ImageKey, image: Image8, digest: bytes) -> _Finding:
+    path, box = key
     is_cut = False
     if box is not None:
         is_cut = min(box) < 0 or box[2] > image.shape[1] or box[3] > image.shape[0]
         try:
             image = crop_box(image, box, name=path)
         except ValueError as error:
-            return _Finding(picture, box_problem=str(error), digest=digest)
+            return _Finding(key, box_problem=str(error), digest=digest)
     height, width = image.shape[:2]
-    return _Finding(picture, is_cut=is_cut, digest=digest, size=(width, height), sketch=make_sketch(image))
+    return _Finding(key, is_cut=is_cut, digest=digest, size=(width, height), sketch=make_sketch(image))

@@ -7,7 +7,7 @@ from pathlib import Path
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
 from reid_gl.data.datasets.reading.disjoint import check_disjoint
 from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
-from reid_gl.data.datasets.reading.image_lists import read_picture_list
+from reid_gl.data.datasets.reading.image_lists import read_image_list
 from reid_gl.records import ReidDataset, Sample
 
 FOLDER_NAMES = (
@@ -71,7 +71,7 @@ def load_in_shop(root: str | Path) -> ReidDataset:
 
 def _read_list(path: Path, folder: Path) -> dict[str, list[Sample]]:
     """Samples of each part, by path."""
-    rows = read_picture_list(path, folder, titles=_TITLES, row=_ROW, example=_EXAMPLE, counted=True)
+    rows = read_image_list(path, folder, titles=_TITLES, row=_ROW, example=_EXAMPLE, counted=True)
     samples: dict[str, list[Sample]] = {part: [] for part in PARTS}
     for image in sorted(rows):
         samples[rows[image]["part"]].append(Sample(image, int(rows[image]["pid"])))

@@ -7,7 +7,7 @@ from pathlib import Path
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
 from reid_gl.data.datasets.reading.disjoint import check_disjoint
 from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
-from reid_gl.data.datasets.reading.image_lists import read_picture_list
+from reid_gl.data.datasets.reading.image_lists import read_image_list
 from reid_gl.records import ReidDataset, Sample
 
 FOLDER_NAMES = ("Stanford_Online_Products", "Stanford-Online-Products", "Online_Products", "SOP")
@@ -58,5 +58,5 @@ def load_stanford_online_products(root: str | Path) -> ReidDataset:
 
 def _read_list(path: Path, folder: Path) -> tuple[Sample, ...]:
     """Samples of one list, by path."""
-    rows = read_picture_list(path, folder, titles=_TITLES, row=_ROW, example=_EXAMPLE)
+    rows = read_image_list(path, folder, titles=_TITLES, row=_ROW, example=_EXAMPLE)
     return tuple(Sample(image, int(rows[image]["pid"])) for image in sorted(rows))

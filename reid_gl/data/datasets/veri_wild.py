@@ -69,7 +69,7 @@ def _read_cameras(path: Path) -> dict[str, int]:
         example="00001/000001;12;2018-03-12 09:26:00;…",
         num_titles=1,
     )
-    return {picture: int(row["camera"]) for picture, row in rows.items()}
+    return {image: int(row["camera"]) for image, row in rows.items()}
 
 
 def _read_list(path: Path, images: Path, cameras: dict[str, int]) -> tuple[Sample, ...]:
@@ -77,14 +77,14 @@ def _read_list(path: Path, images: Path, cameras: dict[str, int]) -> tuple[Sampl
     rows = read_vehicle_list(
         path, r"(?P<image>(?P<vehicle>\d{1,18})/\w+)(?:\.jpg)?(?:\s+\d+\s+\d+)?", example="00001/000001"
     )
-    unknown = [picture for picture in rows if picture not in cameras]
+    unknown = [image for image in rows if image not in cameras]
     if unknown:
         raise ValueError(
             f"{CAMERAS} does not give the camera of {len(unknown):,} of the {len(rows):,} images of {path}, "
             f"the first is {unknown[0]}: take the lists of one release"
         )
     samples = (
-        Sample(os.path.join(images, *f"{picture}.jpg".split("/")), int(row["vehicle"]) + 1, cameras[picture])
-        for picture, row in rows.items()
+        Sample(os.path.join(images, *f"{image}.jpg".split("/")), int(row["vehicle"]) + 1, cameras[image])
+        for image, row in rows.items()
     )
     return tuple(sorted(samples, key=lambda sample: sample.path))

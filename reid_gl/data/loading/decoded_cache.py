@@ -26,7 +26,7 @@ from reid_gl.records import Sample
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-HEADER, INDEX, PICTURES = "header.json", "index.npy", "pictures.u8"
+HEADER, INDEX, IMAGES = "header.json", "index.npy", "pictures.u8"
 INTACT = "intact.txt"
 """File that holds the boot id of the machine under which the content was last checked."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -57,12 +57,12 @@ class DecodedCache:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         if header["checksum"] != checksum:
             raise ValueError(f"{folder} was made from other versions of the image files")
-        if (folder / PICTURES).stat().st_size != header["num_bytes"]:
+        if (folder / IMAGES).stat().st_size != header["num_bytes"]:
             raise ValueError(f"{folder} is incomplete, its images should take {header['num_bytes']} bytes")
         self._folder, self._checksum = folder, checksum
         self.form: dict[str, Any] = header["form"]
         self._index = np.load(folder / INDEX)  # (M, 3): offset, height, width
-        self._bytes = np.memmap(folder / PICTURES, np.uint8, mode="r").view(np.ndarray)
+        self._bytes = np.memmap(folder / IMAGES, np.uint8, mode="r").view(np.ndarray)
 
     def __len__(self) -> int:
         return len(self._index)
@@ -153,7 +153,7 @@ def _write(folder: Path, samples: Sequence[Sample], form: CacheForm, checksum: s
     index, offset = np.empty((len(samples), 3), np.int64), 0
     with (
         ThreadPoolExecutor(NUM_THREADS) as pool,
-        (folder / PICTURES).open("wb") as file,
+        (folder / IMAGES).open("wb") as file,
         tqdm(total=len(samples), unit="image", desc="decoding", disable=None) as bar,
     ):
         for start in range(0, len(samples), CHUNK):
@@ -193,7 +193,7 @@ def _check_content(folder: Path) -> None:
 def _sum_content(folder: Path) -> int:
     """Return a checksum of the index and the images."""
     total = 0
-    for name in (INDEX, PICTURES):
+    for name in (INDEX, IMAGES):
         with (folder / name).open("rb") as file:
             while block := file.read(2**22):
                 total = zlib.crc32(block, total)

@@ -160,20 +160,20 @@ class _Sets:
 
     Attributes:
         largest: (N,) largest squared distance from each image to any image.
-        by_picture: the set of each image: offsets (N + 1,), members, weights.
+        by_image: the set of each image: offsets (N + 1,), members, weights.
         by_member: for each image of the pool, the gallery images with that image in their set: offsets
             (N + 1,), indices of gallery images from 0, weights.
     """
 
     largest: Floats
-    by_picture: tuple[NDArray[np.int64], NDArray[np.int32], Floats]
+    by_image: tuple[NDArray[np.int64], NDArray[np.int32], Floats]
     by_member: tuple[NDArray[np.int64], NDArray[np.int32], Floats]
 
     def blend(self, block: Floats, first: int, lambda_value: float) -> None:
         """Turn squared distances (B, G) of the queries from `first` on into re-ranked ones, in place."""
         largest = self.largest[first : first + len(block), None]
         block /= np.where(largest > 0, largest, np.float32(1.0))
-        blend_overlap(block, first, self.by_picture, self.by_member, lambda_value)
+        blend_overlap(block, first, self.by_image, self.by_member, lambda_value)
 
 
 def _encode(

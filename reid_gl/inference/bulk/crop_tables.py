@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.datasets.own.own_data import LabelledPicture, as_samples, whole_number
+from reid_gl.data.datasets.own.own_data import LabelledImage, as_samples, whole_number
 from reid_gl.data.datasets.own.table_cells import check_identity, optional_number, parse_split, with_slashes
 from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS, COLUMNS, ROLE_COLUMNS, choose_columns
 from reid_gl.data.datasets.own.table_files import read_rows, read_titles
@@ -57,7 +57,7 @@ def read_crop_table(
         if title != "pid"
     }
     if "pid" in values:
-        images = [LabelledPicture(*labelled) for labelled in zip(paths, values["pid"], strict=True)]
+        images = [LabelledImage(*labelled) for labelled in zip(paths, values["pid"], strict=True)]
         columns["pids"] = np.array([sample.pid for sample in as_samples(images)], dtype=np.int64)
     corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     if np.isnan(corners).all():

@@ -108,8 +108,8 @@ def write_openvino(
     model = openvino_core().read_model(onnx_path)
     if calibration is not None:
         nncf = _import_nncf()
-        pictures = nncf.Dataset([picture[None] for picture in calibration])
-        model = nncf.quantize(model, pictures, subset_size=len(calibration))
+        images = nncf.Dataset([image[None] for image in calibration])
+        model = nncf.quantize(model, images, subset_size=len(calibration))
     model.set_rt_info(description, METADATA_KEY)
     import_optional("openvino").save_model(model, path, compress_to_fp16=half)
 

@@ -32,7 +32,7 @@ def export_weights(
     foreign: Foreign = NOTHING_SAID,
     out: str | Path | None = None,
     force: bool = False,
-    pictures: Sequence[Sample] = (),
+    images: Sequence[Sample] = (),
 ) -> dict[str, Any]:
     """Write a checkpoint's network, up to features of length one, to a file of another runtime.
 
@@ -45,8 +45,8 @@ def export_weights(
         foreign: the caller's description of weights of another project.
         out: the file; None names it after the checkpoint, or as the profile requires, in the same folder.
         force: replace a file of that name even if it is not one of our exports.
-        pictures: real crops of people for the check and for calibrating int8, which needs at least
-            FEWEST_PICTURES. None: synthetic images.
+        images: real crops of people for the check and for calibrating int8, which needs at least
+            FEWEST_IMAGES. None: synthetic images.
 
     Returns:
         "file", the settings, "embedding_dim", "input_size", "bytes", and "parity" by batch size.
@@ -62,7 +62,7 @@ def export_weights(
     out = default_name(weights, reference, settings) if out is None else Path(out)
     check_name(out, reference, settings)
     _check_replaceable(out, settings, force=force)
-    crops = read_crops(pictures, reference.preprocessing, settings.precision)
+    crops = read_crops(images, reference.preprocessing, settings.precision)
     net = reference.net
     if (
         settings.precision == "fp16" and settings.format != "openvino"

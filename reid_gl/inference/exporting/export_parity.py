@@ -20,8 +20,8 @@ MIN_COSINE = {"float32": 0.9999, "fp16": 0.999, "int8": 0.95}
 
 PARITY_BATCHES = (1, 2, 17)
 NUM_COMPARED = sum(PARITY_BATCHES)
-CALIBRATION_PICTURES = 300
-FEWEST_PICTURES = 40
+CALIBRATION_IMAGES = 300
+FEWEST_IMAGES = 40
 """For int8: NUM_COMPARED of these are reserved for the comparison."""
 
 
@@ -78,43 +78,43 @@ def check_parity(parity: Sequence[Parity], precision: str, name: str) -> None:
             )
 
 
-def read_crops(pictures: Sequence[Sample], preprocessing: Preprocessing, precision: str) -> Image8:
+def read_crops(images: Sequence[Sample], preprocessing: Preprocessing, precision: str) -> Image8:
     """Choose the crops for the comparison and the calibration.
 
     Args:
-        pictures: real crops; if there are fewer than NUM_COMPARED, synthetic ones replace them.
+        images: real crops; if there are fewer than NUM_COMPARED, synthetic ones replace them.
         preprocessing: size of the crops.
         precision: precision of the export.
 
     Returns:
         (M, height, width, 3) uint8 RGB: NUM_COMPARED to compare, then, for int8, up to
-        CALIBRATION_PICTURES others to calibrate with.
+        CALIBRATION_IMAGES others to calibrate with.
 
     Raises:
         ValueError: too few for int8.
     """
-    if precision == "int8" and len(pictures) < FEWEST_PICTURES:
+    if precision == "int8" and len(images) < FEWEST_IMAGES:
         raise ValueError(
-            f"int8 is calibrated on at least {FEWEST_PICTURES} real crops, better {CALIBRATION_PICTURES}, "
-            f"got {len(pictures)}: give a folder of them, or an experiment file whose training set is used"
+            f"int8 is calibrated on at least {FEWEST_IMAGES} real crops, better {CALIBRATION_IMAGES}, "
+            f"got {len(images)}: give a folder of them, or an experiment file whose training set is used"
         )
     rng = np.random.default_rng(0)
-    if len(pictures) < NUM_COMPARED:
-        return _made_up_pictures(NUM_COMPARED, preprocessing, rng)
-    wanted = NUM_COMPARED + (CALIBRATION_PICTURES if precision == "int8" else 0)
-    chosen = rng.permutation(len(pictures))[:wanted]
+    if len(images) < NUM_COMPARED:
+        return _made_up_images(NUM_COMPARED, preprocessing, rng)
+    wanted = NUM_COMPARED + (CALIBRATION_IMAGES if precision == "int8" else 0)
+    chosen = rng.permutation(len(images))[:wanted]
     crops = np.empty((len(chosen), preprocessing.height, preprocessing.width, 3), np.uint8)
     for place, index in enumerate(chosen):
-        sample = pictures[index]
+        sample = images[index]
         image = read_image(sample.path)
         image = image if sample.box is None else crop_box(image, sample.box, name=sample.path)
         crops[place] = preprocessing.resize(image)
     return crops
 
 
-def _made_up_pictures(count: int, preprocessing: Preprocessing, rng: np.random.Generator) -> Image8:
+def _made_up_images(count: int, preprocessing: Preprocessing, rng: np.random.Generator) -> Image8:
     """Draw blocks of colour with noise: like photographs, these are neither flat nor pure noise."""
-    pictures = [
+    images = [
         np.clip(
             preprocessing.resize(rng.integers(0, 256, (8, 4, 3), dtype=np.uint8))
             + rng.normal(0, 16, (preprocessing.height, preprocessing.width, 3)),
@@ -123,4 +123,4 @@ def _made_up_pictures(count: int, preprocessing: Preprocessing, rng: np.random.G
         )
         for _ in range(count)
     ]
-    return np.stack(pictures).astype(np.uint8)
+    return np.stack(images).astype(np.uint8)

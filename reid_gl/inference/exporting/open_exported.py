@@ -110,7 +110,7 @@ def _check_takes_pixels(preprocessing: Preprocessing, name: str) -> None:
     as_they_are = Preprocessing(
         preprocessing.height, preprocessing.width, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255)
     )
-    if not _same_pictures(replace(preprocessing, channel_order="rgb"), as_they_are):
+    if not _same_images(replace(preprocessing, channel_order="rgb"), as_they_are):
         raise ValueError(
             f"{name} takes uint8, unchanged pixels, but mean {preprocessing.mean} and std "
             f"{preprocessing.std} of colours in [0, 1] change them: give mean (0, 0, 0), std (1, 1, 1) and "
@@ -201,7 +201,7 @@ def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
         )
     (source, first), *others = said.items()
     for other, preprocessing in others:
-        if not _same_pictures(first, preprocessing):
+        if not _same_images(first, preprocessing):
             raise ValueError(
                 f"{source} and {other} differ on the images {path} takes ({first} and {preprocessing}): "
                 "leave these arguments out, or remove the wrong description"
@@ -229,7 +229,7 @@ def _agreed_word(name: str, descriptions: Mapping[str, Mapping[str, Any]], said:
     return said
 
 
-def _same_pictures(first: Preprocessing, second: Preprocessing) -> bool:
+def _same_images(first: Preprocessing, second: Preprocessing) -> bool:
     """Return whether size, channel order and normalisation agree; the kernel is checked elsewhere."""
     numbers = zip((*first.mean, *first.std), (*second.mean, *second.std), strict=True)
     same_planes = all(

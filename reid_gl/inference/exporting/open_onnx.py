@@ -46,8 +46,8 @@ def open_onnx(path: Path, *, device: str, output_name: str | None = None) -> Exp
     if inputs[name].type not in INPUT_TYPES:
         raise ValueError(f"{path} takes {inputs[name].type}: expected {' or '.join(INPUT_TYPES)}")
 
-    def run(pictures: NDArray[Any]) -> NDArray[Any]:
-        features: NDArray[Any] = session.run([output], {name: pictures})[0]
+    def run(images: NDArray[Any]) -> NDArray[Any]:
+        features: NDArray[Any] = session.run([output], {name: images})[0]
         return features
 
     return ExportedNet(

@@ -68,10 +68,10 @@ def open_openvino(path: Path, *, device: str, precision: str, output_name: str |
         raise ValueError(f"{path} takes images of {dtype}: expected float32, float16 or uint8")
     requests = threading.local()  # a request serves one caller at a time
 
-    def run(pictures: NDArray[Any]) -> NDArray[Any]:
+    def run(images: NDArray[Any]) -> NDArray[Any]:
         if not hasattr(requests, "mine"):
             requests.mine = compiled.create_infer_request()
-        requests.mine.infer([pictures])
+        requests.mine.infer([images])
         features: NDArray[Any] = requests.mine.get_tensor(
             output
         ).data.copy()  # copied, because the next call overwrites it

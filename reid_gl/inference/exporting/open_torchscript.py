@@ -32,8 +32,8 @@ def open_torchscript(path: Path, *, device: str) -> ExportedNet:
     net.eval()
 
     @torch.inference_mode()
-    def run(pictures: Floats) -> Floats:
-        features: Floats = net(torch.from_numpy(pictures).to(target)).float().cpu().numpy()
+    def run(images: Floats) -> Floats:
+        features: Floats = net(torch.from_numpy(images).to(target)).float().cpu().numpy()
         return features
 
     # without a description, the entry is an empty text or empty bytes, depending on torch's version

@@ -92,14 +92,14 @@ def cut_boxes(frame: Image8, corners: NDArray[np.float64]) -> list[Image8 | None
     return crops
 
 
-def check_picture(picture: Image8, name: str = "image") -> None:
+def check_image_array(image: Image8, name: str = "image") -> None:
     """Raise TypeError or ValueError unless an image is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8."""
-    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
-        kind = picture.dtype if isinstance(picture, np.ndarray) else type(picture).__name__
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
         raise TypeError(f"{name} must be an array of uint8 in [0, 255], got {kind}")
-    is_image = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (1, 3, 4))
-    if not is_image or not picture.size:
-        raise ValueError(f"{name} must have shape (H, W), (H, W, 3) or (H, W, 4), got {picture.shape}")
+    is_image = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))
+    if not is_image or not image.size:
+        raise ValueError(f"{name} must have shape (H, W), (H, W, 3) or (H, W, 4), got {image.shape}")
 
 
 def resize_crops(
@@ -108,7 +108,7 @@ def resize_crops(
     """Resize images of any size into one array; missing images become black.
 
     Args:
-        crops: N images that pass check_picture, or None; grey is repeated, transparency dropped.
+        crops: N images that pass check_image_array, or None; grey is repeated, transparency dropped.
         preprocessing: size and kernel.
         color_order: channel order of the images, "rgb" or "bgr".
 

@@ -17,7 +17,7 @@ from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.loading.pil_images import decode_pil_image
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.inference.extractor.crops import as_corners, check_picture, cut_boxes, resize_crops
+from reid_gl.inference.extractor.crops import as_corners, check_image_array, cut_boxes, resize_crops
 from reid_gl.inference.extractor.foreign import Foreign, GivenPreprocessing
 from reid_gl.inference.extractor.load_runtime import load_runtime
 from reid_gl.inference.extractor.reid_folder import weights_file
@@ -27,7 +27,7 @@ from reid_gl.inference.extractor.stored_thresholds import NO_CALIBRATION, load_c
 logger = logging.getLogger(__name__)
 
 Floats = NDArray[np.float32]
-Picture: TypeAlias = "str | Path | Image8 | torch.Tensor | Image.Image"
+ImageSource: TypeAlias = "str | Path | Image8 | torch.Tensor | Image.Image"
 P = TypeVar("P")
 COLOR_ORDERS = ("bgr", "rgb")
 
@@ -180,7 +180,7 @@ class FeatureExtractor:
         """
         return same_person(self.calibration, features_a, features_b, far=far)
 
-    def __call__(self, images: Picture | Sequence[Picture]) -> Floats:
+    def __call__(self, images: ImageSource | Sequence[ImageSource]) -> Floats:
         """Compute the features of images, in their order.
 
         Args:
@@ -217,7 +217,7 @@ class FeatureExtractor:
         Raises:
             TypeError, ValueError: frame or boxes have another type or shape.
         """
-        check_picture(frame, "frame")
+        check_image_array(frame, "frame")
         crops = cut_boxes(frame, as_corners(boxes, box_format))
         valid = np.array([crop is not None for crop in crops], dtype=bool)
         features = np.zeros((len(crops), self.embedding_dim), np.float32)
@@ -228,14 +228,14 @@ class FeatureExtractor:
     def embed_black(self) -> Floats:
         """Return the feature (D,) of a black image, for trackers that accept no row of zeros."""
         black = np.zeros((*self.input_size, 3), np.uint8)
-        feature: Floats = self._embed([black], lambda pictures: np.stack(list(pictures)))[0]
+        feature: Floats = self._embed([black], lambda sources: np.stack(list(sources)))[0]
         return feature
 
-    def _embed(self, pictures: Sequence[P], prepare: Callable[[Sequence[P]], Image8]) -> Floats:
-        features = np.empty((len(pictures), self.embedding_dim), np.float32)
-        for start in range(0, len(pictures), self._batch_size):
+    def _embed(self, sources: Sequence[P], prepare: Callable[[Sequence[P]], Image8]) -> Floats:
+        features = np.empty((len(sources), self.embedding_dim), np.float32)
+        for start in range(0, len(sources), self._batch_size):
             batch = slice(start, start + self._batch_size)
-            features[batch] = self._runtime(prepare(pictures[batch]))
+            features[batch] = self._runtime(prepare(sources[batch]))
         broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
         if len(broken):
             raise ValueError(
@@ -247,15 +247,15 @@ class FeatureExtractor:
             features /= np.where(lengths > 0, lengths, 1.0)
         return features
 
-    def _prepare(self, pictures: Sequence[Picture]) -> Image8:
+    def _prepare(self, sources: Sequence[ImageSource]) -> Image8:
         """Convert images of any kind to (N, height, width, 3) RGB."""
-        images = np.empty((len(pictures), *self.input_size, 3), np.uint8)
-        for place, picture in enumerate(pictures):
-            if isinstance(picture, np.ndarray):
-                check_picture(picture, f"image {place}")
-                images[place] = self._prepare_arrays([picture])[0]
+        images = np.empty((len(sources), *self.input_size, 3), np.uint8)
+        for place, source in enumerate(sources):
+            if isinstance(source, np.ndarray):
+                check_image_array(source, f"image {place}")
+                images[place] = self._prepare_arrays([source])[0]
             else:
-                images[place] = resize_crops([_natural_rgb(picture, place)], self.preprocessing)[0]
+                images[place] = resize_crops([_natural_rgb(source, place)], self.preprocessing)[0]
         return images
 
     def _prepare_arrays(self, arrays: Sequence[Image8]) -> Image8:
@@ -267,7 +267,7 @@ class FeatureExtractor:
         return resize_crops(arrays, self.preprocessing, color_order=self._color_order)
 
 
-def _as_list(images: Picture | Sequence[Picture]) -> list[Picture]:
+def _as_list(images: ImageSource | Sequence[ImageSource]) -> list[ImageSource]:
     """Return a list of images; a single image becomes a list of one."""
     is_one = isinstance(images, str | Path | Image.Image)
     if isinstance(images, np.ndarray | torch.Tensor):
@@ -275,20 +275,19 @@ def _as_list(images: Picture | Sequence[Picture]) -> list[Picture]:
     return [images] if is_one else list(images)  # type: ignore[list-item, arg-type]
 
 
-def _natural_rgb(picture: Picture, place: int) -> Image8:
+def _natural_rgb(source: ImageSource, place: int) -> Image8:
     """Open an image that has a known channel order."""
-    if isinstance(picture, str | Path):
-        return read_image(picture)
-    if isinstance(picture, Image.Image):
-        return decode_pil_image(picture, name=f"image {place}")
-    if isinstance(picture, torch.Tensor):
-        if picture.dtype != torch.uint8 or picture.ndim != 3 or picture.shape[0] != 3:
+    if isinstance(source, str | Path):
+        return read_image(source)
+    if isinstance(source, Image.Image):
+        return decode_pil_image(source, name=f"image {place}")
+    if isinstance(source, torch.Tensor):
+        if source.dtype != torch.uint8 or source.ndim != 3 or source.shape[0] != 3:
             raise TypeError(
-                f"image {place}: a tensor must be uint8 (3, H, W), got {picture.dtype} {tuple(picture.shape)}"
+                f"image {place}: a tensor must be uint8 (3, H, W), got {source.dtype} {tuple(source.shape)}"
             )
-        rgb: Image8 = picture.permute(1, 2, 0).cpu().numpy()
+        rgb: Image8 = source.permute(1, 2, 0).cpu().numpy()
         return rgb
     raise TypeError(
-        f"image {place} is a {type(picture).__name__}: expected a path, a uint8 array, a PIL image or a "
-        "tensor"
+        f"image {place} is a {type(source).__name__}: expected a path, a uint8 array, a PIL image or a tensor"
     )

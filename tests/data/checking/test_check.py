@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reid_gl.data.checking.check import Occurrence, check_dataset
 from reid_gl.records import ReidDataset, Sample
-from tests.data.made_up_pictures import blobs, brighten, enlarge, read, reencode, write
+from tests.data.made_up_images import blobs, brighten, enlarge, read, reencode, write
 
 
 def sound_dataset(root: Path) -> ReidDataset:
@@ -21,7 +21,7 @@ def sound_dataset(root: Path) -> ReidDataset:
     return ReidDataset(train, query, gallery, "made up")
 
 
-def with_picture(dataset: ReidDataset, split: str, path: str, pid: int, camid: int = 0) -> ReidDataset:
+def with_image(dataset: ReidDataset, split: str, path: str, pid: int, camid: int = 0) -> ReidDataset:
     changed = (*getattr(dataset, split), Sample(path, pid, camid))
     return replace(dataset, **{split: changed})
 
@@ -56,13 +56,13 @@ def test_exact_copies_within_and_across_splits(tmp_path: Path) -> None:
     copies = {name: str(tmp_path / f"{name}.png") for name in ("again", "leak", "other")}
     for path in copies.values():
         Path(path).write_bytes(data)
-    dataset = with_picture(dataset, "train", copies["again"], 1, 1)
+    dataset = with_image(dataset, "train", copies["again"], 1, 1)
     assert check_dataset(dataset).label_conflicts == ()
     assert check_dataset(dataset).leaked_copies == ()
-    dataset = with_picture(dataset, "train", copies["other"], 2, 1)
+    dataset = with_image(dataset, "train", copies["other"], 2, 1)
     conflict = check_dataset(dataset)
     assert conflict.label_conflicts == conflict.copies
-    report = check_dataset(with_picture(dataset, "gallery", copies["leak"], 3, 1))
+    report = check_dataset(with_image(dataset, "gallery", copies["leak"], 3, 1))
     group = (
         Occurrence("train", first, 1, 0, None),
         Occurrence("train", copies["again"], 1, 1, None),
@@ -75,7 +75,7 @@ def test_exact_copies_within_and_across_splits(tmp_path: Path) -> None:
 
 def test_one_file_listed_in_two_splits_is_a_copy(tmp_path: Path) -> None:
     dataset = sound_dataset(tmp_path)
-    report = check_dataset(with_picture(dataset, "gallery", dataset.query[0].path, 3, 0))
+    report = check_dataset(with_image(dataset, "gallery", dataset.query[0].path, 3, 0))
     assert [[one.split for one in group] for group in report.copies] == [["query", "gallery"]]
     assert report.leaked_copies == ()
 
@@ -85,8 +85,8 @@ def test_near_duplicates_between_train_and_test(tmp_path: Path) -> None:
     changed = reencode(brighten(enlarge(read(dataset.train[2].path))))
     in_query = write(tmp_path / "query" / "changed.jpg", changed)
     in_gallery = write(tmp_path / "gallery" / "changed.png", changed)
-    dataset = with_picture(dataset, "query", in_query, 3)
-    report = check_dataset(with_picture(dataset, "gallery", in_gallery, 4))
+    dataset = with_image(dataset, "query", in_query, 3)
+    report = check_dataset(with_image(dataset, "gallery", in_gallery, 4))
     pairs = [(pair.first.path, pair.second.path) for pair in report.train_test_pairs]
     assert pairs == [(in_query, dataset.train[2].path), (in_gallery, dataset.train[2].path)]
     assert [pair.first.split for pair in report.train_test_pairs] == ["query", "gallery"]
@@ -100,7 +100,7 @@ def test_near_duplicates_between_train_and_test(tmp_path: Path) -> None:
 def test_near_duplicates_within_the_training_set_are_left_alone(tmp_path: Path) -> None:
     dataset = sound_dataset(tmp_path)
     path = write(tmp_path / "train" / "next_frame.jpg", reencode(read(dataset.train[0].path)))
-    report = check_dataset(with_picture(dataset, "train", path, 1))
+    report = check_dataset(with_image(dataset, "train", path, 1))
     assert (report.train_test_pairs, report.query_gallery_pairs, report.copies) == ((), (), ())
 
 
@@ -108,8 +108,8 @@ def test_unreadable_files_count_once_and_are_like_nothing(tmp_path: Path) -> Non
     dataset = sound_dataset(tmp_path)
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).touch()
-        dataset = with_picture(dataset, "train", str(tmp_path / name), 1)
-    dataset = with_picture(dataset, "gallery", str(tmp_path / "a.jpg"), 3)
+        dataset = with_image(dataset, "train", str(tmp_path / name), 1)
+    dataset = with_image(dataset, "gallery", str(tmp_path / "a.jpg"), 3)
     report = check_dataset(dataset)
     assert [problem.path for problem in report.unreadable] == [
         str(tmp_path / "a.jpg"),
@@ -125,7 +125,7 @@ def test_unreadable_files_count_once_and_are_like_nothing(tmp_path: Path) -> Non
     assert report.splits["train"].width.min == 64
 
 
-def test_boxes_are_pictures_of_their_own(tmp_path: Path) -> None:
+def test_boxes_are_images_of_their_own(tmp_path: Path) -> None:
     frame = write(tmp_path / "frame.png", blobs(7, (100, 200)))
     boxes = {"train": (0, 0, 50, 100), "query": (100, 0, 150, 100), "gallery": (150, -9, 230, 100)}
     parts = {

@@ -9,16 +9,16 @@ import pytest
 from reid_gl.data.checking.fingerprints import FILES_AT_ONCE, read_fingerprints
 from reid_gl.data.checking.near_duplicates import make_sketch
 from reid_gl.data.loading import images
-from tests.data.made_up_pictures import blobs, write
+from tests.data.made_up_images import blobs, write
 
 
-def test_facts_of_a_picture_and_of_boxes_in_it(tmp_path: Path) -> None:
+def test_facts_of_a_image_and_of_boxes_in_it(tmp_path: Path) -> None:
     image = blobs(3, (40, 30))
     path = write(tmp_path / "a b ü.png", image)
     boxes = ((5, 4, 15, 34), (-2, 0, 8, 10), (20, 30, 30, 41), (30, 0, 40, 10), (9, 9, 9, 20), (22, 0, 32, 9))
-    pictures = [(path, box) for box in boxes]
-    prints = read_fingerprints([(path, None), *pictures, (path, None)])
-    assert prints.pictures == ((path, None), *((path, box) for box in sorted(boxes)))
+    images = [(path, box) for box in boxes]
+    prints = read_fingerprints([(path, None), *images, (path, None)])
+    assert prints.images == ((path, None), *((path, box) for box in sorted(boxes)))
     assert prints.file_problems == ("",) * 7
     assert prints.sizes.tolist() == [[30, 40], [8, 10], [10, 30], [0, 0], [10, 10], [8, 9], [0, 0]]
     assert prints.is_cut.tolist() == [False, True, False, False, True, True, False]
@@ -46,7 +46,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     prints = read_fingerprints([(str(tmp_path / name), None) for name in [*names, "good.jpg"]])
     problems = {
         Path(path).name: problem
-        for (path, _), problem in zip(prints.pictures, prints.file_problems, strict=True)
+        for (path, _), problem in zip(prints.images, prints.file_problems, strict=True)
     }
     assert problems.pop("good.jpg") == ""
     endings = {
@@ -60,7 +60,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(problems) == names
     for name, ending in endings.items():
         assert problems[name].endswith(ending)
-    readable = [path for (path, _), digest in zip(prints.pictures, prints.digests, strict=True) if digest]
+    readable = [path for (path, _), digest in zip(prints.images, prints.digests, strict=True) if digest]
     assert readable == [good]
     monkeypatch.setattr(images, "MAX_PIXELS", 1000)
     assert (
@@ -82,21 +82,21 @@ def test_a_file_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_neither_threads_nor_order_change_anything_and_progress_ends_at_the_total(tmp_path: Path) -> None:
-    pictures = [
+    images = [
         (write(tmp_path / f"{seed:03}.png", blobs(seed, (16, 8))), None) for seed in range(FILES_AT_ONCE + 5)
     ]
     told: list[tuple[int, int]] = []
-    one = read_fingerprints(pictures, num_threads=1, progress=lambda done, total: told.append((done, total)))
-    several = read_fingerprints(pictures[::-1], num_threads=4)
+    one = read_fingerprints(images, num_threads=1, progress=lambda done, total: told.append((done, total)))
+    several = read_fingerprints(images[::-1], num_threads=4)
     assert told == [(FILES_AT_ONCE, FILES_AT_ONCE + 5), (FILES_AT_ONCE + 5, FILES_AT_ONCE + 5)]
-    assert one.pictures == several.pictures == tuple(pictures)
+    assert one.images == several.images == tuple(images)
     assert one.digests == several.digests
     assert (one.sketches.codes == several.sketches.codes).all()
     assert (one.sketches.thumbnails == several.sketches.thumbnails).all()
 
 
-def test_no_picture_at_all() -> None:
+def test_no_image_at_all() -> None:
     prints = read_fingerprints([])
-    assert prints.pictures == ()
+    assert prints.images == ()
     assert prints.sizes.shape == (0, 2)
     assert prints.sketches.codes.shape == (0, 2)

@@ -16,7 +16,7 @@ from reid_gl.data.checking.near_duplicates import (
 )
 from reid_gl.data.loading.images import read_image
 from reid_gl.synthetic.write_people import SyntheticSize, write_synthetic
-from tests.data.made_up_pictures import Image8, blobs, brighten, enlarge, reencode, shrink
+from tests.data.made_up_images import Image8, blobs, brighten, enlarge, reencode, shrink
 from tests.reference.slow_near_duplicates import slow_near_duplicates
 
 
@@ -126,19 +126,19 @@ def test_different_rendered_people_are_not_alike(tmp_path: Path) -> None:
     assert len(find_near_duplicates(train, train).left) == len(train.codes)
 
 
-def test_pictures_without_contrast_are_like_nothing() -> None:
+def test_images_without_contrast_are_like_nothing() -> None:
     flat = [np.full((32, 16, 3), grey, dtype=np.uint8) for grey in (0, 128, 255)]
     sketches = stack_sketches([*(make_sketch(image) for image in flat), empty_sketch()])
     assert len(find_near_duplicates(sketches, sketches).left) == 0
 
 
-def test_of_equal_pictures_the_first_is_named() -> None:
+def test_of_equal_images_the_first_is_named() -> None:
     one, other = sketch_all([blobs(1)]), sketch_all([blobs(2), blobs(1), blobs(1)])
     found = find_near_duplicates(one, other)
     assert (found.left.tolist(), found.right.tolist(), found.differences.tolist()) == ([0], [1], [0.0])
 
 
-def test_the_first_of_equal_pictures_is_named_though_another_shares_an_earlier_band() -> None:
+def test_the_first_of_equal_images_is_named_though_another_shares_an_earlier_band() -> None:
     code, thumbnail = make_sketch(blobs(1))
     other = code ^ np.array([1 << 7, 0], dtype=np.uint64)  # the very first bit of the first band
     found = find_near_duplicates(

@@ -138,13 +138,11 @@ def test_an_empty_class_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("variant", [ONE_FILE, DEVKIT], ids=["one", "two"])
-def test_missing_pictures_are_named(tmp_path: Path, variant: tuple[str, ...]) -> None:
+def test_missing_images_are_named(tmp_path: Path, variant: tuple[str, ...]) -> None:
     folder = make_cars(tmp_path, variant)
-    picture = sorted(folder.glob("car*/*.jpg"))[0]
-    picture.unlink()
-    with pytest.raises(
-        FileNotFoundError, match=rf"1 of the 4 images named in the annotations of .*{picture}"
-    ):
+    image = sorted(folder.glob("car*/*.jpg"))[0]
+    image.unlink()
+    with pytest.raises(FileNotFoundError, match=rf"1 of the 4 images named in the annotations of .*{image}"):
         load_cars196(tmp_path)
 
 

@@ -8,20 +8,20 @@ import pytest
 from reid_gl.data.datasets.cub200 import FOLDER_NAMES, PUBLISHED, load_cub200
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]
-PICTURES = (
+IMAGES = (
     "001.Black_footed_Albatross/Black_Footed_Albatross_0002_55.jpg",
     "001.Black_footed_Albatross/Black_Footed_Albatross_0001_796111.jpg",
     "100.Brown_Pelican/Brown_Pelican_0001_93780.jpg",
     "101.White_Pelican/White Pelican ü.jpg",
     "200.Common_Yellowthroat/Common_Yellowthroat_0001_190398.jpg",
 )
-NOT_PICTURES = ("001.Black_footed_Albatross/Thumbs.db", ".ipynb_checkpoints/x.jpg", "notes.txt")
+NOT_IMAGES = ("001.Black_footed_Albatross/Thumbs.db", ".ipynb_checkpoints/x.jpg", "notes.txt")
 
 
 @pytest.fixture
 def make_cub(make_files: MakeFiles) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        make_files(folder / "images", [*PICTURES, *NOT_PICTURES])
+        make_files(folder / "images", [*IMAGES, *NOT_IMAGES])
         return folder
 
     return make
@@ -39,8 +39,8 @@ def test_halves_of_the_classes(tmp_path: Path, make_cub: Callable[[Path], Path])
         for part in (dataset.train, dataset.query)
     ]
     assert parts == [
-        [(PICTURES[1], 1, -1), (PICTURES[0], 1, -1), (PICTURES[2], 100, -1)],
-        [(PICTURES[3], 101, -1), (PICTURES[4], 200, -1)],
+        [(IMAGES[1], 1, -1), (IMAGES[0], 1, -1), (IMAGES[2], 100, -1)],
+        [(IMAGES[3], 101, -1), (IMAGES[4], 200, -1)],
     ]
 
 
@@ -58,8 +58,8 @@ def test_agrees_with_the_lists_as_pytorch_metric_learning_reads_them(
     tmp_path: Path, make_cub: Callable[[Path], Path]
 ) -> None:
     folder = make_cub(tmp_path / "CUB_200_2011")
-    names = [name for name in PICTURES if " " not in name]
-    (folder / "images" / PICTURES[3]).unlink()  # a name that the peer cannot read
+    names = [name for name in IMAGES if " " not in name]
+    (folder / "images" / IMAGES[3]).unlink()  # a name that the peer cannot read
     (folder / "images" / "101.White_Pelican").rmdir()
     images, labels = (
         "".join(f"{number} {value(name)}\n" for number, name in enumerate(names, start=1))

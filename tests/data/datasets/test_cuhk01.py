@@ -18,15 +18,15 @@ def test_every_accepted_root_gives_the_same(tmp_path: Path, make_files: MakeFile
     dataset = load_cuhk01(tmp_path)
     assert load_cuhk01(tmp_path / home) == load_cuhk01(tmp_path / home / "campus") == dataset
     assert dataset.name == "cuhk01"
-    pictures = sorted(dataset.train + dataset.query + dataset.gallery, key=lambda sample: sample.path)
-    assert [(Path(s.path).name, s.pid, s.camid) for s in pictures[:5]] == [
+    images = sorted(dataset.train + dataset.query + dataset.gallery, key=lambda sample: sample.path)
+    assert [(Path(s.path).name, s.pid, s.camid) for s in images[:5]] == [
         ("0001001.png", 1, 0),
         ("0001002.png", 1, 0),
         ("0001003.png", 1, 1),
         ("0001004.png", 1, 1),
         ("0002001.png", 2, 0),
     ]
-    assert len(pictures) == 12
+    assert len(images) == 12
 
 
 def test_sizes_of_the_whole_set_in_both_directions(tmp_path: Path, make_files: MakeFiles) -> None:

@@ -21,7 +21,7 @@ from reid_gl.data.datasets.reading.cuhk03_extract import (
 )
 from reid_gl.data.datasets.reading.cuhk03_protocol import FIELDS, protocol_name
 from tests.data.datasets.peer_samples import assert_same_as_torchreid
-from tests.data.datasets.reading.test_cuhk03_extract import picture, store, store_cells
+from tests.data.datasets.reading.test_cuhk03_extract import image, store, store_cells
 from tests.torchreid_quiet import import_torchreid_quietly
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]
@@ -37,7 +37,7 @@ def write_mat(path: Path, test_sets: list[list[list[int]]]) -> Path:
         for style in STYLES:
             pairs = np.empty((2, 1), dtype=object)
             for pair, shown in SHOWN.items():
-                cells = {place: picture(pair) for place in shown}
+                cells = {place: image(pair) for place in shown}
                 pairs[pair - 1, 0] = store_cells(mat, f"{style}{pair}", 4 - pair, cells)
             store(mat, style, pairs, h5py.ref_dtype)
         sets = np.empty((len(test_sets), 1), dtype=object)
@@ -120,7 +120,7 @@ def test_an_unfinished_extraction_is_not_used(release: Path) -> None:
         load_cuhk03_classic(release, labelled=True)
 
 
-def test_people_to_test_without_a_picture(release: Path) -> None:
+def test_people_to_test_without_a_image(release: Path) -> None:
     write_mat(release / MAT_NAME, [[[1, 1], [1, 9], [5, 2]]] * NUM_SPLITS)
     with pytest.raises(
         FileNotFoundError, match=r"2 of the 3 test people in split 0 .* the first is 1009; extract"

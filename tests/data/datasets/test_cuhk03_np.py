@@ -69,9 +69,7 @@ def test_a_missing_protocol_file_is_asked_for_too(tmp_path: Path, make_files: Ma
 
 
 @pytest.mark.parametrize("home", ["", "cuhk03/cuhk03_release"])
-def test_extracted_pictures_beside_the_file_are_used(
-    tmp_path: Path, make_files: MakeFiles, home: str
-) -> None:
+def test_extracted_images_beside_the_file_are_used(tmp_path: Path, make_files: MakeFiles, home: str) -> None:
     names = ["1_001_1_01.png", "1_002_1_01.png", "1_002_2_06.png"]
     folder = make_files(tmp_path / home, [MAT_NAME, *(f"{IMAGES_FOLDER}/detected/{name}" for name in names)])
     (folder / IMAGES_FOLDER / MARKER).touch()
@@ -95,7 +93,7 @@ def test_other_counts_are_said_once_for_each_kind_of_box(
     assert second.startswith("cuhk03_np_detected: 1 training images (published 7,365)")
 
 
-def test_published_counts_add_up_to_all_pictures() -> None:
+def test_published_counts_add_up_to_all_images() -> None:
     totals = {
         style: counts.training_images + counts.query_images + counts.gallery_images
         for style, counts in PUBLISHED.items()

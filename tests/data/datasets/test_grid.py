@@ -75,7 +75,7 @@ def test_other_counts_are_said(
     assert "grid: 899 gallery images (published 900), 774 gallery distractors" in caplog.text
 
 
-def test_people_of_the_partition_without_a_picture(tmp_path: Path, make_files: MakeFiles) -> None:
+def test_people_of_the_partition_without_a_image(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["probe/0001_1_1.jpeg", "gallery/0001_2_1.jpeg"])
     write_partitions(tmp_path, [np.array([1, 7, 8])] * NUM_SPLITS)
     with pytest.raises(ValueError, match=r"trains on 2 people without an image in .*probe, the first is 7"):

@@ -28,9 +28,9 @@ def make_in_shop() -> MakeInShop:
     def make(folder: Path, variant: tuple[str, ...] = VARIANTS[0]) -> Path:
         place, images = variant
         for row in ROWS:
-            picture = (folder / images).parent / row.split()[0]
-            picture.parent.mkdir(parents=True, exist_ok=True)
-            picture.touch()
+            image = (folder / images).parent / row.split()[0]
+            image.parent.mkdir(parents=True, exist_ok=True)
+            image.touch()
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_text(text_of(*ROWS), encoding="utf-8", newline="")
         return folder
@@ -128,11 +128,11 @@ def test_an_item_for_both_training_and_testing_is_refused(
         load_in_shop(tmp_path)
 
 
-def test_a_missing_picture_and_a_missing_list(tmp_path: Path, make_in_shop: MakeInShop) -> None:
+def test_a_missing_image_and_a_missing_list(tmp_path: Path, make_in_shop: MakeInShop) -> None:
     folder = make_in_shop(tmp_path)
-    picture = folder / "Img" / ROWS[3].split()[0]
-    picture.unlink()
-    with pytest.raises(FileNotFoundError, match=rf"1 of the 7 images named in .*txt do not exist.*{picture}"):
+    image = folder / "Img" / ROWS[3].split()[0]
+    image.unlink()
+    with pytest.raises(FileNotFoundError, match=rf"1 of the 7 images named in .*txt do not exist.*{image}"):
         load_in_shop(tmp_path)
     (folder / "Eval" / "list_eval_partition.txt").unlink()
     with pytest.raises(

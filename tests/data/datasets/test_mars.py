@@ -136,7 +136,7 @@ def test_queries_that_are_no_tracks(
         load_mars(tmp_path)
 
 
-def test_broken_lists_and_missing_pictures(tmp_path: Path, make_mars: Callable[[Path], Path]) -> None:
+def test_broken_lists_and_missing_images(tmp_path: Path, make_mars: Callable[[Path], Path]) -> None:
     folder = make_mars(tmp_path)
     (folder / "bbox_test" / "0000" / TEST[2]).unlink()
     with pytest.raises(FileNotFoundError, match=r"1 of the 9 images named in the lists of .* do not exist"):

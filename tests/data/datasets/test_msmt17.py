@@ -61,7 +61,7 @@ def test_test_people_are_apart_from_training_people_and_nobody_is_zero(
     assert [(sample.pid, sample.camid) for sample in dataset.gallery] == [(3, 6), (5, 4)]
 
 
-def test_missing_pictures_are_counted_and_the_first_named(
+def test_missing_images_are_counted_and_the_first_named(
     tmp_path: Path, make_msmt17: Callable[[Path], Path], folders: tuple[str, str]
 ) -> None:
     make_msmt17(tmp_path)

@@ -24,9 +24,9 @@ def make_products() -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         for name, text in LISTS.items():
             for line in text.splitlines()[1:]:
-                picture = folder / line.split()[3]
-                picture.parent.mkdir(parents=True, exist_ok=True)
-                picture.touch()
+                image = folder / line.split()[3]
+                image.parent.mkdir(parents=True, exist_ok=True)
+                image.touch()
             (folder / name).write_text(text, encoding="utf-8", newline="")
         return folder
 
@@ -107,7 +107,7 @@ def test_a_class_in_both_lists_is_refused(tmp_path: Path, make_products: Callabl
         load_stanford_online_products(tmp_path)
 
 
-def test_paths_out_of_the_folder_and_missing_pictures(
+def test_paths_out_of_the_folder_and_missing_images(
     tmp_path: Path, make_products: Callable[[Path], Path]
 ) -> None:
     path = make_products(tmp_path / "sop") / "Ebay_test.txt"

@@ -10,14 +10,14 @@ from reid_gl.data.datasets.vehicle_id import TEST_LISTS, TRAIN_LIST, load_vehicl
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]
 TRAIN = "0000004 0\r\n0000002 7\r\n0000003 7\r\n"
-TEST = "".join(f"{picture:07} {20 + picture % 3}\n" for picture in range(10, 31))
+TEST = "".join(f"{image:07} {20 + image % 3}\n" for image in range(10, 31))
 
 
 @pytest.fixture
 def make_vehicle_id(make_files: MakeFiles) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        pictures = [line.split()[0] for line in (TRAIN + TEST).splitlines()]
-        make_files(folder, [f"image/{picture}.jpg" for picture in pictures])
+        images = [line.split()[0] for line in (TRAIN + TEST).splitlines()]
+        make_files(folder, [f"image/{image}.jpg" for image in images])
         (folder / TRAIN_LIST).parent.mkdir(exist_ok=True)
         (folder / TRAIN_LIST).write_text(TRAIN, newline="")
         for size, name in TEST_LISTS.items():
@@ -38,7 +38,7 @@ def test_every_accepted_root_gives_the_same(
     assert dataset.name == "vehicle_id_small"
 
 
-def test_the_gallery_has_one_picture_of_each_vehicle(
+def test_the_gallery_has_one_image_of_each_vehicle(
     tmp_path: Path, make_vehicle_id: Callable[[Path], Path]
 ) -> None:
     dataset = load_vehicle_id(make_vehicle_id(tmp_path), size="small")

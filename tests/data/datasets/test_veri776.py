@@ -45,7 +45,7 @@ def test_every_accepted_root_gives_the_same(
             assert load_veri776(root, tracks=tracks) == dataset
 
 
-def test_pictures(tmp_path: Path, make_veri: Callable[[Path], Path]) -> None:
+def test_images(tmp_path: Path, make_veri: Callable[[Path], Path]) -> None:
     dataset = load_veri776(make_veri(tmp_path))
     assert dataset.name == "veri776"
     assert [(s.pid, s.camid, s.tracklet) for s in dataset.train] == [(1, 0, -1), (3, 19, -1)]
@@ -69,7 +69,7 @@ def test_the_tracks_of_the_gallery(
     assert not [record for record in caplog.records if "no track" in record.getMessage()]
 
 
-def test_pictures_without_a_track_stay_alone(
+def test_images_without_a_track_stay_alone(
     tmp_path: Path, make_veri: Callable[[Path], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     (make_veri(tmp_path) / TRACKS).write_text(LINES[: LINES.index("0002_c007")])

@@ -20,8 +20,8 @@ TITLES = "id/image;Camera ID;Time;Model;Type;Color"
 def _lists(*, new: bool) -> dict[str, list[str]]:
     """Lines of every list; newer ones have the ending, a number anew from 0 and the camera."""
 
-    def lines(pictures: Iterable[str]) -> list[str]:
-        return [f"{picture}.jpg 0 23" if new else picture for picture in pictures]
+    def lines(images: Iterable[str]) -> list[str]:
+        return [f"{image}.jpg 0 23" if new else image for image in images]
 
     suffix = "_id" if new else ""
     content = {f"train_list{'_start0' if new else ''}.txt": lines(TRAIN)}
@@ -36,12 +36,12 @@ def _lists(*, new: bool) -> dict[str, list[str]]:
 @pytest.fixture(params=[False, True], ids=["lists", "newer lists"])
 def make_veri_wild(request: pytest.FixtureRequest, make_files: MakeFiles) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        pictures = [*TRAIN, *(picture for sides in TEST.values() for side in sides for picture in side)]
-        make_files(folder, [f"images/{picture}.jpg" for picture in pictures])
+        images = [*TRAIN, *(image for sides in TEST.values() for side in sides for image in side)]
+        make_files(folder, [f"images/{image}.jpg" for image in images])
         (folder / "train_test_split").mkdir(exist_ok=True)
         for name, lines in _lists(new=request.param).items():
             (folder / "train_test_split" / name).write_text("\r\n".join(lines), newline="")
-        rows = [f"{picture};{picture[-2:]};2018-03-12 09:26:00;Jetta;SUV;白" for picture in pictures]
+        rows = [f"{image};{image[-2:]};2018-03-12 09:26:00;Jetta;SUV;白" for image in images]
         (folder / CAMERAS).write_text("\n".join([TITLES, *rows, ""]), encoding="utf-8")
         return folder
 
@@ -102,7 +102,7 @@ def test_bad_lists(tmp_path: Path, make_veri_wild: Callable[[Path], Path]) -> No
         load_veri_wild(folder, size="large")
 
 
-def test_missing_pictures_and_cameras(tmp_path: Path, make_veri_wild: Callable[[Path], Path]) -> None:
+def test_missing_images_and_cameras(tmp_path: Path, make_veri_wild: Callable[[Path], Path]) -> None:
     folder = make_veri_wild(tmp_path)
     (folder / "images" / "00007" / "000012.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"1 of the 6 images named in the lists of .*000012"):

@@ -20,14 +20,14 @@ def test_every_accepted_root_gives_the_same(tmp_path: Path, make_files: MakeFile
     for part in ("", "cam_a", "cam_b"):
         assert load_viper(tmp_path / home / part) == dataset
     assert dataset.name == "viper"
-    pictures = sorted(dataset.train + dataset.query + dataset.gallery, key=lambda sample: sample.path)
-    assert [(Path(s.path).name, s.pid, s.camid) for s in (*pictures[:2], *pictures[5:7])] == [
+    images = sorted(dataset.train + dataset.query + dataset.gallery, key=lambda sample: sample.path)
+    assert [(Path(s.path).name, s.pid, s.camid) for s in (*images[:2], *images[5:7])] == [
         ("000_0.bmp", 1, 0),
         ("001_45.bmp", 2, 0),
         ("000_90.bmp", 1, 1),
         ("001_135.bmp", 2, 1),
     ]
-    assert len(pictures) == 10
+    assert len(images) == 10
 
 
 def test_the_whole_set_has_the_published_sizes(

@@ -46,7 +46,7 @@ def _parts(changes: Changes) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_picture_s_changes_follow_from_key_and_place_not_from_the_batch(seed: int) -> None:
+def test_a_image_s_changes_follow_from_key_and_place_not_from_the_batch(seed: int) -> None:
     augmentation = Augmentation(pad=0, color_gain=0.2, crop_area=(0.1, 1.0))
     many, few = (augmentation.draw((seed, 5), num, 64, 32) for num in (9, 4))
     for larger, smaller in zip(_parts(many), _parts(few), strict=True):

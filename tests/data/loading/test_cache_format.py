@@ -19,15 +19,15 @@ def test_without_crops_the_input_itself_is_kept(write_noise: WriteNoise) -> None
 
 
 @pytest.mark.parametrize(("shorter_side", "kept"), [(0, 24), (30, 30)])  # 21 x 8 / 7
-def test_for_crops_the_whole_picture_is_kept_no_larger_than_needed(
+def test_for_crops_the_whole_image_is_kept_no_larger_than_needed(
     write_noise: WriteNoise, shorter_side: int, kept: int
 ) -> None:
     form = CacheForm(Preprocessing(21, 8, "area", shorter_side=shorter_side), for_crops=True)
     large, small = write_noise("large.png", size=(90, 60)), write_noise("small.png", size=(20, 90))
-    picture = form.keep(Sample(str(large), 1))
-    assert np.array_equal(picture, scale_shorter_side(read_image(large), kept, kernel="area"))
-    assert picture.shape[:2] == (kept * 3 // 2, kept)
-    assert picture.size == form.estimate_bytes()
+    image = form.keep(Sample(str(large), 1))
+    assert np.array_equal(image, scale_shorter_side(read_image(large), kept, kernel="area"))
+    assert image.shape[:2] == (kept * 3 // 2, kept)
+    assert image.size == form.estimate_bytes()
     assert np.array_equal(form.keep(Sample(str(small), 1)), read_image(small))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from reid_gl.data.loading.cache_format import CacheForm
-from reid_gl.data.loading.decoded_cache import HEADER, INDEX, PICTURES, DecodedCache, open_cache
+from reid_gl.data.loading.decoded_cache import HEADER, IMAGES, INDEX, DecodedCache, open_cache
 from reid_gl.data.loading.images import UnreadableImageError
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.records import Sample
@@ -41,7 +41,7 @@ def _assert_holds(cache: DecodedCache, samples: list[Sample], form: CacheForm = 
         assert np.array_equal(cache[place], form.keep(sample))
 
 
-def test_holds_the_pictures_in_order_and_is_read_only(samples: list[Sample], tmp_path: Path) -> None:
+def test_holds_the_images_in_order_and_is_read_only(samples: list[Sample], tmp_path: Path) -> None:
     cache = open_cache(tmp_path / "a" / "cache", samples, FORM)
     _assert_holds(cache, samples)
     assert cache.form == FORM.to_dict()
@@ -50,11 +50,11 @@ def test_holds_the_pictures_in_order_and_is_read_only(samples: list[Sample], tmp
     assert sorted(path.name for path in _only(tmp_path / "a" / "cache").iterdir()) == [
         HEADER,
         INDEX,
-        PICTURES,
+        IMAGES,
     ]
 
 
-def test_pictures_of_many_sizes(write_noise: WriteNoise, tmp_path: Path) -> None:
+def test_images_of_many_sizes(write_noise: WriteNoise, tmp_path: Path) -> None:
     """And more of them than are decoded at a time."""
     rng = np.random.default_rng(0)
     paths = [write_noise(f"{n}.png", seed=n, size=tuple(rng.integers(2, 40, 2).tolist())) for n in range(300)]
@@ -76,7 +76,7 @@ def test_a_second_time_nothing_is_decoded(
     with caplog.at_level(logging.DEBUG):
         cache = open_cache(tmp_path / "cache", samples, FORM)
     assert not caplog.text
-    assert all(np.array_equal(cache[place], picture) for place, picture in enumerate(expected))
+    assert all(np.array_equal(cache[place], image) for place, image in enumerate(expected))
 
 
 def _rewrite(samples: list[Sample], write_noise: WriteNoise) -> None:
@@ -126,7 +126,7 @@ def test_other_samples_boxes_and_settings_have_caches_of_their_own(
 
 
 def _truncate(folder: Path) -> None:
-    (folder / PICTURES).write_bytes(b"123")
+    (folder / IMAGES).write_bytes(b"123")
 
 
 def _spoil_header(folder: Path) -> None:
@@ -160,7 +160,7 @@ def test_an_unfinished_one_is_ignored(samples: list[Sample], tmp_path: Path) -> 
     _assert_holds(open_cache(tmp_path / "cache", samples, FORM), samples)
 
 
-def test_a_broken_picture_leaves_nothing_behind(samples: list[Sample], tmp_path: Path) -> None:
+def test_a_broken_image_leaves_nothing_behind(samples: list[Sample], tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"nonsense")
     with pytest.raises(UnreadableImageError, match=r"broken.jpg is not an image"):
@@ -257,7 +257,7 @@ def test_zeros_of_a_power_loss_are_noticed_at_the_first_use_after_it(
         _assert_holds(open_cache(tmp_path / "cache", samples, FORM), samples)
     assert len(sums) == 2  # when it was made, and at its first use
     started.write_text("second start\n")
-    path = _only(tmp_path / "cache") / PICTURES
+    path = _only(tmp_path / "cache") / IMAGES
     path.write_bytes(path.read_bytes()[:100] + bytes(path.stat().st_size - 100))
     with caplog.at_level(logging.INFO):
         _assert_holds(open_cache(tmp_path / "cache", samples, FORM), samples)

@@ -76,7 +76,7 @@ def test_transparency_is_dropped() -> None:
     assert np.array_equal(decode_image(_encoded(rgba, "PNG")), rgba[..., :3])
 
 
-def test_sixteen_bit_and_palette_pictures_become_eight_bit_rgb() -> None:
+def test_sixteen_bit_and_palette_images_become_eight_bit_rgb() -> None:
     deep = cv2.imencode(".png", _pixels().astype(np.uint16) * 257)[1].tobytes()
     assert np.array_equal(decode_image(deep), _pixels()[..., ::-1])
     file = io.BytesIO()
@@ -135,7 +135,7 @@ def test_broken_files_are_refused_in_one_sentence_that_names_them(kind: str, tmp
     assert "\n" not in problem
 
 
-def test_a_picture_of_the_largest_size_passes_the_header_check(tmp_path: Path) -> None:
+def test_a_image_of_the_largest_size_passes_the_header_check(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     path.write_bytes(_png_that_claims(8_000, 8_000))
     assert check_image(path) == ""
@@ -162,7 +162,7 @@ def _jpeg_with_thumbnail() -> bytes:
     return data[:2] + segment + data[2:]
 
 
-def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(tmp_path: Path) -> None:
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image(tmp_path: Path) -> None:
     data = _jpeg_with_thumbnail()
     assert np.array_equal(decode_image(data), decode_image(_encoded(_pixels(), "JPEG")))
     (tmp_path / "cut.jpg").write_bytes(data[:-100])

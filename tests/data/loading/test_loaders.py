@@ -53,7 +53,7 @@ def test_a_batch_holds_what_its_key_says(batches: ImageBatches) -> None:
     assert batch.labels.dtype == batch.camids.dtype == torch.int64
 
 
-def test_without_augmentation_the_pictures_are_the_files(make_samples: MakeSamples) -> None:
+def test_without_augmentation_the_images_are_the_files(make_samples: MakeSamples) -> None:
     samples = make_samples((1, 0), (2, 0))
     plain = ImageBatches(samples, [0, 1], preprocessing=Preprocessing(height=32, width=16))
     images = plain[BatchKey(0, 0, (1, 0))].images
@@ -151,7 +151,7 @@ def test_crops_are_cut_out_of_what_the_cache_keeps(
         assert np.array_equal(plain[KEY].images[place].permute(1, 2, 0), SMALL.squeeze(part))
 
 
-def test_larger_pictures_shrink_before_crops_are_cut_out(write_noise: WriteNoise, tmp_path: Path) -> None:
+def test_larger_images_shrink_before_crops_are_cut_out(write_noise: WriteNoise, tmp_path: Path) -> None:
     samples = [Sample(str(write_noise("large.png", size=(90, 60))), 1)]
     crops = Augmentation(flip=0, pad=0, erase=0, crop_area=(0.5, 0.9))
     plain = ImageBatches(samples, [0], preprocessing=SMALL, augmentation=crops)
@@ -191,7 +191,7 @@ def test_a_cache_must_be_of_these_samples_and_settings(batches: ImageBatches, tm
         ImageBatches(batches.samples, preprocessing=SMALL, augmentation=CHANGES[3], **settings)
 
 
-def test_the_centre_of_a_picture_is_read(write_noise: WriteNoise) -> None:
+def test_the_centre_of_a_image_is_read(write_noise: WriteNoise) -> None:
     path = write_noise("wide.png", size=(16, 40))
     plain = ImageBatches([Sample(str(path), 1)], [0], preprocessing=replace(SMALL, shorter_side=16))
     image = plain[BatchKey(0, 0, (0,))].images[0].permute(1, 2, 0)
@@ -221,7 +221,7 @@ def test_boxes_are_cut_out(write_noise: WriteNoise) -> None:
         (None, FileNotFoundError, r"^image \S*broken\.jpg does not exist$"),
     ],
 )
-def test_a_broken_picture_stops_the_loader_with_one_sentence(
+def test_a_broken_image_stops_the_loader_with_one_sentence(
     make_samples: MakeSamples,
     tmp_path: Path,
     content: bytes | None,
@@ -298,7 +298,7 @@ def test_every_sample_needs_a_label(make_samples: MakeSamples) -> None:
         ImageBatches(make_samples((1, 0)), [0, 1], preprocessing=SMALL)
 
 
-def test_nothing_is_said_about_good_pictures(batches: ImageBatches, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_said_about_good_images(batches: ImageBatches, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         list(BatchLoader(batches, consecutive_keys(12, 5)))
     assert not caplog.text

@@ -28,7 +28,7 @@ def _tensor(images: np.ndarray) -> torch.Tensor:
     color_gain=st.sampled_from([0.0, 0.3]),
     is_channels_last=st.booleans(),
 )
-def test_a_batch_changes_to_the_same_pixels_as_its_pictures(
+def test_a_batch_changes_to_the_same_pixels_as_its_images(
     seed: int, size: tuple[int, int, int], pad: int, color_gain: float, is_channels_last: bool
 ) -> None:
     images = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -63,7 +63,7 @@ def test_changes_by_hand() -> None:
     assert changes.apply(_tensor(image))[0].permute(1, 2, 0).tolist() == expected
 
 
-def test_pictures_that_cannot_be_written_to_and_views_are_fine() -> None:
+def test_images_that_cannot_be_written_to_and_views_are_fine() -> None:
     """As they come from a cache and from centre crops."""
     image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
     image.flags.writeable = False

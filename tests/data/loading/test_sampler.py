@@ -47,14 +47,14 @@ def test_batches_are_p_by_k_and_show_everyone(
 
 @settings(max_examples=100, deadline=None)
 @given(counts=COUNTS, p=st.integers(1, 12), k=st.integers(1, 6))
-def test_an_epoch_shows_every_picture_about_once(counts: list[int], p: int, k: int) -> None:
+def test_an_epoch_shows_every_image_about_once(counts: list[int], p: int, k: int) -> None:
     p = min(p, len(counts))
     sampler = PKSampler(_labels(counts), num_identities=p, num_images=k)
     num_groups = sum(max(1, count // k) for count in counts)
     assert 1 <= len(sampler) <= num_groups // p + len(counts)
 
 
-def test_equal_counts_show_every_picture_exactly_once() -> None:
+def test_equal_counts_show_every_image_exactly_once() -> None:
     sampler = PKSampler(_labels([8] * 6), num_identities=3, num_images=4)
     shown = Counter(index for key in sampler for index in key.indices)
     assert len(sampler) == 4
@@ -62,7 +62,7 @@ def test_equal_counts_show_every_picture_exactly_once() -> None:
     assert len(shown) == 48
 
 
-def test_identities_with_too_few_pictures_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_identities_with_too_few_images_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         sampler = PKSampler(_labels([1, 5, 3]), num_identities=2, num_images=4)
     assert sampler.num_identities == 3

@@ -138,7 +138,7 @@ def test_scaling_keeps_the_shape_and_uses_the_kernel(kernel: str) -> None:
     assert np.array_equal(scale_shorter_side(image[:, :30], 30, kernel=kernel), image[:, :30])
 
 
-def test_grey_pictures_and_layers_of_transparency_are_cut_too() -> None:
+def test_grey_images_and_layers_of_transparency_are_cut_too() -> None:
     preprocessing = Preprocessing(4, 4, shorter_side=8)
     assert preprocessing.resize(_image()[..., 0]).shape == (4, 4)
     assert preprocessing.resize(np.dstack([_image(), _image()[..., 0]])).shape == (4, 4, 4)

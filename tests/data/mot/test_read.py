@@ -146,7 +146,7 @@ def test_frames_come_in_order(tmp_path: Path) -> None:
         assert (image == saved).all()
 
 
-def test_missing_broken_and_wrong_pictures_are_named(tmp_path: Path) -> None:
+def test_missing_broken_and_wrong_images_are_named(tmp_path: Path) -> None:
     sequence = load_sequence(write_sequence(tmp_path / "a"))
     with pytest.raises(ValueError, match=r"000001\.jpg has 120 x 90 pixels, but seqinfo.ini says 64 x 90"):
         next(iterate_frames(replace(sequence, width=64)))

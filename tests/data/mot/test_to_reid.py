@@ -56,7 +56,7 @@ def test_a_folder_that_exists_is_left_alone(two_cameras: Path) -> None:
     assert sorted(path.name for path in two_cameras.iterdir()) == ["place-c1", "place-c2"]
 
 
-def test_a_broken_picture_leaves_nothing(two_cameras: Path, tmp_path: Path) -> None:
+def test_a_broken_image_leaves_nothing(two_cameras: Path, tmp_path: Path) -> None:
     last = two_cameras / "place-c2" / "img1" / f"{FRAMES:06d}.jpg"
     assert cv2.imwrite(str(last), np.zeros((10, 10, 3), np.uint8))
     with pytest.raises(ValueError, match="has 10 x 10 pixels"):

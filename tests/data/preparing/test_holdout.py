@@ -71,7 +71,7 @@ def test_people_seen_by_one_camera_are_never_held_out() -> None:
         assert all(sample.pid < 50 for sample in parts.query)
 
 
-def test_without_cameras_every_picture_searches_all_the_others() -> None:
+def test_without_cameras_every_image_searches_all_the_others() -> None:
     train = [*_train(5, -1, -1, -1), Sample("alone.jpg", 99)]
     parts = hold_out_identities(train, 0.5)
     held = {sample.pid for sample in parts.query}

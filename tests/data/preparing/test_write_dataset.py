@@ -143,7 +143,7 @@ def test_random_sets_read_back_from_both(tmp_path: Path) -> None:
             assert [(s.pid, s.camid, os.stat(s.path).st_ino) for s in getattr(market, part)] == own
 
 
-def test_pictures_are_links_or_else_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_links_or_else_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = from_market(tmp_path / "from")
     (tmp_path / "from" / "link.jpg").symlink_to(dataset.train[0].path)
     dataset = replace(dataset, train=(Sample(str(tmp_path / "from" / "link.jpg"), 2, 0),))

@@ -39,7 +39,7 @@ def _clusters(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
     return rows[is_query], rows[~is_query], pids[is_query], pids[~is_query]
 
 
-def test_four_pictures_by_hand() -> None:
+def test_four_images_by_hand() -> None:
     query = np.array([[1.0, 0.0]])
     gallery = np.array([[3.0, 4.0], [0.0, 2.0], [-1.0, 0.0]])
     # cosines: 0-1 0.6, 1-2 0.8, 0-2 0, 2-3 0; nearest two: 0: {0, 1}, 1: {1, 2}, 2: {2, 1}, 3: {3, 2}
@@ -73,8 +73,8 @@ def test_agrees_with_the_dense_version_by_default_and_with_as_many_neighbours_as
 def test_blocks_of_any_size_give_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     query, gallery, settings = _random_case(seed)
     expected = gnn_rerank(query, gallery, **settings)
-    two_pictures = 2 * module.BYTES_PER_CELL * (len(query) + len(gallery))
-    monkeypatch.setattr(module, "DEFAULT_BLOCK_BYTES", two_pictures)
+    two_images = 2 * module.BYTES_PER_CELL * (len(query) + len(gallery))
+    monkeypatch.setattr(module, "DEFAULT_BLOCK_BYTES", two_images)
     blocks = [*gnn_reranked_blocks(query, gallery, GnnRerankSettings(**settings))]
     assert len(blocks) == math.ceil(len(query) / 2)
     np.testing.assert_allclose(np.concatenate(blocks), expected, atol=1e-6)
@@ -101,7 +101,7 @@ def test_shuffling_the_gallery_shuffles_the_distances_and_scale_does_not_matter(
     assert np.array_equal(gallery, copies[1])
 
 
-def test_all_pictures_the_same_are_at_distance_zero() -> None:
+def test_all_images_the_same_are_at_distance_zero() -> None:
     """All lists are the same first images, in which an image may well be missing itself."""
     result = gnn_rerank(np.ones((2, 4)), np.ones((30, 4)), k1=3, k2=2)
     np.testing.assert_allclose(result, np.zeros((2, 30)), atol=1e-6)

@@ -78,8 +78,8 @@ def test_blocks_of_any_size_and_the_stream_give_the_same(seed: int, monkeypatch:
     expected = k_reciprocal_rerank(case.query, case.gallery, **case.settings)
     settings = RerankSettings(**case.settings)
     np.testing.assert_allclose(np.concatenate([*reranked_blocks(*case[:2], settings)]), expected, atol=1e-6)
-    two_pictures = 2 * 8 * (len(case.query) + len(case.gallery))
-    monkeypatch.setattr(rerank, "DEFAULT_BLOCK_BYTES", two_pictures)
+    two_images = 2 * 8 * (len(case.query) + len(case.gallery))
+    monkeypatch.setattr(rerank, "DEFAULT_BLOCK_BYTES", two_images)
     np.testing.assert_allclose(k_reciprocal_rerank(*case[:2], **case.settings), expected, atol=1e-6)
     blocks = [*reranked_blocks(*case[:2], settings)]
     assert len(blocks) == math.ceil(len(case.query) / 2)
@@ -202,7 +202,7 @@ def test_matrices_that_do_not_fit() -> None:
 
 @pytest.mark.parametrize("block_bytes", [64 * 2**20, 700])
 @pytest.mark.parametrize("seed", range(0, 60, 5))
-def test_pictures_that_search_one_another_are_pooled_once_or_twice(
+def test_images_that_search_one_another_are_pooled_once_or_twice(
     seed: int, block_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rerank, "DEFAULT_BLOCK_BYTES", block_bytes)

@@ -73,7 +73,7 @@ def test_chance_scores_around_zero() -> None:
     assert result.nmi > 0.1
 
 
-def test_a_single_label_and_labels_of_one_picture_each() -> None:
+def test_a_single_label_and_labels_of_one_image_each() -> None:
     rows, _ = blobs(0, 12, 3, noise=1.0)
     for labels in (np.zeros(12), np.arange(12)):
         result = evaluate_clustering(rows, labels)

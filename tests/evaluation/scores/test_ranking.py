@@ -339,7 +339,7 @@ def test_reranking_by_an_unknown_metric() -> None:
 @pytest.mark.parametrize("use_cameras", [True, False])
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("seed", range(3))
-def test_pictures_that_search_one_another_never_find_themselves(
+def test_images_that_search_one_another_never_find_themselves(
     seed: int, metric: str, use_cameras: bool, rerank: RerankSettings | None
 ) -> None:
     features = _features(seed, 30)

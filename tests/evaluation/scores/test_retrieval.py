@@ -68,7 +68,7 @@ def test_a_gallery_by_hand() -> None:
     assert (result.num_queries, result.num_scored) == (1, 1)
 
 
-def test_pictures_that_search_one_another_by_hand() -> None:
+def test_images_that_search_one_another_by_hand() -> None:
     # 0: wrong, match, wrong; 1: wrong (at 0), match, wrong; 3: wrong, match, wrong; 7: wrong, match, wrong
     result = evaluate_retrieval(
         _line(0.0, 1.0, 3.0, 7.0), np.array([1, 2, 1, 2]), ks=(1, 2, 3), metric="euclidean"
@@ -77,7 +77,7 @@ def test_pictures_that_search_one_another_by_hand() -> None:
     assert (result.map_at_r, result.r_precision) == (0.0, 0.0)
 
 
-def test_a_duplicate_is_found_and_the_picture_itself_is_not() -> None:
+def test_a_duplicate_is_found_and_the_image_itself_is_not() -> None:
     rows, labels = _line(0.0, 0.0, 5.0, 5.0), np.array([1, 1, 2, 3])
     result = evaluate_retrieval(rows, labels, ks=(1,), metric="euclidean")
     assert result.recall_at == {1: 1.0}
@@ -87,7 +87,7 @@ def test_a_duplicate_is_found_and_the_picture_itself_is_not() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_equal_features_rank_every_wrong_picture_first(metric: str) -> None:
+def test_equal_features_rank_every_wrong_image_first(metric: str) -> None:
     rows = np.tile(np.random.default_rng(0).normal(size=(1, 64)).astype(np.float32), (60, 1))
     result = evaluate_retrieval(rows, np.arange(60) % 3, ks=(40, 41), metric=metric)
     assert result.recall_at == {40: 0.0, 41: 1.0}
@@ -172,7 +172,7 @@ def test_a_perfect_search_scores_one() -> None:
 
 @pytest.mark.parametrize("doubled_pool", [False, True])
 @pytest.mark.parametrize("metric", METRICS)
-def test_reranked_pictures_score_as_their_reranked_distances_do(metric: str, doubled_pool: bool) -> None:
+def test_reranked_images_score_as_their_reranked_distances_do(metric: str, doubled_pool: bool) -> None:
     rows, labels = _rows(0, 30)
     compared = rows / np.linalg.norm(rows, axis=1, keepdims=True) if metric == "cosine" else rows
     settings = RerankSettings(k1=4, k2=2, doubled_pool=doubled_pool)
@@ -247,6 +247,6 @@ def test_errors(changes: dict[str, Any], message: str) -> None:
         evaluate_retrieval(**case)
 
 
-def test_a_single_picture_searches_nothing() -> None:
+def test_a_single_image_searches_nothing() -> None:
     with pytest.raises(ValueError, match="none of the 1 queries has an image of its label among the 0"):
         evaluate_retrieval(np.ones((1, 2)), np.zeros(1), ks=())

@@ -13,7 +13,7 @@ import pytest
 
 from reid_gl.evaluation import evaluate_ranking
 from reid_gl.evaluation.scores.single_shot import SingleShotResult, evaluate_single_shot
-from tests.reference.slow_single_shot import Picture, slow_draws, slow_expected_cmc, slow_groups
+from tests.reference.slow_single_shot import Image, slow_draws, slow_expected_cmc, slow_groups
 
 
 class Case(NamedTuple):
@@ -38,7 +38,7 @@ def _case(
     )
 
 
-def _groups(case: Case) -> list[list[list[Picture]]]:
+def _groups(case: Case) -> list[list[list[Image]]]:
     """What the slow version draws from, query by query; only those with a match."""
     rows = zip(case.distances.tolist(), case.query_pids.tolist(), case.query_camids.tolist(), strict=True)
     side = case.gallery_pids.tolist(), case.gallery_camids.tolist()

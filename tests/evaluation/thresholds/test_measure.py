@@ -48,7 +48,7 @@ def test_one_set_searches_itself() -> None:
     assert sum(result.histogram_same) == result.num_same
 
 
-def test_pictures_without_cameras_never_find_themselves() -> None:
+def test_images_without_cameras_never_find_themselves() -> None:
     features = made_up(0, cameras=1, per=4)
     unknown = replace(features, camids=np.full(len(features.pids), -1))
     result = calibrate(unknown, source="a", false_accept_rates=[0.01])

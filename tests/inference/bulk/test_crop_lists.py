@@ -86,14 +86,14 @@ def test_classes_of_ground_truth(tmp_path: Path) -> None:
 
 
 def test_errors(tmp_path: Path, write_noise: WriteNoise) -> None:
-    picture = write_noise("a.jpg")
+    image = write_noise("a.jpg")
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
         list_crops(tmp_path / "nowhere")
     with pytest.raises(
         ValueError,
         match=r"a\.jpg is not a folder, a table \(\.csv, \.tsv, \.parquet\) or a video \(\.mp4, ",
     ):
-        list_crops(picture)
+        list_crops(image)
     with pytest.raises(ValueError, match=r"boxes det\.txt need a video or a MOT Challenge sequence"):
         list_crops(tmp_path, boxes="det.txt")
     for stride in (0, 2):

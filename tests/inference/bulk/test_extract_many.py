@@ -80,7 +80,7 @@ def test_boxes_are_cut_as_in_a_frame(tmp_path: Path) -> None:
     assert valid.tolist() == [True, True, False, False, True]
 
 
-def test_rows_without_a_box_are_whole_pictures(people: Path, tmp_path: Path) -> None:
+def test_rows_without_a_box_are_whole_images(people: Path, tmp_path: Path) -> None:
     (people / "list.csv").write_text("path,x1,y1,x2,y2\n03.jpg,,,,\n04.jpg,2,3,12,9\n")
     features, valid = _joined(_extract(list_crops(people / "list.csv"), tmp_path / "parts"))
     whole, part = read_image(people / "03.jpg"), read_image(people / "04.jpg")[3:9, 2:12]
@@ -182,7 +182,7 @@ def test_what_a_changed_list_leaves_as_it_was_is_kept(
     assert np.array_equal(features, FeatureExtractor(ColourRuntime())(list(crops.paths)))
 
 
-def test_pictures_that_have_changed_are_read_again(
+def test_images_that_have_changed_are_read_again(
     people: Path, tmp_path: Path, write_noise: WriteNoise, caplog: pytest.LogCaptureFixture
 ) -> None:
     crops = list_crops(people)
@@ -196,7 +196,7 @@ def test_pictures_that_have_changed_are_read_again(
 
 
 @pytest.mark.parametrize("last_call", [10**9, 3])
-def test_broken_pictures_are_skipped_where_that_is_asked_for(
+def test_broken_images_are_skipped_where_that_is_asked_for(
     last_call: int, people: Path, tmp_path: Path
 ) -> None:
     crops = list_crops(people)
@@ -219,7 +219,7 @@ def test_broken_pictures_are_skipped_where_that_is_asked_for(
         _extract(crops, tmp_path / "parts")
 
 
-def test_nothing_but_broken_pictures(people: Path, tmp_path: Path) -> None:
+def test_nothing_but_broken_images(people: Path, tmp_path: Path) -> None:
     crops = list_crops(people)
     for path in people.iterdir():
         path.unlink()
@@ -256,7 +256,7 @@ def test_another_video_of_the_same_name(tmp_path: Path) -> None:
         _extract(list_crops(path), tmp_path / "parts")
 
 
-def test_broken_pictures_videos_and_parts_are_named(people: Path, tmp_path: Path) -> None:
+def test_broken_images_videos_and_parts_are_named(people: Path, tmp_path: Path) -> None:
     crops = list_crops(people)
     parts = _extract(crops, tmp_path / "parts")
     part_path(tmp_path / "parts", 4).write_bytes(b"PK")

@@ -44,7 +44,7 @@ def test_npz(parts: FeatureParts, tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["features.npz"]
 
 
-def test_npz_of_whole_pictures_has_no_flags(parts: FeatureParts, tmp_path: Path) -> None:
+def test_npz_of_whole_images_has_no_flags(parts: FeatureParts, tmp_path: Path) -> None:
     write_npz(tmp_path / "features.npz", CropList("five", CROPS.paths), parts)
     with np.load(tmp_path / "features.npz", allow_pickle=False) as stored:
         assert set(stored) == {"features", "paths"}

@@ -72,7 +72,7 @@ def describe(path: Path, **changes: Any) -> Path:
     return path
 
 
-def pictures(count: int) -> NDArray[np.uint8]:
+def images(count: int) -> NDArray[np.uint8]:
     return np.random.default_rng(count).integers(0, 256, (count, 8, 4, 3), dtype=np.uint8)
 
 

@@ -69,7 +69,7 @@ def extract(weights: Path | str, **settings: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_one_picture_one_feature(weights: Path, exported: Export, tmp_path: Path, name: str) -> None:
+def test_one_image_one_feature(weights: Path, exported: Export, tmp_path: Path, name: str) -> None:
     extractors = [
         FeatureExtractor(path, device="cpu", precision="float32", color_order="bgr", batch_size=4)
         for path in (weights, exported(name)["file"])
@@ -180,7 +180,7 @@ def test_half_precision(weights: Path, exported: Export, tmp_path: Path) -> None
     assert path.with_suffix(".bin").stat().st_size < 0.55 * source.stat().st_size
 
 
-def test_square_pictures_of_one_colour_need_no_resize(weights: Path, tmp_path: Path) -> None:
+def test_square_images_of_one_colour_need_no_resize(weights: Path, tmp_path: Path) -> None:
     settings = replace(SCRIPT, profile="ultralytics", square_size=96)
     result = export_weights(weights, settings)
     assert Path(result["file"]).name == "net_ultralytics.torchscript"

@@ -31,7 +31,7 @@ from tests.inference.exporting.mean_colour import (
     MeanColour,
     by_hand,
     describe,
-    pictures,
+    images,
     write,
     write_onnx,
 )
@@ -51,8 +51,8 @@ KINDS = ("onnx", "openvino", "torchscript")
 @pytest.mark.parametrize("count", [1, 5])
 def test_features_by_hand(tmp_path: Path, kind: str, count: int) -> None:
     runtime = load_exported(describe(write(tmp_path, kind)), None, device="auto", precision="float32")
-    features = runtime(pictures(count))
-    assert np.allclose(features, by_hand(pictures(count)), atol=1e-5)
+    features = runtime(images(count))
+    assert np.allclose(features, by_hand(images(count)), atol=1e-5)
     assert features.dtype == np.float32
     assert (runtime.embedding_dim, runtime.preprocessing, runtime.device) == (3, SMALL, "cpu")
 
@@ -62,10 +62,10 @@ def test_what_the_caller_says_is_enough(tmp_path: Path, kind: str) -> None:
     path = write(tmp_path, kind)
     extractor = FeatureExtractor(path, color_order="rgb", device="cpu", normalize=False, **GIVEN)
     assert extractor.preprocessing == SMALL
-    assert np.allclose(extractor(list(pictures(3))), by_hand(pictures(3)), atol=1e-2)
+    assert np.allclose(extractor(list(images(3))), by_hand(images(3)), atol=1e-2)
     wide = {"mean": [255 * x for x in SMALL.mean], "std": [255 * x for x in SMALL.std], "pixel_range": 255.0}
     again = FeatureExtractor(path, color_order="rgb", device="cpu", normalize=False, **{**GIVEN, **wide})
-    assert np.allclose(again(list(pictures(3))), extractor(list(pictures(3))), atol=1e-5)
+    assert np.allclose(again(list(images(3))), extractor(list(images(3))), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -106,12 +106,12 @@ def test_who_differs_is_named(tmp_path: Path) -> None:
 def test_planes_in_the_other_order(tmp_path: Path, kind: str) -> None:
     """The mean of each plane, by hand; mean and deviation stay RGB."""
     path = write(tmp_path, kind)
-    expected = by_hand(pictures(3))[:, ::-1]
+    expected = by_hand(images(3))[:, ::-1]
     settings = {"color_order": "rgb", "device": "cpu", "normalize": False}
     told = FeatureExtractor(path, **settings, **{**GIVEN, "channel_order": "bgr"})
-    assert np.allclose(told(list(pictures(3))), expected, atol=1e-5)
+    assert np.allclose(told(list(images(3))), expected, atol=1e-5)
     describe(path, preprocessing=replace(SMALL, channel_order="bgr").to_dict())
-    assert np.allclose(FeatureExtractor(path, **settings)(list(pictures(3))), expected, atol=1e-5)
+    assert np.allclose(FeatureExtractor(path, **settings)(list(images(3))), expected, atol=1e-5)
     with pytest.raises(ValueError, match="channel_order, of the network's input, must be rgb or bgr, got"):
         FeatureExtractor(path, **{**GIVEN, "channel_order": "BGR"})
 
@@ -163,7 +163,7 @@ def test_a_network_that_takes_pixels_as_they_are(tmp_path: Path) -> None:
     raw = {"mean": (0, 0, 0), "std": (1, 1, 1), "pixel_range": 255.0}
     path = write_onnx(tmp_path / "net.onnx")
     extractor = FeatureExtractor(path, color_order="rgb", normalize=False, **{**GIVEN, **raw})
-    assert np.allclose(extractor(list(pictures(2))), pictures(2).mean(axis=(1, 2)), atol=1e-3)
+    assert np.allclose(extractor(list(images(2))), images(2).mean(axis=(1, 2)), atol=1e-3)
 
 
 def test_a_file_beside_it_may_hold_other_things_only(tmp_path: Path) -> None:
@@ -196,15 +196,15 @@ def test_broken_descriptions(tmp_path: Path, text: str, message: str) -> None:
 def test_a_fixed_batch_is_filled_up_and_cut_again(tmp_path: Path, count: int) -> None:
     path = write_onnx(tmp_path / "net.onnx", (4, 3, 8, 4))
     runtime = load_exported(path, SMALL, device="cpu", precision="auto")
-    assert np.allclose(runtime(pictures(count)), by_hand(pictures(count)), atol=1e-5)
+    assert np.allclose(runtime(images(count)), by_hand(images(count)), atol=1e-5)
 
 
 def test_files_in_half_precision(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "net.onnx", kind=TensorProto.FLOAT16)
     runtime = load_exported(describe(path, precision="fp16"), None, device="cpu", precision="float16")
-    features = runtime(pictures(3))
+    features = runtime(images(3))
     assert features.dtype == np.float32
-    assert np.allclose(features, by_hand(pictures(3)), atol=1e-2)
+    assert np.allclose(features, by_hand(images(3)), atol=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_files_in_half_precision(tmp_path: Path) -> None:
         (("n", 3, 1, 8, 4), r"takes \(any, 3, 1, 8, 4\)"),
     ],
 )
-def test_networks_for_other_pictures(tmp_path: Path, shape: tuple[str | int, ...], message: str) -> None:
+def test_networks_for_other_images(tmp_path: Path, shape: tuple[str | int, ...], message: str) -> None:
     path = write_onnx(tmp_path / "net.onnx", shape)
     with pytest.raises(ValueError, match=message):
         load_exported(path, SMALL, device="cpu", precision="auto")
@@ -237,7 +237,7 @@ def test_maps_of_one_place_and_squeezed_batches(
     path = write_onnx(tmp_path / "net.onnx", (batch, 3, 8, 4), keep=keep, squeeze=squeeze)
     net = load_exported(path, SMALL, device="cpu", precision="auto")
     assert net.embedding_dim == 3
-    np.testing.assert_allclose(net(pictures(count)), by_hand(pictures(count)), atol=1e-6)
+    np.testing.assert_allclose(net(images(count)), by_hand(images(count)), atol=1e-6)
 
 
 def test_a_network_that_is_wrong_for_one_image_only_is_noticed_when_opened() -> None:
@@ -302,9 +302,9 @@ def test_threads_share_a_runtime(tmp_path: Path, kind: str) -> None:
     runtime = load_exported(write(tmp_path, kind), SMALL, device="cpu", precision="float32")
     counts = [1 + number % 5 for number in range(60)]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda count: runtime(pictures(count)), counts))
+        found = list(pool.map(lambda count: runtime(images(count)), counts))
     for count, features in zip(counts, found, strict=True):
-        assert np.allclose(features, by_hand(pictures(count)), atol=1e-5)
+        assert np.allclose(features, by_hand(images(count)), atol=1e-5)
 
 
 def write_graph(
@@ -345,13 +345,13 @@ def test_channels_last(tmp_path: Path, kind: str, batch: str | int) -> None:
     path = write_graph(tmp_path / "net.onnx", (batch, 8, 4, 3), axes=(1, 2))
     path = as_openvino(path) if kind == "openvino" else path
     runtime = load_exported(describe(path), None, device="cpu", precision="float32")
-    assert np.allclose(runtime(pictures(5)), by_hand(pictures(5)), atol=1e-5)
+    assert np.allclose(runtime(images(5)), by_hand(images(5)), atol=1e-5)
 
 
 def test_a_layout_that_the_file_does_not_show_stands_in_its_description(tmp_path: Path) -> None:
     path = write_graph(tmp_path / "net.onnx", ("n", "a", "b", "c"), axes=(1, 2))
     runtime = load_exported(describe(path, layout="nhwc"), None, device="cpu", precision="float32")
-    assert np.allclose(runtime(pictures(3)), by_hand(pictures(3)), atol=1e-5)
+    assert np.allclose(runtime(images(3)), by_hand(images(3)), atol=1e-5)
     for layout, message in (
         ("hwc", "unknown layout 'hwc' of .*: expected nchw or nhwc"),
         (3, "says layout 3"),
@@ -388,11 +388,11 @@ def test_an_output_is_chosen_by_name(tmp_path: Path, kind: str) -> None:
         FeatureExtractor(path, **arguments)
     with pytest.raises(ValueError, match=r"has no output 'logits': it has map, embedding"):
         FeatureExtractor(path, output_name="logits", **arguments)
-    expected = 2 * by_hand(pictures(2))
+    expected = 2 * by_hand(images(2))
     chosen = FeatureExtractor(path, output_name="embedding", **arguments)
-    assert np.allclose(chosen(list(pictures(2))), expected, atol=1e-4)
+    assert np.allclose(chosen(list(images(2))), expected, atol=1e-4)
     described = FeatureExtractor(describe(path, output_name="embedding"), **arguments)
-    assert np.allclose(described(list(pictures(2))), expected, atol=1e-4)
+    assert np.allclose(described(list(images(2))), expected, atol=1e-4)
     with pytest.raises(ValueError, match=r"json says output_name 'embedding', the caller 'map'"):
         FeatureExtractor(path, output_name="map", **arguments)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.extractor.crops import as_corners, check_picture, cut_boxes, resize_crops
+from reid_gl.inference.extractor.crops import as_corners, check_image_array, cut_boxes, resize_crops
 
 PREPROCESSING = Preprocessing(16, 8)
 
@@ -127,14 +127,14 @@ def test_crops_of_any_size_become_rgb_of_one_size() -> None:
         resize_crops([rgb[..., ::-1], bgra], PREPROCESSING, color_order="bgr"), [expected, expected]
     )
     grey = rgb[..., 0]
-    for picture in (grey, grey[..., None]):
-        images = resize_crops([picture, None], PREPROCESSING)
+    for image in (grey, grey[..., None]):
+        images = resize_crops([image, None], PREPROCESSING)
         np.testing.assert_array_equal(images[0], np.repeat(PREPROCESSING.resize(grey)[..., None], 3, axis=2))
         assert not images[1].any()
 
 
 @pytest.mark.parametrize(
-    ("picture", "error", "message"),
+    ("image", "error", "message"),
     [
         (np.zeros((4, 4, 3), np.float32), TypeError, "frame must be an array of uint8"),
         (None, TypeError, "frame must be an array of uint8 in .*, got NoneType"),
@@ -143,6 +143,6 @@ def test_crops_of_any_size_become_rgb_of_one_size() -> None:
         (np.zeros((0, 4, 3), np.uint8), ValueError, r"frame must have shape .* got \(0, 4, 3\)"),
     ],
 )
-def test_what_is_no_picture(picture: Any, error: type[Exception], message: str) -> None:
+def test_what_is_no_image(image: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        check_picture(picture, "frame")
+        check_image_array(image, "frame")

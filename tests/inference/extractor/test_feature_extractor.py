@@ -49,7 +49,7 @@ def extractor(weights: Path) -> FeatureExtractor:
     return FeatureExtractor(weights, precision="float32", color_order="bgr")
 
 
-def _pictures(num: int, seed: int = 0) -> list[np.ndarray]:
+def _images(num: int, seed: int = 0) -> list[np.ndarray]:
     """BGR images of several sizes."""
     rng = np.random.default_rng(seed)
     sizes = [(64, 32), (100, 40), (31, 17), (200, 90)]
@@ -59,7 +59,7 @@ def _pictures(num: int, seed: int = 0) -> list[np.ndarray]:
 
 
 def test_rows_are_unit_vectors_of_somebody_elses(extractor: FeatureExtractor) -> None:
-    features = extractor(_pictures(5))
+    features = extractor(_images(5))
     assert features.shape == (5, extractor.embedding_dim) == (5, 512)
     assert features.dtype == np.float32
     assert features.flags.c_contiguous
@@ -68,36 +68,36 @@ def test_rows_are_unit_vectors_of_somebody_elses(extractor: FeatureExtractor) ->
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
     before = features.copy()
     features[0] /= 2
-    np.testing.assert_array_equal(extractor(_pictures(5)), before)
+    np.testing.assert_array_equal(extractor(_images(5)), before)
 
 
 def test_every_way_in_gives_the_feature_of_the_test(
     weights: Path, extractor: FeatureExtractor, tmp_path: Path
 ) -> None:
-    pictures = _pictures(4)
+    images = _images(4)
     paths = [tmp_path / f"{i}.png" for i in range(4)]
-    for path, picture in zip(paths, pictures, strict=True):
-        cv2.imwrite(str(path), picture)
+    for path, image in zip(paths, images, strict=True):
+        cv2.imwrite(str(path), image)
     loaded = load_net(weights)
     samples = [Sample(str(path), 1) for path in paths]
     expected = extract_features(loaded.net, samples, preprocessing=Preprocessing(*SIZE)).embeddings
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    rgb = [picture[..., ::-1] for picture in pictures]
+    rgb = [image[..., ::-1] for image in images]
     ways: dict[str, Any] = {
         "paths": paths,
         "words": [str(path) for path in paths],
-        "arrays": pictures,
-        "PIL": [Image.fromarray(np.ascontiguousarray(picture)) for picture in rgb],
-        "tensors": [torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1) for picture in rgb],
-        "mixed": [paths[0], pictures[1], *[Image.fromarray(np.ascontiguousarray(rgb[i])) for i in (2, 3)]],
+        "arrays": images,
+        "PIL": [Image.fromarray(np.ascontiguousarray(image)) for image in rgb],
+        "tensors": [torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1) for image in rgb],
+        "mixed": [paths[0], images[1], *[Image.fromarray(np.ascontiguousarray(rgb[i])) for i in (2, 3)]],
     }
-    for name, pictures_of_a_kind in ways.items():
-        np.testing.assert_allclose(extractor(pictures_of_a_kind), expected, atol=1e-5, err_msg=name)
+    for name, images_of_a_kind in ways.items():
+        np.testing.assert_allclose(extractor(images_of_a_kind), expected, atol=1e-5, err_msg=name)
     frame = np.zeros((220, 260, 3), np.uint8)
     boxes, left = [], 0
-    for picture in pictures:
-        height, width = picture.shape[:2]
-        frame[3 : 3 + height, left : left + width] = picture
+    for image in images:
+        height, width = image.shape[:2]
+        frame[3 : 3 + height, left : left + width] = image
         boxes.append([left, 3, left + width, 3 + height])
         left += width
     np.testing.assert_allclose(extractor.extract(frame, boxes).features, expected, atol=1e-5)
@@ -113,19 +113,19 @@ def test_a_file_gives_the_same_feature_by_path_and_by_pil(
     assert cv2.imwrite(deep, grey)
     exif = Image.Exif()
     exif[0x0112] = 6
-    turned = np.rot90(_pictures(1)[0][..., ::-1])
+    turned = np.rot90(_images(1)[0][..., ::-1])
     Image.fromarray(np.ascontiguousarray(turned)).save(lying, exif=exif)
-    upright = _pictures(1)[0]
+    upright = _images(1)[0]
     from_paths = extractor([deep, lying])
     with Image.open(deep) as first, Image.open(lying) as second:
         np.testing.assert_array_equal(extractor([first, second]), from_paths)
     np.testing.assert_array_equal(extractor([(grey >> (bits - 8)).astype(np.uint8), upright]), from_paths)
 
 
-def test_one_picture_is_a_list_of_one(extractor: FeatureExtractor) -> None:
-    picture = _pictures(1)[0]
-    np.testing.assert_array_equal(extractor(picture), extractor([picture]))
-    stacked = np.stack([picture, picture[::-1]])
+def test_one_image_is_a_list_of_one(extractor: FeatureExtractor) -> None:
+    image = _images(1)[0]
+    np.testing.assert_array_equal(extractor(image), extractor([image]))
+    stacked = np.stack([image, image[::-1]])
     np.testing.assert_allclose(extractor(stacked), extractor([*stacked]), atol=1e-6)
     tensors = torch.from_numpy(stacked[..., ::-1].copy()).permute(0, 3, 1, 2)
     np.testing.assert_allclose(extractor(tensors), extractor(stacked), atol=1e-6)
@@ -139,7 +139,7 @@ def test_nothing_gives_no_rows(extractor: FeatureExtractor) -> None:
 
 
 def test_boxes_that_hold_nothing_are_zeros_and_said_so(extractor: FeatureExtractor) -> None:
-    frame = cv2.resize(_pictures(1)[0], (200, 100))
+    frame = cv2.resize(_images(1)[0], (200, 100))
     before = frame.copy()
     boxes = [[10, 10, 50, 90], [10, 10, 10, 90], [300, 10, 350, 90], [np.nan, 1, 2, 3], [-20, -20, 30, 300]]
     features, valid = extractor.extract(frame, boxes)
@@ -155,49 +155,49 @@ def test_the_batch_size_changes_nothing_but_rounding(
     batch_size: int, weights: Path, extractor: FeatureExtractor
 ) -> None:
     other = FeatureExtractor(weights, precision="float32", color_order="bgr", batch_size=batch_size)
-    assert np.abs(other(_pictures(10)) - extractor(_pictures(10))).max() < 1e-5
+    assert np.abs(other(_images(10)) - extractor(_images(10))).max() < 1e-5
 
 
 def test_several_threads_share_an_extractor(extractor: FeatureExtractor) -> None:
-    sets = [_pictures(6, seed) for seed in range(8)]
-    expected = [extractor(pictures) for pictures in sets]
+    sets = [_images(6, seed) for seed in range(8)]
+    expected = [extractor(images) for images in sets]
     with ThreadPoolExecutor(4) as pool:
         for result, single in zip(pool.map(extractor, sets), expected, strict=True):
             np.testing.assert_allclose(result, single, atol=1e-5)
 
 
 def test_the_colour_order_is_asked_for_once(weights: Path, caplog: pytest.LogCaptureFixture) -> None:
-    pictures = _pictures(3)
+    images = _images(3)
     silent = FeatureExtractor(weights, precision="float32")
     with caplog.at_level(logging.WARNING, logger="reid_gl"):
-        features = silent(pictures)
-        silent.extract(pictures[0], [[0, 0, 9, 9]])
+        features = silent(images)
+        silent.extract(images[0], [[0, 0, 9, 9]])
     assert [record.message.split(":")[0] for record in caplog.records] == [
         "arrays are taken as BGR, as OpenCV reads them"
     ]
     named = FeatureExtractor(weights, precision="float32", color_order="rgb")
-    swapped = [picture[..., ::-1] for picture in pictures]
+    swapped = [image[..., ::-1] for image in images]
     np.testing.assert_allclose(named(swapped), features, atol=1e-6)
-    assert np.abs(named(pictures) - features).max() > 1e-3
+    assert np.abs(named(images) - features).max() > 1e-3
 
 
 def test_flip_averages_and_normalize_can_be_left_out(weights: Path) -> None:
-    pictures = _pictures(3)
+    images = _images(3)
     settings: dict[str, Any] = {"precision": "float32", "color_order": "bgr", "normalize": False}
     plain = FeatureExtractor(weights, **settings)
-    mirrored = plain([picture[:, ::-1] for picture in [plain.preprocessing.resize(p) for p in pictures]])
-    flipped = FeatureExtractor(weights, flip=True, **settings)(pictures)
-    np.testing.assert_allclose(flipped, (plain(pictures) + mirrored) / 2, atol=1e-4)
+    mirrored = plain([image[:, ::-1] for image in [plain.preprocessing.resize(p) for p in images]])
+    flipped = FeatureExtractor(weights, flip=True, **settings)(images)
+    np.testing.assert_allclose(flipped, (plain(images) + mirrored) / 2, atol=1e-4)
     assert np.abs(np.linalg.norm(flipped, axis=1) - 1).max() > 0.01
 
 
-def test_the_black_picture(extractor: FeatureExtractor) -> None:
+def test_the_black_image(extractor: FeatureExtractor) -> None:
     black = np.zeros((5, 5, 3), np.uint8)
     np.testing.assert_allclose(extractor.embed_black(), extractor(black)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("picture", "error", "message"),
+    ("image", "error", "message"),
     [
         ("missing.jpg", FileNotFoundError, "image missing.jpg does not exist"),
         (np.zeros((4, 4, 3), np.float64), TypeError, "image 0 must be an array of uint8"),
@@ -205,11 +205,11 @@ def test_the_black_picture(extractor: FeatureExtractor) -> None:
         ([3], TypeError, "image 0 is a int: expected a path, a uint8 array, a PIL image or a tensor"),
     ],
 )
-def test_what_is_no_picture(
-    picture: Any, error: type[Exception], message: str, extractor: FeatureExtractor
+def test_what_is_no_image(
+    image: Any, error: type[Exception], message: str, extractor: FeatureExtractor
 ) -> None:
     with pytest.raises(error, match=message):
-        extractor(picture)
+        extractor(image)
 
 
 @pytest.mark.parametrize(
@@ -242,10 +242,10 @@ def test_a_network_that_gives_no_numbers(weights: Path) -> None:
             return np.full((len(images), 4), np.nan, np.float32)
 
     with pytest.raises(ValueError, match=r"NaN or infinite features for images \[0, 1\]"):
-        FeatureExtractor(Broken(), color_order="bgr")(_pictures(2))
+        FeatureExtractor(Broken(), color_order="bgr")(_images(2))
 
 
 def test_bfloat16_is_near(weights: Path, extractor: FeatureExtractor) -> None:
-    short = FeatureExtractor(weights, precision="bfloat16", color_order="bgr")(_pictures(8))
-    cosines = (short * extractor(_pictures(8))).sum(axis=1)
+    short = FeatureExtractor(weights, precision="bfloat16", color_order="bgr")(_images(8))
+    cosines = (short * extractor(_images(8))).sum(axis=1)
     assert cosines.min() > 0.999

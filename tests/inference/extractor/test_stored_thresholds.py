@@ -92,8 +92,8 @@ def test_an_extractor_decides_by_what_its_checkpoint_keeps(tmp_path: Path) -> No
     path = write_checkpoint(tmp_path / "model.ckpt", calibration=CALIBRATION.to_dict())
     extractor = FeatureExtractor(path, device="cpu", color_order="rgb")
     assert extractor.calibration == CALIBRATION
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 32, 3), dtype=np.uint8)
-    features = extractor(list(pictures))
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 32, 3), dtype=np.uint8)
+    features = extractor(list(images))
     assert extractor.same_person(features[0], features[0]) is True
     answers = extractor.same_person(features, features, far=1e-2)
     assert isinstance(answers, np.ndarray)

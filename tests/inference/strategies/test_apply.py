@@ -58,7 +58,7 @@ def test_every_way_to_features_applies_what_the_checkpoint_keeps(
     extractor = FeatureExtractor(weights, normalize=False, **SETTINGS)
     extracted = extractor([sample.path for sample in samples])
     np.testing.assert_allclose(extracted, scored, rtol=1e-3, atol=1e-4)
-    file = export_weights(weights, ExportSettings(format="torchscript"), pictures=samples)["file"]
+    file = export_weights(weights, ExportSettings(format="torchscript"), images=samples)["file"]
     exported = FeatureExtractor(file, **SETTINGS)([sample.path for sample in samples])
     np.testing.assert_allclose(exported, unit(scored), atol=1e-4)
     if name != "plain":  # and it makes a difference

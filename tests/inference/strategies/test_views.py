@@ -24,19 +24,19 @@ def images(height: int = 4, width: int = 2) -> Tensor:
 
 
 def test_five_crops_by_hand() -> None:
-    picture = torch.arange(12.0).reshape(1, 1, 4, 3)
-    crops = [crop[0, 0].tolist() for crop in five_crops(picture, height=2, width=1)]
+    image = torch.arange(12.0).reshape(1, 1, 4, 3)
+    crops = [crop[0, 0].tolist() for crop in five_crops(image, height=2, width=1)]
     assert crops == [[[0], [3]], [[2], [5]], [[6], [9]], [[8], [11]], [[4], [7]]]
 
 
-def test_pictures_for_crops_are_an_eighth_larger_than_crops() -> None:
+def test_images_for_crops_are_an_eighth_larger_than_crops() -> None:
     larger = enlarged(Preprocessing(height=224, width=112, kernel="area"))
     assert (larger.height, larger.width, larger.kernel) == (256, 128, "area")
     assert larger.shorter_side == 0
 
 
 @pytest.mark.parametrize(("shorter_side", "expected"), [(224, 256), (255, 256), (256, 256), (300, 300)])
-def test_pictures_for_crops_are_cut_out_of_no_smaller_ones(shorter_side: int, expected: int) -> None:
+def test_images_for_crops_are_cut_out_of_no_smaller_ones(shorter_side: int, expected: int) -> None:
     larger = enlarged(Preprocessing(height=224, width=224, shorter_side=shorter_side))
     assert (larger.height, larger.width, larger.shorter_side) == (256, 256, expected)
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from reid_gl.data.datasets.own.image_tree import list_tree
-from reid_gl.data.datasets.own.own_data import SPLITS, LabelledPicture, assemble
+from reid_gl.data.datasets.own.own_data import SPLITS, LabelledImage, assemble
 from reid_gl.data.datasets.reading.entries import is_folder
 from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.notices import warn_once
@@ -44,18 +44,18 @@ def load_class_folders(root: str | Path) -> ReidDataset:
         ValueError: an image lies outside the identity folders, or an identity is in training and in test.
     """
     folder, splits = find_folder(root, LAYOUT)
-    pictures = []
+    images = []
     for split in splits:
-        for picture in read_identity_folders(folder / split):
+        for image in read_identity_folders(folder / split):
             kept_split = "query" if split == "test" else split
-            pictures.append(LabelledPicture(picture.path, picture.identity, kept_split))
+            images.append(LabelledImage(image.path, image.identity, kept_split))
     # without a gallery there are no distractors, so a folder named 0 is an ordinary class
     lowest = 1 if splits == RETRIEVAL_SPLITS else JUNK_PID
     name = Path(os.path.abspath(folder)).name
-    return assemble(pictures, name=name, source=folder, lowest=lowest)
+    return assemble(images, name=name, source=folder, lowest=lowest)
 
 
-def read_identity_folders(folder: Path) -> list[LabelledPicture]:
+def read_identity_folders(folder: Path) -> list[LabelledImage]:
     """Read the images of a folder with a subfolder for each identity; warns about subfolders without images.
 
     Args:
@@ -78,13 +78,13 @@ def read_identity_folders(folder: Path) -> list[LabelledPicture]:
     if not paths:
         raise FileNotFoundError(f"no image in {folder}: expected a folder of images for each identity")
     _warn_of_empty(folder, {parts[0] for parts in paths})
-    return [LabelledPicture(os.path.join(folder, *parts), parts[0]) for parts in paths]
+    return [LabelledImage(os.path.join(folder, *parts), parts[0]) for parts in paths]
 
 
-def _warn_of_empty(folder: Path, with_pictures: set[str]) -> None:
+def _warn_of_empty(folder: Path, with_images: set[str]) -> None:
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if entry.name[0] != "." and is_folder(entry)]
-    empty = sorted(set(names) - with_pictures)
+    empty = sorted(set(names) - with_images)
     if empty:
         shown = ", ".join(repr(name) for name in empty[:MAX_SHOWN])
         more = f" and {len(empty) - MAX_SHOWN:,} more" if len(empty) > MAX_SHOWN else ""

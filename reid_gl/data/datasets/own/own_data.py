@@ -25,7 +25,7 @@ _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]{1,18})(\.0*)?")
 
 
 @dataclass(frozen=True)
-class LabelledPicture:
+class LabelledImage:
     """An image with the labels that its owner gave it.
 
     Attributes:
@@ -87,11 +87,11 @@ def is_missing(text: str) -> bool:
     return text.lower() in ("", "nan", "na", "n/a", "<na>", "null", "none", "nat")
 
 
-def as_samples(pictures: Sequence[LabelledPicture], *, lowest: int = JUNK_PID) -> list[Sample]:
+def as_samples(images: Sequence[LabelledImage], *, lowest: int = JUNK_PID) -> list[Sample]:
     """Convert to samples in order; identities are kept if all are whole numbers, else numbered from 1.
 
     Args:
-        pictures: images of any split.
+        images: images of any split.
         lowest: smallest valid identity; if any number is lower, all whole numbers are treated as names.
 
     Returns:
@@ -101,13 +101,13 @@ def as_samples(pictures: Sequence[LabelledPicture], *, lowest: int = JUNK_PID) -
         ValueError: the same number is written in two ways, or names are mixed with the numbers reserved for
             junk or distractors.
     """
-    _refuse_names_beside_reserved(pictures, lowest)
-    pids = number_names((p.identity for p in pictures), first=1, lowest=lowest, kind="identities")
-    return [Sample(p.path, pids[p.identity], p.camid, p.box, p.tracklet) for p in pictures]
+    _refuse_names_beside_reserved(images, lowest)
+    pids = number_names((p.identity for p in images), first=1, lowest=lowest, kind="identities")
+    return [Sample(p.path, pids[p.identity], p.camid, p.box, p.tracklet) for p in images]
 
 
 def assemble(
-    pictures: Sequence[LabelledPicture],
+    images: Sequence[LabelledImage],
     *,
     name: str,
     source: Path,
@@ -116,7 +116,7 @@ def assemble(
     """Build a data set from images that all have a split.
 
     Args:
-        pictures: images in any order.
+        images: images in any order.
         name: name of the data set in results.
         source: where the images come from, for messages.
         lowest: as in as_samples.
@@ -128,15 +128,15 @@ def assemble(
     Raises:
         ValueError: the same number is written in two ways, or an identity is in training and in test.
     """
-    samples = as_samples(pictures, lowest=lowest)
-    queries = (sample for picture, sample in zip(pictures, samples, strict=True) if picture.split == "query")
+    samples = as_samples(images, lowest=lowest)
+    queries = (sample for image, sample in zip(images, samples, strict=True) if image.split == "query")
     if is_counted_from_zero(queries, name=name, source=source):
         samples = count_from_one(samples)
-    _refuse_shared_identities(pictures, samples, source)
+    _refuse_shared_identities(images, samples, source)
     parts: dict[str, list[Sample]] = {split: [] for split in SPLITS}
-    for picture, sample in zip(pictures, samples, strict=True):
+    for image, sample in zip(images, samples, strict=True):
         if sample.pid != JUNK_PID:
-            parts[picture.split].append(sample)
+            parts[image.split].append(sample)
     if parts["gallery"]:
         _warn_of_unknown_cameras(samples, name, source)
     if parts["query"] and not parts["gallery"]:
@@ -165,15 +165,15 @@ def _refuse_two_spellings(numbers: dict[str, int], kind: str) -> None:
             )
 
 
-def _refuse_names_beside_reserved(pictures: Sequence[LabelledPicture], lowest: int) -> None:
+def _refuse_names_beside_reserved(images: Sequence[LabelledImage], lowest: int) -> None:
     """Refuse junk (-1) or distractors (0) among names: numbering the names would make them identities."""
     reserved, names = None, []
-    for picture in pictures:
-        number = whole_number(picture.identity)
+    for image in images:
+        number = whole_number(image.identity)
         if number is None:
-            names.append(picture)
+            names.append(image)
         elif lowest <= number <= DISTRACTOR_PID:
-            reserved = picture
+            reserved = image
     if reserved is None or not names:
         return
     meaning = "junk" if whole_number(reserved.identity) == JUNK_PID else "a distractor"
@@ -186,13 +186,13 @@ def _refuse_names_beside_reserved(pictures: Sequence[LabelledPicture], lowest: i
 
 
 def _refuse_shared_identities(
-    pictures: Sequence[LabelledPicture], samples: Sequence[Sample], source: Path
+    images: Sequence[LabelledImage], samples: Sequence[Sample], source: Path
 ) -> None:
     """Refuse identities that are in both training and test; distractors and junk do not count."""
-    first: dict[bool, dict[int, LabelledPicture]] = {True: {}, False: {}}
-    for picture, sample in zip(pictures, samples, strict=True):
+    first: dict[bool, dict[int, LabelledImage]] = {True: {}, False: {}}
+    for image, sample in zip(images, samples, strict=True):
         if sample.pid > DISTRACTOR_PID:
-            first[picture.split == "train"].setdefault(sample.pid, picture)
+            first[image.split == "train"].setdefault(sample.pid, image)
     shared = sorted(first[True].keys() & first[False].keys())
     if not shared:
         return

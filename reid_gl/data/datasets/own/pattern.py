@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reid_gl.data.datasets.own.image_tree import list_tree
-from reid_gl.data.datasets.own.own_data import SPLITS, LabelledPicture, assemble, number_names
+from reid_gl.data.datasets.own.own_data import SPLITS, LabelledImage, assemble, number_names
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
 from reid_gl.records import ReidDataset
 
@@ -41,19 +41,19 @@ def load_pattern(root: str | Path, pattern: str) -> ReidDataset:
             in training and in test.
     """
     folder = Path(root).expanduser()
-    pictures = read_pattern(folder, pattern)
-    wrong = [picture for picture in pictures if picture.split not in SPLIT_NAMES]
+    images = read_pattern(folder, pattern)
+    wrong = [image for image in images if image.split not in SPLIT_NAMES]
     if wrong:
         raise ValueError(
             f"{len(wrong):,} images have no valid split, the first is {wrong[0].path} with "
             f"{wrong[0].split!r}: expected one of {', '.join(SPLIT_NAMES)}, as the group (?P<split>...) of "
             "the pattern or as the first folder of the path"
         )
-    pictures = [replace(picture, split=SPLIT_NAMES[picture.split]) for picture in pictures]
-    return assemble(pictures, name=Path(os.path.abspath(folder)).name, source=folder)
+    images = [replace(image, split=SPLIT_NAMES[image.split]) for image in images]
+    return assemble(images, name=Path(os.path.abspath(folder)).name, source=folder)
 
 
-def read_pattern(folder: Path, pattern: str) -> list[LabelledPicture]:
+def read_pattern(folder: Path, pattern: str) -> list[LabelledImage]:
     """Read the images of a tree, labelled by their paths; the split is copied from the path, unchecked.
 
     Args:
@@ -78,7 +78,7 @@ def read_pattern(folder: Path, pattern: str) -> list[LabelledPicture]:
     named = [group["camera"] for _, group in groups if group.get("camera")]
     cameras = number_names(named, first=0, lowest=0, kind="cameras")
     return [
-        LabelledPicture(
+        LabelledImage(
             os.path.join(folder, *path.split("/")),
             group["pid"],
             group["split"] or "" if "split" in group else path.split("/")[0],

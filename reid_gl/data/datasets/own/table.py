@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from reid_gl.data.datasets.own.own_data import LabelledPicture, assemble, is_within, whole_number
+from reid_gl.data.datasets.own.own_data import LabelledImage, assemble, is_within, whole_number
 from reid_gl.data.datasets.own.table_cells import check_identity, optional_number, parse_split, with_slashes
 from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS, ROLE_COLUMNS, choose_columns
 from reid_gl.data.datasets.own.table_files import DEFAULT_NAME, find_table, read_rows, read_titles
@@ -47,34 +47,34 @@ def load_table(root: str | Path) -> ReidDataset:
     titles = read_titles(table)
     wanted = choose_columns(titles, table)
     locate = _make_locator(table)
-    pictures: list[LabelledPicture] = []
+    images: list[LabelledImage] = []
     seen: dict[tuple[str, tuple[int, ...] | None], str] = {}
     for place, cells in read_rows(table, titles, wanted):
-        picture = _parse(cells, f"{place} of {table}", locate)
-        key = (picture.path, picture.box)
+        image = _parse(cells, f"{place} of {table}", locate)
+        key = (image.path, image.box)
         if seen.setdefault(key, place) != place:
-            what = "image and box" if picture.box else "image"
+            what = "image and box" if image.box else "image"
             raise ValueError(
                 f"{place} of {table} names the same {what} as {seen[key]}, {cells['path']!r}: remove one "
                 "of them"
             )
-        pictures += [replace(picture, split=role) for role in _roles(cells, picture.split, place, table)]
-    if not pictures:
+        images += [replace(image, split=role) for role in _roles(cells, image.split, place, table)]
+    if not images:
         raise ValueError(f"{table} has titles but no line below them: expected a line for each image")
     listed_in = f"{table} (as paths from {table.parent}, with / between folders)"
-    require_files([picture.path for picture in pictures], listed_in)
+    require_files([image.path for image in images], listed_in)
     name = table.stem if table.stem != DEFAULT_NAME else table.absolute().parent.name
-    return assemble(pictures, name=name, source=table)
+    return assemble(images, name=name, source=table)
 
 
-def _parse(cells: dict[str, str], place: str, locate: Callable[[str, str], str]) -> LabelledPicture:
+def _parse(cells: dict[str, str], place: str, locate: Callable[[str, str], str]) -> LabelledImage:
     """One row."""
     path = locate(cells["path"], place)
     identity = cells["pid"]
     check_identity(identity, place)
     camid, tracklet = (optional_number(cells, title, place) for title in ("camid", "tracklet"))
     split = parse_split(cells["split"], place, has_roles=ROLE_COLUMNS[0] in cells)
-    return LabelledPicture(path, identity, split, camid, _parse_box(cells, place), tracklet)
+    return LabelledImage(path, identity, split, camid, _parse_box(cells, place), tracklet)
 
 
 def _roles(cells: dict[str, str], split: str, place: str, table: Path) -> list[str]:
@@ -142,7 +142,7 @@ def _make_locator(table: Path) -> Callable[[str, str], str]:
         if leaves or (os.path.islink(path) and not is_within(os.path.realpath(path), real_root)):
             raise ValueError(
                 f"{place}: path {printed!r} leaves the folder of the table, {root}: move the table or the "
-                "picture"
+                "image"
             )
         return path
 

@@ -86,11 +86,11 @@ def _write(mat_path: Path, folder: Path, *, show_progress: bool) -> None:
         cells = [(style, *cell) for style in STYLES for cell in _cells(mat, style)]
         for style in STYLES:
             (folder / style).mkdir(parents=True)
-        for style, name, reference in tqdm(cells, desc="CUHK03", unit="picture", disable=not show_progress):
-            picture = _picture(mat, reference, f"{style} {name}")
-            if picture is not None:
+        for style, name, reference in tqdm(cells, desc="CUHK03", unit="image", disable=not show_progress):
+            image = _image(mat, reference, f"{style} {name}")
+            if image is not None:
                 num_images[style] += 1
-                _write_png(folder / style / name, picture)
+                _write_png(folder / style / name, image)
     for style in STYLES:
         protocol = find_protocol(mat_path.parent, style)
         if protocol is not None:
@@ -117,7 +117,7 @@ def _cells(mat: h5py.File, style: str) -> list[tuple[str, h5py.Reference]]:
     return cells
 
 
-def _picture(mat: h5py.File, reference: h5py.Reference, name: str) -> NDArray[np.uint8] | None:
+def _image(mat: h5py.File, reference: h5py.Reference, name: str) -> NDArray[np.uint8] | None:
     """Return (H, W, 3) uint8 RGB; None for an empty cell, which MATLAB stores as a list of its sizes."""
     stored = read_array(mat, reference) if reference else np.empty(0)
     if stored.ndim < 3 or stored.size == 0:
@@ -126,10 +126,10 @@ def _picture(mat: h5py.File, reference: h5py.Reference, name: str) -> NDArray[np
         raise ValueError(
             f"{name} in {mat.filename} is {stored.dtype} of shape {stored.shape}: expected uint8 (3, W, H)"
         )
-    picture: NDArray[np.uint8] = np.ascontiguousarray(stored.T)  # axes are stored in reverse order
-    return picture
+    image: NDArray[np.uint8] = np.ascontiguousarray(stored.T)  # axes are stored in reverse order
+    return image
 
 
-def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+def _write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     path.write_bytes(data.tobytes())

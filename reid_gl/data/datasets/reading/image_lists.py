@@ -11,7 +11,7 @@ from reid_gl.untrusted.regular_file import quoted, read_lines
 AGAIN = "take it from the data set again"
 
 
-def read_picture_list(
+def read_image_list(
     path: Path, folder: str | Path, *, titles: str, row: str, example: str, counted: bool = False
 ) -> dict[str, re.Match[str]]:
     """Read a list with a line of titles and then an image in each line; no image is opened.
@@ -40,10 +40,10 @@ def read_picture_list(
     for place in range(1 + counted, len(lines)):
         match = _match(row, lines, place, path, f"a row such as {example!r}")
         where = f"line {lines[place][0]} of {path}"
-        picture = place_inside(folder, match["path"], where)
-        if picture in rows:
+        image = place_inside(folder, match["path"], where)
+        if image in rows:
             raise ValueError(f"{where} names {match['path']!r} again: expected each image once; {AGAIN}")
-        rows[picture] = match
+        rows[image] = match
     if not rows:
         raise ValueError(f"{path} names no image: expected rows such as {example!r}; {AGAIN}")
     if count not in (None, len(rows)):

@@ -144,14 +144,14 @@ def test_a_miss_shows_the_tree(tmp_path: Path, make_files: MakeFiles) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "query", "gallery"])
-def test_a_split_without_a_picture_is_refused(tmp_path: Path, make_files: MakeFiles, split: str) -> None:
+def test_a_split_without_a_image_is_refused(tmp_path: Path, make_files: MakeFiles, split: str) -> None:
     make_files(tmp_path, [name for name in PEOPLE if not name.startswith(split)])
     (tmp_path / split / "1").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=f"no image in .*{split}: expected a folder of images for"):
         load_class_folders(tmp_path)
 
 
-def test_loose_pictures_are_refused(tmp_path: Path, make_files: MakeFiles) -> None:
+def test_loose_images_are_refused(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, [*PEOPLE, "query/x.jpg", "query/w.jpg"])
     with pytest.raises(ValueError, match=r"2 images lie in .*query itself, the first is 'w\.jpg': expected"):
         load_class_folders(tmp_path)
@@ -170,9 +170,9 @@ def test_two_folders_of_one_number_are_refused(tmp_path: Path, make_files: MakeF
         load_class_folders(make_files(tmp_path, [*PEOPLE[2:], "train/2/a.jpg", "train/02/b.jpg"]))
 
 
-def test_pictures_deeper_in_a_folder_belong_to_it(tmp_path: Path, make_files: MakeFiles) -> None:
+def test_images_deeper_in_a_folder_belong_to_it(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["anna/left/1.jpg", "anna/2.jpg", "bo/3.jpg"])
-    assert [(picture.identity, picture.path) for picture in read_identity_folders(tmp_path)] == [
+    assert [(image.identity, image.path) for image in read_identity_folders(tmp_path)] == [
         ("anna", f"{tmp_path}/anna/2.jpg"),
         ("anna", f"{tmp_path}/anna/left/1.jpg"),
         ("bo", f"{tmp_path}/bo/3.jpg"),

@@ -15,7 +15,7 @@ from reid_gl.records import Sample
 MakeFiles = Callable[[Path, Iterable[str]], Path]
 
 
-def test_pictures_at_any_depth_by_name(tmp_path: Path, make_files: MakeFiles) -> None:
+def test_images_at_any_depth_by_name(tmp_path: Path, make_files: MakeFiles) -> None:
     wanted = ("Z.JPG", "a b/ü.jpeg", "a b/日本/c.png", "a.webp", "b/1.bmp", "b/10.tif", "b/2.tiff")
     ignored = ("notes.txt", "b/.hidden.jpg", ".git/d.jpg", "Thumbs.db", "b/jpg", "__MACOSX/._a.jpg")
     make_files(tmp_path, [*reversed(wanted), *ignored])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reid_gl.data.datasets.own.own_data import (
-    LabelledPicture,
+    LabelledImage,
     as_samples,
     assemble,
     is_within,
@@ -27,12 +27,12 @@ def number(*names: str, first: int = 1, lowest: int = -1) -> dict[str, int]:
     return number_names(names, first=first, lowest=lowest, kind="identities")
 
 
-def put_together(*pictures: LabelledPicture) -> ReidDataset:
-    return assemble(pictures, name="mine", source=SOURCE)
+def put_together(*images: LabelledImage) -> ReidDataset:
+    return assemble(images, name="mine", source=SOURCE)
 
 
-def pictures_of(identities: Sequence[str], split: str) -> list[LabelledPicture]:
-    return [LabelledPicture(f"{split}{place}", pid, split) for place, pid in enumerate(identities)]
+def images_of(identities: Sequence[str], split: str) -> list[LabelledImage]:
+    return [LabelledImage(f"{split}{place}", pid, split) for place, pid in enumerate(identities)]
 
 
 @pytest.mark.parametrize(
@@ -88,21 +88,21 @@ def test_one_number_in_two_spellings_is_refused() -> None:
 
 
 def test_samples_keep_order_camera_box_and_track() -> None:
-    pictures = [
-        LabelledPicture("b", "zoe", camid=2, box=(1, 2, 3, 4), tracklet=5),
-        LabelledPicture("a", "anna"),
+    images = [
+        LabelledImage("b", "zoe", camid=2, box=(1, 2, 3, 4), tracklet=5),
+        LabelledImage("a", "anna"),
     ]
-    assert as_samples(pictures) == [Sample("b", 2, 2, (1, 2, 3, 4), 5), Sample("a", 1)]
+    assert as_samples(images) == [Sample("b", 2, 2, (1, 2, 3, 4), 5), Sample("a", 1)]
 
 
 def test_parts_are_sorted_and_junk_is_left_out() -> None:
     dataset = put_together(
-        LabelledPicture("z", "1", "train", 0),
-        LabelledPicture("c", "2", "query", 0),
-        LabelledPicture("e", "-1", "gallery", 0),
-        LabelledPicture("d", "2", "gallery", 1, (5, 0, 9, 9)),
-        LabelledPicture("d", "0", "gallery", 1, (0, 0, 9, 9)),
-        LabelledPicture("a", "1", "train", 1),
+        LabelledImage("z", "1", "train", 0),
+        LabelledImage("c", "2", "query", 0),
+        LabelledImage("e", "-1", "gallery", 0),
+        LabelledImage("d", "2", "gallery", 1, (5, 0, 9, 9)),
+        LabelledImage("d", "0", "gallery", 1, (0, 0, 9, 9)),
+        LabelledImage("a", "1", "train", 1),
     )
     assert dataset.train == (Sample("a", 1, 1), Sample("z", 1, 0))
     assert dataset.query == (Sample("c", 2, 0),)
@@ -112,14 +112,14 @@ def test_parts_are_sorted_and_junk_is_left_out() -> None:
 
 def test_without_a_gallery_it_is_image_retrieval(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    dataset = put_together(LabelledPicture("a", "1", "query"), LabelledPicture("b", "2", "train"))
+    dataset = put_together(LabelledImage("a", "1", "query"), LabelledImage("b", "2", "train"))
     assert dataset.ks == (1, 2, 4, 8)
     assert caplog.messages == ["mine has no gallery: every query searches all the others"]
-    assert put_together(LabelledPicture("b", "2", "train")).ks == ()
+    assert put_together(LabelledImage("b", "2", "train")).ks == ()
 
 
 def test_identities_of_training_and_test_differ() -> None:
-    train, gallery = pictures_of(["anna", "bo", "zoe"], "train"), pictures_of(["bo", "anna", "x"], "gallery")
+    train, gallery = images_of(["anna", "bo", "zoe"], "train"), images_of(["bo", "anna", "x"], "gallery")
     with pytest.raises(
         ValueError,
         match=r"identity 'anna' and 1 more like it is in train \(train0\) and in gallery \(gallery1\) of "
@@ -127,15 +127,15 @@ def test_identities_of_training_and_test_differ() -> None:
     ):
         put_together(*train, *gallery)
     with pytest.raises(ValueError, match=r"identity '3' is in train \(train1\) and in query \(query0\)"):
-        put_together(*pictures_of(["1", "3"], "train"), *pictures_of(["3"], "query"))
-    shared = put_together(*pictures_of(["0", "-1", "1"], "train"), *pictures_of(["0", "-1", "2"], "gallery"))
+        put_together(*images_of(["1", "3"], "train"), *images_of(["3"], "query"))
+    shared = put_together(*images_of(["0", "-1", "1"], "train"), *images_of(["0", "-1", "2"], "gallery"))
     assert [sample.pid for sample in shared.gallery] == [0, 2]  # distractors and junk show nobody
 
 
 def test_unknown_cameras_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    pictures = [LabelledPicture("a", "1", "query"), LabelledPicture("b", "1", "gallery", 0)]
+    images = [LabelledImage("a", "1", "query"), LabelledImage("b", "1", "gallery", 0)]
     for _ in range(2):
-        put_together(*pictures)
+        put_together(*images)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert "mine: 1 of 2 images in somewhere have no camera" in record.getMessage()
@@ -143,27 +143,27 @@ def test_unknown_cameras_are_said_once(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_people_counted_from_0(caplog: pytest.LogCaptureFixture) -> None:
-    pictures = [
-        LabelledPicture("a", "0", "query", 0),
-        LabelledPicture("b", "0", "gallery", 1),
-        LabelledPicture("c", "1", "gallery", 1),
-        LabelledPicture("d", "-1", "gallery", 1),
-        LabelledPicture("e", "2", "train", 1),
+    images = [
+        LabelledImage("a", "0", "query", 0),
+        LabelledImage("b", "0", "gallery", 1),
+        LabelledImage("c", "1", "gallery", 1),
+        LabelledImage("d", "-1", "gallery", 1),
+        LabelledImage("e", "2", "train", 1),
     ]
-    dataset = put_together(*pictures)
+    dataset = put_together(*images)
     pids = [[sample.pid for sample in side] for side in (dataset.train, dataset.query, dataset.gallery)]
     assert pids == [[3], [1], [1, 2]]
     (message,) = caplog.messages
     assert "mine: a query in somewhere has identity 0, so people are counted from 0 there" in message
     with pytest.raises(ValueError, match="identity '0' is in train"):
-        put_together(*pictures, LabelledPicture("f", "0", "train", 0))
+        put_together(*images, LabelledImage("f", "0", "train", 0))
 
 
 def test_an_identity_0_that_no_query_has_is_a_distractor() -> None:
     dataset = put_together(
-        LabelledPicture("a", "1", "query", 0),
-        LabelledPicture("b", "1", "gallery", 1),
-        LabelledPicture("c", "0", "gallery", 1),
+        LabelledImage("a", "1", "query", 0),
+        LabelledImage("b", "1", "gallery", 1),
+        LabelledImage("c", "0", "gallery", 1),
     )
     assert [sample.pid for sample in dataset.gallery] == [1, 0]
 

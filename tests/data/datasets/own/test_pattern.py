@@ -55,8 +55,8 @@ def test_agrees_with_the_reader_of_market1501(
 def test_a_camera_may_be_unknown_here_and_there(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["train/1.jpg", "train/2_c4.jpg"])
     found = read_pattern(tmp_path, r"(?P<pid>\d+)(_c(?P<camera>\d+))?\.jpg")
-    assert [(picture.identity, picture.camid) for picture in found] == [("1", -1), ("2", 4)]
-    assert [picture.camid for picture in read_pattern(tmp_path, r"(?P<pid>\d+)")] == [-1, -1]
+    assert [(image.identity, image.camid) for image in found] == [("1", -1), ("2", 4)]
+    assert [image.camid for image in read_pattern(tmp_path, r"(?P<pid>\d+)")] == [-1, -1]
 
 
 def test_paths_that_do_not_fit_are_shown(tmp_path: Path, make_files: MakeFiles) -> None:

@@ -236,7 +236,7 @@ def test_boxes_that_hold_nothing(make_table: MakeTable, box: str, message: str) 
         load_table(make_table(f"path,pid,split,x1,y1,x2,y2\na.jpg,1,train,{box}\n"))
 
 
-def test_a_box_outside_its_picture_is_refused_when_the_picture_is_read(make_table: MakeTable) -> None:
+def test_a_box_outside_its_image_is_refused_when_the_image_is_read(make_table: MakeTable) -> None:
     table = make_table("path,pid,split,x1,y1,x2,y2\na.jpg,1,train,100,0,120,9\n")
     (sample,) = load_table(table).train
     assert sample.box is not None
@@ -244,14 +244,14 @@ def test_a_box_outside_its_picture_is_refused_when_the_picture_is_read(make_tabl
         crop_box(np.zeros((50, 50, 3), np.uint8), sample.box, name=sample.path)
 
 
-def test_boxes_of_one_picture_differ(make_table: MakeTable) -> None:
+def test_boxes_of_one_image_differ(make_table: MakeTable) -> None:
     rows = "a.jpg,1,train,0,0,9,9\na.jpg,2,train,5,0,9,9\n"
     assert len(load_table(make_table(f"path,pid,split,x1,y1,x2,y2\n{rows}")).train) == 2
     with pytest.raises(ValueError, match=r"line 4 of .* names the same image and box as line 2"):
         load_table(make_table(f"path,pid,split,x1,y1,x2,y2\n{rows}a.jpg,3,train,0,0,9.0,9\n"))
 
 
-def test_pictures_that_do_not_exist(make_table: MakeTable) -> None:
+def test_images_that_do_not_exist(make_table: MakeTable) -> None:
     with pytest.raises(
         FileNotFoundError,
         match=r"1 of the 2 images named in .*dataset\.csv \(as paths from .*, with / between folders\) do "

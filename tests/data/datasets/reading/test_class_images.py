@@ -28,7 +28,7 @@ def test_no_folder_is_said(tmp_path: Path, make_files: MakeFiles) -> None:
         list_folders(tmp_path)
 
 
-def test_pictures_of_a_class(tmp_path: Path, make_files: MakeFiles) -> None:
+def test_images_of_a_class(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["b.JPG", "a ü.png", "Thumbs.db", ".a.png", "deeper/c.png"])
     assert read_class_folder(tmp_path, 7) == [
         Sample(str(tmp_path / "a ü.png"), 7, -1),

@@ -18,13 +18,13 @@ Image8 = NDArray[np.uint8]
 Cells = dict[tuple[int, int], Image8]
 
 
-def picture(seed: int, height: int = 7, width: int = 4) -> Image8:
+def image(seed: int, height: int = 7, width: int = 4) -> Image8:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 PAIRS: list[tuple[int, Cells]] = [
-    (2, {(0, 0): picture(1), (0, 5): picture(2, 9, 3), (1, 4): picture(3), (1, 9): picture(4)}),
-    (1, {(0, 1): picture(5)}),
+    (2, {(0, 0): image(1), (0, 5): image(2, 9, 3), (1, 4): image(3), (1, 9): image(4)}),
+    (1, {(0, 1): image(5)}),
 ]
 NAMES = {"1_001_1_01": 1, "1_001_2_06": 2, "1_002_1_05": 3, "1_002_2_10": 4, "2_001_1_02": 5}
 
@@ -35,12 +35,12 @@ def store(mat: h5py.File, name: str, value: NDArray[Any], dtype: Any = None) -> 
     return mat.create_dataset(name, data=reversed_axes, dtype=dtype or value.dtype).ref
 
 
-def store_cells(mat: h5py.File, name: str, people: int, pictures: Cells) -> Any:
+def store_cells(mat: h5py.File, name: str, people: int, images: Cells) -> Any:
     cells = np.empty((people, 10), dtype=object)
     for place in np.ndindex(people, 10):
         key = f"#refs#/{name}_{place[0]}_{place[1]}"
-        if place in pictures:
-            cells[place] = store(mat, key, pictures[place])
+        if place in images:
+            cells[place] = store(mat, key, images[place])
         else:  # an empty cell holds the sizes of an empty array
             cells[place] = mat.create_dataset(key, data=np.zeros(2, dtype=np.uint64)).ref
     return store(mat, f"#refs#/{name}", cells, h5py.ref_dtype)
@@ -53,8 +53,8 @@ def make_mat() -> Callable[[Path], Path]:
         with h5py.File(path, "w") as mat:
             for style in STYLES:
                 pairs = np.empty((len(PAIRS), 1), dtype=object)
-                for i, (people, pictures) in enumerate(PAIRS):
-                    pairs[i, 0] = store_cells(mat, f"{style}{i}", people, pictures)
+                for i, (people, images) in enumerate(PAIRS):
+                    pairs[i, 0] = store_cells(mat, f"{style}{i}", people, images)
                 store(mat, style, pairs, h5py.ref_dtype)
         return path
 
@@ -66,7 +66,7 @@ def mat_path(tmp_path: Path, make_mat: Callable[[Path], Path]) -> Path:
     return make_mat(tmp_path / "raw" / MAT_NAME)
 
 
-def test_writes_every_picture_upright_and_in_rgb(mat_path: Path, tmp_path: Path) -> None:
+def test_writes_every_image_upright_and_in_rgb(mat_path: Path, tmp_path: Path) -> None:
     out = extract_cuhk03_images(mat_path, tmp_path / "out", show_progress=False)
     assert out == tmp_path / "out"
     for style in STYLES:
@@ -74,7 +74,7 @@ def test_writes_every_picture_upright_and_in_rgb(mat_path: Path, tmp_path: Path)
         for name, seed in NAMES.items():
             written = cv2.imread(str(out / style / f"{name}.png"))
             assert written is not None
-            expected = picture(2, 9, 3) if seed == 2 else picture(seed)
+            expected = image(2, 9, 3) if seed == 2 else image(seed)
             np.testing.assert_array_equal(written[:, :, ::-1], expected)
     content = json.loads((out / MARKER).read_text())
     assert content == {"source": MAT_NAME, "images": {"labeled": 5, "detected": 5}}
@@ -102,7 +102,7 @@ def test_a_finished_result_is_used_again(mat_path: Path, tmp_path: Path) -> None
 def test_an_interrupted_run_leaves_nothing(
     mat_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(path: Path, picture: Image8) -> None:
+    def interrupt(path: Path, image: Image8) -> None:
         raise KeyboardInterrupt
 
     out = tmp_path / "out"
@@ -151,7 +151,7 @@ def test_cells_of_another_shape(tmp_path: Path) -> None:
         extract_cuhk03_images(tmp_path / MAT_NAME)
 
 
-def test_pictures_of_another_type(mat_path: Path, tmp_path: Path) -> None:
+def test_images_of_another_type(mat_path: Path, tmp_path: Path) -> None:
     with h5py.File(mat_path, "r+") as mat:
         del mat["#refs#/labeled0_0_0"]
         cells = mat["#refs#/labeled0"]

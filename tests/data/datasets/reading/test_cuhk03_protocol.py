@@ -60,7 +60,7 @@ def test_without_protocol_the_file_is_named(extracted: Path) -> None:
         load_extracted(extracted, "labeled", "mine")
 
 
-def test_missing_pictures_are_named(extracted: Path) -> None:
+def test_missing_images_are_named(extracted: Path) -> None:
     (extracted / "labeled" / FILES[3]).unlink()
     with pytest.raises(FileNotFoundError, match=rf"1 of the 5 images named in .*labeled.mat .*{FILES[3]}"):
         load_extracted(extracted, "labeled", "mine")

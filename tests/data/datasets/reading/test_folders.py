@@ -54,7 +54,7 @@ def test_a_miss_is_file_not_found(tmp_path: Path, make_files: MakeFiles, name: s
         find_folder(tmp_path / name, LAYOUT)
 
 
-def test_lists_pictures_by_name_and_nothing_else(tmp_path: Path, make_files: MakeFiles) -> None:
+def test_lists_images_by_name_and_nothing_else(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(
         tmp_path,
         [
@@ -73,7 +73,7 @@ def test_lists_pictures_by_name_and_nothing_else(tmp_path: Path, make_files: Mak
     assert list_images(tmp_path) == ["a.PNG", "b.jpg", "c.jpeg", "d.jpg.jpg", "h.webp", "i.BMP"]
 
 
-def test_a_folder_without_pictures_is_an_error(tmp_path: Path, make_files: MakeFiles) -> None:
+def test_a_folder_without_images_is_an_error(tmp_path: Path, make_files: MakeFiles) -> None:
     make_files(tmp_path, ["Thumbs.db"])
     with pytest.raises(FileNotFoundError, match=r"no image in .*expected files ending in \.jpg.*unpack"):
         list_images(tmp_path)

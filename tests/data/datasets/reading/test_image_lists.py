@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.data.datasets.reading.image_lists import place_inside, read_picture_list
+from reid_gl.data.datasets.reading.image_lists import place_inside, read_image_list
 
 ROW = r"(?P<path>\S.*\S)[ \t]+(?P<pid>\d+)"
 
 
 def read(path: Path, *, counted: bool = False) -> dict[str, str]:
     """Class of each image, as printed."""
-    rows = read_picture_list(path, "/data", titles="name class", row=ROW, example="a.jpg 1", counted=counted)
-    return {picture: match["pid"] for picture, match in rows.items()}
+    rows = read_image_list(path, "/data", titles="name class", row=ROW, example="a.jpg 1", counted=counted)
+    return {image: match["pid"] for image, match in rows.items()}
 
 
 @pytest.fixture

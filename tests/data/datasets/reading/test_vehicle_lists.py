@@ -13,7 +13,7 @@ def test_rows_in_their_order_with_line_ends_of_any_system(tmp_path: Path) -> Non
     path = tmp_path / "list.txt"
     path.write_bytes("\ufeffpicture vehicle\r\n\r\nb 2 \r\na 1\n".encode())
     rows = read_vehicle_list(path, ROW, example="a 1", num_titles=1)
-    assert {picture: row["vehicle"] for picture, row in rows.items()} == {"b": "2", "a": "1"}
+    assert {image: row["vehicle"] for image, row in rows.items()} == {"b": "2", "a": "1"}
     assert list(rows) == ["b", "a"]
 
 

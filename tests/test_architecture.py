@@ -23,6 +23,7 @@ LAYERS = {
         "training tracking gallery report compat",
         "config",
         "experiment",
+        "serve",
         "cli",
     ),
     "reid_gl/data": ("loading", "datasets", "mot", "checking preparing"),
@@ -61,6 +62,8 @@ ONLY_IN = {
     "timm": {"models/timm_backbones.py"},
     "pytorch_metric_learning": {"losses/metric_learning.py"},
     "yacs": {"config"},
+    "fastapi": {"serve"},
+    "uvicorn": {"serve"},
     "pickle": {"models/weights.py", "models/state_dicts.py"},
 }
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "export": "write a checkpoint as ONNX, OpenVINO or TorchScript",
     "extract": "extract features of a folder, a CSV file of crops, a video or a sequence",
     "gallery": "keep features in a gallery, search it, check it, delete from it",
+    "serve": "features, searches and additions to a gallery over HTTP",
     "check-dataset": "count and show what a data set contains, and find its errors",
     "make-split": "divide a labelled folder into train, query and gallery",
     "convert-dataset": "write any data set as a table or in the layout of Market-1501",

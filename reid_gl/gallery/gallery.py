@@ -104,6 +104,7 @@ class Gallery:
         rerank: RerankSettings | None = None,
         shortlist: int = 100,
         reason: str = "",
+        user: str | None = None,
     ) -> list[list[Match]]:
         """Find the rows most similar to each query.
 
@@ -119,6 +120,7 @@ class Gallery:
             rerank: order the nearest rows by k-reciprocal re-ranking; None orders by cosine.
             shortlist: number of rows to re-rank, at least k.
             reason: reason for the search, for the audit log.
+            user: who searches, for the audit log; None takes the gallery's user.
 
         Returns:
             Q answers, best first; of equal scores, the older row comes first. Rows that are damaged or older
@@ -139,7 +141,7 @@ class Gallery:
             answers = self._answers.find(engine, queries, kept, k, min_score, rerank, shortlist)
             details = {"queries": len(queries), "k": k, "min_score": min_score, "filter": condition.to_dict()}
             ids = [[match.id for match in answer] for answer in answers]
-            self._log.write("search", {**details, "reason": reason, "rows": ids})
+            self._log.write("search", {**details, "reason": reason, "rows": ids}, user)
         return answers
 
     def features_of(self, ids: Sequence[int]) -> Floats:

@@ -225,10 +225,13 @@ class FeatureExtractor:
             features[valid] = self._embed([crop for crop in crops if crop is not None], self._prepare_arrays)
         return FrameFeatures(features, valid)
 
+    def embed(self, images: Image8) -> Floats:
+        """Compute features (N, D) of images (N, height, width, 3) uint8 RGB that have the input's size."""
+        return self._embed(list(images), lambda part: np.stack(list(part)))
+
     def embed_black(self) -> Floats:
         """Return the feature (D,) of a black image, for trackers that accept no row of zeros."""
-        black = np.zeros((*self.input_size, 3), np.uint8)
-        feature: Floats = self._embed([black], lambda sources: np.stack(list(sources)))[0]
+        feature: Floats = self.embed(np.zeros((1, *self.input_size, 3), np.uint8))[0]
         return feature
 
     def _embed(self, sources: Sequence[P], prepare: Callable[[Sequence[P]], Image8]) -> Floats:

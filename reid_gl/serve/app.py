@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 import reid_gl
 from reid_gl.gallery import DamagedGalleryError
-from reid_gl.serve.guard import Guard
+from reid_gl.serve.guard import FAILED, Guard
 from reid_gl.serve.limits import Limits
 from reid_gl.serve.metrics import Metrics
 from reid_gl.serve.refusals import RefusedError
@@ -65,6 +65,7 @@ def make_app(
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _failed)
     app.add_exception_handler(OSError, _gallery_fails)
     app.add_exception_handler(DamagedGalleryError, _gallery_fails)
     app.state.service, app.state.metrics = service, metrics
@@ -102,6 +103,10 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _error(error.status_code, STATUS_SENTENCES.get(error.status_code, str(error.detail)))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return _error(500, FAILED)  # the guard logs it
 
 
 async def _gallery_fails(request: Request, error: Exception) -> Response:

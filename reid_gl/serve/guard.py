@@ -27,6 +27,7 @@ WRONG_TOKENS_RATE = 5.0
 """Requests per second without a valid token that an address gets an answer 401 to."""
 HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 """Headers of every answer."""
+FAILED = "the service failed: its log says why"
 CLIENT_LEFT = 499
 """Status in the log and the metrics for requests without an answer."""
 
@@ -73,7 +74,7 @@ class Guard:
         except Exception:  # of any kind: it must reach the log, and the client must not wait
             logger.exception("an error inside the service")
             if status == CLIENT_LEFT:
-                await _answer(noted, RefusedError(500, "the service failed: its log says why"))
+                await _answer(noted, RefusedError(500, FAILED))
         finally:
             seconds = time.monotonic() - start
             route = scope["path"] if scope["path"] in PATHS else "other"

@@ -65,7 +65,7 @@ async def search(request: Request, asked: SearchRequest) -> Response:
     elif asked.box is not None:
         raise RefusedError(422, "box is a part of an image, but a vector was given: leave one of them out")
     else:
-        query = np.array([asked.vector], np.float32)
+        query = _vectors([asked.vector])
     matches = await _service(request).search(
         query,
         k=asked.k,
@@ -139,7 +139,7 @@ def _check_one(image: str | None, vectors: object, name: str) -> None:
 def _vectors(rows: list[list[float]]) -> np.ndarray:
     if len({len(row) for row in rows}) > 1:
         raise RefusedError(422, "vectors must all have the same length")
-    return np.array(rows, np.float32).reshape(len(rows), -1)
+    return np.array(rows)
 
 
 def _json(answer: BaseModel) -> Response:

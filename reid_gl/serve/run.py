@@ -12,8 +12,10 @@ from functools import partial
 from ipaddress import ip_address
 from types import FrameType
 
+import numpy as np
 import uvicorn
 
+from reid_gl.evaluation import search_gallery
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.gallery import Gallery
 from reid_gl.gallery.open_engine import file_of
@@ -99,6 +101,7 @@ def open_service(
             if file_of(uri) is not None:
                 reader = opened.enter_context(open_gallery("r"))
         _check_dimension(reader, uri, extractor.embedding_dim)
+        _warm_up(reader, extractor.embedding_dim)
         service = Service(
             extractor, batch_size=batch_size, reader=reader, writer=writer, limits=limits, metrics=metrics
         )
@@ -159,6 +162,13 @@ def _check_dimension(gallery: Gallery, uri: str, dimension: int) -> None:
             f"gallery {uri} holds features of {expected} numbers, this network makes {dimension}: use the "
             "network that filled it, or another gallery"
         )
+
+
+def _warm_up(reader: Gallery, dimension: int) -> None:
+    """Do now what would delay the first search: reading the gallery, and loading compiled code."""
+    one = np.ones((1, dimension), np.float32)
+    search_gallery(one, one, num_nearest=1)
+    reader.search(one[:0], reason="the service starts and reads the gallery into memory")
 
 
 def _is_loopback(host: str) -> bool:

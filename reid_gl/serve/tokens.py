@@ -36,19 +36,18 @@ class Tokens:
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._names: dict[bytes, str] = {}
-        for name, token in pairs:
+        for number, (name, token) in enumerate(pairs, start=1):  # messages name no name: it may be the token
             if not NAME.fullmatch(name):
                 raise ValueError(
-                    f"the name of token {len(self._names) + 1} must be 1 to 64 letters, digits, dots, dashes "
-                    "or underscores"
+                    f"the name of token {number} must be 1 to 64 letters, digits, dots, dashes or underscores"
                 )
             if len(token) < FEWEST_LETTERS or not TOKEN.fullmatch(token):
                 raise ValueError(
-                    f"the token of {name} must have at least {FEWEST_LETTERS} letters, digits or -._~+/: "
-                    f"{HOW_TO}"
+                    f"token {number} must have at least {FEWEST_LETTERS} letters, digits or -._~+/ and come "
+                    f"after its name: {HOW_TO}"
                 )
             if self._names.setdefault(_digest(token.encode()), name) != name:
-                raise ValueError(f"{name} has the token of another client: give each its own")
+                raise ValueError(f"token {number} is that of another client, too: give each its own")
         if not self._names:
             raise ValueError(f"no token is given: {HOW_TO}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import threading
@@ -13,17 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import uvicorn
 
-from reid_gl.data.loading.images import Image8
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.serve.guard import Guard
 from reid_gl.serve.limits import Limits
 from reid_gl.serve.run import listen, open_service, uvicorn_settings
 from reid_gl.serve.tokens import Tokens
-from tests.tiny_checkpoint import coloured_crops
 
 TOKEN = "a-token-for-tests-only"
 OTHER_TOKEN = "another-token-for-tests"
@@ -78,16 +74,6 @@ class Client:
 
     def get(self, path: str) -> Reply:
         return self.send("GET", path)
-
-
-def text_of(image: Image8, suffix: str = ".png") -> str:
-    """An image (H, W, 3) RGB as a request has it."""
-    return base64.b64encode(cv2.imencode(suffix, image[..., ::-1])[1].tobytes()).decode()
-
-
-def person(seed: int = 0) -> str:
-    """An image of one person as a request has it."""
-    return text_of(coloured_crops(1, seed=seed)[0])
 
 
 @contextmanager

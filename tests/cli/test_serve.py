@@ -32,7 +32,18 @@ def test_a_process_until_sigterm(tmp_path: Path) -> None:
 
     weights = write_checkpoint(tmp_path / "model.ckpt", calibration=asdict(CALIBRATION))
     gallery = tmp_path / "people.db"
-    words = ["--weights", weights, "--gallery", gallery, "--port", 0, "--device", "cpu", "--precision", "float32"]
+    words = [
+        "--weights",
+        weights,
+        "--gallery",
+        gallery,
+        "--port",
+        0,
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
+    ]
     process = subprocess.Popen(
         command("serve", *words),
         env={**os.environ, "REID_GL_TOKEN": TOKEN},
@@ -78,7 +89,10 @@ def test_a_process_until_sigterm(tmp_path: Path) -> None:
     [
         ([], "clients need a token: write it into a file for --token-file, or into REID_GL_TOKEN"),
         (["--token-file", "none.txt"], "none.txt"),
-        (["--token-file", "token.txt", "--max-boxes", "0"], "the limit of boxes must be greater than 0, got 0"),
+        (
+            ["--token-file", "token.txt", "--max-boxes", "0"],
+            "the limit of boxes must be greater than 0, got 0",
+        ),
         (["--token-file", "token.txt", "--weights", "none.ckpt"], "none.ckpt"),
         (["--token-file", "token.txt", "--host", "203.0.113.1"], "cannot listen on 203.0.113.1, port 0"),
     ],

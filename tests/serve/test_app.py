@@ -40,7 +40,6 @@ def test_an_error_inside_is_one_sentence_and_reaches_the_log(
     assert "'NoneType' object has no attribute 'wait'" in caplog.text
 
 
-
 def test_old_rows_are_deleted_by_and_by(
     extractor: FeatureExtractor, gallery: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,11 @@ def guarded(app: App, metrics: Metrics | None = None, **limits: Any) -> Guard:
 
 
 async def call(
-    guard: Guard, path: str = "/search", token: str | None = TOKEN, body: bytes = b"{}", address: str = "1.2.3.4"
+    guard: Guard,
+    path: str = "/search",
+    token: str | None = TOKEN,
+    body: bytes = b"{}",
+    address: str = "1.2.3.4",
 ) -> tuple[int, dict[bytes, bytes], bytes]:
     headers = [(b"content-type", b"application/json")]
     if token is not None:

@@ -19,7 +19,6 @@ from tests.serve.conftest import MeanColor
 from tests.serve.encoded import as_text
 from tests.tiny_checkpoint import coloured_crops
 
-
 ONES = np.ones(3, np.float32)
 
 

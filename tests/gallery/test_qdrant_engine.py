@@ -130,7 +130,7 @@ def test_a_server_that_cannot_be_reached(
     pytest.importorskip("qdrant_client")
     waited: list[float] = []
     monkeypatch.setattr(qdrant_engine.time, "sleep", waited.append)
-    with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:1/people cannot be reached after 4 tries"):
+    with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:1/people cannot be reached after 4 attempts"):
         Gallery("qdrant://127.0.0.1:1/people", audit_log=tmp_path / "log")
     assert waited == [0.5, 1.0, 2.0]
 

@@ -13,6 +13,8 @@ from reid_gl.gallery.audit_log import audit_path
 from reid_gl.gallery.engine import Engine
 from reid_gl.gallery.faiss_engine import FaissEngine
 from reid_gl.gallery.ivf_settings import IvfSettings
+from reid_gl.gallery.milvus_engine import MilvusEngine, connect_milvus
+from reid_gl.gallery.milvus_place import EXACT, MilvusPlace
 from reid_gl.gallery.qdrant_engine import QdrantEngine
 from reid_gl.gallery.qdrant_points import QdrantPlace, import_client
 from reid_gl.gallery.sqlite_engine import SqliteEngine
@@ -30,9 +32,9 @@ FAISS_OPTIONS = {
 }
 """Options of a URI, and the fields of IvfSettings that they set."""
 QDRANT = {"qdrant": "http", "qdrants": "https"}
-SCHEMES = (SQLITE, FAISS, *QDRANT)
-KEY_VARIABLE = "QDRANT_API_KEY"
-EXAMPLE = "qdrant://localhost:6333/people"
+MILVUS = {"milvus": "http", "milvuss": "https"}
+SCHEMES = (SQLITE, FAISS, *QDRANT, *MILVUS)
+KEY_VARIABLE, TOKEN_VARIABLE = "QDRANT_API_KEY", "MILVUS_TOKEN"
 YES_OR_NO = {"true": True, "false": False}
 
 
@@ -48,7 +50,7 @@ def file_of(uri: str | Path) -> Path | None:
         if not text.strip():
             raise ValueError("the gallery has no name: give a file such as people.db")
         return Path(text)
-    if scheme in QDRANT:
+    if scheme in QDRANT or scheme in MILVUS:
         return None
     rest = text[len(scheme) + 1 :]
     if scheme == FAISS:
@@ -106,6 +108,9 @@ def open_engine(uri: str | Path, mode: str) -> Engine:
         if scheme_of(uri) == FAISS:
             return FaissEngine(path, mode, ivf_settings(str(uri)))
         return SqliteEngine(path, mode)
+    if scheme_of(uri) in MILVUS:
+        served = milvus_place(str(uri))
+        return MilvusEngine(connect_milvus(served, os.environ.get(TOKEN_VARIABLE, "")), served, mode)
     place = qdrant_place(str(uri))
     return QdrantEngine(connect(place), place, mode)
 
@@ -116,22 +121,12 @@ def qdrant_place(uri: str) -> QdrantPlace:
     Raises:
         ValueError: the URI is incomplete, or has unknown options.
     """
-    parts = urlsplit(uri)
-    collection = unquote(parts.path.strip("/"))
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"{uri!r}: {error}") from None
-    if not parts.hostname or not collection or "/" in collection or parts.username:
-        raise ValueError(
-            f"{uri!r} names no server and collection: write {EXAMPLE}; a key goes into the "
-            f"environment, as {KEY_VARIABLE}"
-        )
-    asked = _asked(uri, parts.query, ("shards", "replicas", "exact"))
+    url, collection, query = _server(uri, QDRANT[scheme_of(uri)], 6333)
+    asked = _asked(uri, query, ("shards", "replicas", "exact"))
     if asked.get("exact", "true") not in YES_OR_NO:
         raise ValueError(f"{uri!r}: exact must be true or false")
     return QdrantPlace(
-        f"{QDRANT[parts.scheme]}://{parts.hostname}:{port or 6333}",
+        url,
         collection,
         **_numbers(uri, {name: value for name, value in asked.items() if name != "exact"}),
         exact=YES_OR_NO[asked.get("exact", "true")],
@@ -153,6 +148,49 @@ def ivf_settings(uri: str) -> IvfSettings:
     """
     numbers = _numbers(uri, _asked(uri, uri.partition("?")[2], tuple(FAISS_OPTIONS)))
     return IvfSettings(**{FAISS_OPTIONS[name]: value for name, value in numbers.items()})
+
+
+def milvus_place(uri: str) -> MilvusPlace:
+    """Parse a URI such as milvus://host:19530/people?shards=2&index=HNSW&build.M=32&search.ef=256.
+
+    Raises:
+        ValueError: the URI is incomplete, or has unknown options.
+    """
+    url, collection, query = _server(uri, MILVUS[scheme_of(uri)], 19530)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", collection):
+        raise ValueError(f"{uri!r}: a collection is named with letters, digits and underscores")
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    index = asked.pop("index", EXACT)
+    parameters: dict[str, dict[str, int]] = {"build": {}, "search": {}}
+    for name in list(asked):
+        kind, dot, parameter = name.partition(".")
+        if dot and kind in parameters and parameter:
+            parameters[kind] |= {parameter: _numbers(uri, {name: asked.pop(name)})[name]}
+    if unknown := sorted(set(asked) - {"shards"}):
+        raise ValueError(
+            f"{uri!r}: unknown {', '.join(unknown)}; expected shards, index, build.<parameter> or "
+            "search.<parameter>"
+        )
+    shards = _numbers(uri, asked).get("shards")
+    return MilvusPlace(url, collection, shards, index, parameters["build"], parameters["search"])
+
+
+def _server(uri: str, protocol: str, usual_port: int) -> tuple[str, str, str]:
+    """Return the address of a server, the collection, and the options of a URI."""
+    parts = urlsplit(uri)
+    collection = unquote(parts.path.strip("/"))
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{uri!r}: {error}") from None
+    if not parts.hostname or not collection or "/" in collection or parts.username:
+        scheme = scheme_of(uri)
+        variable = KEY_VARIABLE if scheme in QDRANT else TOKEN_VARIABLE
+        raise ValueError(
+            f"{uri!r} names no server and collection: write {scheme}://localhost:{usual_port}/people; "
+            f"a key goes into the environment, as {variable}"
+        )
+    return f"{protocol}://{parts.hostname}:{port or usual_port}", collection, parts.query
 
 
 def _asked(uri: str, query: str, names: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,8 @@ import pytest
 
 from reid_gl.gallery import Gallery
 from reid_gl.gallery.ivf_settings import IvfSettings
-from reid_gl.gallery.open_engine import file_of, ivf_settings, qdrant_place
+from reid_gl.gallery.milvus_place import MilvusPlace
+from reid_gl.gallery.open_engine import file_of, ivf_settings, milvus_place, qdrant_place
 from reid_gl.gallery.qdrant_points import QdrantPlace
 
 
@@ -44,6 +45,30 @@ def test_the_file_that_is_meant(uri: str | Path, file: str) -> None:
 def test_what_names_no_gallery(uri: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Gallery(uri)
+
+
+def test_a_collection_of_milvus() -> None:
+    assert milvus_place("milvus://host/people") == MilvusPlace("http://host:19530", "people")
+    uri = "milvuss://host:443/p_1?shards=2&index=HNSW&build.M=32&build.efConstruction=200&search.ef=99"
+    assert milvus_place(uri) == MilvusPlace(
+        "https://host:443", "p_1", 2, "HNSW", {"M": 32, "efConstruction": 200}, {"ef": 99}
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("milvus://host", "write milvus://localhost:19530/people; a key goes .*, as MILVUS_TOKEN"),
+        ("milvus://host/my-people", "named with letters, digits and underscores"),
+        ("milvus://host/people?ef=3", "unknown ef; expected shards, index, build.<parameter> or search"),
+        ("milvus://host/people?search.=3", "unknown search.; expected"),
+        ("milvus://host/people?search.ef=many", "search.ef must be a whole number from 1, got 'many'"),
+        ("milvus://host/people?shards=0", "shards must be a whole number from 1"),
+    ],
+)
+def test_a_collection_of_milvus_that_cannot_be(uri: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        milvus_place(uri)
 
 
 def test_an_unknown_mode(tmp_path: Path) -> None:

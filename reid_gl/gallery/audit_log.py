@@ -88,6 +88,12 @@ def damaged_lines(path: Path) -> list[int]:
         return [number for number, line in enumerate(file, start=1) if not _is_whole(line)]
 
 
+def log_problems(path: Path) -> list[str]:
+    """Return what `verify` says of a log, usually nothing."""
+    lines = damaged_lines(path)
+    return [f"audit log {path}: damaged lines {lines}"] if lines else []
+
+
 def _is_whole(line: bytes) -> bool:
     try:
         entry = json.loads(line)

@@ -10,11 +10,14 @@ from pathlib import Path
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.gallery.answers import Answers, read_features
-from reid_gl.gallery.audit_log import AuditLog, audit_path, current_user, damaged_lines
-from reid_gl.gallery.condition import Condition, TimeRange, Values, at_least_one, make_condition
+from reid_gl.gallery.audit_log import AuditLog, current_user, log_problems
+from reid_gl.gallery.checks import at_least_one, checked_age, checked_cosine
+from reid_gl.gallery.condition import Condition, TimeRange, Values, make_condition
 from reid_gl.gallery.engine import Engine, GalleryStats, Verification, delete_expired
 from reid_gl.gallery.export_rows import write_rows
-from reid_gl.gallery.open_engine import file_of, open_engine
+from reid_gl.gallery.faiss_engine import train_index_of
+from reid_gl.gallery.open_engine import default_log, open_engine
+from reid_gl.gallery.recall import measure_recall
 from reid_gl.gallery.sightings import (
     Floats,
     Ints,
@@ -34,7 +37,8 @@ class Gallery:
     and a power failure. One process can write while any number of others read.
 
     Args:
-        uri: a file, such as "people.db"; or a server, such as "qdrant://localhost:6333/people".
+        uri: a file, such as "people.db"; "faiss:people.db" for a file with an approximate index; or a server,
+            such as "qdrant://localhost:6333/people".
         mode: "r" reads an existing gallery; "r+" reads and writes one; "a" also creates one.
         calibration: thresholds of the network, for probabilities of matches.
         prior: expected share of the compared rows that show the person of the query; None takes that of the
@@ -61,12 +65,8 @@ class Gallery:
         user: str | None = None,
     ) -> None:
         self._answers = Answers(calibration, prior)
-        file = file_of(uri)
-        if audit_log is None and file is not None:
-            audit_log = audit_path(file)
-        if audit_log is None:
-            raise ValueError(f"{uri} is not a file, so it has no default audit log: name one with audit_log")
-        self._log = AuditLog(Path(audit_log), current_user() if user is None else user)
+        path = default_log(uri) if audit_log is None else Path(audit_log)
+        self._log = AuditLog(path, current_user() if user is None else user)
         self._turns = Turns(open_engine(uri, mode))
 
     def add(self, features: Floats, metadata: Sequence[Sighting]) -> Ints:
@@ -132,8 +132,7 @@ class Gallery:
             OSError: the audit log cannot be written.
         """
         k, shortlist = at_least_one(k, "k"), at_least_one(shortlist, "shortlist")
-        if not -1 <= min_score <= 1:
-            raise ValueError(f"min_score is a cosine in [-1, 1], got {min_score}")
+        min_score = checked_cosine(min_score)
         condition = make_condition(only={"camera": cameras}, time=time, exclude=exclude)
         with self._turns.take() as engine:
             queries = query_features(query, engine.dimension)
@@ -145,11 +144,7 @@ class Gallery:
         return answers
 
     def features_of(self, ids: Sequence[int]) -> Floats:
-        """Return features (M, D) of M rows, of length one, as queries for "where else was this person?".
-
-        Raises:
-            ValueError: no row has one of the numbers, or its row is damaged.
-        """
+        """Return features (M, D) of M rows, of length one, as queries; ValueError if a row cannot be read."""
         condition = make_condition(only={"id": ids})
         with self._turns.take() as engine:
             features = read_features(engine, condition, ids)
@@ -202,11 +197,7 @@ class Gallery:
         return self._identify("merge", condition, into)
 
     def set_identity(self, ids: Values, pid: int) -> int:
-        """Set the identity of some rows, -1 for unknown, and return how many rows changed.
-
-        Raises:
-            ValueError: an argument is not a whole number.
-        """
+        """Set the identity of some rows, -1 for unknown, and return how many rows changed."""
         return self._identify("set identity", make_condition(only={"id": ids}), pid)
 
     def keep_for(self, seconds: float | None) -> int:
@@ -221,10 +212,8 @@ class Gallery:
         Raises:
             ValueError: the age is not a positive number.
         """
-        if seconds is not None and not 0 < seconds < float("inf"):
-            raise ValueError(f"rows are kept for a positive number of seconds, got {seconds}")
         with self._turns.take() as engine:
-            engine.keep_for(seconds)
+            engine.keep_for(checked_age(seconds))
             return self.apply_retention()
 
     def apply_retention(self) -> int:
@@ -261,16 +250,29 @@ class Gallery:
         with self._turns.take() as engine:
             return engine.stats()
 
+    def train(self) -> int:
+        """Make a new index of all rows and return their number; for URIs that begin with faiss:.
+
+        Raises:
+            ValueError: the gallery has no index, or too few rows, or the settings do not fit them.
+        """
+        with self._turns.take() as engine:
+            return train_index_of(engine)
+
+    def recall(self, num_queries: int = 100, k: int = 50) -> float:
+        """Return which share of the k most similar rows a search finds, the mean over random rows as queries.
+
+        Every row is read twice. An exact engine has recall 1.
+        """
+        with self._turns.take() as engine:
+            self._log.write("recall", {"queries": num_queries, "k": k})
+            return measure_recall(engine, at_least_one(num_queries, "num_queries"), at_least_one(k, "k"))
+
     def verify(self) -> Verification:
         """Read everything, including the audit log, and report damage."""
         with self._turns.take() as engine:
             found = engine.verify()
-            lines = damaged_lines(self._log.path)
-        if not lines:
-            return found
-        return replace(
-            found, problems=[*found.problems, f"audit log {self._log.path}: damaged lines {lines}"]
-        )
+        return replace(found, problems=[*found.problems, *log_problems(self._log.path)])
 
     def close(self) -> None:
         """Close the gallery, so that another process can write. A `with` block does this at its end."""
@@ -283,10 +285,9 @@ class Gallery:
         self.close()
 
     def _identify(self, action: str, condition: Condition, pid: int) -> int:
-        (sighting,) = check_sightings([Sighting(pid=pid)], 1)
-        number = sighting.pid
+        number = check_sightings([Sighting(pid=pid)], 1)[0].pid
         return self._logged(
-            action, condition, lambda engine: engine.set_identity(condition, number), pid=number
+            action, condition, lambda store: store.set_identity(condition, number), pid=number
         )
 
     def _logged(

@@ -123,6 +123,17 @@ def test_the_other_actions(call: Call) -> None:
     assert shown["broken"] == {"39": "the metadata does not match its checksum"}
 
 
+def test_an_index_and_its_recall(call: Call) -> None:
+    filled(Path("people.db"), 300)
+    uri = "faiss:people.db?lists=4&probes=4&candidates=30"
+    assert call("train", uri)[:2] == (0, {"gallery": uri, "indexed": 300})
+    shown = call("stats", uri, "--recall", 20, "--k", 10)[1]
+    assert shown["recall"] == {"queries": 20, "k": 10, "recall": 1.0}
+    assert (shown["index"]["lists"], shown["index"]["rows"], shown["num_rows"]) == (4, 300, 300)
+    assert "--k of stats is the number of neighbours for --recall" in call("stats", uri, "--k", 10)[2]
+    assert "has no index to train: open it as faiss:people.db" in call("train", "people.db")[2]
+
+
 def test_searching_with_filters(call: Call) -> None:
     filled(Path("people.db"))
     words = ["search", "people.db", "--rows", 1, 4, "--k", 99, "--cameras", 1, 2, "--start", int(MORNING)]

@@ -70,7 +70,8 @@ def run_report(
             candidates.append((experiment, load_candidate(experiment)))
         except FileNotFoundError as error:
             raise FileNotFoundError(
-                f"add DATA.ROOT <folder> to the command, the images of {folder} are not where they were: {error}"
+                f"add DATA.ROOT <folder> to the command, the images of {folder} are not where they were: "
+                f"{error}"
             ) from None
     _check_same_images(
         [(str(candidate.weights), rows_of_sides(candidate.dataset)) for _, candidate in candidates]
@@ -144,8 +145,8 @@ def _check_same_images(sets: Sequence[tuple[str, tuple[list[Sample], list[Sample
         if described(sides) != expected:
             raise ValueError(
                 f"{first_name} is tested on {len(first[0])} queries and {len(first[1])} gallery images, "
-                f"{name} on {len(sides[0])} and {len(sides[1])}, or on different ones: a report compares runs with "
-                "one test set (DATA.TEST_NAMES)"
+                f"{name} on {len(sides[0])} and {len(sides[1])}, or on different ones: a report compares "
+                "runs with one test set (DATA.TEST_NAMES)"
             )
 
 

@@ -20,7 +20,7 @@ from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.config import Experiment
 from reid_gl.experiment.ablate import run_ablation
 from reid_gl.experiment.report import check_report_path, write_report
-from reid_gl.experiment.score import Tested, keep_strategies, run_tests
+from reid_gl.experiment.score import ScoredFeatures, keep_strategies, run_tests
 from reid_gl.inference.extractor.foreign import Foreign
 from reid_gl.report.ablation import format_ablation
 
@@ -84,7 +84,7 @@ def _score(
     page = check_report_path(options.report, force=options.force)
     if "," in experiment.data.test_names:
         raise ValueError("a report shows one test set: name one in DATA.TEST_NAMES, or leave --report out")
-    tested: list[Tested] = []
+    tested: list[ScoredFeatures] = []
     scores = run_tests(experiment, foreign=foreign, also=tested.append)
     summary = write_report(tested, page)
     logger.info("%s (%.1f MB): open it in a browser", summary["report"], summary["bytes"] / 1e6)

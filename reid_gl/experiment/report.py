@@ -20,7 +20,7 @@ from reid_gl.evaluation.scores.breakdown import paired_difference
 from reid_gl.evaluation.scores.rank_lists import NOTHING
 from reid_gl.experiment.report_images import describe_images, make_thumbnails, rows_of_sides
 from reid_gl.experiment.report_run import Ranking, choose_queries, describe_ranking, describe_run, rank_run
-from reid_gl.experiment.score import Tested, compute_features, load_candidate
+from reid_gl.experiment.score import ScoredFeatures, compute_features, load_candidate
 from reid_gl.files import write_text
 from reid_gl.own_files import check_replaceable
 from reid_gl.records import Sample
@@ -90,7 +90,7 @@ def check_report_path(out: str | Path, *, force: bool) -> Path:
     return path
 
 
-def write_report(tested: Sequence[Tested], page: Path) -> dict[str, Any]:
+def write_report(tested: Sequence[ScoredFeatures], page: Path) -> dict[str, Any]:
     """Write the report of features that are already computed; see run_report.
 
     Args:

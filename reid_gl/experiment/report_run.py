@@ -19,7 +19,7 @@ from reid_gl.evaluation.scores.breakdown import evaluate_camera_pairs
 from reid_gl.evaluation.scores.rank_lists import NOTHING, RankLists, rank_with_lists
 from reid_gl.evaluation.scores.ranking import with_own_cameras
 from reid_gl.evaluation.thresholds.distance_histograms import LARGEST_DISTANCE, distance_histograms
-from reid_gl.experiment.score import Tested
+from reid_gl.experiment.score import ScoredFeatures
 from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
 from reid_gl.records import RankingResult
@@ -56,7 +56,7 @@ class Ranking:
     scores: dict[str, Any]
 
 
-def rank_run(tested: Tested, run: int) -> list[Ranking]:
+def rank_run(tested: ScoredFeatures, run: int) -> list[Ranking]:
     """Rank without re-ranking, then with the settings of TEST.RERANK or, if it is off, the defaults."""
     configured = tested.candidate.scoring.rerank
     choices: list[RerankSettings | None] = [None]
@@ -115,7 +115,7 @@ def describe_ranking(ranking: Ranking, shown: NDArray[np.int64], num_queries: in
     }
 
 
-def describe_run(tested: Tested, name: str) -> dict[str, Any]:
+def describe_run(tested: ScoredFeatures, name: str) -> dict[str, Any]:
     """Return what a report says about a run beside its rankings."""
     weights = tested.candidate.weights
     folder = weights.parent
@@ -137,7 +137,7 @@ def describe_run(tested: Tested, name: str) -> dict[str, Any]:
     }
 
 
-def _camera_pairs(tested: Tested) -> list[dict[str, Any]] | None:
+def _camera_pairs(tested: ScoredFeatures) -> list[dict[str, Any]] | None:
     """Return the scores of each pair of cameras without re-ranking; None if cameras do not count."""
     if tested.gallery is None or not tested.candidate.preflight.use_cameras:
         return None
@@ -154,7 +154,7 @@ def _camera_pairs(tested: Tested) -> list[dict[str, Any]] | None:
     ]
 
 
-def _distances(tested: Tested) -> dict[str, Any]:
+def _distances(tested: ScoredFeatures) -> dict[str, Any]:
     """Return the distances of pairs of one and of two people, and the calibrated thresholds if they apply."""
     query, gallery = tested.query, tested.gallery
     use_cameras = tested.candidate.preflight.use_cameras
@@ -175,7 +175,7 @@ def _distances(tested: Tested) -> dict[str, Any]:
     }
 
 
-def _thresholds(tested: Tested) -> tuple[list[dict[str, Any]], str]:
+def _thresholds(tested: ScoredFeatures) -> tuple[list[dict[str, Any]], str]:
     """Return the thresholds of the checkpoint, or none and a sentence that says why."""
     calibration = load_calibration(tested.candidate.weights)
     if calibration is None:

@@ -89,7 +89,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Tested:
+class ScoredFeatures:
     """A candidate, and the features that its scores come from.
 
     Attributes:
@@ -127,7 +127,7 @@ def run_test(
     dataset: ReidDataset | None = None,
     *,
     foreign: Foreign = NOTHING_SAID,
-    also: Callable[[Tested], None] | None = None,
+    also: Callable[[ScoredFeatures], None] | None = None,
 ) -> dict[str, Any]:
     """Evaluate MODEL.WEIGHTS and write the result next to the weights.
 
@@ -167,7 +167,7 @@ def run_test(
     return scores
 
 
-def compute_features(experiment: Experiment, candidate: Candidate) -> Tested:
+def compute_features(experiment: Experiment, candidate: Candidate) -> ScoredFeatures:
     """Compute the features that the scores of a candidate come from.
 
     Raises:
@@ -184,11 +184,11 @@ def compute_features(experiment: Experiment, candidate: Candidate) -> Tested:
         **candidate.scoring.arguments(without=NOT_OF_FEATURES),
         **extra_queries,
     )
-    return Tested(experiment, candidate, query, gallery)
+    return ScoredFeatures(experiment, candidate, query, gallery)
 
 
 def run_tests(
-    config: Config, *, foreign: Foreign = NOTHING_SAID, also: Callable[[Tested], None] | None = None
+    config: Config, *, foreign: Foreign = NOTHING_SAID, also: Callable[[ScoredFeatures], None] | None = None
 ) -> dict[str, dict[str, Any]]:
     """Call run_test on every test set of DATA.
 

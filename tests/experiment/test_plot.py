@@ -40,5 +40,5 @@ def test_a_foreign_file_stays(report: Path, tmp_path: Path) -> None:
 
 def test_a_damaged_report_is_one_sentence(report: Path, tmp_path: Path) -> None:
     report.write_text(format_report("title", {"lists": 3}, []))
-    with pytest.raises(ValueError, match="is damaged .*: make the report again"):
+    with pytest.raises(ValueError, match=r"is damaged .*: make the report again"):
         run_plot(report, tmp_path / "figures")

@@ -12,7 +12,7 @@ from reid_gl.config import load_run_config
 from reid_gl.evaluation import RerankSettings, evaluate_camera_pairs, evaluate_features, mean_ap_interval
 from reid_gl.evaluation.scores.rank_lists import IGNORED, RIGHT
 from reid_gl.experiment.report import run_report
-from reid_gl.experiment.score import Tested, run_test
+from reid_gl.experiment.score import ScoredFeatures, run_test
 from reid_gl.report.page import read_report
 from tests.finished_run import ABLATION, write_run
 from tests.made_up_people import write_people
@@ -41,11 +41,11 @@ def data(nasty: Path, summary: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def tested(nasty: Path) -> list[tuple[dict[str, Any], Tested]]:
+def tested(nasty: Path) -> list[tuple[dict[str, Any], ScoredFeatures]]:
     """What test says of both runs, and the features that it computed."""
     answers = []
     for name in "ab":
-        features: list[Tested] = []
+        features: list[ScoredFeatures] = []
         words = ["MODEL.WEIGHTS", str(nasty / name / "model.ckpt")]
         scores = run_test(load_run_config(nasty / name / "config.yml", words), also=features.append)
         answers.append((scores, features[0]))
@@ -53,7 +53,7 @@ def tested(nasty: Path) -> list[tuple[dict[str, Any], Tested]]:
 
 
 def test_the_scores_are_those_of_test(
-    data: dict[str, Any], tested: list[tuple[dict[str, Any], Tested]]
+    data: dict[str, Any], tested: list[tuple[dict[str, Any], ScoredFeatures]]
 ) -> None:
     for run, (scores, _) in enumerate(tested):
         (shown,) = [
@@ -69,7 +69,7 @@ def test_the_scores_are_those_of_test(
 
 
 def test_every_query_and_curve_is_that_of_evaluate_features(
-    data: dict[str, Any], tested: list[tuple[dict[str, Any], Tested]]
+    data: dict[str, Any], tested: list[tuple[dict[str, Any], ScoredFeatures]]
 ) -> None:
     for ranking in data["lists"]:
         features = tested[ranking["run"]][1]
@@ -84,7 +84,7 @@ def test_every_query_and_curve_is_that_of_evaluate_features(
 
 
 def test_camera_pairs_are_those_of_evaluate_camera_pairs(
-    data: dict[str, Any], tested: list[tuple[dict[str, Any], Tested]]
+    data: dict[str, Any], tested: list[tuple[dict[str, Any], ScoredFeatures]]
 ) -> None:
     features = tested[0][1]
     assert features.gallery is not None
@@ -152,7 +152,7 @@ def test_a_report_replaces_a_report_and_no_other_file(nasty: Path, tmp_path: Pat
     with pytest.raises(FileExistsError, match="this command did not write it"):
         run_report([nasty / "a"], foreign)
     assert foreign.read_text() == "<p>mine</p>"
-    with pytest.raises(FileNotFoundError, match="the folder of the report .* does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"the folder of the report .* does not exist"):
         run_report([nasty / "a"], tmp_path / "none" / "report.html")
     with pytest.raises(ValueError, match=r"a report is an HTML page, got .*report.txt"):
         run_report([nasty / "a"], tmp_path / "report.txt")
@@ -177,8 +177,6 @@ def test_images_that_were_moved_and_their_new_place(nasty: Path, tmp_path: Path)
     words = ["DATA.ROOT", str(tmp_path / "new")]
     run_report([run], tmp_path / "report.html", overrides=words)
     assert read_report(tmp_path / "report.html")["images"]["folder"] == str(tmp_path / "new")
-    with pytest.raises(
-        ValueError, match=r"tested on 2 queries and 5 gallery images, .* on 8 and 49, or on diff"
-    ):
-        write_run(tmp_path / "moved", tmp_path / "new")
-        run_report([tmp_path / "moved", nasty / "a"], tmp_path / "report.html")
+    moved = write_run(tmp_path / "moved", tmp_path / "new")
+    with pytest.raises(ValueError, match=r"tested on 2 queries and 5 gallery images, .* on 8 and 49, or on"):
+        run_report([moved, nasty / "a"], tmp_path / "report.html")

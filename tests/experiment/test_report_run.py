@@ -10,12 +10,12 @@ import pytest
 
 from reid_gl.config import load_run_config, read_experiment
 from reid_gl.experiment.report_run import choose_queries, describe_run, rank_run
-from reid_gl.experiment.score import Tested, compute_features, load_candidate
+from reid_gl.experiment.score import ScoredFeatures, compute_features, load_candidate
 from tests.finished_run import write_run
 from tests.inference.extractor.test_stored_thresholds import CALIBRATION
 
 
-def features_of(run: Path, *overrides: str) -> Tested:
+def features_of(run: Path, *overrides: str) -> ScoredFeatures:
     words = ["MODEL.WEIGHTS", str(run / "model.ckpt"), *overrides]
     experiment = read_experiment(load_run_config(run / "config.yml", words))
     return compute_features(experiment, load_candidate(experiment))

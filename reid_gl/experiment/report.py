@@ -104,7 +104,10 @@ def write_report(tested: Sequence[ScoredFeatures], page: Path) -> dict[str, Any]
     shown = choose_queries(rankings[0].result.average_precision.tolist(), MAX_LISTED)
     offset = len(sides[0]) if sides[1] else 0
     lists = [describe_ranking(ranking, shown, offset) for ranking in rankings]
-    thumbnails, numbers = make_thumbnails(samples, _order(rankings, shown, offset))
+    runs = [describe_run(one, name) for one, name in zip(tested, names, strict=True)]
+    on_maps = [place for run in runs if run["map"] for place in run["map"]["places"]]
+    order = itertools.chain(on_maps, _order(rankings, shown, offset))
+    thumbnails, numbers = make_thumbnails(samples, order)
     data = {
         "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "version": reid_gl.__version__,
@@ -112,7 +115,7 @@ def write_report(tested: Sequence[ScoredFeatures], page: Path) -> dict[str, Any]
         "images": {**describe_images(samples), "thumbnails": numbers},
         "queries": rankings[0].lists.queries.tolist(),
         "shown": shown.tolist(),
-        "runs": [describe_run(one, name) for one, name in zip(tested, names, strict=True)],
+        "runs": runs,
         "lists": lists,
         "comparisons": _compare(rankings),
     }

@@ -19,6 +19,7 @@ from reid_gl.evaluation.scores.breakdown import evaluate_camera_pairs
 from reid_gl.evaluation.scores.rank_lists import NOTHING, RankLists, rank_with_lists
 from reid_gl.evaluation.scores.ranking import with_own_cameras
 from reid_gl.evaluation.thresholds.distance_histograms import LARGEST_DISTANCE, distance_histograms
+from reid_gl.experiment.report_map import make_map
 from reid_gl.experiment.score import ScoredFeatures
 from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
@@ -134,6 +135,7 @@ def describe_run(tested: ScoredFeatures, name: str) -> dict[str, Any]:
         "ablation": _read_ablation(folder / f"{'_'.join(words)}.json"),
         "camera_pairs": _camera_pairs(tested),
         "distances": _distances(tested),
+        "map": make_map(tested.query, tested.gallery, tested.candidate.scoring.metric),
     }
 
 

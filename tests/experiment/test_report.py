@@ -124,6 +124,7 @@ def test_what_the_run_folder_holds_is_in_the_report(data: dict[str, Any], nasty:
     assert "SEED" not in run["changed"]
     assert sum(run["distances"]["same"]) == 8 * 3
     assert sum(run["distances"]["different"]) == 8 * (49 - 6)
+    assert len(run["map"]["places"]) == 8 * 7
     assert run["distances"]["note"].startswith("No thresholds: reid-gl calibrate")
 
 

@@ -72,7 +72,7 @@ def test_the_scores_are_those_of_the_data(page: Any, report: Path) -> None:
     assert f"AP {100 * worst:.1f} %" in first.inner_text()
     titles = page.locator("h2").all_inner_texts()
     assert titles == [
-        "Summary", "Curves", "Cameras and distances", "Comparison", "Test-time strategies", "Training", "Rank lists",
+        "Summary", "Curves", "Cameras and distances", "Comparison", "Test-time strategies", "Training", "Map", "Rank lists",
     ]  # fmt: skip
     assert (
         page.locator("figure svg[role=img]").count() == len(page.locator("figure svg[aria-label]").all()) > 10
@@ -85,7 +85,8 @@ def test_text_from_files_is_text(page: Any) -> None:
 
 
 def test_images_are_drawn_and_described(page: Any) -> None:
-    page.wait_for_function("[...document.querySelectorAll('#cards img')].every(one => one.naturalWidth > 0)")
+    are_drawn = "[...document.querySelectorAll('#cards img')].every(one => one.naturalWidth > 0)"
+    page.wait_for_function(are_drawn)
     alts = [image.get_attribute("alt") for image in page.locator("#cards article").first.locator("img").all()]
     assert alts[0].startswith("query, identity")
     assert any(alt.startswith("rank 1, ") for alt in alts)
@@ -127,7 +128,7 @@ def test_lists_side_by_side_can_be_chosen(page: Any) -> None:
 
 
 def test_keys_move_between_queries_and_open_an_image(page: Any) -> None:
-    number = "document.activeElement.closest('.query') && [...document.querySelectorAll('.query')].indexOf(document.activeElement)"
+    number = "[...document.querySelectorAll('.query')].indexOf(document.activeElement)"
     page.keyboard.press("j")
     assert page.evaluate(number) == 0
     page.keyboard.press("j")
@@ -156,6 +157,21 @@ def test_a_chart_says_its_values_under_the_pointer(page: Any, report: Path) -> N
     rank = int(tip[0].removeprefix("rank "))
     value = read_report(report)["lists"][0]["cmc"][rank - 1]
     assert tip[1] == f"a, not re-ranked: {100 * value:.2f}"
+
+
+def test_the_map_shows_the_image_under_the_pointer(page: Any) -> None:
+    figure = page.locator("#map figure").first
+    dot = figure.locator("circle").first
+    pid = read_pid(page, int(dot.get_attribute("data-place")))
+    dot.hover(force=True)
+    assert figure.locator(".tip").inner_text().startswith(f"identity {pid}, camera")
+    assert figure.locator(".tip img").count() == 1
+    large = figure.locator("circle[r='7']").count()
+    assert large == 7  # the query and six gallery images
+
+
+def read_pid(page: Any, place: int) -> int:
+    return int(page.evaluate(f"data.images.pids[data.runs[0].map.places[{place}]]"))
 
 
 @pytest.mark.parametrize("width", [600, 1400])

@@ -65,6 +65,7 @@ WHOLE = {
     "tracking/guide": "docs/trackers.md",
     "tracking/tracking_quality": "features inside a tracker",
     "tracking/ultralytics_check": "benchmarks/ultralytics_check.py",
+    "report/in_browser": "report/page, in a real browser",
     "training/every_loss": "every loss in a training step",
 }
 """Test files without a module of their name, each with what they test."""

@@ -13,6 +13,8 @@ from reid_gl.distributed.place import Ranks, StoppedTogetherError, launched_rank
 COMMANDS = {
     "train": "train a network and test it",
     "test": "score a checkpoint",
+    "report": "show one or several runs on one HTML page: scores, curves, rank lists",
+    "plot": "write the figures of a report as SVG, PNG or PDF",
     "tune-inference": "choose re-ranking, pooling and other test-time settings on held-out identities",
     "calibrate": "measure and store a network's thresholds, on labelled images or features",
     "evaluate-features": "score and re-rank features from any program",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from reid_gl.config import Config, read_experiment
+from reid_gl.config import Config, Experiment, read_experiment
 from reid_gl.config.experiment import Scoring
 from reid_gl.data.loading.loaders import check_images
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.distributed.ranks import is_first
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
@@ -33,7 +35,7 @@ from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.stored_thresholds import KEY as CALIBRATION
 from reid_gl.inference.strategies.apply import KEY as STRATEGIES
 from reid_gl.models import ReidNet, read_checkpoint
-from reid_gl.records import ReidDataset
+from reid_gl.records import Features, RankingResult, ReidDataset
 from reid_gl.report.scores import scores_to_dict
 from reid_gl.training.checkpoint import save_checkpoint
 
@@ -86,8 +88,46 @@ class Candidate:
         }
 
 
+@dataclass(frozen=True)
+class ScoredFeatures:
+    """A candidate, and the features that its scores come from.
+
+    Attributes:
+        experiment: what was asked for.
+        candidate: network and test set.
+        query: features of the queries.
+        gallery: features of the gallery without junk; None if every query searches all the others.
+    """
+
+    experiment: Experiment
+    candidate: Candidate
+    query: Features
+    gallery: Features | None
+
+    def comparison(self) -> dict[str, Any]:
+        """Return metric, rerank and max_memory_gb, as evaluate_features takes them."""
+        scoring = self.candidate.scoring
+        return {name: getattr(scoring, name) for name in ("metric", "rerank", "max_memory_gb")}
+
+    def describe(self, result: RankingResult, rerank: RerankSettings | None) -> dict[str, Any]:
+        """Return scores for JSON, with protocol, counts and all settings that they depend on."""
+        return scores_to_dict(
+            result,
+            self.candidate.preflight,
+            **self.candidate.describe(),
+            distance=self.candidate.scoring.metric,
+            multi_query=self.experiment.multi_query,
+            inference=asdict(self.candidate.scoring.inference),
+            rerank=None if rerank is None else asdict(rerank),
+        )
+
+
 def run_test(
-    config: Config, dataset: ReidDataset | None = None, *, foreign: Foreign = NOTHING_SAID
+    config: Config,
+    dataset: ReidDataset | None = None,
+    *,
+    foreign: Foreign = NOTHING_SAID,
+    also: Callable[[ScoredFeatures], None] | None = None,
 ) -> dict[str, Any]:
     """Evaluate MODEL.WEIGHTS and write the result next to the weights.
 
@@ -98,6 +138,7 @@ def run_test(
         config: the experiment.
         dataset: a loaded test set with checked images; None for the first one that DATA names.
         foreign: the caller's description of weights of another project.
+        also: called with the features after they are scored.
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings; for a data set of image retrieval, also the
@@ -107,43 +148,48 @@ def run_test(
         ValueError, FileNotFoundError: weights or data set cannot be used.
     """
     experiment = read_experiment(config)
-    candidate = load_candidate(experiment, dataset, foreign)
-    scoring, extra_queries = candidate.scoring, load_extra_queries(experiment)
+    tested = compute_features(experiment, load_candidate(experiment, dataset, foreign))
+    if not is_first():
+        return {}
+    candidate, scoring, comparison = tested.candidate, tested.candidate.scoring, tested.comparison()
+    query, gallery = tested.query, tested.gallery
+    result = evaluate_features(query, gallery, use_cameras=candidate.preflight.use_cameras, **comparison)
+    scores = tested.describe(result, scoring.rerank)
+    if ks := candidate.dataset.ks:
+        clustering = experiment.clustering
+        scores |= score_retrieval(query, gallery, ks=ks, clustering=clustering, **comparison)
+    words = ["test", scores["dataset"], scores["feature"], scores["distance"], str(scoring.inference)]
+    words += ["multi_query", experiment.multi_query] if experiment.multi_query != "none" else []
+    words += ["reranked"] * (scoring.rerank is not None)
+    write_result(scores, candidate.weights, words)
+    if also is not None:
+        also(tested)
+    return scores
+
+
+def compute_features(experiment: Experiment, candidate: Candidate) -> ScoredFeatures:
+    """Compute the features that the scores of a candidate come from.
+
+    Raises:
+        ValueError, FileNotFoundError: as run_test.
+    """
+    extra_queries = load_extra_queries(experiment)
     if extra_queries:
         check_images(extra_queries["extra_queries"])
-    comparison = {name: getattr(scoring, name) for name in ("metric", "rerank", "max_memory_gb")}
     query, gallery = extract_sides(
         candidate.net,
         candidate.dataset,
         preprocessing=candidate.preprocessing,
         show_progress=True,
-        **scoring.arguments(without=NOT_OF_FEATURES),
+        **candidate.scoring.arguments(without=NOT_OF_FEATURES),
         **extra_queries,
     )
-    if not is_first():
-        return {}
-    result = evaluate_features(query, gallery, use_cameras=candidate.preflight.use_cameras, **comparison)
-    retrieval = {}
-    if ks := candidate.dataset.ks:
-        retrieval = score_retrieval(query, gallery, ks=ks, clustering=experiment.clustering, **comparison)
-    scores = scores_to_dict(
-        result,
-        candidate.preflight,
-        **retrieval,
-        **candidate.describe(),
-        distance=scoring.metric,
-        multi_query=experiment.multi_query,
-        inference=asdict(scoring.inference),
-        rerank=None if scoring.rerank is None else asdict(scoring.rerank),
-    )
-    words = ["test", scores["dataset"], scores["feature"], scores["distance"], str(scoring.inference)]
-    words += ["multi_query", experiment.multi_query] if extra_queries else []
-    words += ["reranked"] * (scoring.rerank is not None)
-    write_result(scores, candidate.weights, words)
-    return scores
+    return ScoredFeatures(experiment, candidate, query, gallery)
 
 
-def run_tests(config: Config, *, foreign: Foreign = NOTHING_SAID) -> dict[str, dict[str, Any]]:
+def run_tests(
+    config: Config, *, foreign: Foreign = NOTHING_SAID, also: Callable[[ScoredFeatures], None] | None = None
+) -> dict[str, dict[str, Any]]:
     """Call run_test on every test set of DATA.
 
     Returns:
@@ -160,7 +206,7 @@ def run_tests(config: Config, *, foreign: Foreign = NOTHING_SAID) -> dict[str, d
         raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")
     for dataset in datasets:  # check all before the first of them takes its time
         check_images([*dataset.query, *dataset.gallery])
-    return {dataset.name: run_test(experiment, dataset, foreign=foreign) for dataset in datasets}
+    return {dataset.name: run_test(experiment, dataset, foreign=foreign, also=also) for dataset in datasets}
 
 
 def keep_strategies(config: Config) -> None:

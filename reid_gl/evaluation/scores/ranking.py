@@ -8,6 +8,7 @@ depend on the order of the gallery, and a network that gives every image the sam
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,25 @@ from reid_gl.records import JUNK_PID, Features, RankingResult
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The distances that features are scored by, with what scoring needs to know of each row and column.
+
+    Attributes:
+        blocks: blocks (B, G) that make up (Q, G) together; they can be read once.
+        query: identities and cameras, (Q,) each; camera -1 differs from every camera.
+        gallery: identities and cameras, (G,) each.
+        images: image numbers (Q,) and (G,), see score_blocks; None if no image is on both sides.
+        rows: places of the queries and gallery images among the features given, (Q,) and (G,).
+    """
+
+    blocks: Iterable[Floats]
+    query: tuple[Ints, Ints]
+    gallery: tuple[Ints, Ints]
+    images: tuple[Ints, Ints] | None
+    rows: tuple[Ints, Ints]
 
 
 def evaluate_ranking(
@@ -95,9 +115,35 @@ def evaluate_features(
         ValueError: see evaluate_ranking; also if the dimensions of the two sides differ, or features are not
             finite (the message names the rows).
     """
+    comparison = compare_features(
+        query,
+        gallery,
+        metric=metric,
+        rerank=rerank,
+        max_memory_gb=max_memory_gb,
+        use_cameras=use_cameras,
+    )
+    return score_comparison(comparison, max_rank=max_rank)
+
+
+def compare_features(
+    query: Features,
+    gallery: Features | None,
+    *,
+    metric: str,
+    rerank: RerankSettings | GnnRerankSettings | None,
+    max_memory_gb: float | None,
+    use_cameras: bool,
+) -> Comparison:
+    """Prepare the distances that evaluate_features scores; for arguments and errors see there."""
+    rows = (
+        np.arange(len(query.embeddings)),
+        np.arange(len(query.embeddings if gallery is None else gallery.embeddings)),
+    )
     searches_itself = gallery is None
     if gallery is None:
-        query = gallery = _with_own_cameras(query, use_cameras)
+        rows = (np.flatnonzero(query.pids != JUNK_PID),) * 2
+        query = gallery = with_own_cameras(query, use_cameras)
         use_cameras = True
     check_features(query.embeddings, gallery.embeddings)
     sides = [
@@ -113,13 +159,26 @@ def evaluate_features(
         sides[1] = (sides[1][0][kept], sides[1][1][kept])
         searched = None if searched is None else searched[kept]
         images = None if images is None else (images[0], images[1][kept])
+        rows = rows[0], rows[1][kept]
     blocks = feature_distances(
         query.embeddings, searched, metric=metric, rerank=rerank, max_memory_gb=max_memory_gb
     )
-    return _score(blocks, sides[0], sides[1], junk_pid=JUNK_PID, max_rank=max_rank, images=images)
+    return Comparison(blocks, sides[0], sides[1], images, rows)
 
 
-def _with_own_cameras(features: Features, use_cameras: bool) -> Features:
+def score_comparison(comparison: Comparison, *, max_rank: int = 50) -> RankingResult:
+    """Score prepared distances, which are read once; for the result and errors see evaluate_features."""
+    return _score(
+        comparison.blocks,
+        comparison.query,
+        comparison.gallery,
+        junk_pid=JUNK_PID,
+        max_rank=max_rank,
+        images=comparison.images,
+    )
+
+
+def with_own_cameras(features: Features, use_cameras: bool) -> Features:
     """Remove junk, and give each image without a camera a unique one, so that no image matches itself."""
     kept = features.pids != JUNK_PID
     camids = features.camids[kept] if use_cameras else np.full(int(kept.sum()), -1)

@@ -21,6 +21,7 @@ COMMANDS = {
     "make-synthetic": "render the synthetic pedestrians",
     "export": "write a checkpoint as ONNX, OpenVINO or TorchScript",
     "extract": "extract features of a folder, a CSV file of crops, a video or a sequence",
+    "watch": "draw the identity of every box into a video, with a contact sheet",
     "gallery": "keep features in a gallery, search it, check it, delete from it",
     "check-dataset": "count and show what a data set contains, and find its errors",
     "make-split": "divide a labelled folder into train, query and gallery",

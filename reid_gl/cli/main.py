@@ -23,6 +23,7 @@ COMMANDS = {
     "extract": "extract features of a folder, a CSV file of crops, a video or a sequence",
     "watch": "draw the identity of every box into a video, with a contact sheet",
     "gallery": "keep features in a gallery, search it, check it, delete from it",
+    "browse": "look at a gallery in a browser: search by a click, label pairs",
     "check-dataset": "count and show what a data set contains, and find its errors",
     "make-split": "divide a labelled folder into train, query and gallery",
     "convert-dataset": "write any data set as a table or in the layout of Market-1501",

@@ -57,6 +57,7 @@ WHOLE = {
     "inference/own_backbone": "a backbone of the caller's own, everywhere",
     "losses/bad_batches": "every loss",
     "mirror": "the tests",
+    "notebooks": "notebooks/",
     "project_files": "files beside the package",
     "readme": "README.md",
     "serve/guide": "docs/serving.md",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 
 from reid_gl.evaluation.reranking.rerank import RerankSettings
@@ -150,6 +151,35 @@ class Gallery:
             features = read_features(engine, condition, ids)
             self._log.write("read", {"filter": condition.to_dict()})
         return features
+
+    def rows(
+        self,
+        *,
+        ids: Values | None = None,
+        cameras: Values | None = None,
+        time: TimeRange | None = None,
+        skip: int = 0,
+        count: int = 100,
+    ) -> list[tuple[int, Sighting]]:
+        """Return the numbers and sightings of rows that satisfy all conditions, in ascending order.
+
+        Rows that are damaged or older than the retention age are left out. The rows that are skipped are read
+        too, which takes seconds in a large gallery.
+
+        Args:
+            ids: numbers of rows.
+            cameras: cameras.
+            time: first and last time, both included; rows of unknown time are left out.
+            skip: number of rows to leave out at the beginning.
+            count: maximum number of rows, at least 1.
+        """
+        skip, count = at_least_one(skip + 1, "skip + 1") - 1, at_least_one(count, "count")
+        condition = make_condition(only={"id": ids, "camera": cameras}, time=time)
+        with self._turns.take() as engine:
+            self._log.write("read", {"filter": condition.to_dict(), "skip": skip, "count": count})
+            batches = engine.read(condition.younger_than(engine.keep_seconds))
+            found = islice(chain.from_iterable(batches), skip, skip + count)
+            return [(row.id, row.sighting) for row in found]
 
     def delete(
         self,

@@ -52,6 +52,16 @@ class VideoReader:
             )
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
+    def seek(self, frame: int) -> Image8:
+        """Read any frame (H, W, 3) uint8 RGB, to be looked at: fast, but in some formats a frame next to it.
+
+        Raises:
+            VideoEndsError: the video ends before this frame.
+        """
+        self._capture.set(cv2.CAP_PROP_POS_FRAMES, frame - 1)
+        self._next = frame
+        return self.read(frame)
+
     def close(self) -> None:
         """Close the file."""
         self._capture.release()

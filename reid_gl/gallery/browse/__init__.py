@@ -1,0 +1,1 @@
+"""A local web page over a gallery; `reid-gl browse` starts it."""

@@ -7,13 +7,12 @@ import json
 import logging
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 
 from reid_gl.cli.experiment import add_config_arguments, prepare_torch, read_arguments
 from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.experiment.export import run_export
 from reid_gl.inference.exporting.export_settings import PRECISIONS, PROFILES, SUFFIXES, ExportSettings
-from reid_gl.inference.extractor.reid_folder import weights_file
+from reid_gl.inference.extractor.find_weights import find_weights
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     prepare_torch(0)
     with redirect_stdout(sys.stderr):  # nncf prints its progress bars to stdout
         result = run_export(
-            weights_file(Path(options.weights)),
+            find_weights(options.weights),
             settings,
             foreign=read_foreign(options),
             out=options.out,

@@ -20,6 +20,7 @@ COMMANDS = {
     "cross-domain": "train on each of several data sets and test on all of them",
     "make-synthetic": "render the synthetic pedestrians",
     "export": "write a checkpoint as ONNX, OpenVINO or TorchScript",
+    "weights": "publish, fetch and verify weights; list the public ones that are recognised",
     "extract": "extract features of a folder, a CSV file of crops, a video or a sequence",
     "gallery": "keep features in a gallery, search it, check it, delete from it",
     "check-dataset": "count and show what a data set contains, and find its errors",

@@ -107,7 +107,7 @@ def load_net(path: str | Path, *, backbone: nn.Module | None = None) -> LoadedNe
             checkpoint needs a custom backbone and none is given.
     """
     checkpoint = read_checkpoint(path)
-    settings = _read_settings(checkpoint["net"], checkpoint["model"], str(path))
+    settings = read_net_settings(checkpoint["net"], checkpoint["model"], str(path))
     if backbone is None and not is_known_backbone(settings.backbone):
         raise ValueError(
             f"{path} has the unknown backbone {settings.backbone!r}; if it is a network of your own, its "
@@ -220,7 +220,7 @@ def _file_tensors(path: str) -> dict[str, Any]:
     return find_state_dict(found, path)
 
 
-def _read_settings(stored: dict[str, Any], tensors: dict[str, Any], source: str) -> NetSettings:
+def read_net_settings(stored: dict[str, Any], tensors: dict[str, Any], source: str) -> NetSettings:
     """Return a checkpoint's settings, after checks of their types and of sizes against its tensors."""
     kinds = get_type_hints(NetSettings)
     needed = {field.name for field in fields(NetSettings) if field.default is MISSING}

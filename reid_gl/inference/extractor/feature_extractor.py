@@ -18,9 +18,9 @@ from reid_gl.data.loading.pil_images import decode_pil_image
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.crops import as_corners, check_image_array, cut_boxes, resize_crops
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.foreign import Foreign, GivenPreprocessing
 from reid_gl.inference.extractor.load_runtime import load_runtime
-from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.runtime import Runtime
 from reid_gl.inference.extractor.stored_thresholds import NO_CALIBRATION, load_calibration, same_person
 
@@ -117,7 +117,7 @@ class FeatureExtractor:
                 "backbone is for a checkpoint, but a runtime was given, which has its own network"
             )
         if isinstance(weights, str | Path):
-            weights = weights_file(Path(weights))
+            weights = find_weights(weights)
         given = GivenPreprocessing(input_size, mean, std, pixel_range, channel_order, kernel)
         self._runtime: Runtime = (
             load_runtime(

@@ -107,7 +107,12 @@ def make_handler(hub: SmallHub) -> type[BaseHTTPRequestHandler]:
                 headers |= {"X_Linked_Etag": f'"{etag}"', "X_Linked_Size": str(len(content))}
             self.answer(200, hub.sent.get((repo, name), content), **headers)
 
+        def refuse_to_change(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.refuse(401, "NotLoggedIn")
+
         do_GET = do_HEAD = reply  # noqa: N815
+        do_POST = refuse_to_change  # noqa: N815
 
     return Handler
 

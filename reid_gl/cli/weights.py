@@ -9,16 +9,24 @@ from collections.abc import Callable
 from typing import Any
 
 from reid_gl.experiment.weights import pull_weights, push_weights, verify_weights, write_weights_folder
+from reid_gl.report.public_weights import format_public_weights
 
 logger = logging.getLogger(__name__)
 
 USAGE = {
+    "list": "",
     "card": "WEIGHTS FOLDER",
     "verify": "FOLDER",
     "push": "FOLDER hf://owner/repo",
     "pull": "hf://owner/repo FOLDER",
 }
-TAKEN = {"card": {"license", "metrics"}, "verify": set[str](), "push": {"private"}, "pull": set[str]()}
+TAKEN = {
+    "list": set[str](),
+    "card": {"license", "metrics"},
+    "verify": set[str](),
+    "push": {"private"},
+    "pull": set[str](),
+}
 """Options that each action takes."""
 ALWAYS = {"action", "inputs", "traceback"}
 
@@ -27,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("action", choices=tuple(USAGE), help="what to do")
     parser.add_argument(
-        "inputs", nargs="*", help="; ".join(f"{action}: {words}" for action, words in USAGE.items())
+        "inputs", nargs="*", help="; ".join(f"{action}: {words or 'none'}" for action, words in USAGE.items())
     )
     card = parser.add_argument_group("card")
     card.add_argument("--license", metavar="NAME", help="licence of the weights, such as apache-2.0")
@@ -37,15 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run one action; the answer goes to stdout as JSON. `verify` returns 1 if a file has changed."""
+    """Run one action; JSON, or the table, goes to stdout. `verify` returns 1 if a file has changed."""
     for name, value in vars(options).items():
         if value is not None and name not in ALWAYS | TAKEN[options.action]:
             raise ValueError(f"--{name} has no meaning for weights {options.action}")
     expected = USAGE[options.action].split()
     if len(options.inputs) != len(expected):
         raise ValueError(
-            f"weights {options.action} takes {' '.join(expected)}, got {len(options.inputs)} names"
+            f"weights {options.action} takes {USAGE[options.action] or 'no names'}, got {len(options.inputs)} names"
         )
+    if options.action == "list":
+        print(format_public_weights())
+        return 0
     answer = ACTIONS[options.action](options)
     print(json.dumps(answer))
     return 0 if answer.get("is_whole", True) else 1

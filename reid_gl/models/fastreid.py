@@ -54,18 +54,16 @@ class NonLocalResNet(nn.Module):
 
     Args:
         resnet: a backbone with torchvision's layers.
-        counts: per stage, from 1, the number of non-local blocks and of their inner channels.
+        sizes: per stage, from 1, the channels and inner channels of each of its non-local blocks.
     """
 
-    def __init__(self, resnet: nn.Module, counts: dict[int, tuple[int, int]]) -> None:
+    def __init__(self, resnet: nn.Module, sizes: dict[int, list[tuple[int, int]]]) -> None:
         super().__init__()
         for name, layer in resnet.named_children():
             self.add_module(name, layer)
-        for stage, (count, inner) in counts.items():
-            width = getattr(resnet, f"layer{stage}")[-1].conv3.out_channels
-            blocks = nn.ModuleList(NonLocalBlock(width, inner) for _ in range(count))
-            self.add_module(f"NL_{stage}", blocks)
-        self._stages = [(f"layer{stage}", f"NL_{stage}" if stage in counts else "") for stage in (1, 2, 3, 4)]
+        for stage, blocks in sizes.items():
+            self.add_module(f"NL_{stage}", nn.ModuleList(NonLocalBlock(*size) for size in blocks))
+        self._stages = [(f"layer{stage}", f"NL_{stage}" if stage in sizes else "") for stage in (1, 2, 3, 4)]
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to the last map (N, D, H', W')."""
@@ -98,16 +96,14 @@ def make_fastreid_backbone(backbone: str, tensors: Tensors, *, has_padded_stem: 
     resnet: Any = make_backbone(backbone)[0]
     if not has_padded_stem:
         resnet.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True)
-    counts: dict[int, tuple[int, int]] = {}
+    sizes: dict[int, list[tuple[int, int]]] = {}
     for name, value in tensors.items():
         if found := NON_LOCAL.fullmatch(name):
             if value.ndim != 4:
-                raise ValueError(
-                    f"the non-local block {name} has shape {tuple(value.shape)}, expected 4 axes"
-                )
-            stage = int(found[1])
-            counts[stage] = (counts.get(stage, (0, 0))[0] + 1, value.shape[0])
-    return NonLocalResNet(resnet, counts) if counts else resnet
+                raise ValueError(f"{name} of a non-local block has {value.ndim} axes, expected 4")
+            inner, channels = value.shape[:2]
+            sizes.setdefault(int(found[1]), []).append((channels, inner))
+    return NonLocalResNet(resnet, sizes) if sizes else resnet
 
 
 def _make_resnest(backbone: str) -> nn.Module:

@@ -46,3 +46,10 @@ def test_mistakes(words: list[str], message: str) -> None:
     result = call("weights", *words)
     assert result.returncode == 1
     assert message in result.stderr
+
+
+def test_list_prints_the_table() -> None:
+    result = call("weights", "list")
+    assert result.returncode == 0
+    assert "fastreid_sbs_resnest50" in result.stdout
+    assert call("weights", "list", "more").returncode == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import huggingface_hub
 import pytest
 import yaml
 
@@ -93,8 +94,7 @@ class FakeApi:
     calls: list[tuple[str, dict[str, Any]]] = []  # noqa: RUF012
 
     def __getattr__(self, name: str) -> Any:
-        hub = pytest.importorskip("huggingface_hub")
-        signature = inspect.signature(getattr(hub.HfApi, name))
+        signature = inspect.signature(getattr(huggingface_hub.hf_api.HfApi, name))
 
         def call(*arguments: Any, **keywords: Any) -> Any:
             bound = signature.bind(self, *arguments, **keywords)
@@ -107,7 +107,7 @@ class FakeApi:
 def test_push_uploads_exactly_the_files_of_the_manifest(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pytest.importorskip("huggingface_hub"), "HfApi", FakeApi)
+    monkeypatch.setattr(huggingface_hub, "HfApi", FakeApi)
     FakeApi.calls.clear()
     assert push_weights(folder, "hf://people/small@next", is_private=True) == "https://hub/commit/1"
     (created, creation), (uploaded, upload) = FakeApi.calls

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights, make_backbone
 from reid_gl.models.backbones import ends_in_residual_sum
 from reid_gl.models.ibn import IBN, IMAGENET_FILES, NUM_BLOCKS, ibn_imagenet_tensors, make_ibn_resnet
+from tests.reference.slow_public_networks import slow_resnet
 
 SMALL = "resnet18_ibn_a"
 DEEP = "resnet50_ibn_a"
@@ -31,61 +31,13 @@ def _shaken(name: str, last_stride: int) -> torch.nn.Module:
     return backbone
 
 
-def _literal(tensors: dict[str, Tensor], images: Tensor, last_stride: int) -> Tensor:
-    """The forward pass of a ResNet-IBN-a, operation by operation, from the tensors' public names."""
-
-    def batch_norm(maps: Tensor, name: str) -> Tensor:
-        stored = [tensors[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")]
-        mean, var, weight, bias = (each[:, None, None] for each in stored)
-        return (maps - mean) / (var + 1e-5).sqrt() * weight + bias
-
-    def instance_norm(maps: Tensor, name: str) -> Tensor:
-        mean = maps.mean(dim=(2, 3), keepdim=True)
-        var = ((maps - mean) ** 2).mean(dim=(2, 3), keepdim=True)
-        weight, bias = (tensors[f"{name}.{part}"][:, None, None] for part in ("weight", "bias"))
-        return (maps - mean) / (var + 1e-5).sqrt() * weight + bias
-
-    def first_norm(maps: Tensor, block: str) -> Tensor:
-        if f"{block}.bn1.IN.weight" not in tensors:
-            return batch_norm(maps, f"{block}.bn1")
-        half = maps.shape[1] // 2
-        parts = (
-            instance_norm(maps[:, :half], f"{block}.bn1.IN"),
-            batch_norm(maps[:, half:], f"{block}.bn1.BN"),
-        )
-        return torch.cat(parts, dim=1)
-
-    def block_forward(maps: Tensor, block: str, stride: int) -> Tensor:
-        is_deep = f"{block}.conv3.weight" in tensors
-        strides = (1, stride, 1) if is_deep else (stride, 1)
-        out = maps
-        for place, step in enumerate(strides, start=1):
-            weight = tensors[f"{block}.conv{place}.weight"]
-            out = F.conv2d(out, weight, stride=step, padding=weight.shape[2] // 2)
-            out = first_norm(out, block) if place == 1 else batch_norm(out, f"{block}.bn{place}")
-            out = out.relu() if place < len(strides) else out
-        if f"{block}.downsample.0.weight" in tensors:
-            maps = F.conv2d(maps, tensors[f"{block}.downsample.0.weight"], stride=stride)
-            maps = batch_norm(maps, f"{block}.downsample.1")
-        return (out + maps).relu()
-
-    maps = F.conv2d(images, tensors["conv1.weight"], stride=2, padding=3)
-    maps = F.max_pool2d(batch_norm(maps, "bn1").relu(), 3, stride=2, padding=1)
-    blocks = sorted({found[0] for name in tensors if (found := re.match(r"layer\d\.\d+", name))})
-    for block in blocks:
-        starts_stage = block.endswith(".0") and not block.startswith("layer1")
-        stride = last_stride if block.startswith("layer4") else 2
-        maps = block_forward(maps, block, stride if starts_stage else 1)
-    return maps
-
-
 @pytest.mark.parametrize(("name", "last_stride"), [(SMALL, 1), (SMALL, 2), (DEEP, 1)])
 def test_agrees_with_the_forward_pass_written_out(name: str, last_stride: int) -> None:
     backbone = _shaken(name, last_stride).double()
     images = _images().double()
     with torch.inference_mode():
         maps = backbone(images)
-        expected = _literal(backbone.state_dict(), images, last_stride)
+        expected = slow_resnet(backbone.state_dict(), images, last_stride=last_stride)
     assert maps.shape[2:] == (64 // (16 * last_stride), 32 // (16 * last_stride))
     assert torch.allclose(maps, expected, rtol=1e-9, atol=1e-9)
 

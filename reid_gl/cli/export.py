@@ -19,7 +19,9 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("weights", metavar="WEIGHTS", help="checkpoint or foreign state dict")
+    parser.add_argument(
+        "weights", metavar="WEIGHTS", help="checkpoint, state dict, folder or hf://owner/repo"
+    )
     parser.add_argument("--format", required=True, choices=tuple(SUFFIXES))
     parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="int8 is for OpenVINO")
     parser.add_argument(

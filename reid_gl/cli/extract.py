@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of Parquet parts with --engine ray",
     )
     parser.add_argument(
-        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder of reid"
+        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder, hf://"
     )
     parser.add_argument(
         "--engine",

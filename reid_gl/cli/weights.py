@@ -47,13 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run one action; JSON, or the table, goes to stdout. `verify` returns 1 if a file has changed."""
     for name, value in vars(options).items():
-        if value is not None and name not in ALWAYS | TAKEN[options.action]:
+        if value is not None and name not in ALWAYS | TAKEN.get(options.action, set()):
             raise ValueError(f"--{name} has no meaning for weights {options.action}")
     expected = USAGE[options.action].split()
     if len(options.inputs) != len(expected):
-        raise ValueError(
-            f"weights {options.action} takes {USAGE[options.action] or 'no names'}, got {len(options.inputs)} names"
-        )
+        usage = USAGE[options.action] or "no names"
+        raise ValueError(f"weights {options.action} takes {usage}, got {len(options.inputs)} names")
     if options.action == "list":
         print(format_public_weights())
         return 0

@@ -52,9 +52,10 @@ class FeatureExtractor:
     re-ranking, which needs a gallery.
 
     Args:
-        weights: a reid_gl checkpoint; a state dict of torchreid, timm, reid-strong-baseline or fast-reid,
-            with `architecture`; an ONNX (.onnx), OpenVINO (.xml) or TorchScript (.torchscript) file; a folder
-            of Roboflow's `reid`; or a runtime.
+        weights: a reid_gl checkpoint; a state dict of another project, with `architecture` unless it is one
+            of those that `reid-gl weights list` shows; an ONNX (.onnx), OpenVINO (.xml) or TorchScript
+            (.torchscript) file; a folder of ours or of Roboflow's `reid`; hf://owner/repo[@revision][/file];
+            or a runtime.
         device: "auto", "cuda", "cuda:1", "mps" or "cpu".
         precision: "auto" is the fastest safe one of the device; "float32", "bfloat16", "float16"; "int8" for
             files that were exported in int8.

@@ -57,7 +57,7 @@ REMOVED = (
     r"np\.(float|int|bool|object|in1d)\b|torch\._six|collections\.(Mapping|Iterable)|pkg_resources|distutils"
 )
 ONLY_IN = {
-    "torchvision.models": {"models/backbones.py", "models/weights.py"},
+    "torchvision.models": {"models/backbones.py", "models/ibn.py", "models/weights.py"},
     "torchreid": {"models/backbones.py"},
     "timm": {"models/timm_backbones.py"},
     "pytorch_metric_learning": {"losses/metric_learning.py"},

@@ -22,6 +22,7 @@ COMMANDS = {
     "cross-domain": "train on each of several data sets and test on all of them",
     "make-synthetic": "render the synthetic pedestrians",
     "export": "write a checkpoint as ONNX, OpenVINO or TorchScript",
+    "weights": "publish, fetch and verify weights; list the public ones that are recognised",
     "extract": "extract features of a folder, a CSV file of crops, a video or a sequence",
     "watch": "draw the identity of every box into a video, with a contact sheet",
     "gallery": "keep features in a gallery, search it, check it, delete from it",

@@ -87,7 +87,8 @@ INPUT = {
 
 MODEL = {
     "BACKBONE": Key(
-        "resnet50", "any ResNet or ResNeXt of torchvision; OSNets such as osnet_x1_0; timm:<name>"
+        "resnet50",
+        "any ResNet or ResNeXt of torchvision; with IBN: resnet50_ibn_a; OSNets: osnet_x1_0; timm:<name>",
     ),
     "DEVICE": Key("auto", "auto | cuda | mps | cpu"),
     "WEIGHTS": Key("", "checkpoint to test"),

@@ -25,13 +25,13 @@ from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.files import write_text
 from reid_gl.inference.evaluate import NOT_OF_FEATURES, extract_sides
+from reid_gl.inference.extractor.find_weights import find_weights, results_folder
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.inference.extractor.open_weights import (
     open_weights,
     stored_preprocessing,
     stored_strategies,
 )
-from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.stored_thresholds import KEY as CALIBRATION
 from reid_gl.inference.strategies.apply import KEY as STRATEGIES
 from reid_gl.models import ReidNet, read_checkpoint
@@ -200,7 +200,7 @@ def run_tests(
     """
     experiment = read_experiment(config)
     # report mistakes before thousands of images are checked
-    open_weights(weights_file(experiment.weights_to_test()), foreign)
+    open_weights(find_weights(experiment.weights_to_test()), foreign)
     datasets = load_test_sets(experiment.data)
     if len({dataset.name for dataset in datasets}) < len(datasets):
         raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")
@@ -234,7 +234,7 @@ def load_candidate(
 ) -> Candidate:
     """Load the network of MODEL.WEIGHTS and the test set of DATA; arguments and errors as run_test."""
     experiment = read_experiment(config)
-    weights, scoring = weights_file(experiment.weights_to_test()), experiment.scoring
+    weights, scoring = find_weights(experiment.weights_to_test()), experiment.scoring
     loaded = open_weights(weights, foreign)
     if dataset is None:
         dataset = load_test_sets(experiment.data)[0]
@@ -251,8 +251,8 @@ def load_candidate(
 
 
 def write_result(result: dict[str, Any], weights: Path, words: list[str]) -> Path:
-    """Write a result next to the weights, under a name built from words that distinguish it from others."""
+    """Write a result to the weights' folder of results, under a name built from words."""
     name = "_".join(word for word in words if word).replace(",", "").replace(" ", "_")
-    path = weights.with_name(f"{name}.json")
+    path = results_folder(weights) / f"{name}.json"
     write_text(path, json.dumps(result, indent=2) + "\n")
     return path

@@ -13,6 +13,7 @@ from torch import nn
 
 from reid_gl.models import backbone_names, make_backbone
 from reid_gl.models.backbones import (
+    IBN_RESNETS,
     OSNETS,
     ends_in_residual_sum,
     import_torchreid_models,
@@ -38,7 +39,7 @@ def _images(num: int = 1) -> torch.Tensor:
 def test_names_hold_every_resnet_of_torchvision() -> None:
     names = backbone_names()
     expected = {name for name in torchvision.models.list_models(module=torchvision.models) if "resne" in name}
-    assert expected | set(OSNETS) == set(names)
+    assert expected | set(IBN_RESNETS) | set(OSNETS) == set(names)
     assert {"resnet18", "resnet152", "resnext101_64x4d", "wide_resnet50_2", "osnet_x1_0"} <= set(names)
     assert len(names) == len(set(names))
 

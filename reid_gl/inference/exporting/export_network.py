@@ -19,6 +19,7 @@ from reid_gl.inference.exporting.export_parity import NUM_COMPARED, check_parity
 from reid_gl.inference.exporting.export_settings import ExportSettings, check_name, default_name
 from reid_gl.inference.exporting.exported_network import EXPORT_FORMAT, read_sidecar, sidecar_of
 from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.own_files import check_replaceable
@@ -57,7 +58,7 @@ def export_weights(
         FileExistsError: a file that is not one of our exports would be replaced.
         ImportError: a package of the extra "export" is missing.
     """
-    weights = Path(weights)
+    weights = find_weights(weights)
     reference = _load(weights, foreign, settings)
     out = default_name(weights, reference, settings) if out is None else Path(out)
     check_name(out, reference, settings)

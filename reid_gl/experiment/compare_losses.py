@@ -22,6 +22,7 @@ from reid_gl.experiment.series import (
     RESULT_FILE,
     check_num_jobs,
     open_series,
+    read_result,
     run_unfinished,
     train_or_resume,
 )
@@ -170,7 +171,7 @@ def _run_all(
     runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender, _ in plan}
     for (contender, _), place in zip(plan, places, strict=True):
         _drop_weights(place)
-        runs[contender.name].append(json.loads((place / RESULT_FILE).read_text(encoding="utf-8")))
+        runs[contender.name].append(read_result(place))
     return runs
 
 

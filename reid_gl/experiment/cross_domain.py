@@ -19,6 +19,7 @@ from reid_gl.experiment.series import (
     RESULT_FILE,
     check_num_jobs,
     open_series,
+    read_result,
     run_unfinished,
     train_or_resume,
 )
@@ -76,10 +77,7 @@ def run_cross_domain(
         for names, place in places.items()
     }
     run_unfinished(jobs, num_jobs=num_jobs, device=common.device, stop_signal=stop_signal)
-    rows = {
-        names: json.loads((place / RESULT_FILE).read_text(encoding="utf-8"))
-        for names, place in places.items()
-    }
+    rows = {names: read_result(place) for names, place in places.items()}
     summary = {"rows": rows}
     write_text(folder / MATRIX_FILE, json.dumps(summary, indent=2) + "\n")
     save_figure(draw_matrix(rows), folder / IMAGE_FILE)

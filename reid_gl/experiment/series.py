@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from reid_gl.config import Config, describe_changes, read_experiment
 from reid_gl.experiment.jobs import Job, gpus_to_deal, run_jobs
@@ -14,6 +15,7 @@ from reid_gl.experiment.train import run_training
 from reid_gl.files import partial_of, write_text
 from reid_gl.records import ReidDataset
 from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE, describe_environment
+from reid_gl.untrusted.json_files import read_json_object
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +70,15 @@ def train_or_resume(config: Config, place: Path, stop_signal: Callable[[], int])
         What run_training raises.
     """
     return run_training(config, resume=(place / TRAINING_FILE).is_file(), stop_signal=stop_signal)
+
+
+def read_result(place: Path) -> dict[str, Any]:
+    """Read what a finished run has left.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    return read_json_object(place / RESULT_FILE, advice="delete it to test and train this run again")
 
 
 def run_unfinished(

@@ -108,7 +108,7 @@ def test_jobs_give_the_results_of_one_after_the_other_and_resume(
     small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="reid_gl")
-    words = [*small, "COMPARE.NUM_EPOCHS", "1"]
+    words = [*small, "COMPARE.NUM_EPOCHS", "1", "MODEL.BACKBONE", "timm:test_resnet"]
     triplet = parse_losses("triplet")
     first = compare(words, tmp_path / "one", CE, triplet)
     both = compare(words, tmp_path / "two", CE, triplet, num_jobs=2)

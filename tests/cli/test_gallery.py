@@ -165,7 +165,7 @@ def test_searching_with_filters(call: Call) -> None:
         (["stats", "people.db", "a.jpg"], "gallery stats takes no files, got a.jpg"),
         (["add", "people.db"], "nothing to add"),
         (["add", "people.db", "none.npz"], "features none.npz do not exist"),
-        (["add", "people.db", "people.db"], "cannot read people.db as .npz"),
+        (["add", "people.db", "people.db"], "people.db is not an .npz archive"),
         (["add", "people.db", "empty.npz"], "empty.npz has no features (M, D)"),
         (["add", "people.db", "short.npz"], "camids has 1 rows, the features have 2"),
         (["add", "people.db", "wide.npz"], "features have 8 numbers each, this gallery holds features of 16"),

@@ -14,7 +14,7 @@ from PIL import Image
 from reid_gl.cli.main import main
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.conftest import WriteNoise
-from tests.inference.exporting.test_open_exported import write_onnx
+from tests.inference.exported.test_open_exported import write_onnx
 from tests.made_up_people import write_people
 from tests.made_up_videos import noise_frames, write_sequence, write_video
 from tests.tiny_checkpoint import write_checkpoint

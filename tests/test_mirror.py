@@ -47,6 +47,7 @@ WHOLE = {
     "gallery/guide": "docs/gallery.md",
     "inference/guide": "docs/inference.md",
     "inference/own_backbone": "a backbone of the caller's own, everywhere",
+    "lazy_imports": "the front of every folder",
     "losses/bad_batches": "every loss",
     "mirror": "the tests",
     "project_files": "files beside the package",

@@ -55,6 +55,7 @@ WHOLE = {
     "gallery/guide": "docs/gallery.md",
     "inference/guide": "docs/inference.md",
     "inference/own_backbone": "a backbone of the caller's own, everywhere",
+    "lazy_imports": "the front of every folder",
     "losses/bad_batches": "every loss",
     "mirror": "the tests",
     "notebooks": "notebooks/",

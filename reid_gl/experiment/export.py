@@ -16,9 +16,9 @@ from reid_gl.data.datasets.own.image_tree import list_tree
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.experiment.load_data import load_data
 from reid_gl.inference.evaluate import evaluate
+from reid_gl.inference.exported.open_exported import ExportedRuntime, load_exported
 from reid_gl.inference.exporting.export_network import export_weights
 from reid_gl.inference.exporting.export_settings import ExportSettings
-from reid_gl.inference.exporting.open_exported import ExportedRuntime, load_exported
 from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder
 from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign

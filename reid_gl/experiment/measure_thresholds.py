@@ -19,8 +19,8 @@ from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.experiment.load_data import hold_out, load_data
 from reid_gl.files import write_text
-from reid_gl.inference.exporting.exported_network import read_sidecar, sidecar_of
-from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
+from reid_gl.inference.exported.exported_network import read_sidecar, sidecar_of
+from reid_gl.inference.exported.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.inference.extractor.hub_files import is_in_hub_cache

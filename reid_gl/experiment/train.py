@@ -74,8 +74,8 @@ def run_training(
     with agreement():
         dataset = load_data(experiment.data)
         _check_data(experiment, dataset)
-        holdout = hold_out(experiment.data.holdout, dataset)
-        train = holdout.train if holdout is not None else dataset.train
+        scored = hold_out(experiment.data.holdout, dataset) or dataset
+        train = scored.train
         pids, images = list(make_label_map(train)), _describe_images(train)
         sampler = make_sampler(experiment, train)
     check_same_images(images)
@@ -97,7 +97,7 @@ def run_training(
                 settings,
                 log=log,
                 save=lambda state, selected: _save(state, selected, header, images, folder),
-                evaluate=_make_evaluation(experiment, holdout or dataset),
+                evaluate=_make_evaluation(experiment, scored),
                 stop_signal=stop_signal,
             )
         finally:

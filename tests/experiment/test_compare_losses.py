@@ -15,12 +15,11 @@ from reid_gl.experiment.load_data import load_data
 from reid_gl.training.fit import Interrupted
 
 CE = parse_losses("ce")
-pytestmark = pytest.mark.filterwarnings("ignore:Cython evaluation")  # torchreid says so when it is imported
 
 
 @pytest.fixture
 def small(words: list[str]) -> list[str]:
-    return [*words, "COMPARE.NUM_EPOCHS", "2", "MODEL.BACKBONE", "osnet_x0_25"]  # small checkpoints
+    return [*words, "COMPARE.NUM_EPOCHS", "2"]
 
 
 def compare(

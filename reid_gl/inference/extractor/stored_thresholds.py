@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from reid_gl.evaluation.arrays import as_array
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.inference.exporting.exported_network import read_sidecar
-from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
+from reid_gl.inference.exported.exported_network import read_sidecar
+from reid_gl.inference.exported.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.models import read_checkpoint
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reid_gl.data.datasets.own.parquet_files import ParquetTable
-from reid_gl.untrusted.regular_file import read_lines
+from reid_gl.untrusted.csv_lines import read_csv_lines
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 PARQUET = ".parquet"
 TABLE_SUFFIXES = (*DELIMITERS, PARQUET)
 DEFAULT_NAME = "dataset"
-MAX_BYTES, MAX_COLUMNS = 4_000_000_000, 10_000
+MAX_COLUMNS = 10_000
 
 
 def find_table(root: Path) -> Path:
@@ -118,11 +117,4 @@ def read_rows(
 
 def _lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield number and cells of the lines that are not empty, starting with the titles."""
-    lines = read_lines(path, max_bytes=MAX_BYTES)
-    reader = csv.reader(lines, delimiter=DELIMITERS[path.suffix.lower()], skipinitialspace=True, strict=True)
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num} of {path} cannot be read: {error}") from None
+    return read_csv_lines(path, delimiter=DELIMITERS[path.suffix.lower()])

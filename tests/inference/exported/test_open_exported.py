@@ -18,14 +18,14 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from reid_gl.inference.exporting import open_openvino as exported_openvino
-from reid_gl.inference.exporting.exported_network import (
+from reid_gl.inference.exported import open_openvino as exported_openvino
+from reid_gl.inference.exported.exported_network import (
     ExportedNet,
 )
-from reid_gl.inference.exporting.open_exported import ExportedRuntime, load_exported
-from reid_gl.inference.exporting.open_openvino import openvino_core
+from reid_gl.inference.exported.open_exported import ExportedRuntime, load_exported
+from reid_gl.inference.exported.open_openvino import openvino_core
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from tests.inference.exporting.mean_colour import (
+from tests.inference.exported.mean_colour import (
     DESCRIPTION,
     SMALL,
     MeanColour,

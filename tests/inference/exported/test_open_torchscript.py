@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from reid_gl.inference.exporting.exported_network import (
+from reid_gl.inference.exported.exported_network import (
     UNKNOWN,
 )
-from reid_gl.inference.exporting.open_torchscript import DESCRIPTION_FILE, open_torchscript
-from tests.inference.exporting.mean_colour import (
+from reid_gl.inference.exported.open_torchscript import DESCRIPTION_FILE, open_torchscript
+from tests.inference.exported.mean_colour import (
     MeanColour,
 )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.inference.exporting.exported_network import (
+from reid_gl.inference.exported.exported_network import (
     EXPORT_FORMAT,
     FACTS,
     import_optional,
@@ -16,7 +16,7 @@ from reid_gl.inference.exporting.exported_network import (
     read_sidecar,
     sidecar_of,
 )
-from tests.inference.exporting.mean_colour import (
+from tests.inference.exported.mean_colour import (
     DESCRIPTION,
     SMALL,
     describe,

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from reid_gl.device import choose_device
-from reid_gl.inference.exporting.exported_network import METADATA_KEY, UNKNOWN, ExportedNet, Floats
+from reid_gl.inference.exported.exported_network import METADATA_KEY, UNKNOWN, ExportedNet, Floats
 
 DESCRIPTION_FILE = f"{METADATA_KEY}.json"
 """Name of the description in a TorchScript file, which is an archive."""

@@ -29,6 +29,12 @@ LAYOUTS = ("nchw", "nhwc")
 FACTS = ("height", "width", "mean", "std", "channel_order")
 """Required entries of a handwritten description; mean and std in RGB, for colours in [0, 1]."""
 
+EXAMPLE = (
+    "for example input_size=(256, 128), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), "
+    'pixel_range=1.0, channel_order="rgb"'
+)
+"""Arguments that describe the input of a network if its file does not."""
+
 UNKNOWN: Shape = (None, None, None, None)
 
 

@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from reid_gl.inference.exporting.open_onnx import open_onnx
-from tests.inference.exporting.mean_colour import (
+from reid_gl.inference.exported.open_onnx import open_onnx
+from tests.inference.exported.mean_colour import (
     write_onnx,
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.inference.exporting.exported_network import (
+from reid_gl.inference.exported.exported_network import (
     METADATA_KEY,
     ExportedNet,
     import_optional,

@@ -9,8 +9,8 @@ import openvino
 import pytest
 from onnx import TensorProto
 
-from reid_gl.inference.exporting.open_openvino import open_openvino, openvino_core
-from tests.inference.exporting.mean_colour import (
+from reid_gl.inference.exported.open_openvino import open_openvino, openvino_core
+from tests.inference.exported.mean_colour import (
     write,
     write_onnx,
 )
@@ -26,7 +26,7 @@ def test_the_weights_of_an_openvino_file_are_missed(tmp_path: Path) -> None:
 CLOSE_TWO = """
 import os, signal, sys
 from pathlib import Path
-from reid_gl.inference.exporting.open_openvino import open_openvino
+from reid_gl.inference.exported.open_openvino import open_openvino
 
 heard = []
 signal.signal(signal.SIGTERM, lambda *_: heard.append(True))

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.exporting.exported_network import (
+from reid_gl.inference.exported.exported_network import (
+    EXAMPLE,
     LAYOUT,
     LAYOUTS,
     OUTPUT,
@@ -26,10 +27,9 @@ from reid_gl.inference.exporting.exported_network import (
     read_sidecar,
     sidecar_of,
 )
-from reid_gl.inference.exporting.open_onnx import open_onnx
-from reid_gl.inference.exporting.open_openvino import open_openvino
-from reid_gl.inference.exporting.open_torchscript import open_torchscript
-from reid_gl.inference.extractor.foreign import EXAMPLE
+from reid_gl.inference.exported.open_onnx import open_onnx
+from reid_gl.inference.exported.open_openvino import open_openvino
+from reid_gl.inference.exported.open_torchscript import open_torchscript
 
 EXPORTED_SUFFIXES = (".onnx", ".xml", ".torchscript")
 STORED_PRECISIONS = {"float32": "float32", "fp16": "float16", "int8": "int8"}

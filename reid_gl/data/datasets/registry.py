@@ -51,6 +51,7 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "cuhk03_np_labelled": partial(load_cuhk03_np, labelled=True),
     "cuhk03_np_detected": partial(load_cuhk03_np, labelled=False),
     "msmt17": load_msmt17,
+    "msmt17_without_val": partial(load_msmt17, with_validation=False),
     "viper": load_viper,
     "grid": load_grid,
     "sensereid": load_sensereid,

@@ -35,6 +35,8 @@ class Sample:
         box: (x1, y1, x2, y2) pixels of the person inside the image; None for the whole image.
         tracklet: number of the track that the image is a frame of; -1 if unknown.
         source: number of the data set it comes from, if several are combined for training.
+        clothes: number of the person's clothes, which are different for different people; -1 if unknown.
+        date: number of the day; -1 if unknown.
     """
 
     path: str
@@ -43,6 +45,8 @@ class Sample:
     box: tuple[int, int, int, int] | None = None
     tracklet: int = -1
     source: int = 0
+    clothes: int = -1
+    date: int = -1
 
 
 @dataclass(frozen=True)

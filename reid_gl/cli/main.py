@@ -23,7 +23,7 @@ COMMANDS = {
     "extract": "extract features of a folder, a CSV file of crops, a video or a sequence",
     "gallery": "keep features in a gallery, search it, check it, delete from it",
     "check-dataset": "count and show what a data set contains, and find its errors",
-    "make-split": "divide a labelled folder into train, query and gallery",
+    "make-split": "divide a labelled folder or table into train, query and gallery",
     "convert-dataset": "write any data set as a table or in the layout of Market-1501",
     "mot-to-reid": "crop people from MOT Challenge sequences",
     "color-histogram": "score colour histograms, the baseline to beat",

@@ -95,7 +95,9 @@ def register_dataset(name: str, load: Callable[..., ReidDataset]) -> None:
 _CALL = re.compile(r"(?P<name>[^:=]*)(:(?P<split>\d+))?(=(?P<root>.+))?")
 
 
-def load_dataset(name: str, root: str | Path, *, pattern: str = "") -> ReidDataset:
+def load_dataset(
+    name: str, root: str | Path, *, pattern: str = "", split_map: str = "", leave_out: str = ""
+) -> ReidDataset:
     """Load a data set by its name; no image is opened.
 
     Args:
@@ -103,6 +105,8 @@ def load_dataset(name: str, root: str | Path, *, pattern: str = "") -> ReidDatas
             a folder outside the root.
         root: the data folder or its parent.
         pattern: regular expression for the data set "pattern".
+        split_map: for "pattern" and "folders", which split other names are, such as "probe=query".
+        leave_out: for "pattern", regular expression of the paths of images to leave out.
 
     Returns:
         The data set.
@@ -124,11 +128,11 @@ def load_dataset(name: str, root: str | Path, *, pattern: str = "") -> ReidDatas
         if "split" not in accepted:
             raise ValueError(f"{key} has only one split: write {key!r} instead of {name!r}")
         settings["split"] = int(call["split"])
-    if "pattern" in accepted:
-        settings["pattern"] = pattern
+    own = {"pattern": pattern, "split_map": split_map, "leave_out": leave_out}
+    settings |= {setting: value for setting, value in own.items() if setting in accepted}
     return LOADERS[key](os.path.expanduser(call["root"] or os.fspath(root)), **settings)
 
 
-def load_datasets(names: str, root: str | Path, *, pattern: str = "") -> list[ReidDataset]:
+def load_datasets(names: str, root: str | Path, **settings: str) -> list[ReidDataset]:
     """Load several data sets, their names separated by commas; arguments and errors as load_dataset."""
-    return [load_dataset(name, root, pattern=pattern) for name in names.split(",")]
+    return [load_dataset(name, root, **settings) for name in names.split(",")]

@@ -19,6 +19,7 @@ from reid_gl.device import choose_device, choose_precision
 from reid_gl.distributed.ranks import is_first
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
+from reid_gl.experiment.group_scores import score_groups
 from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.files import write_text
@@ -122,7 +123,8 @@ def run_test(
     )
     if not is_first():
         return {}
-    result = evaluate_features(query, gallery, use_cameras=candidate.preflight.use_cameras, **comparison)
+    cameras, draws = candidate.preflight.use_cameras, candidate.dataset.draws
+    result = evaluate_features(query, gallery, use_cameras=cameras, draws=draws, **comparison)
     retrieval = {}
     if ks := candidate.dataset.ks:
         retrieval = score_retrieval(query, gallery, ks=ks, clustering=experiment.clustering, **comparison)
@@ -135,7 +137,10 @@ def run_test(
         multi_query=experiment.multi_query,
         inference=asdict(scoring.inference),
         rerank=None if scoring.rerank is None else asdict(scoring.rerank),
+        **score_groups(query, gallery, **comparison),
     )
+    if draws:
+        scores["protocol"]["name"] = f"{len(draws)} drawn galleries of people, as SYSU-MM01"
     words = ["test", scores["dataset"], scores["feature"], scores["distance"], str(scoring.inference)]
     words += ["multi_query", experiment.multi_query] if extra_queries else []
     words += ["reranked"] * (scoring.rerank is not None)

@@ -12,13 +12,13 @@ import numpy as np
 import safetensors.torch
 import scipy.io
 import torch
+from tests.inference.exporting.mean_colour import describe, write
 
 from reid_gl.cli.main import main as run_command
 from reid_gl.config.defaults import all_keys
 from reid_gl.experiment import extract
 from reid_gl.models import read_checkpoint
 from tests.experiment.conftest import SMALL
-from tests.inference.exporting.mean_colour import describe, write
 from tests.made_up_people import write_people
 from tests.made_up_videos import noise_frames, write_sequence, write_video
 

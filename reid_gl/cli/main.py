@@ -29,7 +29,7 @@ COMMANDS = {
     "serve": "features, searches and additions to a gallery over HTTP",
     "browse": "look at a gallery in a browser: search by a click, label pairs",
     "check-dataset": "count and show what a data set contains, and find its errors",
-    "make-split": "divide a labelled folder into train, query and gallery",
+    "make-split": "divide a labelled folder or table into train, query and gallery",
     "convert-dataset": "write any data set as a table or in the layout of Market-1501",
     "mot-to-reid": "crop people from MOT Challenge sequences",
     "color-histogram": "score colour histograms, the baseline to beat",

@@ -12,7 +12,7 @@ from pathlib import Path
 from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.device import DEVICES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from reid_gl.inference.extractor.reid_folder import weights_file
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
 from reid_gl.serve.limits import Limits
 from reid_gl.serve.tokens import VARIABLE, load_tokens
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
     uvicorn_log.handlers, uvicorn_log.propagate = own_log.handlers, False
     uvicorn_log.setLevel(logging.WARNING)
     with listen(options.host, options.port) as listener:
-        weights = weights_file(Path(options.weights))
+        weights = find_weights(options.weights)
         extractor = FeatureExtractor(
             weights,
             device=options.device,

@@ -21,6 +21,7 @@ from reid_gl.distributed.ranks import is_first
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
+from reid_gl.experiment.group_scores import score_groups
 from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.files import write_text
@@ -153,8 +154,11 @@ def run_test(
         return {}
     candidate, scoring, comparison = tested.candidate, tested.candidate.scoring, tested.comparison()
     query, gallery = tested.query, tested.gallery
-    result = evaluate_features(query, gallery, use_cameras=candidate.preflight.use_cameras, **comparison)
-    scores = tested.describe(result, scoring.rerank)
+    cameras, draws = candidate.preflight.use_cameras, candidate.dataset.draws
+    result = evaluate_features(query, gallery, use_cameras=cameras, draws=draws, **comparison)
+    scores = tested.describe(result, scoring.rerank) | score_groups(query, gallery, **comparison)
+    if draws:
+        scores["protocol"]["name"] = f"{len(draws)} drawn galleries of people, as SYSU-MM01"
     if ks := candidate.dataset.ks:
         clustering = experiment.clustering
         scores |= score_retrieval(query, gallery, ks=ks, clustering=clustering, **comparison)

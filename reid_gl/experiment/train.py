@@ -227,7 +227,8 @@ def _make_evaluation(experiment: Experiment, dataset: ReidDataset) -> Callable[[
         query, gallery = extract_sides(net, dataset, preprocessing=preprocessing, **extraction)
 
         def score() -> dict[str, float]:
-            result = evaluate_features(query, gallery, use_cameras=preflight.use_cameras, **comparison)
+            cameras, draws = preflight.use_cameras, dataset.draws
+            result = evaluate_features(query, gallery, use_cameras=cameras, draws=draws, **comparison)
             return {"rank1": result.rank(1), "mAP": result.mean_ap}
 
         return on_first(score)

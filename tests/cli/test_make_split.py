@@ -69,6 +69,26 @@ def test_a_tree_with_a_pattern(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert {sample.camid for sample in dataset.query} == {1, 2}
 
 
+def test_a_table_is_divided_by_identity_or_as_it_says(
+    folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        f"person {pid}/{n}.jpg,{pid},{'train' if pid < 15 else 'val'}" for pid in range(20) for n in range(3)
+    ]
+    (folders / "labels.csv").write_text("\n".join(["Image,Id,split", *rows]))
+    words = ["make-split", str(folders / "labels.csv"), "--out"]
+    assert main([*words, str(folders / "given.csv")]) == 0
+    assert json.loads(capsys.readouterr().out)["training_identities"] == 15
+    renamed = ["--columns", "path=Image,pid=Id", "--leave-out", "0,1", "--ignore-split"]
+    assert main([*words, str(folders / "anew.csv"), *renamed]) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert (counts["training_identities"], counts["query_identities"]) == (9, 9)
+    assert main([*words, str(folders / "x.csv"), "--columns", "path"]) == 1
+    assert "--columns 'path': expected name=title pairs" in capsys.readouterr().err
+    assert main([*words, str(folders / "x.csv"), "--pattern", "(?P<pid>.)"]) == 1
+    assert "labels.csv is a table: --pattern is for folders of images" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

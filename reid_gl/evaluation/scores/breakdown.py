@@ -175,6 +175,8 @@ def _of_camera(features: Features, camid: int) -> Features:
         camids=features.camids[chosen],
         paths=(),
         images=None if features.images is None else features.images[chosen],
+        clothes=None,
+        dates=None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.scores.matching import in_other_camera
+from reid_gl.evaluation.scores.matching import fits_group
 from reid_gl.evaluation.scores.ranking import Comparison, Floats, compare_features, score_comparison
 from reid_gl.records import JUNK_PID, Features, RankingResult
 
@@ -79,8 +79,9 @@ class _Lists:
     """Reads lists from blocks of distances while somebody else scores them."""
 
     def __init__(self, compared: Comparison, num_shown: int) -> None:
-        shape = (len(compared.query[0]), min(num_shown * MAX_TIMES, len(compared.gallery[0])))
-        self._compared, self._num_shown = compared, num_shown
+        sides = compared.sides
+        shape = (len(sides.query_pids), min(num_shown * MAX_TIMES, len(sides.gallery_pids)))
+        self._blocks, self._sides, self._num_shown = compared.blocks, sides, num_shown
         self._places = np.full(shape, NOTHING, np.int64)
         self._distances = np.full(shape, np.nan, np.float32)
         self._kinds = np.full(shape, IGNORED, np.uint8)
@@ -89,16 +90,16 @@ class _Lists:
 
     def read(self) -> Iterator[Floats]:
         done = 0
-        for block in self._compared.blocks:
+        for block in self._blocks:
             for row, distances in enumerate(block, start=done):
                 self._read_row(row, distances)
             done += len(block)
             yield block
 
     def finish(self) -> RankLists:
-        places = np.where(self._places == NOTHING, NOTHING, self._compared.rows[1][self._places])
+        places = np.where(self._places == NOTHING, NOTHING, self._sides.rows[1][self._places])
         precision = self._precision / max(self._num_scored, 1)
-        return RankLists(self._compared.rows[0], places, self._distances, self._kinds, precision)
+        return RankLists(self._sides.rows[0], places, self._distances, self._kinds, precision)
 
     def _read_row(self, row: int, distances: Floats) -> None:
         kinds = self._kinds_of(row)
@@ -119,14 +120,14 @@ class _Lists:
         self._kinds[row, : len(order)] = kinds[order]
 
     def _kinds_of(self, row: int) -> NDArray[np.uint8]:
-        query, gallery, images = self._compared.query, self._compared.gallery, self._compared.images
-        is_same = gallery[0] == query[0][row]
-        is_match = is_same & in_other_camera(query[1][row], gallery[1])
-        if images is not None and images[0][row] >= 0:
-            is_match &= images[1] != images[0][row]
+        sides = self._sides
+        is_same = sides.gallery_pids == sides.query_pids[row]
+        is_match = is_same.copy()
+        for rule in sides.rules:
+            is_match &= fits_group(rule.query[row], rule.gallery, rule.wants_same)
         kinds = np.where(is_same, IGNORED, WRONG).astype(np.uint8)
         kinds[is_match] = RIGHT
-        kinds[gallery[0] == JUNK_PID] = IGNORED
+        kinds[sides.gallery_pids == JUNK_PID] = IGNORED
         return kinds
 
     def _nearest(self, distances: Floats, kinds: NDArray[np.uint8]) -> Ints:

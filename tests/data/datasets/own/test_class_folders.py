@@ -175,3 +175,18 @@ def test_images_deeper_in_a_folder_belong_to_it(tmp_path: Path, make_files: Make
         ("anna", f"{tmp_path}/anna/left/1.jpg"),
         ("bo", f"{tmp_path}/bo/3.jpg"),
     ]
+
+
+def test_market_folders_and_folders_of_other_names(tmp_path: Path, make_files: MakeFiles) -> None:
+    renamed = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
+    names = [f"{renamed[name.split('/')[0]]}/{name.split('/', 1)[1]}" for name in PEOPLE]
+    market = load_class_folders(make_files(tmp_path / "market", names))
+    other = {"train": "a", "query": "b", "gallery": "c"}
+    names = [f"{other[name.split('/')[0]]}/{name.split('/', 1)[1]}" for name in PEOPLE]
+    root = make_files(tmp_path / "other", [*names, "extra/77/1.jpg"])
+    mapped = load_class_folders(root, split_map="a=train,b=query,c=gallery,extra=ignore")
+    for part in ("train", "query", "gallery"):
+        found = [[sample.pid for sample in getattr(dataset, part)] for dataset in (market, mapped)]
+        assert found[0] == found[1] != []
+    with pytest.raises(ValueError, match=r"other: there is no split 'extra'"):
+        load_class_folders(root, split_map="a=train,b=query,c=gallery")

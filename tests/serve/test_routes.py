@@ -157,7 +157,7 @@ def test_bodies_that_cannot_be_read(shared: Client) -> None:
         (deep, 400, "the body "),
         ("", 422, "the body is empty"),
         ("[]", 422, "the body"),
-        (b"\xff\xfe", 400, "the body cannot be read as JSON"),
+        (b"\xff", 400, "the body cannot be read as JSON"),
         ('{"k": ' + "9" * 5_000 + "}", 400, "the body cannot be read as JSON"),
         (b"x" * 8_000_001, 413, "the body is larger than 8,000,000 bytes"),
     ]:

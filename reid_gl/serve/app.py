@@ -28,7 +28,11 @@ logger = logging.getLogger(__name__)
 
 RETENTION_SECONDS = 3_600.0
 """How often rows older than the gallery keeps them are deleted."""
-STATUS_SENTENCES = {404: "there is no such path: GET /docs lists them", 405: "the path takes another method"}
+STATUS_SENTENCES = {
+    400: "the body cannot be read as JSON: send one JSON object in UTF-8",
+    404: "there is no such path: GET /docs lists them",
+    405: "the path takes another method",
+}
 
 
 def make_app(
@@ -41,7 +45,7 @@ def make_app(
         tokens: accepted tokens.
         limits: limits of the service.
         metrics: counts of the service.
-        deletes_old_rows: whether to apply the gallery's retention age every hour.
+        deletes_old_rows: whether to apply the gallery's retention age at the start and every hour.
     """
 
     @contextlib.asynccontextmanager
@@ -58,6 +62,7 @@ def make_app(
         version=reid_gl.__version__,
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.include_router(open_router)
@@ -76,13 +81,13 @@ def make_app(
 
 async def _apply_retention(service: Service) -> None:
     while True:
-        await asyncio.sleep(RETENTION_SECONDS)
         try:
             deleted = await service.apply_retention(time.monotonic() + RETENTION_SECONDS)
         except (OSError, DamagedGalleryError, RefusedError) as error:
             logger.error("old rows could not be deleted: %s", error)
         else:
             logger.info("deleted %d old rows", deleted)
+        await asyncio.sleep(RETENTION_SECONDS)
 
 
 def _error(status: int, sentence: str, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -4,16 +4,37 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from reid_gl.gallery import Sighting
+from reid_gl.gallery.condition import FIELDS
 from reid_gl.gallery.sightings import LARGEST_NUMBER, UNKNOWN
 
+MOST_VALUES, MOST_RULES = 1_000, 100
+"""Values and rules of a filter: they all go into the audit log."""
+MOST_NUMBERS, MOST_ROWS = 65_536, 20_000
+"""Numbers of a vector, and rows of a list, beyond which checking stops; the limits of a service are lower."""
+LONGEST_NAME = 40
+"""Letters of an unknown field that an error repeats."""
+
+# fail_fast: a body of a million wrong values must not cost a million errors
 Number = Annotated[int, Field(ge=UNKNOWN, le=LARGEST_NUMBER)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Box = Annotated[list[Finite], Field(min_length=4, max_length=4)]
-Numbers = Annotated[list[Number], BeforeValidator(lambda value: _listed(value, int))]
-Rules = Annotated[list[dict[str, Numbers]], BeforeValidator(lambda value: _listed(value, dict))]
+Box = Annotated[list[Finite], Field(min_length=4, max_length=4, fail_fast=True)]
+Boxes = Annotated[list[Box], Field(max_length=MOST_ROWS, fail_fast=True)]
+Vector = Annotated[list[float], Field(max_length=MOST_NUMBERS, fail_fast=True)]
+Vectors = Annotated[list[Vector], Field(max_length=MOST_ROWS, fail_fast=True)]
+Numbers = Annotated[
+    list[Number],
+    Field(max_length=MOST_VALUES, fail_fast=True),
+    BeforeValidator(lambda value: [value] if isinstance(value, int) else value),
+]
+Rules = Annotated[
+    list[dict[str, Numbers]],
+    Field(max_length=MOST_RULES, fail_fast=True),
+    BeforeValidator(lambda value: _rules(value)),
+]
 ImageText = Annotated[str, Field(description="a JPEG, PNG, WebP or BMP file in base64")]
 
 
@@ -22,12 +43,22 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown_fields(cls, values: Any) -> Any:  # noqa: ANN401 - it is not checked yet
+        """Report the first unknown field; pydantic would report each of a million."""
+        if isinstance(values, dict):
+            for name in values:
+                if name not in cls.model_fields:
+                    raise PydanticCustomError("unknown_field", "unknown", {"name": name[:LONGEST_NAME]})
+        return values
+
 
 class FeaturesRequest(Asked):
     """An image, whole or with boxes."""
 
     image: ImageText
-    boxes: list[Box] | None = Field(None, description="boxes in pixels; null for the whole image")
+    boxes: Boxes | None = Field(None, description="boxes in pixels; null for the whole image")
     box_format: Literal["xyxy", "tlwh", "cxcywh"] = Field(
         "xyxy", description="corners; left, top, width, height; or centre, width, height"
     )
@@ -45,7 +76,7 @@ class SearchRequest(Asked):
 
     image: ImageText | None = None
     box: Box | None = Field(None, description="x1, y1, x2, y2 of the person; null for the whole image")
-    vector: list[float] | None = Field(None, description="a feature, instead of an image")
+    vector: Vector | None = Field(None, description="a feature, instead of an image")
     k: int = Field(10, ge=1, description="largest number of matches")
     cameras: Numbers | None = Field(None, description="search only these")
     time: Annotated[list[Finite | None], Field(min_length=2, max_length=2)] | None = Field(
@@ -102,8 +133,8 @@ class AddRequest(Asked):
     """Rows to add, all or none: an image with the box of each row, or a vector for each row."""
 
     image: ImageText | None = None
-    vectors: list[list[float]] | None = Field(None, description="features, instead of an image")
-    sightings: list[SightingFields] = Field(min_length=1)
+    vectors: Vectors | None = Field(None, description="features, instead of an image")
+    sightings: list[SightingFields] = Field(min_length=1, max_length=MOST_ROWS, fail_fast=True)
 
 
 class AddAnswer(BaseModel):
@@ -124,8 +155,12 @@ class ErrorAnswer(BaseModel):
     error: str
 
 
-def _listed(value: Any, kind: type) -> Any:  # noqa: ANN401 - it is not checked yet
-    return [value] if isinstance(value, kind) else value
+def _rules(value: Any) -> Any:  # noqa: ANN401 - it is not checked yet
+    """Make one rule a list of one, and see that rules are short."""
+    rules = [value] if isinstance(value, dict) else value
+    if isinstance(rules, list) and any(isinstance(rule, dict) and len(rule) > len(FIELDS) for rule in rules):
+        raise ValueError(f"a rule has at most the fields {', '.join(FIELDS)}")
+    return rules
 
 
 def sentence_of(error: dict[str, Any]) -> str:
@@ -138,6 +173,7 @@ def sentence_of(error: dict[str, Any]) -> str:
         return f"the body is not valid JSON: {error.get('ctx', {}).get('error', '')}"
     if kind == "missing":
         return f"the field {place} is missing" if place else "the body is empty: expected a JSON object"
-    if kind == "extra_forbidden":
-        return f"the field {place} is unknown: GET /docs lists the fields"
+    if kind == "unknown_field":
+        name = f"{place}.{error['ctx']['name']}" if place else error["ctx"]["name"]
+        return f"the field {name} is unknown: GET /docs lists the fields"
     return f"{place or 'the body'}: {error['msg'][:1].lower()}{error['msg'][1:]}"

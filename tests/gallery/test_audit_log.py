@@ -40,6 +40,15 @@ def test_a_changed_line_and_half_a_line_are_found(tmp_path: Path) -> None:
     assert damaged_lines(path) == [1, 2, 3, 4]
 
 
+def test_another_user_of_one_line(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "log", "eva")
+    log.write("search", {}, "tom")
+    log.write("search", {})
+    users = [json.loads(line)["user"] for line in (tmp_path / "log").read_text().splitlines()]
+    assert users == ["tom", "eva"]
+    assert damaged_lines(tmp_path / "log") == []
+
+
 def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> str:
         raise KeyError("no such user")

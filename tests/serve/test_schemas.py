@@ -48,9 +48,18 @@ def sentence(model: Any, values: Any) -> str:
         (SearchRequest, {"vector": [1, True]}, "vector[1]: input should be a valid number"),
         (SearchRequest, {"k": 0}, "k: input should be greater than or equal to 1"),
         (SearchRequest, {"cameras": [2**63]}, "cameras[0]: input should be less than or equal to"),
+        (SearchRequest, {"cameras": [1] * 1_001}, "cameras: list should have at most 1000 items"),
+        (SearchRequest, {"exclude": [{"camera": 1}] * 101}, "exclude: list should have at most 100 items"),
+        (SearchRequest, {"vector": [10**400]}, "vector[0]: input should be"),
         (SearchRequest, {"time": [1]}, "time: list should have at least 2 items"),
         (SearchRequest, {"exclude": [{"camera": 1.5}]}, "exclude[0].camera: input should be a valid list"),
         (SearchRequest, {"reason": "x" * 1_001}, "reason: string should have at most 1000 characters"),
+        (
+            SearchRequest,
+            {"exclude": {name: 1 for name in "abcde"}},
+            "a rule has at most the fields id, camera",
+        ),
+        (SearchRequest, {"x" * 99: 1}, f"the field {'x' * 40} is unknown"),
         (AddRequest, {"sightings": []}, "sightings: list should have at least 1 item"),
         (AddRequest, {"sightings": [{"color": 1}]}, "the field sightings[0].color is unknown"),
         (AddRequest, {"sightings": [{"time": float("inf")}]}, "sightings[0].time: input should be a finite"),
@@ -58,6 +67,19 @@ def sentence(model: Any, values: Any) -> str:
 )
 def test_one_sentence_names_the_place(model: Any, values: Any, expected: str) -> None:
     assert expected in sentence(model, values)
+
+
+def test_a_million_wrong_values_are_one_error() -> None:
+    wrong = ["a"] * 1_000
+    for model, values in [
+        (SearchRequest, dict.fromkeys(map(str, range(1_000)), 1)),
+        (SearchRequest, {"vector": wrong, "cameras": wrong, "exclude": wrong}),
+        (FeaturesRequest, {"image": "", "boxes": wrong}),
+        (AddRequest, {"vectors": [wrong] * 100, "sightings": wrong}),
+    ]:
+        with pytest.raises(ValidationError) as caught:
+            model.model_validate(values)
+        assert caught.value.error_count() <= 3
 
 
 def test_sentences_do_not_repeat_what_the_client_sent() -> None:

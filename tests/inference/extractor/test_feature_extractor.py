@@ -191,6 +191,13 @@ def test_flip_averages_and_normalize_can_be_left_out(weights: Path) -> None:
     assert np.abs(np.linalg.norm(flipped, axis=1) - 1).max() > 0.01
 
 
+def test_images_of_the_inputs_size_are_not_resized_again(extractor: FeatureExtractor) -> None:
+    images = [cv2.resize(image, SIZE[::-1]) for image in _images(3)]
+    rgb = np.stack([image[..., ::-1] for image in images])
+    np.testing.assert_allclose(extractor.embed(rgb), extractor(images), atol=1e-6)
+    assert extractor.embed(rgb[:0]).shape == (0, extractor.embedding_dim)
+
+
 def test_the_black_image(extractor: FeatureExtractor) -> None:
     black = np.zeros((5, 5, 3), np.uint8)
     np.testing.assert_allclose(extractor.embed_black(), extractor(black)[0], atol=1e-6)

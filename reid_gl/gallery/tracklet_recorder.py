@@ -117,7 +117,7 @@ class TrackletRecorder:
         self._time = time
         for number, box, unit in zip(numbers, corners.tolist(), units, strict=True):
             if unit.any():
-                self._see(int(number), time, tuple(box), unit, frame)
+                self._see(int(number), time, (box[0], box[1], box[2], box[3]), unit, frame)
         ended = [number for number, track in self._tracks.items() if time - track.end > self._ends_after]
         due = [
             number

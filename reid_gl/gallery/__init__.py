@@ -4,5 +4,15 @@ from reid_gl.gallery.engine import GalleryStats, Verification
 from reid_gl.gallery.gallery import Gallery
 from reid_gl.gallery.sightings import Match, Sighting
 from reid_gl.gallery.sqlite_file import DamagedGalleryError
+from reid_gl.gallery.tracklet_recorder import RecordedTracklet, TrackletRecorder
 
-__all__ = ["DamagedGalleryError", "Gallery", "GalleryStats", "Match", "Sighting", "Verification"]
+__all__ = [
+    "DamagedGalleryError",
+    "Gallery",
+    "GalleryStats",
+    "Match",
+    "RecordedTracklet",
+    "Sighting",
+    "TrackletRecorder",
+    "Verification",
+]

@@ -1,10 +1,11 @@
 """Kills processes that add to a gallery, and counts what they had acknowledged and is gone.
 
-    python killed_writers.py FOLDER ROUNDS SEED
+    python killed_writers.py FOLDER ROUNDS SEED [indexed]
 
-Each round forks a writer, which reports every batch through a pipe as soon as `add` has returned, and kills
-it after a random time. Then the disk is full. Prints the number of rows
-acknowledged and found, and raises if any is missing or damaged.
+With `indexed`, the gallery has an approximate index, which is saved again and again. Each round forks a
+writer, which reports every batch through a pipe as soon as `add` has returned, and kills it after a random
+time. Then the disk is full. Prints the number of rows acknowledged and found, and raises if any is missing
+or damaged.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_gl.gallery import Gallery, Sighting
+from reid_gl.gallery import Gallery, Sighting, kept_index
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 
 WIDTH, BATCH = 64, 50
 LONGEST = 0.15
+FILLED = 300
+INDEX = f"?lists=2&bytes=8&train_at={FILLED}"
 
 
 def row_features(first: int) -> np.ndarray:
@@ -32,8 +35,9 @@ def row_features(first: int) -> np.ndarray:
     return np.random.default_rng(first).normal(size=(BATCH, WIDTH)).astype(np.float32)
 
 
-def write(path: Path, pipe: int) -> None:
-    with Gallery(path) as gallery:
+def write(uri: str, pipe: int) -> None:
+    kept_index.UNSAVED_ROWS, kept_index.UNSAVED_SHARE = BATCH, 0.0
+    with Gallery(uri) as gallery:
         first = gallery.stats().num_rows + 1
         while True:
             metadata = [Sighting(pid=first, path=f"{first}/{row}.jpg") for row in range(BATCH)]
@@ -43,20 +47,20 @@ def write(path: Path, pipe: int) -> None:
             first += BATCH
 
 
-def acknowledged(path: Path, seconds: float) -> list[int]:
+def acknowledged(uri: str, seconds: float) -> list[int]:
     """First rows of the batches that a writer acknowledges before it is killed; nobody else may write."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         try:
-            write(path, writing)
+            write(uri, writing)
         finally:
             os._exit(1)
     os.close(writing)
     data = os.read(reading, 8)
     with contextlib.suppress(BlockingIOError):
-        Gallery(path)
+        Gallery(uri)
         raise AssertionError("two processes write")
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
@@ -103,16 +107,44 @@ def fill_the_disk(path: Path) -> None:
         assert len(gallery.add(row_features(1), [Sighting()] * BATCH)) == BATCH
 
 
-def main(folder: str, rounds: str, seed: str) -> None:
+def make_index(uri: str) -> None:
+    """Fill a gallery and train its index, in a process of its own: threads of faiss do not survive a fork."""
+    child = os.fork()
+    if child == 0:
+        with Gallery(uri) as gallery:
+            for batch in range(FILLED // BATCH):
+                first = 1 + batch * BATCH
+                metadata = [Sighting(pid=first, path=f"{first}/{row}.jpg") for row in range(BATCH)]
+                gallery.add(row_features(first), metadata)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def check_index(uri: str) -> None:
+    """The index that the last kill left can be used, and finds rows that it does not hold yet."""
+    with Gallery(uri, "r") as gallery:
+        stats = gallery.stats()
+        assert stats.index is not None
+        assert gallery.verify().is_whole, gallery.verify()
+        answers = gallery.search(row_features(stats.num_rows - BATCH + 1), 1)
+        assert [answer[0].id for answer in answers][-1] == stats.num_rows
+
+
+def main(folder: str, rounds: str, seed: str, kind: str = "") -> None:
     path = Path(folder) / "people.db"
+    uri = f"faiss:{path}{INDEX}" if kind == "indexed" else str(path)
     Gallery(path).close()
+    if kind == "indexed":
+        make_index(uri)
     rng = np.random.default_rng(int(seed))
     batches: list[int] = []
     num_rows = 0
     for _ in range(int(rounds)):
-        batches += acknowledged(path, float(rng.uniform(0.01, LONGEST)))
+        batches += acknowledged(uri, float(rng.uniform(0.01, LONGEST)))
         num_rows = check(path, batches[-20:])
     check(path, batches)
+    if kind == "indexed":
+        check_index(uri)
     fill_the_disk(path)
     sys.stdout.write(f"{len(batches) * BATCH} {num_rows}\n")
 

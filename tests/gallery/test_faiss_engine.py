@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,17 @@ def test_an_index_that_cannot_be_saved_does_not_undo_an_addition(
         assert [answer[0][0] for answer in found(gallery)] == list(range(COUNT + 1, COUNT + 7))
         monkeypatch.setattr(kept_index, "save_index", save_index)
     assert load_index(index_path(path))[0].ids()[-1] == COUNT + 6
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+def test_kills_lose_no_row_and_leave_an_index_that_can_be_used(tmp_path: Path) -> None:
+    command = [sys.executable, "tests/gallery/killed_writers.py", str(tmp_path), "3", "1", "indexed"]
+    root = Path(__file__).parents[2]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    assert answer.returncode == 0, answer.stderr
+    acknowledged, stored = map(int, answer.stdout.split())
+    assert 0 < acknowledged <= stored
 
 
 def test_without_faiss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,9 +71,8 @@ def test_the_scores_are_those_of_the_data(page: Any, report: Path) -> None:
     worst = min(data["lists"][0]["average_precision"])
     assert f"AP {100 * worst:.1f} %" in first.inner_text()
     titles = page.locator("h2").all_inner_texts()
-    assert titles == [
-        "Summary", "Curves", "Cameras and distances", "Comparison", "Test-time strategies", "Training", "Map", "Rank lists",
-    ]  # fmt: skip
+    assert titles[:4] == ["Summary", "Curves", "Cameras and distances", "Comparison"]
+    assert titles[4:] == ["Test-time strategies", "Training", "Map", "Rank lists"]
     assert (
         page.locator("figure svg[role=img]").count() == len(page.locator("figure svg[aria-label]").all()) > 10
     )

@@ -11,8 +11,7 @@ import pytest
 
 from reid_gl.experiment.report import run_report
 from reid_gl.report.page import read_report
-from tests.finished_run import write_run
-from tests.made_up_people import write_people
+from tests.finished_run import write_hard_people, write_run
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
@@ -26,7 +25,7 @@ NASTY = "<img src=x onerror=alert(1)>\"'&"
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser") / NASTY
-    data = write_people(folder / "market1501")
+    data = write_hard_people(folder / "market1501")
     runs = [
         write_run(folder / name, data, "TEST.FLIP", flip) for name, flip in (("a", "False"), ("b", "True"))
     ]
@@ -110,7 +109,7 @@ def test_filters_and_orders(page: Any, report: Path) -> None:
     page.fill("#identity", "")
     page.check("#failed")
     failed = sum(first != 1 for first in read_report(report)["lists"][0]["first_match"])
-    assert len(identities(page)) == failed
+    assert len(identities(page)) == failed > 0
     page.uncheck("#failed")
     second = read_report(report)["lists"][2]["average_precision"]
     page.select_option("#order", "to:2:gain:0")

@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from reid_gl.config import dump_config, load_config
 from tests.experiment.conftest import SMALL
+from tests.made_up_people import write_people
 from tests.tiny_checkpoint import write_checkpoint
 
 ABLATION = {
@@ -36,3 +40,17 @@ def write_run(folder: Path, data: Path, *overrides: str, **checkpoint: Any) -> P
     (folder / "ablation_market1501_before_neck.json").write_text(json.dumps(ABLATION))
     write_checkpoint(folder / "model.ckpt", feature="before_neck", **checkpoint)
     return folder
+
+
+def write_hard_people(root: Path) -> Path:
+    """Write the test set of write_people under so much noise that a network errs in most queries."""
+    write_people(root)
+    files = sorted([*(root / "query").iterdir(), *(root / "bounding_box_test").iterdir()])
+    for number, file in enumerate(files):
+        blocks = (
+            np.random.default_rng(number).integers(0, 256, (4, 2, 3)).repeat(16, axis=0).repeat(16, axis=1)
+        )
+        image = cv2.imread(str(file))
+        assert image is not None
+        assert cv2.imwrite(str(file), (0.3 * image + 0.7 * blocks).astype(np.uint8))
+    return root

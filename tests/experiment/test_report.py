@@ -14,7 +14,7 @@ from reid_gl.evaluation.scores.rank_lists import IGNORED, RIGHT
 from reid_gl.experiment.report import run_report
 from reid_gl.experiment.score import ScoredFeatures, run_test
 from reid_gl.report.page import read_report
-from tests.finished_run import ABLATION, write_run
+from tests.finished_run import ABLATION, write_hard_people, write_run
 from tests.made_up_people import write_people
 
 NASTY = "<script>alert('1')<&\" !--"
@@ -24,7 +24,7 @@ NASTY = "<script>alert('1')<&\" !--"
 def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two runs, of the same network with and without mirror images, and their data."""
     folder = tmp_path_factory.mktemp("nasty") / NASTY
-    data = write_people(folder / "market1501")
+    data = write_hard_people(folder / "market1501")
     write_run(folder / "a", data)
     write_run(folder / "b", data, "TEST.FLIP", "True", "TEST.RERANK.ENABLED", "True", "TEST.RERANK.K1", "5")
     return folder
@@ -55,6 +55,7 @@ def tested(nasty: Path) -> list[tuple[dict[str, Any], ScoredFeatures]]:
 def test_the_scores_are_those_of_test(
     data: dict[str, Any], tested: list[tuple[dict[str, Any], ScoredFeatures]]
 ) -> None:
+    assert 0 < tested[0][0]["mAP"] != tested[1][0]["mAP"] < 1
     for run, (scores, _) in enumerate(tested):
         (shown,) = [
             ranking["scores"] for ranking in data["lists"] if ranking["run"] == run and ranking["tested"]

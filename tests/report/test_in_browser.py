@@ -11,8 +11,7 @@ import pytest
 
 from reid_gl.experiment.report import run_report
 from reid_gl.report.page import read_report
-from tests.finished_run import write_run
-from tests.made_up_people import write_people
+from tests.finished_run import write_hard_people, write_run
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
@@ -26,7 +25,7 @@ NASTY = "<img src=x onerror=alert(1)>\"'&"
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser") / NASTY
-    data = write_people(folder / "market1501")
+    data = write_hard_people(folder / "market1501")
     runs = [
         write_run(folder / name, data, "TEST.FLIP", flip) for name, flip in (("a", "False"), ("b", "True"))
     ]
@@ -71,10 +70,8 @@ def test_the_scores_are_those_of_the_data(page: Any, report: Path) -> None:
     worst = min(data["lists"][0]["average_precision"])
     assert f"AP {100 * worst:.1f} %" in first.inner_text()
     titles = page.locator("h2").all_inner_texts()
-    assert titles == [
-        *("Summary", "Curves", "Cameras and distances", "Comparison"),
-        *("Test-time strategies", "Training", "Map", "Rank lists"),
-    ]
+    assert titles[:4] == ["Summary", "Curves", "Cameras and distances", "Comparison"]
+    assert titles[4:] == ["Test-time strategies", "Training", "Map", "Rank lists"]
     assert (
         page.locator("figure svg[role=img]").count() == len(page.locator("figure svg[aria-label]").all()) > 10
     )
@@ -112,7 +109,7 @@ def test_filters_and_orders(page: Any, report: Path) -> None:
     page.fill("#identity", "")
     page.check("#failed")
     failed = sum(first != 1 for first in read_report(report)["lists"][0]["first_match"])
-    assert len(identities(page)) == failed
+    assert len(identities(page)) == failed > 0
     page.uncheck("#failed")
     second = read_report(report)["lists"][2]["average_precision"]
     page.select_option("#order", "to:2:gain:0")

@@ -175,8 +175,13 @@ class Gallery:
             time: first and last time, both included; rows of unknown time are left out.
             skip: number of rows to leave out at the beginning.
             count: maximum number of rows, at least 1.
+
+        Raises:
+            ValueError: skip or count is out of range, or a condition is invalid.
         """
-        skip, count = at_least_one(skip + 1, "skip + 1") - 1, at_least_one(count, "count")
+        if skip < 0:
+            raise ValueError(f"skip is the number of rows to leave out, at least 0, got {skip}")
+        count = at_least_one(count, "count")
         condition = make_condition(only={"id": ids, "camera": cameras}, time=time)
         with self._turns.take() as engine:
             self._log.write("read", {"filter": condition.to_dict(), "skip": skip, "count": count})

@@ -73,7 +73,7 @@ class Browser:
         return self._images.crop(self._sighting(row))
 
     def frame(self, row: int) -> bytes:
-        """Return the whole image of a row, with a line around the person, as a JPEG file."""
+        """Return the whole image of a row as a JPEG file."""
         return self._images.frame(self._sighting(row))
 
     def search_row(self, row: int, choice: Choice) -> dict[str, Any]:
@@ -143,6 +143,7 @@ def _plain(row: int, sighting: Sighting) -> dict[str, Any]:
         "tracklet": sighting.tracklet,
         "pid": sighting.pid,
         "frame": sighting.frame,
+        "box": sighting.box,
         "name": os.path.basename(sighting.path),
     }
 

@@ -1,13 +1,16 @@
-"""The gallery in one file: adding, opening, searching, kills and damage.
+"""Galleries: adding, opening, searching, recall, kills and damage.
 
-    python benchmarks/gallery.py [--rows 100000 1000000] [--kills 100] [--flips 20] [--no-peers]
+    python benchmarks/gallery.py [--rows 100000 1000000] [--servers URI ...] [--kills 100] [--flips 20]
 
-Clustered made-up features of 512 numbers with cameras and times. Rows are added 1,000 at a time. Each engine
-searches in a process of its own, for the nearest 50 of one query at a time and of 64 at once, beside NumPy
-(matrix product and argpartition) and faiss.IndexFlatIP (pip install faiss-cpu) on the same rows, which hold
-no metadata and write no audit log. Kills: tests/gallery/killed_writers.py. Damage: bits flipped in stored
-features and metadata, and anywhere in the file, and files cut short. Prints a Markdown page for
-docs/benchmarks/.
+Clustered made-up features of 512 numbers with cameras and times, 100 rows per person. Rows are added 1,000
+at a time. Each engine searches in a process of its own, for the nearest 50 of one query at a time and of 64
+at once: the plain file, the file with an approximate index (faiss:), and servers that are named, such as
+milvus://localhost:19530/bench, whose collection must be new and is left behind. Beside them NumPy (matrix
+product and argpartition) and faiss.IndexFlatIP (pip install faiss-cpu) on the same rows, which hold no
+metadata and write no audit log. Recall: share of NumPy's 50 rows, over 100 queries. Kills:
+tests/gallery/killed_writers.py. Damage: bits flipped in stored features and metadata, and anywhere in the
+file, and files cut short. `--rows` without numbers, `--kills 0` and `--flips 0` leave a part out. Prints a
+Markdown page for docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evaluation_large import made_up_people
+from evaluation_large import synthetic_people
 from machine import extra_megabytes, print_header
 
 from reid_gl.gallery import Gallery, Sighting
@@ -32,7 +35,7 @@ from reid_gl.gallery.sightings import StoredRow
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 
 BATCH, K = 1_000, 50
-NUM_SINGLE, NUM_TOGETHER = 300, 64
+NUM_SINGLE, NUM_TOGETHER, NUM_JUDGED = 300, 64, 100
 MORNING = 1.7e9
 ROOT = Path(__file__).parents[1]
 DAMAGED_ROWS = 2_000
@@ -40,85 +43,129 @@ DAMAGED_ROWS = 2_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--rows", type=int, nargs="*", default=[100_000, 1_000_000])
+    parser.add_argument("--servers", metavar="URI", nargs="*", default=[])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--flips", type=int, default=20)
-    parser.add_argument("--no-peers", action="store_true", help="leave out faiss")
-    parser.add_argument("--part", nargs=3, metavar=("NAME", "ROWS", "FILE"), help=argparse.SUPPRESS)
+    parser.add_argument("--part", nargs=3, metavar=("NAME", "ROWS", "URI"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
-        name, num_rows, file = options.part
-        print(json.dumps(PARTS[name](int(num_rows), Path(file))))
+        name, num_rows, uri = options.part
+        print(json.dumps(PARTS[name](int(num_rows), uri)))
         return
     print_header("Gallery")
     for num_rows in options.rows:
-        compare(num_rows, options.no_peers)
-    print_kills(options.kills)
-    print_damage(options.flips)
+        compare(num_rows, options.servers)
+    if options.kills:
+        print_kills(options.kills)
+    if options.flips:
+        print_damage(options.flips)
 
 
-def compare(num_rows: int, no_peers: bool) -> None:
+def compare(num_rows: int, servers: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "people.db")
-        added = run_part("add", num_rows, file)
+        file = str(Path(folder, "people.db"))
+        stores = {"file": file} | {uri: f"{uri}_{num_rows}" for uri in servers}
         print(f"## {num_rows:,} rows\n")
+        print(f"| | rows/s added, {BATCH:,} at a time | rows/s added, one at a time | bytes a row |")
+        print("|---|---|---|---|", flush=True)
+        for name, uri in stores.items():
+            added = run_part("add", num_rows, uri)
+            size = "–" if added["bytes_a_row"] is None else f"{added['bytes_a_row']:,.0f}"
+            print(f"| {name} | {added['rows_a_second']:,.0f} | {added['single']:,.0f} | {size} |", flush=True)
+        trained = run_part("train", num_rows, f"faiss:{file}")
         print(
-            f"Added: {added['rows_a_second']:,.0f} rows/s, {BATCH:,} at a time; one row at a time: "
-            f"{added['single_rows_a_second']:,.0f} rows/s. File: {added['bytes_a_row']:,.0f} bytes a row.\n"
+            f"\nIndex of the file: {trained['lists']:,} lists, made in {trained['seconds']:.0f} s, "
+            f"{trained['bytes_a_row']:,.0f} bytes a row.\n"
         )
-        print("| | open, s | MiB | one query: median, p99, ms | with a filter, ms | queries/s, 64 at once |")
-        print("|---|---|---|---|---|---|", flush=True)
-        answers = {}
-        for name in ("gallery", "numpy", *(() if no_peers else ("faiss",))):
-            found = run_part(name, num_rows, file)
-            answers[name] = found["answers"]
-            single, filtered = (
-                "–" if found[key] is None else f"{found[key][0]:.1f}, {found[key][1]:.1f}"
-                for key in ("single", "filtered")
-            )
-            print(
-                f"| {name} | {found['open']:.2f} | {found['megabytes']:,.0f} | {single} | {filtered} | "
-                f"{found['queries_a_second']:,.0f} |",
-                flush=True,
-            )
-        same = np.mean([set(a) == set(b) for a, b in zip(answers["gallery"], answers["numpy"], strict=True)])
-        print(f"\n{same:.1%} of the answers hold the same {K} rows as NumPy's.\n", flush=True)
+        print(
+            "| | open, s | MiB | one query: median, p99, ms | with a filter, ms | queries/s, 64 at once | "
+            f"recall at {K} |\n|---|---|---|---|---|---|---|",
+            flush=True,
+        )
+        expected = run_part("numpy", num_rows, file)
+        print_searches("NumPy", expected, expected)
+        print_searches("faiss.IndexFlatIP", run_part("flat", num_rows, file), expected)
+        for name, uri in (("file", file), ("faiss:", f"faiss:{file}"), *list(stores.items())[1:]):
+            print_searches(name, run_part("search", num_rows, uri), expected)
+        print(flush=True)
 
 
-def run_part(name: str, num_rows: int, file: Path) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--part", name, str(num_rows), str(file)]
+def print_searches(name: str, found: dict[str, Any], expected: dict[str, Any]) -> None:
+    single, filtered = (
+        "–" if found[key] is None else f"{found[key][0]:.1f}, {found[key][1]:.1f}"
+        for key in ("single", "filtered")
+    )
+    pairs = zip(found["answers"], expected["answers"], strict=True)
+    recall = np.mean([len(set(rows) & set(right)) / len(right) for rows, right in pairs])
+    print(
+        f"| {name} | {found['open']:.2f} | {found['megabytes']:,.0f} | {single} | {filtered} | "
+        f"{found['queries_a_second']:,.0f} | {recall:.4f} |",
+        flush=True,
+    )
+
+
+def run_part(name: str, num_rows: int, uri: str) -> dict[str, Any]:
+    command = [sys.executable, __file__, "--part", name, str(num_rows), uri]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     return dict(json.loads(answer))
 
 
+def opened(uri: str, mode: str = "a") -> Gallery:
+    """A gallery with its audit log in the folder for temporary files if it is on a server."""
+    log = Path(tempfile.gettempdir(), "bench.audit.jsonl") if "://" in uri else None
+    return Gallery(uri, mode, audit_log=log)
+
+
 def sides(num_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Queries and rows, around the same people."""
-    query, rows = made_up_people(max(num_rows // 100, 10), (NUM_SINGLE, num_rows))
+    query, rows = synthetic_people(max(num_rows // 100, 10), (NUM_SINGLE, num_rows))
     return query.embeddings, rows.embeddings
 
 
-def add(num_rows: int, file: Path) -> dict[str, float]:
+def add(num_rows: int, uri: str) -> dict[str, float | None]:
     _, features = sides(num_rows)
-    metadata = [
-        Sighting(
-            row % 8, MORNING + row, row // 20, path=f"camera_{row % 8}/{row:09d}.jpg", box=(4, 8, 60, 180)
-        )
-        for row in range(num_rows)
-    ]
-    with Gallery(file) as gallery:
+
+    def metadata(first: int) -> list[Sighting]:
+        return [
+            Sighting(
+                row % 8,
+                MORNING + row,
+                row // 20,
+                path=f"camera_{row % 8}/{row:09d}.jpg",
+                frame=row,
+                box=(4, 8, 60, 180),
+            )
+            for row in range(first, min(first + BATCH, num_rows))
+        ]
+
+    with opened(uri) as gallery:
         start = time.perf_counter()
         for first in range(0, num_rows, BATCH):
-            gallery.add(features[first : first + BATCH], metadata[first : first + BATCH])
+            gallery.add(features[first : first + BATCH], metadata(first))
         seconds = time.perf_counter() - start
-        size = file.stat().st_size
+        size = None if "://" in uri else Path(uri).stat().st_size
         start = time.perf_counter()
-        ids = [gallery.add(features[:1], metadata[:1])[0] for _ in range(100)]
+        ids = [gallery.add(features[:1], [Sighting()])[0] for _ in range(100)]
         single = time.perf_counter() - start
         gallery.delete(ids=ids)
     return {
         "rows_a_second": num_rows / seconds,
-        "single_rows_a_second": 100 / single,
-        "bytes_a_row": size / num_rows,
+        "single": 100 / single,
+        "bytes_a_row": None if size is None else size / num_rows,
+    }
+
+
+def train(num_rows: int, uri: str) -> dict[str, float]:
+    with Gallery(uri, "r+") as gallery:
+        start = time.perf_counter()
+        gallery.train()
+        seconds = time.perf_counter() - start
+        index = gallery.stats().index or {}
+    return {
+        "seconds": seconds,
+        "lists": index["lists"],
+        "bytes_a_row": index["num_bytes"] / num_rows,
     }
 
 
@@ -132,7 +179,7 @@ def measure(
     start = time.perf_counter()
     megabytes = extra_megabytes(lambda: (prepare(), search(queries[:1])))
     opened = time.perf_counter() - start
-    answers = [search(queries[row : row + 1])[0] for row in range(20)]  # not counted
+    answers = [search(queries[row : row + 1])[0] for row in range(NUM_JUDGED)]  # not counted
     together = queries[:NUM_TOGETHER]
     search(together)
     start = time.perf_counter()
@@ -158,18 +205,18 @@ def percentiles(search: Callable[[np.ndarray], object], queries: np.ndarray) -> 
     return float(np.median(times)), float(np.percentile(times, 99))
 
 
-def search_gallery_file(num_rows: int, file: Path) -> dict[str, Any]:
+def search_gallery(num_rows: int, uri: str) -> dict[str, Any]:
     queries, _ = sides(num_rows)
     gallery = None
 
     def prepare() -> None:
         nonlocal gallery
-        gallery = Gallery(file, "r")
+        gallery = opened(uri, "r")
 
     def search(rows: np.ndarray) -> list[list[int]]:
-        return [[match.id - 1 for match in answer] for answer in gallery.search(rows, K)]
+        return [[match.sighting.frame for match in answer] for answer in gallery.search(rows, K)]
 
-    with Gallery(file, "r") as first:  # loads what is loaded once, the metadata too
+    with opened(uri, "r") as first:  # loads what is loaded once, the metadata too
         first.stats()
     time_range = (MORNING, MORNING + num_rows / 2)
     return measure(
@@ -177,7 +224,7 @@ def search_gallery_file(num_rows: int, file: Path) -> dict[str, Any]:
     )
 
 
-def search_numpy(num_rows: int, file: Path) -> dict[str, Any]:
+def search_numpy(num_rows: int, uri: str) -> dict[str, Any]:
     queries, features = sides(num_rows)
     chosen = np.flatnonzero(np.isin(np.arange(num_rows) % 8, (1, 2)) & (np.arange(num_rows) <= num_rows / 2))
 
@@ -191,7 +238,7 @@ def search_numpy(num_rows: int, file: Path) -> dict[str, Any]:
     return {**measure(queries, lambda: None, search, search_filtered), "megabytes": features.nbytes / 2**20}
 
 
-def search_faiss(num_rows: int, file: Path) -> dict[str, Any]:
+def search_flat(num_rows: int, uri: str) -> dict[str, Any]:
     import faiss
 
     queries, features = sides(num_rows)
@@ -199,7 +246,7 @@ def search_faiss(num_rows: int, file: Path) -> dict[str, Any]:
     return measure(queries, lambda: index.add(features), lambda rows: index.search(rows, K)[1].tolist(), None)
 
 
-PARTS = {"add": add, "gallery": search_gallery_file, "numpy": search_numpy, "faiss": search_faiss}
+PARTS = {"add": add, "train": train, "search": search_gallery, "numpy": search_numpy, "flat": search_flat}
 
 
 def print_kills(rounds: int) -> None:
@@ -215,7 +262,7 @@ def print_kills(rounds: int) -> None:
 def print_damage(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "people.db")
-        add(DAMAGED_ROWS, file)
+        add(DAMAGED_ROWS, str(file))
         whole = file.read_bytes()
         expected = stored(file)
         rng = np.random.default_rng(0)

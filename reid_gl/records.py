@@ -35,6 +35,8 @@ class Sample:
         box: (x1, y1, x2, y2) pixels of the person inside the image; None for the whole image.
         tracklet: number of the track that the image is a frame of; -1 if unknown.
         source: number of the data set it comes from, if several are combined for training.
+        clothes: number of the person's clothes, which are different for different people; -1 if unknown.
+        date: number of the day; -1 if unknown.
     """
 
     path: str
@@ -43,6 +45,8 @@ class Sample:
     box: tuple[int, int, int, int] | None = None
     tracklet: int = -1
     source: int = 0
+    clothes: int = -1
+    date: int = -1
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class ReidDataset:
             queries.
         name: name of the data set in results.
         ks: values of K for Recall@K that are usual for the data set; empty for person and vehicle sets.
+        draws: galleries that are searched one after another, each as places in `gallery`; scores are means
+            over them (see evaluate_features). Empty if the whole gallery is searched.
     """
 
     train: tuple[Sample, ...]
@@ -63,6 +69,7 @@ class ReidDataset:
     gallery: tuple[Sample, ...]
     name: str = "custom"
     ks: tuple[int, ...] = ()
+    draws: tuple[tuple[int, ...], ...] = ()
 
 
 class Batch(NamedTuple):
@@ -104,6 +111,8 @@ class Features:
         paths: M image files, in the same order.
         images: (M,) int64 image numbers, equal for the same image in query and gallery; -1 for an image that
             is on one side only. None if no image is on both sides.
+        clothes: (M,) int64 clothes of the person, -1 where unknown; None if all are.
+        dates: (M,) int64 days, -1 where unknown; None if all are.
     """
 
     embeddings: NDArray[np.float32]
@@ -111,6 +120,8 @@ class Features:
     camids: NDArray[np.int64]
     paths: tuple[str, ...] = ()
     images: NDArray[np.int64] | None = None
+    clothes: NDArray[np.int64] | None = None
+    dates: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

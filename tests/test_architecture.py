@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import pkgutil
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ LAYERS = {
         "training tracking gallery report compat",
         "config",
         "experiment",
+        "serve",
         "cli",
     ),
     "reid_gl/data": ("loading", "datasets", "mot", "checking preparing"),
@@ -36,31 +35,25 @@ LAYERS = {
         "scores",
         "thresholds track_pooling",
     ),
-    "reid_gl/inference": ("strategies", "extract", "*", "extractor", "exporting bulk"),
+    "reid_gl/inference": ("strategies exported", "extract", "*", "extractor", "exporting bulk"),
 }
 """Which folders and files of a folder may import which, lowest layer first; `*` is every file not named.
 
 A file imports from its own folder and from lower layers, never from a neighbour in its layer. The page
 docs/architecture.md shows the same table.
 """
-UPWARDS = {
-    "inference/extractor/load_runtime": {"inference/exporting/open_exported"},
-    "inference/extractor/stored_thresholds": {
-        "inference/exporting/exported_network",
-        "inference/exporting/open_exported",
-    },
-}
-"""The imports that point upwards today; the page shows them too."""
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 REMOVED = (
     r"np\.(float|int|bool|object|in1d)\b|torch\._six|collections\.(Mapping|Iterable)|pkg_resources|distutils"
 )
 ONLY_IN = {
-    "torchvision.models": {"models/backbones.py", "models/weights.py"},
+    "torchvision.models": {"models/backbones.py", "models/ibn.py", "models/weights.py"},
     "torchreid": {"models/backbones.py"},
     "timm": {"models/timm_backbones.py"},
     "pytorch_metric_learning": {"losses/metric_learning.py"},
     "yacs": {"config"},
+    "fastapi": {"serve"},
+    "uvicorn": {"serve"},
     "pickle": {"models/weights.py", "models/state_dicts.py"},
 }
 
@@ -127,7 +120,7 @@ def layer(name: str, layers: tuple[str, ...]) -> int:
 def test_imports_point_downwards(path: Path) -> None:
     own = module_of(path)
     upwards = {other for other in imported_modules(path) - {own} if points_upwards(own, other)}
-    assert upwards == UPWARDS.get(own, set())
+    assert not upwards
 
 
 def test_the_rule_of_directions_says_what_it_should() -> None:
@@ -148,13 +141,11 @@ def test_the_rule_of_directions_says_what_it_should() -> None:
 def test_the_page_shows_these_directions() -> None:
     sections = re.split(r"^### ", PAGE.split("## Who may import whom")[1].split("\n## ")[0], flags=re.M)[1:]
     shown = {}
-    for section in sections[:-1]:
+    for section in sections:
         rows = re.findall(r"^\| \d+ \| (.*?) \|", section, flags=re.M)
         names = [" ".join(re.findall(r"`([\w*]+)`", row)) for row in rows]
         shown[section.splitlines()[0].strip("`/ ")] = tuple(reversed(names))
     assert shown == LAYERS
-    against = re.findall(r"^\| `(.*?)` \| (.*) \|$", sections[-1], flags=re.M)
-    assert {importer: set(re.findall(r"`(.*?)`", imported)) for importer, imported in against} == UPWARDS
 
 
 def test_everything_that_the_page_names_is_there() -> None:
@@ -200,22 +191,6 @@ def test_nothing_refers_outside_the_project() -> None:
     tracked = [*FILES, *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "configs").rglob("*.yml")]
     outside = "/".join(("..", "shared"))
     assert not [path for path in tracked if outside in path.read_text()]
-
-
-@pytest.mark.parametrize("module", ["torch", "numpy", "cv2", "yacs"])
-def test_importing_the_package_loads_nothing_heavy(module: str) -> None:
-    code = f"import sys, reid_gl; assert {module!r} not in sys.modules; assert reid_gl.__version__"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.slow
-def test_extracting_features_loads_no_training() -> None:
-    code = (
-        "import sys, reid_gl.inference, reid_gl.models; loaded = [n for n in sys.modules "
-        "if n.startswith(('reid_gl.training', 'reid_gl.config', 'yacs', 'torchreid', 'tensorboard'))]; "
-        "assert not loaded, loaded"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_public_names_are_there_and_lazy() -> None:

@@ -140,7 +140,7 @@ def test_the_data_set_of_the_data_page(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_files_of_the_export_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
-    from tests.inference.exporting.test_open_exported import write_onnx
+    from tests.inference.exported.test_open_exported import write_onnx
 
     shape = ("n", 3, 256, 128)
     own, foreign = tmp_path / "runs" / "market" / "model.onnx", tmp_path / "osnet.onnx"

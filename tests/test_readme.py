@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.pages import run_page
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -15,9 +15,7 @@ README = (ROOT / "README.md").read_text()
 
 @pytest.mark.slow
 def test_the_library_example_runs_and_prints_what_it_says() -> None:
-    code = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.S))
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.splitlines()[-1] == "1.0 0.8333333333333333"
+    assert run_page("README.md")[-1] == "1.0 0.8333333333333333"
 
 
 def test_every_file_it_names_is_there() -> None:
@@ -30,10 +28,7 @@ def test_every_file_it_names_is_there() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["losses", "evaluation", "retrieval"])
 def test_the_example_of_a_guide_runs(name: str) -> None:
-    guide = (ROOT / "docs" / f"{name}.md").read_text()
-    code = "\n".join(re.findall(r"```python\n(.*?)```", guide, flags=re.S))
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert len(answer.stdout.splitlines()) == 2
+    assert len(run_page(f"docs/{name}.md")) == 2
 
 
 PAGES = sorted(

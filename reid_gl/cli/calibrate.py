@@ -13,8 +13,8 @@ from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.config import load_experiment
 from reid_gl.evaluation.feature_files import load_features
 from reid_gl.evaluation.thresholds.measure import calibrate
-from reid_gl.experiment.measure_thresholds import calibrate_weights, report_calibration
-from reid_gl.inference.extractor.reid_folder import weights_file
+from reid_gl.experiment.measure_thresholds import calibrate_weights, check_storable, report_calibration
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.own_files import check_replaceable
 from reid_gl.report.thresholds import format_calibration
 
@@ -60,14 +60,14 @@ def run(options: argparse.Namespace) -> int:
     if figure.suffix.lower() not in FIGURE_SUFFIXES:
         raise ValueError(f"cannot draw {figure}: its name must end in {', '.join(FIGURE_SUFFIXES)}")
     check_replaceable(figure, force=options.force)
-    path = None if weights is None else weights_file(Path(weights))
+    path = None if weights is None else find_weights(weights)
     foreign = read_foreign(options)
     if options.features and not foreign.is_empty():
         raise ValueError(
             "--features are already computed: leave out the arguments about a network and its images"
         )
-    if path is not None and not path.is_file():
-        raise FileNotFoundError(f"weights {path} do not exist")
+    if path is not None:
+        check_storable(path)
     experiment = load_experiment(options.config_file, overrides)
     if options.features:
         calibration = calibrate(*load_features(options.features), source=options.features)

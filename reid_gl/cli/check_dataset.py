@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 
+from reid_gl.cli.own_data_arguments import add_own_data_arguments, own_data_settings
 from reid_gl.cli.progress import progress_bar
 from reid_gl.experiment.check_dataset import run_check_dataset
 
@@ -17,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("name", metavar="NAME", help="name of the data set, as in DATA.NAMES")
     parser.add_argument("root", metavar="ROOT", help="its folder, or the parent folder")
-    parser.add_argument(
-        "--pattern", default="", metavar="REGEX", help="regular expression for the data set `pattern`"
-    )
+    add_own_data_arguments(parser)
     parser.add_argument("--html", metavar="FILE", help="write a contact sheet to this file")
     parser.add_argument("--force", action="store_true", help="replace FILE even if it is not a contact sheet")
 
@@ -30,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         summary = run_check_dataset(
             options.name,
             options.root,
-            pattern=options.pattern,
+            **own_data_settings(options),
             sheet=options.html,
             force=options.force,
             progress=show,

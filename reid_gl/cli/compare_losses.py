@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reid_gl.cli.experiment import add_config_arguments, prepare_torch, split_overrides
+from reid_gl.cli.experiment import add_config_arguments, add_jobs_argument, prepare_torch, split_overrides
 from reid_gl.cli.signals import noted_signals
 from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison, vary_setting
 from reid_gl.report.comparison import format_comparison
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=int, default=3, help="number of runs per contender; default: %(default)s"
     )
     parser.add_argument("--output", metavar="FOLDER", help="default: runs/compare_<name of the config file>")
+    add_jobs_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
                 contenders,
                 num_seeds=options.seeds,
                 folder=folder,
+                num_jobs=options.jobs,
                 stop_signal=stop_signal,
             )
     except Interrupted as stop:

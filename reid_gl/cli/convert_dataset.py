@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 
+from reid_gl.cli.own_data_arguments import add_own_data_arguments, own_data_settings
 from reid_gl.cli.progress import progress_bar
 from reid_gl.data.datasets import load_dataset
 from reid_gl.data.datasets.reading.counts import count_dataset
@@ -22,14 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, metavar="PATH", help="folder, or .csv in a folder that contains all images"
     )
-    parser.add_argument(
-        "--pattern", default="", metavar="REGEX", help="regular expression for the data set `pattern`"
-    )
+    add_own_data_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Read and write the data set, and print the counts."""
-    dataset = load_dataset(options.name, options.root, pattern=options.pattern)
+    dataset = load_dataset(options.name, options.root, **own_data_settings(options))
     if options.to == "csv":
         write_csv(dataset, options.out)
     else:

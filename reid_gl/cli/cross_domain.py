@@ -8,7 +8,13 @@ import logging
 import sys
 from pathlib import Path
 
-from reid_gl.cli.experiment import add_config_arguments, log_little_of_scoring, prepare_torch, split_overrides
+from reid_gl.cli.experiment import (
+    add_config_arguments,
+    add_jobs_argument,
+    log_little_of_scoring,
+    prepare_torch,
+    split_overrides,
+)
 from reid_gl.cli.signals import noted_signals
 from reid_gl.experiment.cross_domain import IMAGE_FILE, run_cross_domain
 from reid_gl.report.cross_domain import format_matrix
@@ -31,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="FOLDER", help="default: runs/cross_domain_<name of the config file>"
     )
+    add_jobs_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
                 train=train,
                 test=test,
                 folder=folder,
+                num_jobs=options.jobs,
                 stop_signal=stop_signal,
             )
     except Interrupted as stop:

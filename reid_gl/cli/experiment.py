@@ -30,6 +30,18 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_jobs_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--jobs`."""
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="runs at the same time, each in a process with its share of the threads and, in turn, one of "
+        "the GPUs; default: %(default)s",
+    )
+
+
 def read_arguments(options: argparse.Namespace) -> Experiment:
     """Read the experiment that the arguments describe."""
     return load_experiment(options.config_file, options.overrides)

@@ -7,20 +7,21 @@ import json
 import logging
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 
 from reid_gl.cli.experiment import add_config_arguments, prepare_torch, read_arguments
 from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.experiment.export import run_export
 from reid_gl.inference.exporting.export_settings import PRECISIONS, PROFILES, SUFFIXES, ExportSettings
-from reid_gl.inference.extractor.reid_folder import weights_file
+from reid_gl.inference.extractor.find_weights import find_weights
 
 logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("weights", metavar="WEIGHTS", help="checkpoint or foreign state dict")
+    parser.add_argument(
+        "weights", metavar="WEIGHTS", help="checkpoint, state dict, folder or hf://owner/repo"
+    )
     parser.add_argument("--format", required=True, choices=tuple(SUFFIXES))
     parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="int8 is for OpenVINO")
     parser.add_argument(
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     prepare_torch(0)
     with redirect_stdout(sys.stderr):  # nncf prints its progress bars to stdout
         result = run_export(
-            weights_file(Path(options.weights)),
+            find_weights(options.weights),
             settings,
             foreign=read_foreign(options),
             out=options.out,

@@ -19,7 +19,7 @@ from reid_gl.inference.bulk.crop_lists import list_crops
 from reid_gl.inference.bulk.part_plans import ON_ERROR
 from reid_gl.inference.bulk.ray_engine import import_ray, write_parts
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from reid_gl.inference.extractor.reid_folder import weights_file
+from reid_gl.inference.extractor.find_weights import find_weights
 
 ENGINES = ("local", "ray")
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of Parquet parts with --engine ray",
     )
     parser.add_argument(
-        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder of reid"
+        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder, hf://"
     )
     parser.add_argument(
         "--engine",
@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """The bar goes to stderr, a JSON object with what was written to stdout."""
     _check_output(options)
-    weights = weights_file(Path(options.weights))
+    weights = find_weights(options.weights)
     if not weights.is_file():
         raise FileNotFoundError(f"weights {weights} do not exist")
     crops = list_crops(

@@ -22,7 +22,8 @@ TAKEN = {
     "add": {"camera", "start", "fps"},
     "search": FILTERS
     | {"weights", "device", "rows", "k", "exclude", "min_score", "rerank", "shortlist", "prior", "reason"},
-    "stats": set[str](),
+    "stats": {"recall", "k"},
+    "train": set[str](),
     "verify": set[str](),
     "delete": FILTERS | {"rows", "pids", "older_than"},
     "merge": {"pids", "into"},
@@ -36,7 +37,7 @@ ALWAYS = {"action", "gallery", "inputs", "traceback", "audit_log"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("action", choices=tuple(TAKEN), help="what to do")
-    parser.add_argument("gallery", help="file such as people.db")
+    parser.add_argument("gallery", help="file such as people.db, or a URI such as faiss:people.db")
     parser.add_argument(
         "inputs", nargs="*", help="add: .npz files of extract; search: images; export: an .npz file to write"
     )
@@ -67,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prior", type=float, metavar="SHARE", help="expected share of rows that show the person"
     )
     search.add_argument("--reason", metavar="TEXT", help="reason, for the audit log")
+    stats = parser.add_argument_group("stats")
+    stats.add_argument(
+        "--recall",
+        type=int,
+        metavar="N",
+        help="also measure which share of the --k nearest rows (default: 50) searches for N rows find",
+    )
     change = parser.add_argument_group("delete, merge, keep")
     change.add_argument("--pids", type=int, nargs="+", metavar="PID", help="delete or merge these identities")
     change.add_argument(
@@ -148,8 +156,20 @@ def _search(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _stats(options: argparse.Namespace) -> dict[str, Any]:
+    if options.k is not None and options.recall is None:
+        raise ValueError("--k of stats is the number of neighbours for --recall: give --recall too")
     with _open(options, "r") as gallery:
-        return asdict(gallery.stats())
+        stats = asdict(gallery.stats())
+        if options.recall is None:
+            return stats
+        k = 50 if options.k is None else options.k
+        recall = gallery.recall(options.recall, k)
+        return {**stats, "recall": {"queries": options.recall, "k": k, "recall": recall}}
+
+
+def _train(options: argparse.Namespace) -> dict[str, Any]:
+    with _open(options, "r+") as gallery:
+        return {"indexed": gallery.train()}
 
 
 def _verify(options: argparse.Namespace) -> dict[str, Any]:
@@ -200,6 +220,7 @@ ACTIONS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "add": _add,
     "search": _search,
     "stats": _stats,
+    "train": _train,
     "verify": _verify,
     "delete": _delete,
     "merge": _merge,

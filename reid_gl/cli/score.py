@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import sys
+from typing import Any
 
 from reid_gl.cli.experiment import (
     add_config_arguments,
@@ -16,8 +17,11 @@ from reid_gl.cli.experiment import (
     read_arguments,
 )
 from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
+from reid_gl.config import Experiment
 from reid_gl.experiment.ablate import run_ablation
-from reid_gl.experiment.score import keep_strategies, run_tests
+from reid_gl.experiment.report import check_report_path, write_report
+from reid_gl.experiment.score import ScoredFeatures, keep_strategies, run_tests
+from reid_gl.inference.extractor.foreign import Foreign
 from reid_gl.report.ablation import format_ablation
 
 logger = logging.getLogger(__name__)
@@ -37,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="store the feature and the strategies of TEST in the checkpoint, for extraction and exports",
     )
+    parser.add_argument("--report", metavar="FILE", help="write a report on the scores to this HTML file")
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is not a report")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,8 +54,12 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--ablate and --keep are for checkpoints of reid_gl: leave them out")
     if options.ablate and options.keep:
         raise ValueError("--ablate scores many settings, --keep stores one: leave one of them out")
+    if options.ablate and options.report:
+        raise ValueError(
+            "--ablate writes no report: leave it out, the report shows the result of an earlier one"
+        )
     if not options.ablate:
-        scores = run_tests(experiment, foreign=foreign)
+        scores = _score(options, experiment, foreign)
         if options.keep:
             keep_strategies(experiment)
         if len(scores) > 1:
@@ -63,3 +73,19 @@ def run(options: argparse.Namespace) -> int:
     logger.warning("%s", summary["caution"])
     print(json.dumps(summary))
     return 0
+
+
+def _score(
+    options: argparse.Namespace, experiment: Experiment, foreign: Foreign
+) -> dict[str, dict[str, Any]]:
+    """Score on every test set, and write a report if one is asked for."""
+    if options.report is None:
+        return run_tests(experiment, foreign=foreign)
+    page = check_report_path(options.report, force=options.force)
+    if "," in experiment.data.test_names:
+        raise ValueError("a report shows one test set: name one in DATA.TEST_NAMES, or leave --report out")
+    tested: list[ScoredFeatures] = []
+    scores = run_tests(experiment, foreign=foreign, also=tested.append)
+    summary = write_report(tested, page)
+    logger.info("%s (%.1f MB): open it in a browser", summary["report"], summary["bytes"] / 1e6)
+    return scores

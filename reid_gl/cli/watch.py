@@ -13,7 +13,7 @@ from reid_gl.device import DEVICES
 from reid_gl.experiment.watch import WatchFiles, watch_video
 from reid_gl.inference.bulk.crop_lists import VIDEO_SUFFIXES, list_crops
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from reid_gl.inference.extractor.reid_folder import weights_file
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
 
 
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     files = WatchFiles(options.output, options.force)
     files.check(options.source)
     _check_source(options.source, options.boxes)
-    weights = weights_file(Path(options.weights))
+    weights = find_weights(options.weights)
     if not weights.is_file():
         raise FileNotFoundError(f"weights {weights} do not exist")
     crops = list_crops(options.source, boxes=options.boxes, show_progress=True)

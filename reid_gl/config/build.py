@@ -87,6 +87,8 @@ def _build_data(config: CfgNode) -> DataSettings:
         names=data.NAMES,
         test_names=data.TEST_NAMES or data.NAMES,
         pattern=data.PATTERN,
+        split_map=data.SPLIT_MAP,
+        leave_out=data.LEAVE_OUT,
         holdout=_build_holdout(config),
         num_workers=data.NUM_WORKERS,
         cache=Path(data.CACHE) if data.CACHE else None,

@@ -65,6 +65,8 @@ DATA = {
     "NAMES": Key("market1501", "data sets to train on, separated by commas; see data/README.md"),
     "TEST_NAMES": Key("", "sets to test on; the first is also tested during training; empty: those of NAMES"),
     "PATTERN": Key("", "regular expression of the data set `pattern`"),
+    "SPLIT_MAP": Key("", "splits of other names in `pattern` and `folders`, such as `probe=query,*=ignore`"),
+    "LEAVE_OUT": Key("", "regular expression of the paths that `pattern` leaves out"),
     "NUM_WORKERS": Key(2, "processes that read and augment images; 0: none"),
     "CACHE": Key("", "folder for the cache of decoded training images, see docs/input.md; empty: no cache"),
     "HOLDOUT": Key(0.0, "share of training identities held out to choose the best epoch; 0: keep the last"),
@@ -87,7 +89,8 @@ INPUT = {
 
 MODEL = {
     "BACKBONE": Key(
-        "resnet50", "any ResNet or ResNeXt of torchvision; OSNets such as osnet_x1_0; timm:<name>"
+        "resnet50",
+        "any ResNet or ResNeXt of torchvision; with IBN: resnet50_ibn_a; OSNets: osnet_x1_0; timm:<name>",
     ),
     "DEVICE": Key("auto", "auto | cuda | mps | cpu"),
     "WEIGHTS": Key("", "checkpoint to test"),

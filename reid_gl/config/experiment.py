@@ -38,6 +38,8 @@ class DataSettings:
         names: training sets, separated by commas.
         test_names: test sets, separated by commas.
         pattern: regular expression of the data set "pattern".
+        split_map: the split of other names in "pattern" and "folders".
+        leave_out: regular expression of the paths that "pattern" leaves out.
         holdout: training identities to hold out.
         num_workers: processes that read training images.
         cache: folder for decoded training images; None for no cache.
@@ -47,6 +49,8 @@ class DataSettings:
     names: str
     test_names: str
     pattern: str
+    split_map: str
+    leave_out: str
     holdout: Holdout
     num_workers: int
     cache: Path | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from yacs.config import CfgNode
 from reid_gl.config.defaults import default_config
 from reid_gl.config.ranges import check_ranges
 from reid_gl.config.values import convert, parse_override, read_words, read_yaml
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = (".yml", ".yaml")
 BASE_KEY = "_BASE_"
@@ -48,21 +51,31 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
         for values, source in _inherited(path, ()):
             for key, value in _leaves(values):
                 _set(config, key, value, source)
-    if len(overrides) % 2:
-        raise ConfigError(
-            f"overrides come in pairs KEY VALUE, got {len(overrides)} words: {' '.join(overrides)}"
-        )
-    defaults = dict(_leaves(default_config()))
-    for key, text in zip(overrides[::2], overrides[1::2], strict=True):
-        _set(config, key, parse_override(text, defaults.get(key)), "the command line")
+    _override(config, overrides)
     if not config.OUTPUT_DIR:
         config.OUTPUT_DIR = f"runs/{name}"
-    try:
-        check_ranges(dict(_leaves(config)))
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    config.freeze()
-    return config
+    return _checked(config)
+
+
+def load_run_config(path: Path, overrides: Sequence[str] = ()) -> CfgNode:
+    """Read the configuration that a run folder keeps, possibly from another version, and apply overrides.
+
+    Args:
+        path: the file that a training run wrote.
+        overrides: as load_config takes them.
+
+    Returns:
+        A frozen configuration; entries that this version does not know are left out, with a warning.
+
+    Raises:
+        ConfigError: the file is not such a configuration, or as load_config for the overrides.
+        OSError: the file cannot be read.
+    """
+    config, unknown = read_dump(path.read_text(encoding="utf-8", errors="replace"))
+    if unknown:
+        logger.warning("%s has entries that this version does not know: %s", path, ", ".join(unknown))
+    _override(config, overrides)
+    return _checked(config)
 
 
 def find_config(path: str | Path) -> Path:
@@ -114,6 +127,16 @@ def read_dump(text: str) -> tuple[CfgNode, dict[str, Any]]:
         except ConfigError:
             unknown[key] = words
     return config, unknown
+
+
+def changed_keys(text: str) -> dict[str, Any]:
+    """Return the keys of a dumped configuration (YAML) whose values are not the defaults, with these values.
+
+    Raises:
+        ConfigError: as read_dump.
+    """
+    defaults = dict(_leaves(default_config()))
+    return {key: value for key, value in _leaves(read_dump(text)[0]) if value != defaults[key]}
 
 
 def describe_changes(old: str, new: str, *, may_change: Sequence[str] = ()) -> str:
@@ -177,6 +200,26 @@ def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from _leaves(value, f"{name}.")
         else:
             yield name, value
+
+
+def _override(config: CfgNode, overrides: Sequence[str]) -> None:
+    if len(overrides) % 2:
+        raise ConfigError(
+            f"overrides come in pairs KEY VALUE, got {len(overrides)} words: {' '.join(overrides)}"
+        )
+    defaults = dict(_leaves(default_config()))
+    for key, text in zip(overrides[::2], overrides[1::2], strict=True):
+        _set(config, key, parse_override(text, defaults.get(key)), "the command line")
+
+
+def _checked(config: CfgNode) -> CfgNode:
+    """Check the ranges of all values and freeze the configuration."""
+    try:
+        check_ranges(dict(_leaves(config)))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    config.freeze()
+    return config
 
 
 def _set(config: CfgNode, key: str, words: object, source: str) -> None:

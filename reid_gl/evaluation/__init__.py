@@ -10,6 +10,9 @@ from reid_gl.evaluation.reranking.rerank import (
 )
 from reid_gl.evaluation.scores.breakdown import CameraPair, evaluate_camera_pairs, mean_ap_interval
 from reid_gl.evaluation.scores.clustering import ClusteringResult, evaluate_clustering
+from reid_gl.evaluation.scores.draws import evaluate_draws
+from reid_gl.evaluation.scores.group_protocols import evaluate_group_protocols
+from reid_gl.evaluation.scores.matching import GroupRule
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features, evaluate_ranking
 from reid_gl.evaluation.scores.retrieval import RetrievalResult, evaluate_retrieval
@@ -22,6 +25,7 @@ __all__ = [
     "CameraPair",
     "ClusteringResult",
     "GnnRerankSettings",
+    "GroupRule",
     "Preflight",
     "RerankSettings",
     "RetrievalResult",
@@ -30,7 +34,9 @@ __all__ = [
     "check_protocol",
     "evaluate_camera_pairs",
     "evaluate_clustering",
+    "evaluate_draws",
     "evaluate_features",
+    "evaluate_group_protocols",
     "evaluate_ranking",
     "evaluate_retrieval",
     "evaluate_single_shot",

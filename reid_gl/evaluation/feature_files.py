@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 
 from reid_gl.evaluation.feature_lists import LIST_NAMES, divide_list
 from reid_gl.records import Features
+from reid_gl.untrusted.csv_lines import read_csv_lines
 from reid_gl.untrusted.matlab import read_matlab
 from reid_gl.untrusted.npz import read_npz
-from reid_gl.untrusted.regular_file import quoted, read_lines
+from reid_gl.untrusted.regular_file import quoted
 
 NAMES = {
     "query": ("query", "query_f", "query_features", "qf"),
@@ -25,8 +25,6 @@ NAMES = {
     "gallery_camids": ("gallery_camids", "gallery_cam", "gallery_cams", "g_camids"),
 }
 """Accepted names of each array: first our own, then aliases, some of which common programs write."""
-
-MAX_CSV_BYTES = 4_000_000_000
 
 SUFFIXES = (".npz", ".mat", ".h5", ".hdf5", ".csv")
 
@@ -56,10 +54,7 @@ def load_features(path: str | Path) -> tuple[Features, Features | None]:
     if not path.is_file():
         reason = "is not a file" if path.exists() else "does not exist"
         raise FileNotFoundError(f"feature file {path} {reason}")
-    try:
-        arrays = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
-    except csv.Error as error:
-        raise ValueError(f"cannot read {path} as .csv: {error}") from None
+    arrays = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
     if "features" in arrays and "query" not in arrays:
         arrays = divide_list(arrays, path)
         if "gallery" not in arrays:
@@ -97,8 +92,8 @@ def _named(found: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
 
 
 def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
-    reader = csv.reader(read_lines(path, max_bytes=MAX_CSV_BYTES))
-    titles = next(reader, [])
+    lines = read_csv_lines(path)
+    _, titles = next(lines, (1, []))
     if "path" in titles:
         raise ValueError(
             f"{path} lists images and holds no features: compute them with `reid-gl extract {path} "
@@ -109,9 +104,7 @@ def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
         raise ValueError(f"{path} must begin with the titles split,pid[,camid],..., found {found}")
     first = 3 if titles[2:3] == ["camid"] else 2
     sides: dict[str, list[tuple[int, int, NDArray[np.float32]]]] = {"query": [], "gallery": []}
-    for number, row in enumerate(reader, start=2):
-        if not row:
-            continue
+    for number, row in lines:
         try:
             camid = int(row[2]) if first == 3 else -1
             feature = np.array([float(text) for text in row[first:]], dtype=np.float32)

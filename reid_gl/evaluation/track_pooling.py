@@ -31,7 +31,8 @@ def pool_tracks(features: Features, tracklets: Ints) -> Features:
         zero.
 
     Raises:
-        ValueError: shapes disagree, features are not finite, or a track has two identities or cameras.
+        ValueError: shapes disagree, features are not finite, or a track has two identities, cameras, clothes
+            or days.
 
     Source:
         Zheng et al., "MARS: A Video Benchmark for Large-Scale Person Re-identification", ECCV 2016: average
@@ -49,13 +50,17 @@ def pool_tracks(features: Features, tracklets: Ints) -> Features:
     pids, camids = check_identities("track", features.pids, features.camids, len(rows))
     check_finite("track", rows)
     firsts, places = _number(tracklets)
-    for name, values in (("identity", pids), ("camera", camids)):
-        _check_agreement(name, values, values[firsts][places], tracklets)
+    groups = {"identity": pids, "camera": camids, "clothes": features.clothes, "day": features.dates}
+    for name, values in groups.items():
+        if values is not None:
+            _check_agreement(name, values, values[firsts][places], tracklets)
     return Features(
         _mean_directions(rows, places, len(firsts)),
         pids[firsts],
         camids[firsts],
         tuple(features.paths[first] for first in firsts.tolist()) if features.paths else (),
+        clothes=None if features.clothes is None else features.clothes[firsts],
+        dates=None if features.dates is None else features.dates[firsts],
     )
 
 

@@ -25,6 +25,8 @@ def run_check_dataset(
     root: str | Path,
     *,
     pattern: str = "",
+    split_map: str = "",
+    leave_out: str = "",
     sheet: str | Path | None = None,
     force: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -34,7 +36,9 @@ def run_check_dataset(
     Args:
         name: as load_dataset takes it.
         root: the data folder or its parent.
-        pattern: regular expression of the data set "pattern".
+        pattern: as load_dataset takes it.
+        split_map: as load_dataset takes it.
+        leave_out: as load_dataset takes it.
         sheet: HTML file for a contact sheet; its folder must exist.
         force: replace a file of that name even if it is not a contact sheet.
         progress: called with (done, total), in images.
@@ -49,7 +53,7 @@ def run_check_dataset(
         ValueError: the data set's own files contradict themselves.
     """
     page = None if sheet is None else _check_sheet_path(Path(sheet), force=force)
-    dataset = load_dataset(name, root, pattern=pattern)
+    dataset = load_dataset(name, root, pattern=pattern, split_map=split_map, leave_out=leave_out)
     report = check_dataset(dataset, progress=progress)
     preflight = _preflight(dataset)
     findings = judge_dataset(report, preflight)

@@ -29,6 +29,7 @@ def run_color_histogram(config: Config) -> dict[str, Any]:
         *number_shared(query, gallery, dataset.query, dataset.gallery),
         metric="cosine",
         use_cameras=preflight.use_cameras,
+        draws=dataset.draws,
     )
     return scores_to_dict(
         result,

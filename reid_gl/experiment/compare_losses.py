@@ -14,10 +14,18 @@ from urllib.parse import quote
 import torch
 
 from reid_gl.config import load_experiment
+from reid_gl.experiment.jobs import Job
 from reid_gl.experiment.load_data import hold_out
 from reid_gl.experiment.make_network import make_losses
 from reid_gl.experiment.score import run_test
-from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_resume
+from reid_gl.experiment.series import (
+    RESULT_FILE,
+    check_num_jobs,
+    open_series,
+    read_result,
+    run_unfinished,
+    train_or_resume,
+)
 from reid_gl.files import write_text
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.report.comparison import SCORES, draw_comparison, summarize_runs
@@ -90,6 +98,7 @@ def run_comparison(
     num_seeds: int,
     folder: Path,
     first_seed: int = 0,
+    num_jobs: int = 1,
     stop_signal: Callable[[], int] = lambda: 0,
 ) -> dict[str, Any]:
     """Train and test every contender with several seeds; runs that the folder already holds are not repeated.
@@ -105,6 +114,7 @@ def run_comparison(
         num_seeds: number of runs of each contender.
         folder: folder for the results; each run has a folder in it.
         first_seed: seed of the first run; the next runs count up from it.
+        num_jobs: runs at the same time, see run_unfinished; the results are the same.
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:
@@ -114,8 +124,10 @@ def run_comparison(
     Raises:
         ValueError: the configuration cannot be used, two contenders have the same name, or the folder holds a
             comparison of another configuration.
+        ChildProcessError: with several jobs, runs failed; all others are finished.
         Interrupted: stopped by a signal; the same call resumes.
     """
+    check_num_jobs(num_jobs)
     if num_seeds < 1 or not contenders:
         raise ValueError(f"expected losses or values and a seed, got {len(contenders)} and {num_seeds} seeds")
     if len({one.name for one in contenders}) < len(contenders):
@@ -128,7 +140,7 @@ def run_comparison(
     open_series(folder, base, kind="comparison")
     seeds = range(first_seed, first_seed + num_seeds)
     plan = [(contender, seed) for seed in seeds for contender in contenders]
-    runs = _run_all(config_file, every, plan, folder, stop_signal)
+    runs = _run_all(config_file, every, plan, folder, num_jobs, stop_signal)
     summary = {
         "num_epochs": num_epochs,
         "feature": base.scoring.feature,
@@ -145,28 +157,28 @@ def _run_all(
     every: list[str],
     plan: list[tuple[Contender, int]],
     folder: Path,
+    num_jobs: int,
     stop_signal: Callable[[], int],
 ) -> dict[str, list[dict[str, Any]]]:
     """Run each contender with each seed, in order; return the results by name of the contender."""
-    runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender, _ in plan}
-    for number, (contender, seed) in enumerate(plan):
-        place = folder / quote(contender.name, safe="+*,=") / f"seed{seed}"
+    places = [folder / quote(contender.name, safe="+*,=") / f"seed{seed}" for contender, seed in plan]
+    jobs = {}
+    for (contender, seed), place in zip(plan, places, strict=True):
         words = [*every, *contender.overrides, "SEED", str(seed), "OUTPUT_DIR", str(place)]
-        left = _estimate(runs, len(plan) - number)
-        logger.info("run %d of %d%s: %s, seed %d", number + 1, len(plan), left, contender.name, seed)
-        runs[contender.name].append(_run(config_file, words, place, seed, stop_signal))
+        jobs[place] = Job(f"{contender.name}, seed {seed}", _run, (config_file, words, place, seed))
+    device = load_experiment(config_file, every).device
+    run_unfinished(jobs, num_jobs=num_jobs, device=device, stop_signal=stop_signal)
+    runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender, _ in plan}
+    for (contender, _), place in zip(plan, places, strict=True):
+        _drop_weights(place)
+        runs[contender.name].append(read_result(place))
     return runs
 
 
 def _run(
     config_file: str | Path | None, words: list[str], place: Path, seed: int, stop_signal: Callable[[], int]
-) -> dict[str, Any]:
-    """Train and test one run, resuming it if it was stopped; return the stored result if it is finished."""
-    done = place / RESULT_FILE
-    if done.is_file():
-        _drop_weights(place)
-        result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
-        return result
+) -> None:
+    """Train and test one run, resuming it if it was stopped, and leave its result in its folder."""
     resume = (place / TRAINING_FILE).is_file()
     torch.manual_seed(seed)
     start = time.perf_counter()
@@ -180,22 +192,14 @@ def _run(
         logger.warning("%s", error)
         result = {"error": str(error)}
     result |= {"seconds": round(time.perf_counter() - start, 1), "was_resumed": resume}
-    write_text(done, json.dumps(result, indent=2) + "\n")
+    write_text(place / RESULT_FILE, json.dumps(result, indent=2) + "\n")
     _drop_weights(place)
-    return result
 
 
 def _drop_weights(place: Path) -> None:
     """Delete the weights of a run: a hundred runs would fill a disk."""
     for name in (MODEL_FILE, TRAINING_FILE):
         (place / name).unlink(missing_ok=True)
-
-
-def _estimate(runs: dict[str, list[dict[str, Any]]], num_left: int) -> str:
-    seconds = [run["seconds"] for done in runs.values() for run in done if not run["was_resumed"]]
-    if not seconds:
-        return ""
-    return f", about {num_left * sum(seconds) / len(seconds) / 60:.0f} min left"
 
 
 def _draw(summary: dict[str, Any], contenders: Sequence[Contender], num_seeds: int, path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +12,20 @@ from urllib.parse import quote
 import torch
 
 from reid_gl.config import load_experiment
+from reid_gl.experiment.jobs import Job
 from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.experiment.score import run_tests
-from reid_gl.experiment.series import RESULT_FILE, open_series, train_or_resume
+from reid_gl.experiment.series import (
+    RESULT_FILE,
+    check_num_jobs,
+    open_series,
+    read_result,
+    run_unfinished,
+    train_or_resume,
+)
 from reid_gl.files import write_text
 from reid_gl.report.cross_domain import draw_matrix
 from reid_gl.report.figures import save_figure
-
-logger = logging.getLogger(__name__)
 
 MATRIX_FILE = "cross_domain.json"
 IMAGE_FILE = "cross_domain.png"
@@ -33,6 +38,7 @@ def run_cross_domain(
     train: Sequence[str],
     test: Sequence[str],
     folder: Path,
+    num_jobs: int = 1,
     stop_signal: Callable[[], int] = lambda: 0,
 ) -> dict[str, Any]:
     """Fill the matrix of training sets times test sets; runs that the folder already holds are not repeated.
@@ -43,6 +49,7 @@ def run_cross_domain(
         train: DATA.NAMES of each row, such as "market1501", or "market1501,msmt17" for both together.
         test: the test sets, one for each column.
         folder: folder for the results; each run has a folder with its weights in it.
+        num_jobs: trainings at the same time, see run_unfinished; the results are the same.
         stop_signal: number of the signal that asks to stop, or 0.
 
     Returns:
@@ -51,8 +58,10 @@ def run_cross_domain(
 
     Raises:
         ValueError: a set cannot be used or is given twice, or the folder holds another configuration.
+        ChildProcessError: with several jobs, runs failed; all others are finished.
         Interrupted: stopped by a signal; the same call resumes.
     """
+    check_num_jobs(num_jobs)
     for kind, names in (("training", train), ("test", test)):
         if not names or len(set(names)) < len(names):
             raise ValueError(f"expected different {kind} sets, at least one, got {' '.join(names) or 'none'}")
@@ -62,11 +71,13 @@ def run_cross_domain(
     common = load_experiment(config_file, words)
     load_test_sets(common.data)
     open_series(folder, common, kind="matrix")
-    rows: dict[str, dict[str, Any]] = {}
-    for number, names in enumerate(train):
-        logger.info("training %d of %d: %s", number + 1, len(train), names)
-        place = folder / quote(names, safe=",")
-        rows[names] = _run(config_file, [*words, "DATA.NAMES", names], place, stop_signal)
+    places = {names: folder / quote(names, safe=",") for names in train}
+    jobs = {
+        place: Job(names, _run, (config_file, [*words, "DATA.NAMES", names], place))
+        for names, place in places.items()
+    }
+    run_unfinished(jobs, num_jobs=num_jobs, device=common.device, stop_signal=stop_signal)
+    rows = {names: read_result(place) for names, place in places.items()}
     summary = {"rows": rows}
     write_text(folder / MATRIX_FILE, json.dumps(summary, indent=2) + "\n")
     save_figure(draw_matrix(rows), folder / IMAGE_FILE)
@@ -75,14 +86,10 @@ def run_cross_domain(
 
 def _run(
     config_file: str | Path | None, words: list[str], place: Path, stop_signal: Callable[[], int]
-) -> dict[str, Any]:
-    """Return one row: scores by test set."""
-    done = place / RESULT_FILE
-    if not done.is_file():
-        experiment = load_experiment(config_file, [*words, "OUTPUT_DIR", str(place)])
-        torch.manual_seed(experiment.seed)
-        weights, _ = train_or_resume(experiment, place, stop_signal)
-        scores = run_tests(replace(experiment, weights=weights))
-        write_text(done, json.dumps(scores, indent=2) + "\n")
-    row: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
-    return row
+) -> None:
+    """Train one row, score it on every test set, and leave the scores in its folder."""
+    experiment = load_experiment(config_file, [*words, "OUTPUT_DIR", str(place)])
+    torch.manual_seed(experiment.seed)
+    weights, _ = train_or_resume(experiment, place, stop_signal)
+    scores = run_tests(replace(experiment, weights=weights))
+    write_text(place / RESULT_FILE, json.dumps(scores, indent=2) + "\n")

@@ -16,10 +16,11 @@ from reid_gl.data.datasets.own.image_tree import list_tree
 from reid_gl.data.loading.images import IMAGE_SUFFIXES
 from reid_gl.experiment.load_data import load_data
 from reid_gl.inference.evaluate import evaluate
+from reid_gl.inference.exported.open_exported import ExportedRuntime, load_exported
 from reid_gl.inference.exporting.export_network import export_weights
 from reid_gl.inference.exporting.export_settings import ExportSettings
-from reid_gl.inference.exporting.open_exported import ExportedRuntime, load_exported
 from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.records import ReidDataset, Sample
 
@@ -63,7 +64,7 @@ def run_export(
         images = find_images(calibration_images)
     result = export_weights(weights, settings, foreign=foreign, out=out, force=force, images=images)
     if experiment is not None and dataset is not None:
-        reference = load_embedder(Path(weights), foreign, flip=settings.flip)
+        reference = load_embedder(find_weights(weights), foreign, flip=settings.flip)
         result["mAP"] = _score(reference, result["file"], dataset, experiment.scoring)
     return result
 

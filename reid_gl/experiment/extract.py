@@ -88,22 +88,24 @@ def extract_to_file(
         on_error=on_error,
         show_progress=show_progress,
     )
-    kept = np.array([row not in parts.rejected for row in range(len(crops))])
-    everything, crops = crops, crops.select(kept)
+    kept = crops.select(np.array([row not in parts.rejected for row in range(len(crops))]))
     if form in WRITERS:
-        WRITERS[form](output, crops, parts)
+        WRITERS[form](output, kept, parts)
     else:
-        _write_for_tracker(form, crops, parts, output, extractor.embed_black(), reid_name)
+        _write_for_tracker(form, kept, parts, output, extractor.embed_black(), reid_name)
     if parts.rejected:
-        write_rejects(rejects, everything, parts.rejected)
-    num_invalid = _count_invalid(parts)
+        write_rejects(rejects, crops, parts.rejected)
+    summary = _summarise(parts, rejects)
     remove_parts(parts)
+    return {"output": str(output), "format": form, **summary}
+
+
+def _summarise(parts: FeatureParts, rejects: Path) -> dict[str, Any]:
+    """Return what the parts hold, as plain values, and where the skipped rows are listed."""
     return {
-        "output": str(output),
-        "format": form,
-        "rows": len(crops),
+        "rows": len(parts),
         "embedding_dim": parts.embedding_dim,
-        "boxes_outside": num_invalid,
+        "boxes_outside": _count_invalid(parts),
         "rejected": len(parts.rejected),
         "rejects_file": str(rejects) if parts.rejected else None,
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from reid_gl.experiment.gallery import Recording, sightings_of
 from reid_gl.gallery import Gallery, Sighting
 from reid_gl.gallery.open_engine import file_of
 from reid_gl.inference.bulk.crop_lists import CropList
-from reid_gl.inference.bulk.extract_many import extract_in_parts, remove_parts
+from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts, remove_parts
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 
 logger = logging.getLogger(__name__)
@@ -69,14 +70,8 @@ def extract_into_gallery(
     # check before the work, and leave the gallery open to other writers during it
     with Gallery(uri, audit_log=audit_log) as gallery:
         expected = gallery.stats().dimension
-    extractor = make_extractor()
-    if expected not in (None, extractor.embedding_dim):
-        raise ValueError(
-            f"gallery {uri} holds features of {expected} numbers, this network makes "
-            f"{extractor.embedding_dim}: use the network that filled it, or another gallery"
-        )
     parts = extract_in_parts(
-        extractor,
+        _make_fitting(make_extractor, expected, uri),
         crops,
         place.with_name(f"{place.name}.parts"),
         identity=identity,
@@ -84,18 +79,9 @@ def extract_into_gallery(
         on_error=on_error,
         show_progress=show_progress,
     )
-    kept = [row for row in range(len(crops)) if row not in parts.rejected]
-
-    def rows() -> Iterator[tuple[NDArray[np.float32], list[Sighting]]]:
-        first = 0
-        for features, valid in parts:
-            numbers = kept[first : first + len(features)]
-            first += len(features)
-            if valid.any():
-                yield features[valid], [sightings[n] for n, ok in zip(numbers, valid, strict=True) if ok]
-
+    kept = [sighting for row, sighting in enumerate(sightings) if row not in parts.rejected]
     with Gallery(uri, audit_log=audit_log) as gallery:
-        ids = gallery.add_parts(rows())
+        ids = gallery.add_parts(_with_sightings(parts, kept))
     if parts.rejected:
         write_rejects(rejects, crops, parts.rejected)
     remove_parts(parts)
@@ -107,6 +93,31 @@ def extract_into_gallery(
         "rejected": len(parts.rejected),
         "rejects_file": str(rejects) if parts.rejected else None,
     }
+
+
+def _make_fitting(
+    make_extractor: Callable[[], FeatureExtractor], expected: int | None, uri: str
+) -> FeatureExtractor:
+    """Make the extractor and check that its features have the dimension of the gallery, if that has one."""
+    extractor = make_extractor()
+    if expected not in (None, extractor.embedding_dim):
+        raise ValueError(
+            f"gallery {uri} holds features of {expected} numbers, this network makes "
+            f"{extractor.embedding_dim}: use the network that filled it, or another gallery"
+        )
+    return extractor
+
+
+def _with_sightings(
+    parts: FeatureParts, sightings: Sequence[Sighting]
+) -> Iterator[tuple[NDArray[np.float32], list[Sighting]]]:
+    """Yield the valid features of each part with their sightings; there is one for each row of all parts."""
+    first = 0
+    for features, valid in parts:
+        own = sightings[first : first + len(features)]
+        first += len(features)
+        if valid.any():
+            yield features[valid], list(compress(own, valid))
 
 
 def frame_rate_of(source: Path, crops: CropList) -> float | None:

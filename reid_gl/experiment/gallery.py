@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from reid_gl.gallery import Gallery, Match, Sighting
 from reid_gl.gallery.sightings import UNKNOWN
+from reid_gl.untrusted.npz import read_npz
 
 ROWS_AT_ONCE = 4_096
 NUMBERS = {"camera": ("camids",), "tracklet": ("tracklets", "ids"), "pid": ("pids",), "frame": ("frames",)}
@@ -146,11 +146,7 @@ def _boxes(arrays: Mapping[str, NDArray[Any]], count: int) -> list[tuple[float, 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise FileNotFoundError(f"features {path} do not exist")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in ROW_ARRAYS if name in archive}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"cannot read {path} as .npz: {error}") from None
+    arrays = read_npz(path, ROW_ARRAYS)
     if "features" not in arrays or arrays["features"].ndim != 2:
         raise ValueError(f"{path} has no features (M, D): make it with `reid-gl extract`")
     return arrays

@@ -45,7 +45,8 @@ def load_test_sets(data: DataSettings) -> list[ReidDataset]:
 
 
 def _load(data: DataSettings, names: str) -> list[ReidDataset]:
-    return load_datasets(names, data.root, pattern=data.pattern)
+    own = {"pattern": data.pattern, "split_map": data.split_map, "leave_out": data.leave_out}
+    return load_datasets(names, data.root, **own)
 
 
 def load_extra_queries(experiment: Experiment) -> dict[str, Any]:

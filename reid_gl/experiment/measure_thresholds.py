@@ -19,11 +19,14 @@ from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.experiment.load_data import hold_out, load_data
 from reid_gl.files import write_text
-from reid_gl.inference.exporting.exported_network import read_sidecar, sidecar_of
-from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
+from reid_gl.inference.exported.exported_network import read_sidecar, sidecar_of
+from reid_gl.inference.exported.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
+from reid_gl.inference.extractor.hub_files import is_in_hub_cache
+from reid_gl.inference.extractor.manifest import write_manifest
 from reid_gl.inference.extractor.stored_thresholds import KEY, read_own_checkpoint
+from reid_gl.inference.extractor.weights_folder import folder_config_beside
 from reid_gl.records import Features, ReidDataset, Sample
 from reid_gl.report.figures import save_figure
 from reid_gl.report.thresholds import draw_calibration
@@ -109,11 +112,23 @@ def store_calibration(weights: Path, calibration: Calibration) -> Path:
     if checkpoint is not None:
         save_checkpoint({**checkpoint, KEY: calibration.to_dict()}, weights)
         return weights
-    if not weights.is_file():
-        raise FileNotFoundError(f"weights {weights} do not exist")
+    check_storable(weights)
     values = {**read_sidecar(weights), KEY: calibration.to_dict()}
     write_text(sidecar_of(weights), json.dumps(values, indent=2) + "\n")
+    if folder_config_beside(weights) is not None:
+        write_manifest(weights.parent)
     return sidecar_of(weights)
+
+
+def check_storable(weights: Path) -> None:
+    """Raise unless thresholds can be stored with weights: FileNotFoundError or ValueError."""
+    if not weights.is_file():
+        raise FileNotFoundError(f"weights {weights} do not exist")
+    if is_in_hub_cache(weights):
+        raise ValueError(
+            "thresholds cannot be stored in a hub's cache: copy the weights with reid-gl weights pull, and "
+            "calibrate the copy"
+        )
 
 
 def _held_out(weights: Path, dataset: ReidDataset) -> ReidDataset:

@@ -52,6 +52,7 @@ class OnePass:
             rerank=rerank,
             max_memory_gb=self.candidate.scoring.max_memory_gb,
             use_cameras=self.candidate.preflight.use_cameras,
+            draws=self.candidate.dataset.draws,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,29 +12,31 @@ from typing import Any
 import torch
 from torch import nn
 
-from reid_gl.config import Config, read_experiment
+from reid_gl.config import Config, Experiment, read_experiment
 from reid_gl.config.experiment import Scoring
 from reid_gl.data.loading.loaders import check_images
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.distributed.ranks import is_first
+from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
+from reid_gl.experiment.group_scores import score_groups
 from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.files import write_text
 from reid_gl.inference.evaluate import NOT_OF_FEATURES, extract_sides
+from reid_gl.inference.extractor.find_weights import find_weights, results_folder
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.inference.extractor.open_weights import (
     open_weights,
     stored_preprocessing,
     stored_strategies,
 )
-from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.stored_thresholds import KEY as CALIBRATION
 from reid_gl.inference.strategies.apply import KEY as STRATEGIES
 from reid_gl.models import ReidNet, read_checkpoint
-from reid_gl.records import ReidDataset
+from reid_gl.records import Features, RankingResult, ReidDataset
 from reid_gl.report.scores import scores_to_dict
 from reid_gl.training.checkpoint import save_checkpoint
 
@@ -86,8 +89,46 @@ class Candidate:
         }
 
 
+@dataclass(frozen=True)
+class ScoredFeatures:
+    """A candidate, and the features that its scores come from.
+
+    Attributes:
+        experiment: what was asked for.
+        candidate: network and test set.
+        query: features of the queries.
+        gallery: features of the gallery without junk; None if every query searches all the others.
+    """
+
+    experiment: Experiment
+    candidate: Candidate
+    query: Features
+    gallery: Features | None
+
+    def comparison(self) -> dict[str, Any]:
+        """Return metric, rerank and max_memory_gb, as evaluate_features takes them."""
+        scoring = self.candidate.scoring
+        return {name: getattr(scoring, name) for name in ("metric", "rerank", "max_memory_gb")}
+
+    def describe(self, result: RankingResult, rerank: RerankSettings | None) -> dict[str, Any]:
+        """Return scores for JSON, with protocol, counts and all settings that they depend on."""
+        return scores_to_dict(
+            result,
+            self.candidate.preflight,
+            **self.candidate.describe(),
+            distance=self.candidate.scoring.metric,
+            multi_query=self.experiment.multi_query,
+            inference=asdict(self.candidate.scoring.inference),
+            rerank=None if rerank is None else asdict(rerank),
+        )
+
+
 def run_test(
-    config: Config, dataset: ReidDataset | None = None, *, foreign: Foreign = NOTHING_SAID
+    config: Config,
+    dataset: ReidDataset | None = None,
+    *,
+    foreign: Foreign = NOTHING_SAID,
+    also: Callable[[ScoredFeatures], None] | None = None,
 ) -> dict[str, Any]:
     """Evaluate MODEL.WEIGHTS and write the result next to the weights.
 
@@ -98,6 +139,7 @@ def run_test(
         config: the experiment.
         dataset: a loaded test set with checked images; None for the first one that DATA names.
         foreign: the caller's description of weights of another project.
+        also: called with the features after they are scored.
 
     Returns:
         Scores in [0, 1] with protocol, counts and settings; for a data set of image retrieval, also the
@@ -107,43 +149,51 @@ def run_test(
         ValueError, FileNotFoundError: weights or data set cannot be used.
     """
     experiment = read_experiment(config)
-    candidate = load_candidate(experiment, dataset, foreign)
-    scoring, extra_queries = candidate.scoring, load_extra_queries(experiment)
+    tested = compute_features(experiment, load_candidate(experiment, dataset, foreign))
+    if not is_first():
+        return {}
+    candidate, scoring, comparison = tested.candidate, tested.candidate.scoring, tested.comparison()
+    query, gallery = tested.query, tested.gallery
+    cameras, draws = candidate.preflight.use_cameras, candidate.dataset.draws
+    result = evaluate_features(query, gallery, use_cameras=cameras, draws=draws, **comparison)
+    scores = tested.describe(result, scoring.rerank) | score_groups(query, gallery, **comparison)
+    if draws:
+        scores["protocol"]["name"] = f"{len(draws)} drawn galleries of people, as SYSU-MM01"
+    if ks := candidate.dataset.ks:
+        clustering = experiment.clustering
+        scores |= score_retrieval(query, gallery, ks=ks, clustering=clustering, **comparison)
+    words = ["test", scores["dataset"], scores["feature"], scores["distance"], str(scoring.inference)]
+    words += ["multi_query", experiment.multi_query] if experiment.multi_query != "none" else []
+    words += ["reranked"] * (scoring.rerank is not None)
+    write_result(scores, candidate.weights, words)
+    if also is not None:
+        also(tested)
+    return scores
+
+
+def compute_features(experiment: Experiment, candidate: Candidate) -> ScoredFeatures:
+    """Compute the features that the scores of a candidate come from.
+
+    Raises:
+        ValueError, FileNotFoundError: as run_test.
+    """
+    extra_queries = load_extra_queries(experiment)
     if extra_queries:
         check_images(extra_queries["extra_queries"])
-    comparison = {name: getattr(scoring, name) for name in ("metric", "rerank", "max_memory_gb")}
     query, gallery = extract_sides(
         candidate.net,
         candidate.dataset,
         preprocessing=candidate.preprocessing,
         show_progress=True,
-        **scoring.arguments(without=NOT_OF_FEATURES),
+        **candidate.scoring.arguments(without=NOT_OF_FEATURES),
         **extra_queries,
     )
-    if not is_first():
-        return {}
-    result = evaluate_features(query, gallery, use_cameras=candidate.preflight.use_cameras, **comparison)
-    retrieval = {}
-    if ks := candidate.dataset.ks:
-        retrieval = score_retrieval(query, gallery, ks=ks, clustering=experiment.clustering, **comparison)
-    scores = scores_to_dict(
-        result,
-        candidate.preflight,
-        **retrieval,
-        **candidate.describe(),
-        distance=scoring.metric,
-        multi_query=experiment.multi_query,
-        inference=asdict(scoring.inference),
-        rerank=None if scoring.rerank is None else asdict(scoring.rerank),
-    )
-    words = ["test", scores["dataset"], scores["feature"], scores["distance"], str(scoring.inference)]
-    words += ["multi_query", experiment.multi_query] if extra_queries else []
-    words += ["reranked"] * (scoring.rerank is not None)
-    write_result(scores, candidate.weights, words)
-    return scores
+    return ScoredFeatures(experiment, candidate, query, gallery)
 
 
-def run_tests(config: Config, *, foreign: Foreign = NOTHING_SAID) -> dict[str, dict[str, Any]]:
+def run_tests(
+    config: Config, *, foreign: Foreign = NOTHING_SAID, also: Callable[[ScoredFeatures], None] | None = None
+) -> dict[str, dict[str, Any]]:
     """Call run_test on every test set of DATA.
 
     Returns:
@@ -154,13 +204,13 @@ def run_tests(config: Config, *, foreign: Foreign = NOTHING_SAID) -> dict[str, d
     """
     experiment = read_experiment(config)
     # report mistakes before thousands of images are checked
-    open_weights(weights_file(experiment.weights_to_test()), foreign)
+    open_weights(find_weights(experiment.weights_to_test()), foreign)
     datasets = load_test_sets(experiment.data)
     if len({dataset.name for dataset in datasets}) < len(datasets):
         raise ValueError(f"a data set is named twice: {', '.join(dataset.name for dataset in datasets)}")
     for dataset in datasets:  # check all before the first of them takes its time
         check_images([*dataset.query, *dataset.gallery])
-    return {dataset.name: run_test(experiment, dataset, foreign=foreign) for dataset in datasets}
+    return {dataset.name: run_test(experiment, dataset, foreign=foreign, also=also) for dataset in datasets}
 
 
 def keep_strategies(config: Config) -> None:
@@ -188,7 +238,7 @@ def load_candidate(
 ) -> Candidate:
     """Load the network of MODEL.WEIGHTS and the test set of DATA; arguments and errors as run_test."""
     experiment = read_experiment(config)
-    weights, scoring = weights_file(experiment.weights_to_test()), experiment.scoring
+    weights, scoring = find_weights(experiment.weights_to_test()), experiment.scoring
     loaded = open_weights(weights, foreign)
     if dataset is None:
         dataset = load_test_sets(experiment.data)[0]
@@ -205,8 +255,8 @@ def load_candidate(
 
 
 def write_result(result: dict[str, Any], weights: Path, words: list[str]) -> Path:
-    """Write a result next to the weights, under a name built from words that distinguish it from others."""
+    """Write a result to the weights' folder of results, under a name built from words."""
     name = "_".join(word for word in words if word).replace(",", "").replace(" ", "_")
-    path = weights.with_name(f"{name}.json")
+    path = results_folder(weights) / f"{name}.json"
     write_text(path, json.dumps(result, indent=2) + "\n")
     return path

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from reid_gl.config import Config, describe_changes, read_experiment
+from reid_gl.experiment.jobs import Job, gpus_to_deal, run_jobs
 from reid_gl.experiment.train import run_training
 from reid_gl.files import partial_of, write_text
 from reid_gl.records import ReidDataset
 from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE, describe_environment
+from reid_gl.untrusted.json_files import read_json_object
+
+logger = logging.getLogger(__name__)
 
 MAY_CHANGE = ("DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR")  # a series on other images is another series
 RESULT_FILE = "result.json"
@@ -63,3 +70,51 @@ def train_or_resume(config: Config, place: Path, stop_signal: Callable[[], int])
         What run_training raises.
     """
     return run_training(config, resume=(place / TRAINING_FILE).is_file(), stop_signal=stop_signal)
+
+
+def read_result(place: Path) -> dict[str, Any]:
+    """Read what a finished run has left.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    return read_json_object(place / RESULT_FILE, advice="delete it to test and train this run again")
+
+
+def run_unfinished(
+    jobs: Mapping[Path, Job], *, num_jobs: int, device: str, stop_signal: Callable[[], int] = lambda: 0
+) -> None:
+    """Run what has no result yet.
+
+    Several jobs at the same time are processes that import the main script again, so a script of your own
+    needs `if __name__ == "__main__":`. The results do not depend on how many there are, except that fewer
+    threads may round sums differently.
+
+    Args:
+        jobs: what leaves a result file, by its folder.
+        num_jobs: how many run at the same time; one job runs in this process.
+        device: MODEL.DEVICE; several jobs get one GPU each, in turn.
+        stop_signal: number of the signal that asks to stop, or 0.
+
+    Raises:
+        Interrupted: stopped by a signal.
+        ChildProcessError: of several jobs some failed; one that runs in this process raises its own error.
+    """
+    left = [job for place, job in jobs.items() if not (place / RESULT_FILE).is_file()]
+    if done := len(jobs) - len(left):
+        logger.info("%d of %d runs are finished", done, len(jobs))
+    if num_jobs > 1 and left:
+        run_jobs(left, num_jobs=num_jobs, gpus=gpus_to_deal(device), stop_signal=stop_signal)
+        return
+    start = time.perf_counter()
+    for number, job in enumerate(left):
+        minutes = (time.perf_counter() - start) / max(1, number) * (len(left) - number) / 60
+        about = f", about {minutes:.0f} min left" if number else ""
+        logger.info("run %d of %d%s: %s", number + 1, len(left), about, job.name)
+        job.function(*job.arguments, stop_signal)
+
+
+def check_num_jobs(num_jobs: int) -> None:
+    """Raise ValueError if not even one run may run."""
+    if num_jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, got {num_jobs}")

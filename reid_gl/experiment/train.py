@@ -74,8 +74,8 @@ def run_training(
     with agreement():
         dataset = load_data(experiment.data)
         _check_data(experiment, dataset)
-        holdout = hold_out(experiment.data.holdout, dataset)
-        train = holdout.train if holdout is not None else dataset.train
+        scored = hold_out(experiment.data.holdout, dataset) or dataset
+        train = scored.train
         pids, images = list(make_label_map(train)), _describe_images(train)
         sampler = make_sampler(experiment, train)
     check_same_images(images)
@@ -97,7 +97,7 @@ def run_training(
                 settings,
                 log=log,
                 save=lambda state, selected: _save(state, selected, header, images, folder),
-                evaluate=_make_evaluation(experiment, holdout or dataset),
+                evaluate=_make_evaluation(experiment, scored),
                 stop_signal=stop_signal,
             )
         finally:
@@ -227,7 +227,8 @@ def _make_evaluation(experiment: Experiment, dataset: ReidDataset) -> Callable[[
         query, gallery = extract_sides(net, dataset, preprocessing=preprocessing, **extraction)
 
         def score() -> dict[str, float]:
-            result = evaluate_features(query, gallery, use_cameras=preflight.use_cameras, **comparison)
+            cameras, draws = preflight.use_cameras, dataset.draws
+            result = evaluate_features(query, gallery, use_cameras=cameras, draws=draws, **comparison)
             return {"rank1": result.rank(1), "mAP": result.mean_ap}
 
         return on_first(score)

@@ -42,13 +42,19 @@ class AuditLog:
     def __init__(self, path: Path, user: str) -> None:
         self.path, self._user = path.absolute(), user
 
-    def write(self, action: str, details: Mapping[str, Any]) -> None:
+    def write(self, action: str, details: Mapping[str, Any], user: str | None = None) -> None:
         """Add a line. It survives if the process is killed, but may be lost in a power failure.
+
+        Args:
+            action: what is done.
+            details: plain values that describe it.
+            user: name of another acting user than the log's.
 
         Raises:
             OSError: the file cannot be written; the caller must not perform the action.
         """
-        entry = {"action": action, "at": time.time(), "user": self._user, "process": os.getpid(), **details}
+        user = self._user if user is None else user
+        entry = {"action": action, "at": time.time(), "user": user, "process": os.getpid(), **details}
         line = json.dumps({**entry, CHECKSUM: _checksum(entry)}) + "\n"
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, RIGHTS)
@@ -80,6 +86,12 @@ def damaged_lines(path: Path) -> list[int]:
         return []
     with path.open("rb") as file:
         return [number for number, line in enumerate(file, start=1) if not _is_whole(line)]
+
+
+def log_problems(path: Path) -> list[str]:
+    """Return what `verify` says of a log, usually nothing."""
+    lines = damaged_lines(path)
+    return [f"audit log {path}: damaged lines {lines}"] if lines else []
 
 
 def _is_whole(line: bytes) -> bool:

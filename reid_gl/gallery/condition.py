@@ -109,18 +109,3 @@ def _moment(value: float, name: str) -> float:
     if isinstance(value, str) or not math.isfinite(value):
         raise ValueError(f"{name} must be finite seconds since 1970, got {value!r}")
     return float(value)
-
-
-def at_least_one(value: int, name: str) -> int:
-    """Return a whole number of at least 1.
-
-    Raises:
-        ValueError: the value is something else.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -37,6 +37,7 @@ class GalleryStats:
         last_time: latest known time.
         num_bytes: size on disk; None if the engine does not know it.
         keep_seconds: age at which rows are deleted; None for never.
+        index: settings and size of an approximate index; None if there is none.
     """
 
     num_rows: int
@@ -48,6 +49,7 @@ class GalleryStats:
     last_time: float | None
     num_bytes: int | None
     keep_seconds: float | None
+    index: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, islice
 from pathlib import Path
 
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.gallery.answers import Answers, read_features
-from reid_gl.gallery.audit_log import AuditLog, audit_path, current_user, damaged_lines
-from reid_gl.gallery.condition import Condition, TimeRange, Values, at_least_one, make_condition
+from reid_gl.gallery.audit_log import AuditLog, current_user, log_problems
+from reid_gl.gallery.checks import at_least_one, checked_age, checked_cosine
+from reid_gl.gallery.condition import Condition, TimeRange, Values, make_condition
 from reid_gl.gallery.engine import Engine, GalleryStats, Verification, delete_expired
 from reid_gl.gallery.export_rows import write_rows
-from reid_gl.gallery.open_engine import file_of, open_engine
+from reid_gl.gallery.faiss_engine import train_index_of
+from reid_gl.gallery.list_rows import list_rows
+from reid_gl.gallery.open_engine import default_log, open_engine
+from reid_gl.gallery.recall import measure_recall
 from reid_gl.gallery.sightings import (
     Floats,
     Ints,
@@ -35,7 +38,8 @@ class Gallery:
     and a power failure. One process can write while any number of others read.
 
     Args:
-        uri: a file, such as "people.db"; or a server, such as "qdrant://localhost:6333/people".
+        uri: a file, such as "people.db"; "faiss:people.db" for a file with an approximate index; or a server,
+            such as "qdrant://localhost:6333/people".
         mode: "r" reads an existing gallery; "r+" reads and writes one; "a" also creates one.
         calibration: thresholds of the network, for probabilities of matches.
         prior: expected share of the compared rows that show the person of the query; None takes that of the
@@ -62,12 +66,8 @@ class Gallery:
         user: str | None = None,
     ) -> None:
         self._answers = Answers(calibration, prior)
-        file = file_of(uri)
-        if audit_log is None and file is not None:
-            audit_log = audit_path(file)
-        if audit_log is None:
-            raise ValueError(f"{uri} is not a file, so it has no default audit log: name one with audit_log")
-        self._log = AuditLog(Path(audit_log), current_user() if user is None else user)
+        path = default_log(uri) if audit_log is None else Path(audit_log)
+        self._log = AuditLog(path, current_user() if user is None else user)
         self._turns = Turns(open_engine(uri, mode))
 
     def add(self, features: Floats, metadata: Sequence[Sighting]) -> Ints:
@@ -105,6 +105,7 @@ class Gallery:
         rerank: RerankSettings | None = None,
         shortlist: int = 100,
         reason: str = "",
+        user: str | None = None,
     ) -> list[list[Match]]:
         """Find the rows most similar to each query.
 
@@ -120,6 +121,7 @@ class Gallery:
             rerank: order the nearest rows by k-reciprocal re-ranking; None orders by cosine.
             shortlist: number of rows to re-rank, at least k.
             reason: reason for the search, for the audit log.
+            user: who searches, for the audit log; None takes the gallery's user.
 
         Returns:
             Q answers, best first; of equal scores, the older row comes first. Rows that are damaged or older
@@ -131,8 +133,7 @@ class Gallery:
             OSError: the audit log cannot be written.
         """
         k, shortlist = at_least_one(k, "k"), at_least_one(shortlist, "shortlist")
-        if not -1 <= min_score <= 1:
-            raise ValueError(f"min_score is a cosine in [-1, 1], got {min_score}")
+        min_score = checked_cosine(min_score)
         condition = make_condition(only={"camera": cameras}, time=time, exclude=exclude)
         with self._turns.take() as engine:
             queries = query_features(query, engine.dimension)
@@ -140,54 +141,21 @@ class Gallery:
             answers = self._answers.find(engine, queries, kept, k, min_score, rerank, shortlist)
             details = {"queries": len(queries), "k": k, "min_score": min_score, "filter": condition.to_dict()}
             ids = [[match.id for match in answer] for answer in answers]
-            self._log.write("search", {**details, "reason": reason, "rows": ids})
+            self._log.write("search", {**details, "reason": reason, "rows": ids}, user)
         return answers
 
     def features_of(self, ids: Sequence[int]) -> Floats:
-        """Return features (M, D) of M rows, of length one, as queries for "where else was this person?".
-
-        Raises:
-            ValueError: no row has one of the numbers, or its row is damaged.
-        """
+        """Return features (M, D) of M rows, of length one, as queries; ValueError if a row cannot be read."""
         condition = make_condition(only={"id": ids})
         with self._turns.take() as engine:
             features = read_features(engine, condition, ids)
             self._log.write("read", {"filter": condition.to_dict()})
         return features
 
-    def rows(
-        self,
-        *,
-        ids: Values | None = None,
-        cameras: Values | None = None,
-        time: TimeRange | None = None,
-        skip: int = 0,
-        count: int = 100,
-    ) -> list[tuple[int, Sighting]]:
-        """Return the numbers and sightings of rows that satisfy all conditions, in ascending order.
-
-        Rows that are damaged or older than the retention age are left out. The rows that are skipped are read
-        too, which takes seconds in a large gallery.
-
-        Args:
-            ids: numbers of rows.
-            cameras: cameras.
-            time: first and last time, both included; rows of unknown time are left out.
-            skip: number of rows to leave out at the beginning.
-            count: maximum number of rows, at least 1.
-
-        Raises:
-            ValueError: skip or count is out of range, or a condition is invalid.
-        """
-        if skip < 0:
-            raise ValueError(f"skip is the number of rows to leave out, at least 0, got {skip}")
-        count = at_least_one(count, "count")
-        condition = make_condition(only={"id": ids, "camera": cameras}, time=time)
+    def rows(self, *, skip: int = 0, count: int = 100, **only: Values) -> list[tuple[int, Sighting]]:
+        """List rows in the order of their numbers, without a search; see list_rows."""
         with self._turns.take() as engine:
-            self._log.write("read", {"filter": condition.to_dict(), "skip": skip, "count": count})
-            batches = engine.read(condition.younger_than(engine.keep_seconds))
-            found = islice(chain.from_iterable(batches), skip, skip + count)
-            return [(row.id, row.sighting) for row in found]
+            return list_rows(engine, self._log, only, skip, count)
 
     def delete(
         self,
@@ -235,11 +203,7 @@ class Gallery:
         return self._identify("merge", condition, into)
 
     def set_identity(self, ids: Values, pid: int) -> int:
-        """Set the identity of some rows, -1 for unknown, and return how many rows changed.
-
-        Raises:
-            ValueError: an argument is not a whole number.
-        """
+        """Set the identity of some rows, -1 for unknown, and return how many rows changed."""
         return self._identify("set identity", make_condition(only={"id": ids}), pid)
 
     def keep_for(self, seconds: float | None) -> int:
@@ -249,15 +213,10 @@ class Gallery:
         counts from the time of a row, or from its addition if the time is unknown.
 
         Returns:
-            Number of deleted rows.
-
-        Raises:
-            ValueError: the age is not a positive number.
+            Number of deleted rows; ValueError if the age is not a positive number.
         """
-        if seconds is not None and not 0 < seconds < float("inf"):
-            raise ValueError(f"rows are kept for a positive number of seconds, got {seconds}")
         with self._turns.take() as engine:
-            engine.keep_for(seconds)
+            engine.keep_for(checked_age(seconds))
             return self.apply_retention()
 
     def apply_retention(self) -> int:
@@ -294,16 +253,25 @@ class Gallery:
         with self._turns.take() as engine:
             return engine.stats()
 
+    def train(self) -> int:
+        """Make a new index of faiss: and return its number of rows; ValueError without one or with too few."""
+        with self._turns.take() as engine:
+            return train_index_of(engine)
+
+    def recall(self, num_queries: int = 100, k: int = 50) -> float:
+        """Return which share of the k most similar rows a search finds, the mean over random rows as queries.
+
+        Every row is read twice. An exact engine has recall 1.
+        """
+        with self._turns.take() as engine:
+            self._log.write("recall", {"queries": num_queries, "k": k})
+            return measure_recall(engine, at_least_one(num_queries, "num_queries"), at_least_one(k, "k"))
+
     def verify(self) -> Verification:
         """Read everything, including the audit log, and report damage."""
         with self._turns.take() as engine:
             found = engine.verify()
-            lines = damaged_lines(self._log.path)
-        if not lines:
-            return found
-        return replace(
-            found, problems=[*found.problems, f"audit log {self._log.path}: damaged lines {lines}"]
-        )
+        return replace(found, problems=[*found.problems, *log_problems(self._log.path)])
 
     def close(self) -> None:
         """Close the gallery, so that another process can write. A `with` block does this at its end."""
@@ -316,10 +284,9 @@ class Gallery:
         self.close()
 
     def _identify(self, action: str, condition: Condition, pid: int) -> int:
-        (sighting,) = check_sightings([Sighting(pid=pid)], 1)
-        number = sighting.pid
+        number = check_sightings([Sighting(pid=pid)], 1)[0].pid
         return self._logged(
-            action, condition, lambda engine: engine.set_identity(condition, number), pid=number
+            action, condition, lambda store: store.set_identity(condition, number), pid=number
         )
 
     def _logged(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from reid_gl.gallery.audit_log import audit_path
 from reid_gl.gallery.engine import Engine
+from reid_gl.gallery.faiss_engine import FaissEngine
+from reid_gl.gallery.ivf_settings import IvfSettings
+from reid_gl.gallery.milvus_engine import MilvusEngine, connect_milvus
+from reid_gl.gallery.milvus_place import EXACT, MilvusPlace
 from reid_gl.gallery.qdrant_engine import QdrantEngine
 from reid_gl.gallery.qdrant_points import QdrantPlace, import_client
 from reid_gl.gallery.sqlite_engine import SqliteEngine
@@ -16,10 +22,19 @@ from reid_gl.gallery.sqlite_file import MODES
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")  # two letters or more: C:\ is a Windows path
 SQLITE = "sqlite"
+FAISS = "faiss"
+FAISS_OPTIONS = {
+    "lists": "lists",
+    "bytes": "code_bytes",
+    "probes": "probes",
+    "candidates": "candidates",
+    "train_at": "train_at",
+}
+"""Options of a URI, and the fields of IvfSettings that they set."""
 QDRANT = {"qdrant": "http", "qdrants": "https"}
-SCHEMES = (SQLITE, *QDRANT)
-KEY_VARIABLE = "QDRANT_API_KEY"
-EXAMPLE = "qdrant://localhost:6333/people"
+MILVUS = {"milvus": "http", "milvuss": "https"}
+SCHEMES = (SQLITE, FAISS, *QDRANT, *MILVUS)
+KEY_VARIABLE, TOKEN_VARIABLE = "QDRANT_API_KEY", "MILVUS_TOKEN"
 YES_OR_NO = {"true": True, "false": False}
 
 
@@ -30,22 +45,49 @@ def file_of(uri: str | Path) -> Path | None:
         ValueError: the URI names an unknown engine.
     """
     text = str(uri)
-    found = SCHEME.match(text)
-    if found is None or isinstance(uri, Path):
+    scheme = scheme_of(uri)
+    if not scheme:
         if not text.strip():
             raise ValueError("the gallery has no name: give a file such as people.db")
         return Path(text)
-    scheme, rest = found[1].lower(), text[found.end() :]
+    if scheme in QDRANT or scheme in MILVUS:
+        return None
+    rest = text[len(scheme) + 1 :]
+    if scheme == FAISS:
+        rest = rest.partition("?")[0]
+    if not rest.strip("/"):
+        raise ValueError(f"{text!r} names no file: write {scheme}:people.db or {scheme}:///folder/people.db")
+    return Path(unquote(rest.removeprefix("//")))
+
+
+def default_log(uri: str | Path) -> Path:
+    """Return the audit log of a gallery in a file.
+
+    Raises:
+        ValueError: the URI names a server, or an unknown engine.
+    """
+    file = file_of(uri)
+    if file is None:
+        raise ValueError(f"{uri} is not a file, so it has no default audit log: name one with audit_log")
+    return audit_path(file)
+
+
+def scheme_of(uri: str | Path) -> str:
+    """Return the engine that a URI names, "" for the path of a file.
+
+    Raises:
+        ValueError: the engine is unknown.
+    """
+    found = None if isinstance(uri, Path) else SCHEME.match(uri)
+    if found is None:
+        return ""
+    scheme = found[1].lower()
     if scheme not in SCHEMES:
         raise ValueError(
-            f"unknown engine {scheme!r} in {text!r}: expected a file such as people.db, or one of "
+            f"unknown engine {scheme!r} in {uri!r}: expected a file such as people.db, or one of "
             f"{', '.join(f'{name}:' for name in SCHEMES)}"
         )
-    if scheme in QDRANT:
-        return None
-    if not rest.strip("/"):
-        raise ValueError(f"{text!r} names no file: write {SQLITE}:people.db or {SQLITE}:///folder/people.db")
-    return Path(unquote(rest.removeprefix("//")))
+    return scheme
 
 
 def open_engine(uri: str | Path, mode: str) -> Engine:
@@ -63,7 +105,12 @@ def open_engine(uri: str | Path, mode: str) -> Engine:
         raise ValueError(f"unknown mode {mode!r}: expected one of {', '.join(MODES)}")
     path = file_of(uri)
     if path is not None:
+        if scheme_of(uri) == FAISS:
+            return FaissEngine(path, mode, ivf_settings(str(uri)))
         return SqliteEngine(path, mode)
+    if scheme_of(uri) in MILVUS:
+        served = milvus_place(str(uri))
+        return MilvusEngine(connect_milvus(served, os.environ.get(TOKEN_VARIABLE, "")), served, mode)
     place = qdrant_place(str(uri))
     return QdrantEngine(connect(place), place, mode)
 
@@ -74,29 +121,14 @@ def qdrant_place(uri: str) -> QdrantPlace:
     Raises:
         ValueError: the URI is incomplete, or has unknown options.
     """
-    parts = urlsplit(uri)
-    collection = unquote(parts.path.strip("/"))
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise ValueError(f"{uri!r}: {error}") from None
-    if not parts.hostname or not collection or "/" in collection or parts.username:
-        raise ValueError(
-            f"{uri!r} names no server and collection: write {EXAMPLE}; a key goes into the "
-            f"environment, as {KEY_VARIABLE}"
-        )
-    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if unknown := sorted(set(asked) - {"shards", "replicas", "exact"}):
-        raise ValueError(f"{uri!r}: unknown {', '.join(unknown)}; expected shards, replicas or exact")
-    numbers = {name: asked[name] for name in ("shards", "replicas") if name in asked}
-    if not all(value.isdigit() and int(value) for value in numbers.values()):
-        raise ValueError(f"{uri!r}: shards and replicas must be whole numbers from 1")
+    url, collection, query = _server(uri, QDRANT[scheme_of(uri)], 6333)
+    asked = _asked(uri, query, ("shards", "replicas", "exact"))
     if asked.get("exact", "true") not in YES_OR_NO:
         raise ValueError(f"{uri!r}: exact must be true or false")
     return QdrantPlace(
-        f"{QDRANT[parts.scheme]}://{parts.hostname}:{port or 6333}",
+        url,
         collection,
-        **{name: int(value) for name, value in numbers.items()},
+        **_numbers(uri, {name: value for name, value in asked.items() if name != "exact"}),
         exact=YES_OR_NO[asked.get("exact", "true")],
     )
 
@@ -106,3 +138,72 @@ def connect(place: QdrantPlace) -> Any:  # noqa: ANN401
     return import_client().QdrantClient(
         url=place.url, api_key=os.environ.get(KEY_VARIABLE), check_compatibility=False
     )
+
+
+def ivf_settings(uri: str) -> IvfSettings:
+    """Parse the options of a URI such as faiss:people.db?lists=4096&probes=64.
+
+    Raises:
+        ValueError: an option is unknown, or not a whole number from 1.
+    """
+    numbers = _numbers(uri, _asked(uri, uri.partition("?")[2], tuple(FAISS_OPTIONS)))
+    return IvfSettings(**{FAISS_OPTIONS[name]: value for name, value in numbers.items()})
+
+
+def milvus_place(uri: str) -> MilvusPlace:
+    """Parse a URI such as milvus://host:19530/people?shards=2&index=HNSW&build.M=32&search.ef=256.
+
+    Raises:
+        ValueError: the URI is incomplete, or has unknown options.
+    """
+    url, collection, query = _server(uri, MILVUS[scheme_of(uri)], 19530)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", collection):
+        raise ValueError(f"{uri!r}: a collection is named with letters, digits and underscores")
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    index = asked.pop("index", EXACT)
+    parameters: dict[str, dict[str, int]] = {"build": {}, "search": {}}
+    for name in list(asked):
+        kind, dot, parameter = name.partition(".")
+        if dot and kind in parameters and parameter:
+            parameters[kind] |= {parameter: _numbers(uri, {name: asked.pop(name)})[name]}
+    if unknown := sorted(set(asked) - {"shards"}):
+        raise ValueError(
+            f"{uri!r}: unknown {', '.join(unknown)}; expected shards, index, build.<parameter> or "
+            "search.<parameter>"
+        )
+    shards = _numbers(uri, asked).get("shards")
+    return MilvusPlace(url, collection, shards, index, parameters["build"], parameters["search"])
+
+
+def _server(uri: str, protocol: str, usual_port: int) -> tuple[str, str, str]:
+    """Return the address of a server, the collection, and the options of a URI."""
+    parts = urlsplit(uri)
+    collection = unquote(parts.path.strip("/"))
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{uri!r}: {error}") from None
+    if not parts.hostname or not collection or "/" in collection or parts.username:
+        scheme = scheme_of(uri)
+        variable = KEY_VARIABLE if scheme in QDRANT else TOKEN_VARIABLE
+        raise ValueError(
+            f"{uri!r} names no server and collection: write {scheme}://localhost:{usual_port}/people; "
+            f"a key goes into the environment, as {variable}"
+        )
+    return f"{protocol}://{parts.hostname}:{port or usual_port}", collection, parts.query
+
+
+def _asked(uri: str, query: str, names: Sequence[str]) -> dict[str, str]:
+    asked = dict(parse_qsl(query, keep_blank_values=True))
+    if unknown := sorted(set(asked) - set(names)):
+        raise ValueError(
+            f"{uri!r}: unknown {', '.join(unknown)}; expected {', '.join(names[:-1])} or {names[-1]}"
+        )
+    return asked
+
+
+def _numbers(uri: str, asked: Mapping[str, str]) -> dict[str, int]:
+    for name, value in asked.items():
+        if not value.isdecimal() or not int(value):
+            raise ValueError(f"{uri!r}: {name} must be a whole number from 1, got {value!r}")
+    return {name: int(value) for name, value in asked.items()}

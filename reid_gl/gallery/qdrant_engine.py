@@ -17,13 +17,11 @@ from reid_gl.gallery.qdrant_points import (
     INDEXED,
     LARGEST_ID,
     QdrantPlace,
-    fault_of,
     import_client,
     to_filter,
-    to_payload,
-    to_row,
 )
-from reid_gl.gallery.sightings import UNKNOWN, Floats, Ints, Sighting, StoredRow
+from reid_gl.gallery.served_rows import fault_of, stats_of, to_payload, to_row
+from reid_gl.gallery.sightings import Floats, Ints, Sighting, StoredRow
 
 logger = logging.getLogger(__name__)
 
@@ -147,25 +145,9 @@ class QdrantEngine:
 
     def stats(self) -> GalleryStats:
         """Return statistics, from the metadata of all rows."""
-        cameras: dict[int, int] = {}
-        pids, tracklets, times = set(), set(), []
-        for points in self._points(Condition(), with_vectors=False):
-            for known in (point.payload for point in points):
-                cameras[known["camera"]] = cameras.get(known["camera"], 0) + 1
-                pids.add(known["pid"])
-                if known["tracklet"] != UNKNOWN:
-                    tracklets.add((known["camera"], known["tracklet"]))
-                times += [known["time"]] if "time" in known else []
-        return GalleryStats(
-            num_rows=sum(cameras.values()),
-            dimension=self.dimension,
-            num_identities=len(pids - {UNKNOWN}),
-            num_tracklets=len(tracklets),
-            cameras=dict(sorted(cameras.items())),
-            first_time=min(times, default=None),
-            last_time=max(times, default=None),
-            num_bytes=None,
-            keep_seconds=self.keep_seconds,
+        batches = self._points(Condition(), with_vectors=False)
+        return stats_of(
+            (point.payload for points in batches for point in points), self.dimension, self.keep_seconds
         )
 
     def verify(self) -> Verification:

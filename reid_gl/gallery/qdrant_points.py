@@ -1,4 +1,4 @@
-"""Convert rows and conditions to Qdrant's types; its client is imported only by the first function here."""
+"""Convert conditions to Qdrant's types; its client is imported only by the first function here."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.sightings import Floats, Sighting, StoredRow
-from reid_gl.gallery.stored_rows import vector_values
 
 INDEXED = {"camera": "integer", "tracklet": "integer", "pid": "integer", "time": "float", "moment": "float"}
 """Fields that filters use; the server builds their indexes before rows are added."""
@@ -46,63 +42,6 @@ def import_client() -> Any:  # noqa: ANN401 - it may not be installed
         return importlib.import_module("qdrant_client")
     except ImportError as error:
         raise ImportError(f"Qdrant needs its client ({error}): pip install 'reid_gl[gallery]'") from None
-
-
-def to_payload(number: int, vector: Floats, sighting: Sighting, added: float) -> dict[str, Any]:
-    """Return what is stored with the feature (D,) of a row; unknown times and boxes are left out."""
-    payload = {
-        "camera": sighting.camera,
-        "tracklet": sighting.tracklet,
-        "pid": sighting.pid,
-        "path": sighting.path,
-        "frame": sighting.frame,
-        "added": added,
-        "moment": added if sighting.time is None else sighting.time,
-        "crc": vector_values(number, vector)[2],
-    }
-    if sighting.time is not None:
-        payload["time"] = sighting.time
-    if sighting.box is not None:
-        payload["box"] = list(sighting.box)
-    return payload
-
-
-def to_row(point: Any) -> StoredRow:  # noqa: ANN401
-    """Convert a point with payload and vector to a row.
-
-    Raises:
-        ValueError: something is missing.
-    """
-    known, vector = point.payload or {}, point.vector
-    try:
-        sighting = Sighting(
-            known["camera"],
-            known.get("time"),
-            known["tracklet"],
-            known["pid"],
-            known["path"],
-            known["frame"],
-            tuple(known["box"]) if known.get("box") else None,
-        )
-        return StoredRow(point.id, sighting, known["added"], np.array(vector, "<f4").tobytes())
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"point {point.id} is not a row of a gallery ({type(error).__name__}: {error})"
-        ) from None
-
-
-def fault_of(point: Any, dimension: int | None) -> str:  # noqa: ANN401
-    """Return why a point cannot be used, usually ""; features have a checksum, metadata do not."""
-    try:
-        row = to_row(point)
-    except ValueError as error:
-        return str(error)
-    vector = np.frombuffer(row.vector, np.float32)
-    if len(vector) != dimension:
-        return f"the feature has {len(vector)} numbers, expected {dimension}"
-    if vector_values(row.id, vector)[2] != point.payload.get("crc"):
-        return "the feature does not match its checksum"
-    return ""
 
 
 def to_filter(condition: Condition) -> Any | None:  # noqa: ANN401

@@ -108,7 +108,7 @@ class SqliteEngine:
 
     def search(self, queries: Floats, num_nearest: int, condition: Condition) -> Found:
         """Return the rows near each query, read again from the file."""
-        with self._reading() as state:
+        with self.reading() as (_, state):
             matrix = self._catch_up(state)
             if matrix is None:
                 return Found([np.zeros(0, np.int64) for _ in queries], {})
@@ -116,12 +116,12 @@ class SqliteEngine:
             reader = RowReader(self._connection, state)
             batches = reader.read(np.unique(np.concatenate(ids)).tolist() if ids else [])
             found = Found(ids, {row.id: row for rows in batches for row in rows})
-        self._warn_of(reader.broken)
+        self.warn_of(reader.broken)
         return found
 
     def read(self, condition: Condition) -> Iterator[list[StoredRow]]:
         """Yield the rows that satisfy a condition."""
-        with self._reading() as state:
+        with self.reading() as (_, state):
             if condition == Condition():
                 ids = listed(self._connection, state)
             else:
@@ -130,7 +130,7 @@ class SqliteEngine:
                 ids = sorted(row[0] for row in found)
             reader = RowReader(self._connection, state)
             yield from reader.read(ids)
-        self._warn_of(reader.broken)
+        self.warn_of(reader.broken)
 
     def delete(self, condition: Condition) -> int:
         """Delete rows; their bytes in the file are overwritten with zeros."""
@@ -179,7 +179,7 @@ class SqliteEngine:
 
     def stats(self) -> GalleryStats:
         """Return statistics, from the metadata."""
-        with self._reading() as state:
+        with self.reading() as (_, state):
             rows = self._connection.execute("SELECT camera, count(*) FROM sightings GROUP BY camera")
             cameras = {int(camera): int(count) for camera, count in rows}
             identities, first, last = self._connection.execute(
@@ -204,8 +204,15 @@ class SqliteEngine:
 
     def verify(self) -> Verification:
         """Check the pages of the file, the checksum of every row, and the number of rows."""
-        with self._reading():
+        with self.reading():
             return verify_file(self._connection, self._path)
+
+    def check_writable(self) -> None:
+        """Raise PermissionError if the file is open for reading."""
+        if self._mode == "r":
+            raise PermissionError(
+                f"gallery {self._path} is open for reading: open it with mode 'a' to change it"
+            )
 
     def close(self) -> None:
         """Close the file, so that another process can write."""
@@ -252,10 +259,11 @@ class SqliteEngine:
         for columns, vectors in reader.read_columns(ids):
             matrix.put(columns, vectors)
         matrix.version = state.version
-        self._warn_of(reader.broken)
+        self.warn_of(reader.broken)
         return matrix
 
-    def _warn_of(self, broken: dict[int, str]) -> None:
+    def warn_of(self, broken: dict[int, str]) -> None:
+        """Warn of damaged rows, of each once."""
         new = {number: reason for number, reason in broken.items() if number not in self._broken}
         if new:
             self._broken.update(new)
@@ -267,18 +275,15 @@ class SqliteEngine:
             )
 
     @contextmanager
-    def _reading(self) -> Iterator[State]:
+    def reading(self) -> Iterator[tuple[sqlite3.Connection, State]]:
         """Start a transaction that sees one state of the file and reports damage."""
         with transaction(self._connection, self._path, writes=False):
-            yield self._state()
+            yield self._connection, self._state()
 
     @contextmanager
     def _writing(self) -> Iterator[State]:
         """Start a transaction that changes all or nothing."""
-        if self._mode == "r":
-            raise PermissionError(
-                f"gallery {self._path} is open for reading: open it with mode 'a' to change it"
-            )
+        self.check_writable()
         before = self._last_state
         try:
             with transaction(self._connection, self._path, writes=True):

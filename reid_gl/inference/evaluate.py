@@ -92,6 +92,7 @@ def evaluate(
         rerank=rerank,
         max_memory_gb=max_memory_gb,
         use_cameras=preflight.use_cameras,
+        draws=dataset.draws,
     )
 
 

@@ -145,4 +145,12 @@ def _as_features(embeddings: NDArray[np.float32], samples: Sequence[Sample]) -> 
         pids=np.array([sample.pid for sample in samples], dtype=np.int64),
         camids=np.array([sample.camid for sample in samples], dtype=np.int64),
         paths=tuple(sample.path for sample in samples),
+        clothes=_known_groups([sample.clothes for sample in samples]),
+        dates=_known_groups([sample.date for sample in samples]),
     )
+
+
+def _known_groups(numbers: list[int]) -> NDArray[np.int64] | None:
+    """Return the numbers (M,); None if all are unknown."""
+    groups = np.array(numbers, dtype=np.int64)
+    return groups if (groups >= 0).any() else None

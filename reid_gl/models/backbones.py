@@ -1,7 +1,6 @@
-"""Backbones: ResNets and ResNeXts of torchvision, OSNets of torchreid, networks of timm by name.
+"""Backbones: ResNets of torchvision, also with IBN-a, OSNets of torchreid, networks of timm by name.
 
-Only this file imports torchvision.models or torchreid. torchreid and timm are imported when one of their
-networks is requested, not before.
+torchreid and timm are imported when one of their networks is requested, not before.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ import torchvision.models
 from torch import Tensor, nn
 
 from reid_gl.models.convolution import use_small_map_convolutions
+from reid_gl.models.ibn import NUM_BLOCKS as IBN_RESNETS
+from reid_gl.models.ibn import make_ibn_resnet
 from reid_gl.models.timm_backbones import PREFIX, is_timm, make_timm_backbone
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def backbone_names() -> tuple[str, ...]:
     """Every name that make_backbone knows, except those of timm."""
     families = ("resnet*", "resnext*", "wide_resnet*")
     resnets = torchvision.models.list_models(module=torchvision.models, include=families)
-    return (*resnets, *OSNETS)
+    return (*resnets, *IBN_RESNETS, *OSNETS)
 
 
 def is_known_backbone(name: str) -> bool:
@@ -77,7 +78,9 @@ def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         known = f"{', '.join(backbone_names())}, and {PREFIX}<name of a timm network>"
         raise ValueError(f"unknown backbone {name!r}{hint} Known: {known}")
-    resnet = torchvision.models.get_model(name, weights=None)
+    resnet = (
+        make_ibn_resnet(name) if name in IBN_RESNETS else torchvision.models.get_model(name, weights=None)
+    )
     if last_stride == 1:
         _remove_last_stride(resnet)
     use_small_map_convolutions(resnet)

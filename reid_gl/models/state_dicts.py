@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from reid_gl.models.safetensors_files import SUFFIX, read_safetensors
-from reid_gl.models.state_names import Tensors, find_state_dict, strip_prefixes
+from reid_gl.models.state_names import NoTensorsError, Tensors, find_state_dict, strip_prefixes
 from reid_gl.models.weight_files import check_weight_file
 from reid_gl.models.weights import BROKEN_FILE, CHECKPOINT_FORMAT
 
@@ -21,7 +21,8 @@ def read_state_dict(path: Path) -> Tensors:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is not a torch file, is a checkpoint of reid_gl, or holds Python objects.
+        NoTensorsError: the file is not a torch file, or holds Python objects or no tensors.
+        ValueError: it is a checkpoint of reid_gl, or damaged.
     """
     if path.suffix.lower() == SUFFIX:
         return strip_prefixes(read_safetensors(path))
@@ -31,13 +32,13 @@ def read_state_dict(path: Path) -> Tensors:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         name = re.search(r"GLOBAL (\S+)", str(error))
-        raise ValueError(
+        raise NoTensorsError(
             f"{path} is no torch file, or holds Python objects ({name[1] if name else 'unknown'}), which are "
             "never loaded: save the network's state_dict() with the project that made it"
         ) from None
     except BROKEN_FILE as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ValueError(f"{path} is truncated or no torch file ({reason})") from None
+        raise NoTensorsError(f"{path} is truncated or no torch file ({reason})") from None
     if isinstance(found, dict) and found.get("format") == CHECKPOINT_FORMAT:
         raise ValueError(
             f"{path} is a checkpoint of reid_gl and knows its network: leave the architecture out"

@@ -33,16 +33,21 @@ PREFIXES = ("module", "_orig_mod", "model", "net", "network", "encoder_q")
 MAX_DEPTH = 4
 
 
+class NoTensorsError(ValueError):
+    """A file without tensors that can be read."""
+
+
 def find_state_dict(found: object, source: str) -> Tensors:
     """Return the named tensors of a loaded file, taken out of containers; everything else is dropped.
 
     Raises:
-        ValueError: there are none (the message lists the keys found), or a tensor cannot be copied.
+        NoTensorsError: there are none; the message lists the keys found.
+        ValueError: a tensor cannot be copied.
     """
     inner = _unwrapped(found, MAX_DEPTH)
     if inner is None:
         what = shown_names(found) if isinstance(found, Mapping) else f"a {type(found).__name__}"
-        raise ValueError(f"{source} holds no state dict: expected names and tensors, found {what}")
+        raise NoTensorsError(f"{source} holds no state dict: expected names and tensors, found {what}")
     tensors = {str(name): value for name, value in inner.items() if isinstance(value, Tensor)}
     check_tensors(tensors, source)
     return tensors

@@ -88,6 +88,18 @@ def make_timm_network(backbone: str) -> nn.Module:
     return net
 
 
+def make_timm_transformer(name: str, size: tuple[int, int]) -> nn.Module:
+    """Build a vision transformer of timm from images (N, 3, *size) to its class token (N, D), random weights.
+
+    Raises:
+        ImportError: timm is not installed.
+    """
+    net: nn.Module = _import_timm(f"{PREFIX}{name}").create_model(
+        name, pretrained=False, img_size=size, num_classes=0, global_pool="token"
+    )
+    return net
+
+
 def timm_normalization(backbone: str) -> Normalization:
     """Return the normalisation that timm's weights were trained with; errors as make_timm_backbone."""
     config = _import_timm(backbone).get_pretrained_cfg(_checked_name(backbone))

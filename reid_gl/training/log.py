@@ -122,15 +122,15 @@ class SilentLog:
 
 
 def _drop_lines_after(path: Path, epoch: int, step: int) -> None:
-    """Keep only the lines up to the resumed checkpoint; also drop an incomplete last line."""
+    """Keep only the lines up to the resumed checkpoint; also drop what is no line of a log."""
     if not path.exists():
         return
     kept = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             line = json.loads(text)
-        except json.JSONDecodeError:
+            if (line["epoch"], line["step"]) <= (epoch, step):
+                kept.append(text)
+        except (ValueError, TypeError, LookupError, RecursionError):
             continue
-        if (line["epoch"], line["step"]) <= (epoch, step):
-            kept.append(text)
     write_text(path, "".join(f"{text}\n" for text in kept))

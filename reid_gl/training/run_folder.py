@@ -34,6 +34,7 @@ CONFIG_FILE = "config.yml"
 TRAINING_FILE = "training.ckpt"
 MODEL_FILE = "model.ckpt"
 LOG_FILE = "log.jsonl"
+ENVIRONMENT_FILE = "environment.json"
 TENSORBOARD_FOLDER = "tensorboard"
 LOCK_FILE = ".lock"
 OF_AN_UNSAVED_RUN = re.compile(r"config\.yml|environment\.json|log\.jsonl|tensorboard|\.lock|\..*\.partial")
@@ -127,7 +128,7 @@ def _start(folder: Path, config_text: str) -> None:
         logger.info("the run in %s was stopped before its first checkpoint: it starts again", folder)
     (folder / LOG_FILE).unlink(missing_ok=True)
     shutil.rmtree(folder / TENSORBOARD_FOLDER, ignore_errors=True)
-    write_text(folder / "environment.json", json.dumps(describe_environment(), indent=2) + "\n")
+    write_text(folder / ENVIRONMENT_FILE, json.dumps(describe_environment(), indent=2) + "\n")
     write_text(folder / CONFIG_FILE, config_text)
 
 

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
 from tests.cli.test_commands import ROOT, call
 from tests.evaluation.thresholds.made_up_features import made_up
+from tests.pages import run_page
 
 GUIDE = (ROOT / "docs" / "thresholds.md").read_text()
 
@@ -71,6 +69,4 @@ def test_a_mistake_is_said_before_the_work(words: list[str], message: str) -> No
 
 
 def test_the_examples_of_the_guide_run() -> None:
-    code = "\n".join(re.findall(r"```python\n(.*?)```", GUIDE, flags=re.S))
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout.splitlines() == ["True [ True False]", "[0 1 0]"]
+    assert run_page("docs/thresholds.md") == ["True [ True False]", "[0 1 0]"]

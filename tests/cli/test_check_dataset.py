@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from reid_gl.cli.main import main
+from tests.cli.test_commands import call
 from tests.data.made_up_images import blobs, write
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -23,10 +20,8 @@ def people(tmp_path: Path) -> Path:
     return tmp_path / "market1501"
 
 
-def test_a_sound_set_and_the_tool(people: Path, tmp_path: Path) -> None:
-    tool = [sys.executable, str(ROOT / "tools" / "check_dataset.py")]
-    words = ["market1501", str(people), "--html", str(tmp_path / "sheet.html")]
-    answer = subprocess.run([*tool, *words], capture_output=True, text=True, timeout=120, check=False)
+def test_a_sound_set(people: Path, tmp_path: Path) -> None:
+    answer = call("check_dataset", "market1501", people, "--html", tmp_path / "sheet.html")
     assert answer.returncode == 0, answer.stderr
     (line,) = answer.stdout.splitlines()
     assert json.loads(line)["sound"] is True

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,13 @@ from torch import Tensor
 from reid_gl.cli.main import main
 from reid_gl.models import read_checkpoint
 from tests.conftest import logging_as_it_was
+from tests.distributed.run_ranks import start_command
 from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
 
 ROOT = Path(__file__).parents[2]
+LONG = 12
+"""Epochs of a run that is to be interrupted: of six steps each."""
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +55,14 @@ def call(tool: str, *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
 
 
-def start_and_wait_for_steps(words: list[object], folder: Path, epoch: int) -> subprocess.Popen[str]:
-    """Start a training and wait until its log shows a step of this epoch."""
-    process = subprocess.Popen(
-        command("train", *words), stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        log = folder / "log.jsonl"
-        if log.exists() and f'"epoch": {epoch}' in log.read_text():
-            return process
+def wait_for_epoch(process: BaseProcess, folder: Path, epoch: int) -> None:
+    """Wait until the log of a training shows a step of this epoch."""
+    deadline = time.monotonic() + 300
+    log = folder / "log.jsonl"
+    while not (log.exists() and f'"epoch": {epoch}' in log.read_text()):
+        assert process.is_alive(), "training has ended"
+        assert time.monotonic() < deadline, "no step within five minutes"
         time.sleep(0.02)
-    process.kill()
-    raise AssertionError(f"training did not reach epoch {epoch}: {process.communicate()[1]}")
 
 
 def test_train_then_test(people: Path, tmp_path: Path) -> None:
@@ -78,7 +77,7 @@ def test_train_then_test(people: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def words(people: Path) -> list[object]:
-    size = ["SOLVER.NUM_EPOCHS", 8, "INPUT.SIZE", "[32,16]"]
+    size = ["SOLVER.NUM_EPOCHS", LONG, "INPUT.SIZE", "[32,16]"]
     return [*SMALL, "DATA.ROOT", people, *size, "--no-test"]
 
 
@@ -98,12 +97,16 @@ def test_killed_in_an_epoch_and_resumed_equals_never_killed(
     words: list[object], straight: dict[str, Tensor], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     run = [*words, "OUTPUT_DIR", tmp_path / "run", "DATA.NUM_WORKERS", 2]
-    process = start_and_wait_for_steps(run, tmp_path / "run", epoch=2)
-    os.killpg(process.pid, number)  # as a terminal or a batch system does: the workers get it too
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == code, errors
+    process = start_command(["train", *run], tmp_path / "errors")
+    try:
+        wait_for_epoch(process, tmp_path / "run", epoch=2)
+        os.killpg(process.pid or 0, number)  # as a terminal or a batch system does: the workers get it too
+        process.join(120)
+    finally:
+        process.kill()
+    assert process.exitcode == code, (tmp_path / "errors").read_text()
     stopped = read_checkpoint(tmp_path / "run" / "training.ckpt")["training"]
-    assert stopped["epoch"] < 8
+    assert stopped["epoch"] < LONG
     resumed = call("train", *words, "--resume", "OUTPUT_DIR", tmp_path / "run")
     assert resumed.returncode == 0, resumed.stderr
     weights = read_checkpoint(tmp_path / "run" / "model.ckpt")["model"]

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +11,6 @@ from reid_gl.data.datasets.own.table import load_table
 from reid_gl.data.datasets.reading.market_layout import load_market_layout
 from reid_gl.records import ReidDataset
 from tests.made_up_people import write_people
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    logger = logging.getLogger("reid_gl")
-    before = logger.handlers[:], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +35,8 @@ def test_to_csv_and_from_there_to_folders(
     assert labels(load_table(table)) == labels(expected)
     out = tmp_path / "out"
     words = ["convert-dataset", "market1501", str(people), "--to", "market", "--out", str(out)]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "convert_dataset.py"), *words[1:]],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) == {**counts, "written": str(out)}
+    assert main(words) == 0
+    assert json.loads(capsys.readouterr().out) == {**counts, "written": str(out)}
     assert [sorted(part) for part in labels(load_market_layout(out))] == [
         sorted(part) for part in labels(expected)
     ]

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from PIL import Image
 from reid_gl.cli.main import main
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.conftest import WriteNoise
-from tests.inference.exporting.test_open_exported import write_onnx
+from tests.inference.exported.test_open_exported import write_onnx
 from tests.made_up_people import write_people
 from tests.made_up_videos import noise_frames, write_sequence, write_video
 from tests.tiny_checkpoint import write_checkpoint
@@ -23,14 +21,6 @@ from tests.tiny_checkpoint import write_checkpoint
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("weights") / "model.ckpt")
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    logger = logging.getLogger("reid_gl")
-    before = logger.handlers[:], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 def test_a_folder_to_npz(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

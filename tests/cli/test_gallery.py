@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,6 @@ from tests.made_up_people import write_people
 from tests.tiny_checkpoint import write_checkpoint
 
 Call = Callable[..., tuple[int, dict[str, Any], str]]
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    logger = logging.getLogger("reid_gl")
-    before = logger.handlers[:], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture
@@ -123,6 +114,17 @@ def test_the_other_actions(call: Call) -> None:
     assert shown["broken"] == {"39": "the metadata does not match its checksum"}
 
 
+def test_an_index_and_its_recall(call: Call) -> None:
+    filled(Path("people.db"), 300)
+    uri = "faiss:people.db?lists=4&probes=4&candidates=30"
+    assert call("train", uri)[:2] == (0, {"gallery": uri, "indexed": 300})
+    shown = call("stats", uri, "--recall", 20, "--k", 10)[1]
+    assert shown["recall"] == {"queries": 20, "k": 10, "recall": 1.0}
+    assert (shown["index"]["lists"], shown["index"]["rows"], shown["num_rows"]) == (4, 300, 300)
+    assert "--k of stats is the number of neighbours for --recall" in call("stats", uri, "--k", 10)[2]
+    assert "has no index to train: open it as faiss:people.db" in call("train", "people.db")[2]
+
+
 def test_searching_with_filters(call: Call) -> None:
     filled(Path("people.db"))
     words = ["search", "people.db", "--rows", 1, 4, "--k", 99, "--cameras", 1, 2, "--start", int(MORNING)]
@@ -154,7 +156,7 @@ def test_searching_with_filters(call: Call) -> None:
         (["stats", "people.db", "a.jpg"], "gallery stats takes no files, got a.jpg"),
         (["add", "people.db"], "nothing to add"),
         (["add", "people.db", "none.npz"], "features none.npz do not exist"),
-        (["add", "people.db", "people.db"], "cannot read people.db as .npz"),
+        (["add", "people.db", "people.db"], "people.db is not an .npz archive"),
         (["add", "people.db", "empty.npz"], "empty.npz has no features (M, D)"),
         (["add", "people.db", "short.npz"], "camids has 1 rows, the features have 2"),
         (["add", "people.db", "wide.npz"], "features have 8 numbers each, this gallery holds features of 16"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What was called with which seed; "sets" holds the answer of run_tests."""
     noted: dict[str, Any] = {"sets": {"a": SCORES}}
 
-    def run_tests(experiment: Any, *, foreign: Foreign) -> dict[str, Any]:
+    def run_tests(experiment: Any, *, foreign: Foreign, also: Any = lambda tested: None) -> dict[str, Any]:
+        also("features")
         noted.update(test=experiment.seed, foreign=foreign)
         answer: dict[str, Any] = noted["sets"]
         return answer
@@ -71,3 +73,32 @@ def test_many_settings_cannot_be_kept(calls: dict[str, Any], capsys: pytest.Capt
     assert main(["test", "--ablate", "--keep"]) == 1
     assert "--ablate scores many settings, --keep stores one" in capsys.readouterr().err
     assert not {"test", "ablation", "kept"} & set(calls)
+
+
+def test_a_report_shows_what_was_scored(
+    calls: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def write_report(tested: list[str], page: Path) -> dict[str, Any]:
+        calls["report"] = (tested, page)
+        return {"report": str(page), "bytes": 1}
+
+    monkeypatch.setattr(score, "write_report", write_report)
+    page = tmp_path / "report.html"
+    assert main(["test", "--report", str(page)]) == 0
+    assert calls["report"] == (["features"], page)
+
+
+def test_a_report_is_refused_before_the_work(
+    calls: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = tmp_path / "report.html"
+    foreign.write_text("mine")
+    assert main(["test", "--report", str(foreign)]) == 1
+    page = str(tmp_path / "new.html")
+    assert main(["test", "--report", page, "DATA.TEST_NAMES", "market1501,synthetic"]) == 1
+    assert main(["test", "--report", page, "--ablate"]) == 1
+    errors = capsys.readouterr().err
+    assert "add --force to replace it" in errors
+    assert "a report shows one test set: name one in DATA.TEST_NAMES" in errors
+    assert "--ablate writes no report" in errors
+    assert "test" not in calls

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from reid_gl.cli.main import main
 from reid_gl.models import read_checkpoint
-from tests.distributed.run_ranks import rank_environment
+from tests.distributed.run_ranks import rank_environment, run_command, run_ranks
 from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
 
@@ -27,7 +28,7 @@ LONG = 40
 @pytest.fixture(scope="module")
 def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     people = write_people(tmp_path_factory.mktemp("people") / "market1501", num_people=4)
-    return [*SMALL, "DATA.ROOT", str(people), "MODEL.BACKBONE", "timm:test_resnet"]
+    return [*SMALL, "DATA.ROOT", str(people)]
 
 
 def start(words: list[str], *options: str) -> subprocess.Popen[str]:
@@ -81,15 +82,38 @@ def test_a_killed_rank_costs_at_most_what_came_after_the_last_checkpoint(
     assert json.loads(output)["counts"]["queries"] == 4
 
 
-@pytest.mark.parametrize("receiver", ["torchrun", "rank 1"])
-def test_a_signal_saves_once_and_ends_all(words: list[str], tmp_path: Path, receiver: str) -> None:
+def test_a_signal_to_torchrun_saves_once_and_ends_all(words: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    words = [*words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", str(LONG)]
-    launcher = start(words)
+    launcher = start([*words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", str(LONG)])
     wait_for_epoch(launcher, folder, 2)
-    os.kill(process_of_rank(launcher, 1) if receiver == "rank 1" else launcher.pid, signal.SIGTERM)
-    _, errors = launcher.communicate(timeout=120)
-    assert errors.count("stopped by signal 15; the state is saved; continue with --resume") == 1
+    launcher.send_signal(signal.SIGTERM)
+    check_stopped(folder, launcher.communicate(timeout=120)[1])
+
+
+def test_a_signal_to_one_rank_saves_once_and_ends_all(words: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ["train", *words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", str(LONG)]
+    found = run_ranks(train_until_signalled, 2, words, folder, joins=False)
+    assert [code for code, _ in found] == [143, 143]
+    check_stopped(folder, "".join(errors for _, errors in found))
+
+
+def train_until_signalled(words: list[str], folder: Path) -> None:
+    """Train; rank 1 sends itself a signal in epoch 2."""
+
+    def send_signal() -> None:
+        log = folder / "log.jsonl"
+        while not (log.exists() and '"epoch": 2, ' in log.read_text()):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if os.environ["RANK"] == "1":
+        threading.Thread(target=send_signal, daemon=True).start()
+    run_command(words)
+
+
+def check_stopped(folder: Path, errors: str) -> None:
+    assert errors.count("stopped by signal 15; the state is saved; continue with --resume") == 1, errors
     assert "reid_gl/cli/train.py" not in errors  # of a traceback
     state = read_checkpoint(folder / "training.ckpt")["training"]
     assert state["epoch"] < LONG
@@ -98,10 +122,11 @@ def test_a_signal_saves_once_and_ends_all(words: list[str], tmp_path: Path, rece
 
 def test_a_mistake_is_one_sentence(words: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    launcher = start([*words, "OUTPUT_DIR", str(folder), "SOLVER.IDENTITIES_PER_BATCH", "3"])
-    _, errors = launcher.communicate(timeout=120)
-    assert launcher.returncode != 0
+    words = ["train", *words, "OUTPUT_DIR", str(folder), "SOLVER.IDENTITIES_PER_BATCH", "3"]
+    (first, errors), others = run_ranks(run_command, 2, words, joins=False)
+    assert first == 1
     assert errors.count("P=3 identities of a batch cannot be dealt evenly over 2 ranks") == 1
+    assert others == (1, "")
     assert not folder.exists()
 
 

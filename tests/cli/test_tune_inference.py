@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ import torch
 
 from reid_gl.config import load_config
 from reid_gl.experiment import run_training
-from tests.cli.test_commands import ROOT, call
+from tests.cli.test_commands import call
 from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
 
@@ -38,8 +36,8 @@ def test_the_command_it_prints_can_be_pasted(words: list[str]) -> None:
     assert [line.split()[0] for line in tuned.stderr.splitlines() if "  " in line][1:] == ["before", "after"]
     program, *rest = shlex.split(result["command"])
     assert program == "reid-gl"  # a wheel has no tools/
-    command = [sys.executable, "-m", "reid_gl.cli.main", *rest]
-    tested = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    tested = call(*rest)
+    assert tested.returncode == 0, tested.stderr
     scores = json.loads(tested.stdout)
     assert scores["dataset"] == "market1501"
     assert scores["inference"]["beta"] == result["settings"]["TEST.BETA"]

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 
 import pytest
 
-from reid_gl.config import ConfigError, dump_config, load_config
+from reid_gl.config import (
+    ConfigError,
+    changed_keys,
+    default_config,
+    dump_config,
+    load_config,
+    load_run_config,
+)
 from reid_gl.config.load import find_config
 
 
@@ -196,3 +204,24 @@ def test_a_chain_of_bases(tmp_path: Path) -> None:
     assert load_config(tmp_path / "20.yml").SEED == 5
     with pytest.raises(ConfigError, match=r"1499.yml inherits from more than 20 files"):
         load_config(tmp_path / "1499.yml")
+
+
+def test_a_run_s_configuration_of_another_version_loses_what_is_unknown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = dump_config(load_config(None, ["SEED", "3"])) + "NEW:\n  KEY: 1\n"
+    path = write(tmp_path, text, "config.yml")
+    with caplog.at_level(logging.WARNING, "reid_gl"):
+        config = load_run_config(path, ["DATA.ROOT", "/data"])
+    assert (config.SEED, config.DATA.ROOT, config.is_frozen()) == (3, "/data", True)
+    assert "has entries that this version does not know: NEW.KEY" in caplog.text
+    with pytest.raises(ConfigError, match="overrides come in pairs"):
+        load_run_config(path, ["DATA.ROOT"])
+    with pytest.raises(ConfigError, match="must hold keys and values, found list"):
+        load_run_config(write(tmp_path, "[1]"))
+
+
+def test_only_what_differs_from_the_defaults_is_a_changed_key() -> None:
+    assert changed_keys(dump_config(default_config())) == {}
+    text = dump_config(load_config(None, ["SEED", "3", "INPUT.SIZE", "[64,32]"]))
+    assert changed_keys(text) == {"SEED": 3, "INPUT.SIZE": [64, 32], "OUTPUT_DIR": "runs/custom"}

@@ -1,4 +1,4 @@
-"""Starts ranks as torchrun would, but forked from a process that has imported everything once."""
+"""Starts ranks as torchrun would, and commands, forked from a process that has imported everything once."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import functools
 import multiprocessing
 import os
 import socket
+import sys
 import tempfile
-from collections.abc import Callable
-from multiprocessing.context import ForkServerContext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import torch
 
+from reid_gl.cli.main import main
 from reid_gl.distributed.ranks import join_ranks
 
 LIMIT = 120.0
@@ -22,6 +25,7 @@ PRELOADED = [
     "tests.distributed.run_ranks",
     "tests.training.rank_steps",
     "tests.experiment.rank_training",
+    "reid_gl.cli.train",
     "reid_gl.losses.metric_learning",
 ]
 
@@ -48,15 +52,19 @@ def run_ranks(
     world_size: int,
     *arguments: object,
     before: Callable[[], None] = _nothing,
+    joins: bool = True,
 ) -> list[tuple[int, str]]:
-    """Call a function on every rank, another one before they join; exit code and stderr of each."""
+    """Call a function on every rank, another one before they join; exit code and stderr of each.
+
+    Without `joins`, the function itself makes the ranks join, as the command does.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, str(rank)) for rank in range(world_size)]
         started = [
-            _forkserver().Process(
+            forkserver().Process(
                 target=_be_rank,
-                args=(work, arguments, before, rank_environment(rank, world_size, port), file),
+                args=(work, arguments, before, joins, rank_environment(rank, world_size, port), file),
             )
             for rank, file in enumerate(files)
         ]
@@ -80,7 +88,7 @@ def check_ranks(work: Callable[..., object], world_size: int, *arguments: object
 
 
 @functools.cache
-def _forkserver() -> ForkServerContext:
+def forkserver() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     return context
@@ -90,13 +98,36 @@ def _be_rank(
     work: Callable[..., object],
     arguments: tuple[object, ...],
     before: Callable[[], None],
+    joins: bool,
     environment: dict[str, str],
     errors: Path,
 ) -> None:
     os.environ.update(environment)
-    torch.set_num_threads(1)
-    with errors.open("w") as file:
-        os.dup2(file.fileno(), 2)
+    _write_errors_to(errors)
     before()
-    with join_ranks():
+    with join_ranks() if joins else nullcontext():
         work(*arguments)
+
+
+def start_command(words: Sequence[object], errors: Path) -> ForkServerProcess:
+    """Start a command as a process in a group of its own; its stderr goes to a file."""
+    process = forkserver().Process(target=_be_command, args=([str(word) for word in words], errors))
+    process.start()
+    return process
+
+
+def _be_command(words: Sequence[str], errors: Path) -> None:
+    os.setsid()
+    _write_errors_to(errors)
+    run_command(words)
+
+
+def run_command(words: Sequence[str]) -> None:
+    """Run a command to the end of this process."""
+    sys.exit(main(list(words)))
+
+
+def _write_errors_to(path: Path) -> None:
+    torch.set_num_threads(1)
+    with path.open("w") as file:
+        os.dup2(file.fileno(), 2)

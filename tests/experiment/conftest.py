@@ -12,7 +12,7 @@ SMALL = [
     "DATA.NUM_WORKERS", "0",
     "INPUT.SIZE", "[64,32]",
     "INPUT.PAD", "2",
-    "MODEL.BACKBONE", "resnet18",
+    "MODEL.BACKBONE", "timm:test_resnet",  # trains eight times as fast as resnet18
     "MODEL.PRETRAINED", "none",
     "MODEL.DEVICE", "cpu",
     "LOSS.GROUP.TEMPERATURE", "10.",

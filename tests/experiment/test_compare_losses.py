@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,11 @@ from reid_gl.experiment.load_data import load_data
 from reid_gl.training.fit import Interrupted
 
 CE = parse_losses("ce")
-pytestmark = pytest.mark.filterwarnings("ignore:Cython evaluation")  # torchreid says so when it is imported
 
 
 @pytest.fixture
 def small(words: list[str]) -> list[str]:
-    return [*words, "COMPARE.NUM_EPOCHS", "2", "MODEL.BACKBONE", "osnet_x0_25"]  # small checkpoints
+    return [*words, "COMPARE.NUM_EPOCHS", "2"]
 
 
 def compare(
@@ -101,6 +101,28 @@ def test_every_contender_is_trained_with_every_seed_and_nothing_twice(
     monkeypatch.setattr(series, "run_training", fail)
     assert compare(small, folder, CE, group, num_seeds=2) == first
     assert list(compare(small, folder, group)["results"]) == ["ce+group"]
+
+
+def test_jobs_give_the_results_of_one_after_the_other_and_resume(
+    small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="reid_gl")
+    words = [*small, "COMPARE.NUM_EPOCHS", "1", "MODEL.BACKBONE", "timm:test_resnet"]
+    triplet = parse_losses("triplet")
+    first = compare(words, tmp_path / "one", CE, triplet)
+    both = compare(words, tmp_path / "two", CE, triplet, num_jobs=2)
+    assert list(both["results"]) == ["ce", "triplet"]
+    for name, result in both["results"].items():
+        assert result["mAP"] == first["results"][name]["mAP"]
+        assert f"[{name}, seed 0] market1501: 48 training images of 8 identities" in caplog.messages
+    assert not list((tmp_path / "two").rglob("*.ckpt"))
+    assert compare(words, tmp_path / "two", CE, triplet, num_jobs=2) == both
+
+
+def test_no_jobs_are_refused(small: list[str], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--jobs must be at least 1, got 0"):
+        compare(small, tmp_path / "compared", CE, num_jobs=0)
+    assert not (tmp_path / "compared").exists()
 
 
 def test_with_a_holdout_the_test_set_is_not_looked_at(

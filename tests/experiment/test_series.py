@@ -8,7 +8,7 @@ import pytest
 
 from reid_gl.config import load_config
 from reid_gl.experiment import series
-from reid_gl.experiment.series import OWN_FILES, open_series, train_or_resume
+from reid_gl.experiment.series import OWN_FILES, open_series, read_result, train_or_resume
 from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE
 
 WORDS = ["DATA.ROOT", "here"]
@@ -74,3 +74,9 @@ def test_a_training_goes_on_where_there_is_a_state(
         (tmp_path / TRAINING_FILE).touch()
     config = load_config(None, WORDS)
     assert train_or_resume(config, tmp_path, lambda: 15) == (config, was_begun, 15)
+
+
+def test_a_result_that_a_crash_has_damaged(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text('{"mAP": ')
+    with pytest.raises(ValueError, match=r"result.json is not JSON .*: delete it to test and train this run"):
+        read_result(tmp_path)

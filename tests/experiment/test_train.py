@@ -93,11 +93,11 @@ def test_the_checkpoint_holds_what_inference_needs_and_the_folder_the_rest(words
     folder = train([*words, "SOLVER.EVALUATE_EVERY", "2"])
     checkpoint = read_checkpoint(folder / "model.ckpt")
     assert checkpoint["pids"] == list(range(1, 9))
-    assert checkpoint["net"]["backbone"] == "resnet18"
+    assert checkpoint["net"]["backbone"] == "timm:test_resnet"
     assert checkpoint["preprocessing"]["height"] == 64
     assert checkpoint["epoch"] == 3
     assert checkpoint["metrics"].keys() == {"rank1", "mAP"}
-    assert "BACKBONE: resnet18" in checkpoint["config"]
+    assert "BACKBONE: timm:test_resnet" in checkpoint["config"]
     assert "training" not in checkpoint
     assert {path.name for path in folder.iterdir()} >= {"config.yml", "environment.json", "log.jsonl"}
 

@@ -21,7 +21,6 @@ from tests.experiment.rank_training import (
 from tests.experiment.test_train import assert_same, training_state
 
 pytestmark = pytest.mark.slow
-SMALL_NET = ("MODEL.BACKBONE", "timm:test_resnet")
 
 
 def log_lines(folder: Path) -> list[dict[str, Any]]:
@@ -32,7 +31,7 @@ def log_lines(folder: Path) -> list[dict[str, Any]]:
 def test_ranks_train_like_one_process_and_resume_bit_for_bit(
     words: list[str], tmp_path: Path, world_size: int
 ) -> None:
-    words += ["SOLVER.EMA_DECAY", "0.9", "SOLVER.NUM_EPOCHS", "2", "SOLVER.EVALUATE_EVERY", "1", *SMALL_NET]
+    words += ["SOLVER.EMA_DECAY", "0.9", "SOLVER.NUM_EPOCHS", "2", "SOLVER.EVALUATE_EVERY", "1"]
     check_ranks(train_straight_and_stopped, world_size, words, tmp_path)
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     assert_same(training_state(stopped), training_state(straight))
@@ -67,7 +66,7 @@ def test_mistakes_on_any_rank_are_told_by_the_first_before_anything_is_made(
 
 
 def test_frozen_backbones_parts_caches_and_own_losses_work_on_ranks(words: list[str], tmp_path: Path) -> None:
-    words += [*SMALL_NET, "SOLVER.EVALUATE_EVERY", "1"]
+    words += ["SOLVER.EVALUATE_EVERY", "1"]
     check_ranks(train_in_other_ways, 2, words, tmp_path)
     assert training_state(tmp_path / "run")["epoch"] == 2
     assert len(list((tmp_path / "cache").iterdir())) == 1

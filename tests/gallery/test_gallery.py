@@ -44,26 +44,6 @@ def test_what_was_added_comes_back_as_it_was(path: Path) -> None:
     assert {(answer[0].probability, answer[0].reranked) for answer in answers} == {(None, None)}
 
 
-def test_rows_are_listed_without_a_search(path: Path) -> None:
-    _, metadata = filled(path)
-    listed = list(enumerate(metadata, start=1))
-    with Gallery(path) as gallery:
-        assert gallery.rows(count=99) == listed
-        assert gallery.rows(skip=3, count=2) == listed[3:5]
-        assert gallery.rows(cameras=2, skip=1) == [one for one in listed if one[1].camera == 2][1:]
-        assert gallery.rows(ids=[7, 2, 99]) == [listed[1], listed[6]]
-        late = [one for one in listed if one[1].time is not None and one[1].time >= MORNING + 600]
-        assert gallery.rows(time=(MORNING + 600, None)) == late
-        gallery.delete(ids=1)  # a listing that stopped early holds no lock
-        assert gallery.rows(count=1) == listed[1:2]
-        with pytest.raises(ValueError, match="skip is the number of rows to leave out"):
-            gallery.rows(skip=-1)
-        with pytest.raises(ValueError, match="count"):
-            gallery.rows(count=0)
-    log = [json.loads(line) for line in path.with_name("people.db.audit.jsonl").read_text().splitlines()]
-    assert [line["action"] for line in log] == ["read"] * 5 + ["delete", "read"]
-
-
 @pytest.mark.parametrize(
     "asked",
     [

@@ -16,7 +16,8 @@ def test_the_examples_run(
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec("\n".join(re.findall(r"^```python\n(.*?)```", GUIDE, flags=re.S | re.M)), names)
-    first, second = capsys.readouterr().out.splitlines()
+    first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("[('1/0096.jpg', (12.0, 8.0, 60.0, 150.0), 0.9")
     assert second == "[True, True, False]"
+    assert third == "[True] True"
     assert (names["rows"], names["left"]) == (3, 1)

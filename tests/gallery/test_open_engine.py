@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from reid_gl.gallery import Gallery
-from reid_gl.gallery.open_engine import file_of, qdrant_place
+from reid_gl.gallery.ivf_settings import IvfSettings
+from reid_gl.gallery.milvus_place import MilvusPlace
+from reid_gl.gallery.open_engine import file_of, ivf_settings, milvus_place, qdrant_place
 from reid_gl.gallery.qdrant_points import QdrantPlace
 
 
@@ -18,6 +20,8 @@ from reid_gl.gallery.qdrant_points import QdrantPlace
         ("SQLite:a%20b.db", "a b.db"),
         ("C:\\people.db", "C:\\people.db"),
         (Path("sqlite:people.db"), "sqlite:people.db"),
+        ("faiss:people.db", "people.db"),
+        ("faiss:///data/people.db?lists=64&probes=8", "/data/people.db"),
         ("./redis:people.db", "./redis:people.db"),
     ],
 )
@@ -32,6 +36,10 @@ def test_the_file_that_is_meant(uri: str | Path, file: str) -> None:
         ("sqlite:", "'sqlite:' names no file"),
         ("sqlite://", "'sqlite://' names no file"),
         (" ", "the gallery has no name"),
+        ("faiss:?lists=4", "names no file: write faiss:people.db"),
+        ("faiss:people.db?list=4", "unknown list; expected lists, bytes, probes, candidates or train_at"),
+        ("faiss:people.db?lists=0", "lists must be a whole number from 1, got '0'"),
+        ("faiss:people.db?probes=", "probes must be a whole number from 1, got ''"),
     ],
 )
 def test_what_names_no_gallery(uri: str, message: str) -> None:
@@ -39,9 +47,39 @@ def test_what_names_no_gallery(uri: str, message: str) -> None:
         Gallery(uri)
 
 
+def test_a_collection_of_milvus() -> None:
+    assert milvus_place("milvus://host/people") == MilvusPlace("http://host:19530", "people")
+    uri = "milvuss://host:443/p_1?shards=2&index=HNSW&build.M=32&build.efConstruction=200&search.ef=99"
+    assert milvus_place(uri) == MilvusPlace(
+        "https://host:443", "p_1", 2, "HNSW", {"M": 32, "efConstruction": 200}, {"ef": 99}
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("milvus://host", "write milvus://localhost:19530/people; a key goes .*, as MILVUS_TOKEN"),
+        ("milvus://host/my-people", "named with letters, digits and underscores"),
+        ("milvus://host/people?ef=3", "unknown ef; expected shards, index, build.<parameter> or search"),
+        ("milvus://host/people?search.=3", "unknown search.; expected"),
+        ("milvus://host/people?search.ef=many", "search.ef must be a whole number from 1, got 'many'"),
+        ("milvus://host/people?shards=0", "shards must be a whole number from 1"),
+    ],
+)
+def test_a_collection_of_milvus_that_cannot_be(uri: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        milvus_place(uri)
+
+
 def test_an_unknown_mode(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"unknown mode 'w': expected one of r, r\+, a"):
         Gallery(tmp_path / "people.db", "w")
+
+
+def test_settings_of_an_index() -> None:
+    assert ivf_settings("faiss:people.db") == IvfSettings()
+    uri = "faiss:people.db?lists=64&bytes=32&probes=8&candidates=2&train_at=500"
+    assert ivf_settings(uri) == IvfSettings(64, 32, 8, 2, 500)
 
 
 def test_a_place_on_a_server() -> None:
@@ -59,7 +97,7 @@ def test_a_place_on_a_server() -> None:
         ("qdrant://user:key@host/people", "a key goes into the environment, as QDRANT_API_KEY"),
         ("qdrant://host:many/people", "Port could not be cast"),
         ("qdrant://host/people?shard=2", "unknown shard; expected shards, replicas or exact"),
-        ("qdrant://host/people?shards=0", "whole numbers from 1"),
+        ("qdrant://host/people?shards=0", "shards must be a whole number from 1"),
         ("qdrant://host/people?exact=yes", "exact must be true or false"),
     ],
 )

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from reid_gl.inference.strategies.settings import PRESETS
+from tests.pages import run_page
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "inference.md").read_text()
 
 
 def test_the_examples_run() -> None:
-    code = "\n".join(re.findall(r"```python\n(.*?)```", GUIDE, flags=re.S))
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    first, second, own, third = answer.stdout.splitlines()
+    first, second, own, third = run_page("docs/inference.md")
     assert first == "mixing 0.57, slope 1, beta 0.002 | re-ranked with k1 = 6"
     assert second.endswith("[0.0, 0.0]]")
     assert own == "16"

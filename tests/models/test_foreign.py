@@ -10,7 +10,12 @@ import torch
 import torchvision.models
 from torch import Tensor, nn
 
-from reid_gl.models.foreign import ForeignNet, load_foreign
+from reid_gl.models.backbones import make_backbone
+from reid_gl.models.foreign import load_foreign
+from reid_gl.models.foreign_report import ForeignNet
+from reid_gl.models.recognize import UnknownWeightsError
+from tests.models.made_up_tensors import make_up
+from tests.reference.slow_public_networks import slow_resnet, slow_transformer
 from tests.torchreid_quiet import import_torchreid_quietly
 
 NAMES = ("resnet18", "squeezenet1_0_fc512", "shufflenet_v2_x0_5", "osnet_x0_25", "osnet_ain_x0_25")
@@ -200,9 +205,12 @@ def _fastreid_tensors() -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("backbone.layer1.0.bn1.IN.weight", r"has IBN layers \(backbone.*only plain ResNets of fast-reid"),
-        ("backbone.NL_2.0.g.weight", "has non-local blocks"),
-        ("backbone.layer1.0.se.fc.0.weight", "has squeeze-and-excitation layers"),
+        (
+            "backbone.layer1.0.bn1.IN.weight",
+            "has IBN layers: give the architecture resnet18_ibn_a",
+        ),
+        ("backbone.NL_2.0.g.weight", r"NL_2\.0\.g\.weight of a non-local block has 1 axes, expected 4"),
+        ("backbone.layer1.0.se.fc.0.weight", "has squeeze-and-excitation layers .*, which are not supported"),
     ],
 )
 def test_other_layers_are_refused_by_name(name: str, message: str, path: Path) -> None:
@@ -219,6 +227,54 @@ def test_other_heads_and_architectures_are_refused(path: Path) -> None:
     _save(path, {**tensors, "heads.bottleneck.0.weight": torch.zeros(256, 512, 1, 1)})
     with pytest.raises(ValueError, match="reduces the embedding by a convolution"):
         load_foreign(path, "resnet18")
+
+
+def test_the_strong_baseline_with_ibn_has_a_relu_in_its_stem(path: Path) -> None:
+    with torch.device("meta"):
+        shapes = make_backbone("resnet50_ibn_a")[0].state_dict()
+    backbone, neck = make_up(shapes), _shake(nn.BatchNorm1d(2048))
+    tensors = {f"base.{key}": value for key, value in backbone.items()}
+    tensors |= {f"bottleneck.{key}": value for key, value in neck.state_dict().items()}
+    loaded = load_foreign(_save(path, tensors))
+    with torch.inference_mode():
+        expected = neck(slow_resnet(backbone, _images()).mean(dim=(2, 3)))
+    assert float((_feature(loaded) - expected).norm() / expected.norm()) < 1e-4
+    assert (loaded.architecture, loaded.height) == ("bagtricks_resnet50_ibn_a", 256)
+
+
+def test_transreids_plain_transformer_before_its_neck(path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    with torch.device("meta"):
+        net = timm.create_model("deit_small_patch16_224", img_size=(256, 128), num_classes=0)
+    tensors = make_up(net.state_dict())
+    extra = {"base.fc.weight": torch.zeros(9, 384), "bottleneck.weight": torch.zeros(384)}
+    _save(path, {**{f"base.{key}": value for key, value in tensors.items()}, **extra})
+    loaded = load_foreign(path)
+    images = _images(256, 128)
+    with torch.inference_mode():
+        expected = slow_transformer(tensors, images, num_heads=6)
+        assert float((loaded.net(images) - expected).norm() / expected.norm()) < 1e-4
+    assert (loaded.architecture, loaded.height, loaded.width) == ("transreid_deit_small", 256, 128)
+    assert (loaded.feature, loaded.mean, loaded.std) == ("before_neck", (0.5,) * 3, (0.5,) * 3)
+    tensors["pos_embed"] = torch.zeros(1, 211, 384)  # overlapping patches
+    _save(path, {f"base.{key}": value for key, value in tensors.items()})
+    with pytest.raises(ValueError, match="has 210 patches: only patches of 16 x 16 without overlap"):
+        load_foreign(path)
+    with pytest.raises(ValueError, match="cannot be opened as 'osnet_x1_0' of TransReID: expected"):
+        load_foreign(path, "osnet_x1_0")
+
+
+def test_a_recognised_network_must_be_whole(path: Path, torchreid_models: Any) -> None:
+    tensors = {**_fastreid_tensors(), "heads.bottleneck.0.weight": torch.ones(512)}
+    tensors = {key.replace("backbone.", "base."): value for key, value in tensors.items()}
+    tensors = {key.replace("heads.bottleneck.0.", "bottleneck."): value for key, value in tensors.items()}
+    assert load_foreign(_save(path, tensors)).architecture == "bagtricks_resnet18"
+    del tensors["base.layer2.0.bn1.bias"]
+    with pytest.raises(ValueError, match=r"looks like bagtricks_resnet18 but lacks backbone\.layer2"):
+        load_foreign(_save(path, tensors))
+    assert load_foreign(path, "resnet18").report.missing == ("backbone.layer2.0.bn1.bias",)
+    with pytest.raises(UnknownWeightsError, match="is not recognised"):
+        load_foreign(_save(path, {"conv1.weight": torch.zeros(1)}))
 
 
 def test_almost_everything_is_said_and_less_is_refused(path: Path, caplog: pytest.LogCaptureFixture) -> None:

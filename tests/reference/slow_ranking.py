@@ -24,6 +24,7 @@ def slow_ranking(
     gallery_camids: Sequence[int] | None,
     *,
     max_rank: int,
+    clothes: tuple[Sequence[int], Sequence[int], bool] | None = None,
 ) -> SlowScores:
     lists = []
     for q, row in enumerate(distances):
@@ -34,6 +35,10 @@ def slow_ranking(
             is_match = gallery_pids[g] == query_pids[q]
             if is_match and _same_camera(query_camids, gallery_camids, q, g):
                 continue
+            if is_match and clothes is not None:  # clothes of both sides, and whether matches wear the same
+                wears_same = clothes[0][q] == clothes[1][g] and clothes[0][q] >= 0
+                if wears_same != clothes[2]:
+                    continue
             entries.append((distance, is_match))
         entries.sort()  # at equal distances False comes before True: the wrong image first
         hits = [is_match for _, is_match in entries]

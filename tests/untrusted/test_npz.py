@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reid_gl.untrusted import sizes
-from reid_gl.untrusted.npz import read_npz
+from reid_gl.untrusted.npz import read_npy, read_npz
 
 
 def _write_header(path: Path, header: str, *, content: bytes = bytes(64)) -> Path:
@@ -81,3 +81,21 @@ def test_damaged_archives(tmp_path: Path) -> None:
             messages.append(str(error))
     assert len(messages) > 3
     assert all(str(path) in message for message in messages)
+
+
+def test_a_single_array(tmp_path: Path) -> None:
+    values = np.asfortranarray(np.arange(12).reshape(3, 4))
+    np.save(tmp_path / "a.npy", values)
+    np.testing.assert_array_equal(read_npy(tmp_path / "a.npy"), values)
+    content = (tmp_path / "a.npy").read_bytes()
+    for broken, message in (
+        (content[:-8], r"a\.npy declares int64 \(3, 4\), but its numbers take 88 bytes"),
+        (content[:30], r"a\.npy cannot be read as \.npy .*: it is damaged"),
+        (b"", r"a\.npy cannot be read as \.npy .*: it is damaged"),
+    ):
+        (tmp_path / "a.npy").write_bytes(broken)
+        with pytest.raises(ValueError, match=message):
+            read_npy(tmp_path / "a.npy")
+    np.save(tmp_path / "o.npy", np.array([None]))
+    with pytest.raises(ValueError, match=r"o\.npy: o\.npy holds Python objects"):
+        read_npy(tmp_path / "o.npy")

@@ -20,6 +20,7 @@ PUBLISHED = SplitCounts(
     query_identities=3_060,
     gallery_images=82_161,
 )
+PUBLISHED_WITHOUT_VAL = replace(PUBLISHED, training_images=30_248)
 LISTS = ("list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt")
 VARIANTS = (("train", "test", *LISTS), ("mask_train_v2", "mask_test_v2", *LISTS))
 TREE = """\
@@ -33,19 +34,21 @@ _LINE = re.compile(
 )
 
 
-def load_msmt17(root: str | Path) -> ReidDataset:
+def load_msmt17(root: str | Path, *, with_validation: bool = True) -> ReidDataset:
     """Load MSMT17 in the release that is found; no image is opened.
 
-    The training set is list_train plus list_val. The lists number the people of the training set and of the
+    The training set is list_train plus list_val, which shows the same people. Most published networks are
+    trained on list_train alone. The lists number the people of the training set and of the
     test set from 0 each. Here 0 means a distractor and the two sets must not overlap. So the identity of a
     training image is its number + 1, and that of a test image its number + 1 + the number of training people
     (1,041; in a subset, the highest training identity).
 
     Args:
         root: the data folder, its parent, or one of its folders or lists.
+        with_validation: False leaves out list_val. Identities are the same.
 
     Returns:
-        The data set, each part sorted by path.
+        The data set, each part sorted by path; "msmt17", or "msmt17_without_val".
 
     Raises:
         FileNotFoundError: folders or lists are missing, or a listed image is missing.
@@ -57,12 +60,13 @@ def load_msmt17(root: str | Path) -> ReidDataset:
     train_folder, test_folder = (os.path.join(folder, part) for part in variant[:2])
     train, validation = (_read_list(folder / name, train_folder) for name in LISTS[:2])
     query, gallery = (_read_list(folder / name, test_folder) for name in LISTS[2:])
-    train += validation
+    name, published = "msmt17_without_val", PUBLISHED_WITHOUT_VAL
+    offset = 2 + max((sample.pid for sample in train + validation), default=-1)
+    if with_validation:
+        name, published, train = "msmt17", PUBLISHED, train + validation
     require_files([sample.path for sample in train + query + gallery], f"the lists of {folder}")
-    train = _shift(train, 1)
-    offset = 1 + max((sample.pid for sample in train), default=0)
-    dataset = ReidDataset(train, _shift(query, offset), _shift(gallery, offset), "msmt17")
-    check_counts(dataset, PUBLISHED, folder)
+    dataset = ReidDataset(_shift(train, 1), _shift(query, offset), _shift(gallery, offset), name)
+    check_counts(dataset, published, folder)
     return dataset
 
 

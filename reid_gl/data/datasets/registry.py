@@ -20,6 +20,7 @@ from reid_gl.data.datasets.dukemtmc_reid import load_dukemtmc_reid
 from reid_gl.data.datasets.grid import load_grid
 from reid_gl.data.datasets.ilids_vid import load_ilids_vid
 from reid_gl.data.datasets.in_shop import load_in_shop
+from reid_gl.data.datasets.ltcc import load_ltcc
 from reid_gl.data.datasets.market1501 import load_market1501
 from reid_gl.data.datasets.market1501_500k import load_market1501_500k
 from reid_gl.data.datasets.mars import load_mars
@@ -29,10 +30,13 @@ from reid_gl.data.datasets.omniglot import load_omniglot
 from reid_gl.data.datasets.own.class_folders import load_class_folders
 from reid_gl.data.datasets.own.pattern import load_pattern
 from reid_gl.data.datasets.own.table import load_table
+from reid_gl.data.datasets.prcc import load_prcc
 from reid_gl.data.datasets.prid2011 import load_prid2011
 from reid_gl.data.datasets.reading.market_layout import load_market_layout
+from reid_gl.data.datasets.regdb import load_regdb
 from reid_gl.data.datasets.sensereid import load_sensereid
 from reid_gl.data.datasets.stanford_online_products import load_stanford_online_products
+from reid_gl.data.datasets.sysu_mm01 import load_sysu_mm01
 from reid_gl.data.datasets.vehicle_id import load_vehicle_id
 from reid_gl.data.datasets.veri776 import load_veri776
 from reid_gl.data.datasets.veri_wild import load_veri_wild
@@ -51,6 +55,15 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "cuhk03_np_labelled": partial(load_cuhk03_np, labelled=True),
     "cuhk03_np_detected": partial(load_cuhk03_np, labelled=False),
     "msmt17": load_msmt17,
+    "msmt17_without_val": partial(load_msmt17, with_validation=False),
+    "ltcc": load_ltcc,
+    "prcc": load_prcc,
+    "sysu_mm01_all": load_sysu_mm01,
+    "sysu_mm01_all_multi": partial(load_sysu_mm01, num_shots=10),
+    "sysu_mm01_indoor": partial(load_sysu_mm01, indoor=True),
+    "sysu_mm01_indoor_multi": partial(load_sysu_mm01, indoor=True, num_shots=10),
+    "regdb_visible_to_thermal": partial(load_regdb, query="visible"),
+    "regdb_thermal_to_visible": partial(load_regdb, query="thermal"),
     "viper": load_viper,
     "grid": load_grid,
     "sensereid": load_sensereid,
@@ -94,7 +107,9 @@ def register_dataset(name: str, load: Callable[..., ReidDataset]) -> None:
 _CALL = re.compile(r"(?P<name>[^:=]*)(:(?P<split>\d+))?(=(?P<root>.+))?")
 
 
-def load_dataset(name: str, root: str | Path, *, pattern: str = "") -> ReidDataset:
+def load_dataset(
+    name: str, root: str | Path, *, pattern: str = "", split_map: str = "", leave_out: str = ""
+) -> ReidDataset:
     """Load a data set by its name; no image is opened.
 
     Args:
@@ -102,6 +117,8 @@ def load_dataset(name: str, root: str | Path, *, pattern: str = "") -> ReidDatas
             a folder outside the root.
         root: the data folder or its parent.
         pattern: regular expression for the data set "pattern".
+        split_map: for "pattern" and "folders", which split other names are, such as "probe=query".
+        leave_out: for "pattern", regular expression of the paths of images to leave out.
 
     Returns:
         The data set.
@@ -123,11 +140,11 @@ def load_dataset(name: str, root: str | Path, *, pattern: str = "") -> ReidDatas
         if "split" not in accepted:
             raise ValueError(f"{key} has only one split: write {key!r} instead of {name!r}")
         settings["split"] = int(call["split"])
-    if "pattern" in accepted:
-        settings["pattern"] = pattern
+    own = {"pattern": pattern, "split_map": split_map, "leave_out": leave_out}
+    settings |= {setting: value for setting, value in own.items() if setting in accepted}
     return LOADERS[key](os.path.expanduser(call["root"] or os.fspath(root)), **settings)
 
 
-def load_datasets(names: str, root: str | Path, *, pattern: str = "") -> list[ReidDataset]:
+def load_datasets(names: str, root: str | Path, **settings: str) -> list[ReidDataset]:
     """Load several data sets, their names separated by commas; arguments and errors as load_dataset."""
-    return [load_dataset(name, root, pattern=pattern) for name in names.split(",")]
+    return [load_dataset(name, root, **settings) for name in names.split(",")]

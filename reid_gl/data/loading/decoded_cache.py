@@ -22,6 +22,8 @@ from reid_gl.data.loading.cache_format import CacheForm
 from reid_gl.data.loading.images import Image8
 from reid_gl.files import finished_or_nothing
 from reid_gl.records import Sample
+from reid_gl.untrusted.json_files import read_json_object
+from reid_gl.untrusted.npz import read_npy
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +56,14 @@ class DecodedCache:
     """
 
     def __init__(self, folder: Path, checksum: str) -> None:
-        header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+        header = _read_header(folder)
         if header["checksum"] != checksum:
             raise ValueError(f"{folder} was made from other versions of the image files")
         if (folder / IMAGES).stat().st_size != header["num_bytes"]:
             raise ValueError(f"{folder} is incomplete, its images should take {header['num_bytes']} bytes")
         self._folder, self._checksum = folder, checksum
         self.form: dict[str, Any] = header["form"]
-        self._index = np.load(folder / INDEX)  # (M, 3): offset, height, width
+        self._index = read_npy(folder / INDEX)  # (M, 3): offset, height, width
         self._bytes = np.memmap(folder / IMAGES, np.uint8, mode="r").view(np.ndarray)
 
     def __len__(self) -> int:
@@ -183,11 +185,15 @@ def _check_content(folder: Path) -> None:
     noted = folder / INTACT
     if started and noted.is_file() and noted.read_text(encoding="utf-8") == started:
         return
-    header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+    header = _read_header(folder)
     if _sum_content(folder) != header["content"]:
         raise ValueError(f"{folder} does not hold the bytes that were written, perhaps after a power loss")
     with contextlib.suppress(OSError):  # a read-only cache is checked every time
         noted.write_text(started, encoding="utf-8")
+
+
+def _read_header(folder: Path) -> dict[str, Any]:
+    return read_json_object(folder / HEADER, advice="it is damaged")
 
 
 def _sum_content(folder: Path) -> int:

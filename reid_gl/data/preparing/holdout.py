@@ -71,7 +71,7 @@ def choose_test_identities(
     Raises:
         ValueError: too few identities can be drawn or would remain.
     """
-    eligible = [pid for pid in sorted(groups) if _can_be_scored(groups[pid])]
+    eligible = [pid for pid in sorted(groups) if can_be_scored(groups[pid])]
     if len(groups) < FEWEST_IDENTITIES:
         raise ValueError(
             f"there are {len(groups)} identities, but at least {FEWEST_IDENTITIES} are needed, two to train "
@@ -115,7 +115,8 @@ def divide_test_identities(
     return query, gallery
 
 
-def _can_be_scored(samples: Sequence[Sample]) -> bool:
+def can_be_scored(samples: Sequence[Sample]) -> bool:
+    """Return whether a query of this identity would have a match: two cameras, or two images if unknown."""
     cameras = _by_camera(samples)
     return len(cameras) > 1 or (-1 in cameras and len(samples) > 1)
 

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 KNOWN_SUFFIXES = (".jpg", ".jpeg", ".png")
 """Suffixes that other programs read as images in Market-1501's layout."""
+OPTIONAL = ("tracklet", "clothes", "date")
+"""Columns that a table only has if an image has such a number."""
 
 
 def write_csv(dataset: ReidDataset, path: str | Path) -> None:
@@ -49,12 +51,12 @@ def write_csv(dataset: ReidDataset, path: str | Path) -> None:
         raise ValueError(f"{dataset.name} has no image to list in {table}")
     relative = _make_shortener(table)
     boxes = BOX_COLUMNS if any(sample.box for _, sample in rows) else ()
-    tracklet = ("tracklet",) if any(sample.tracklet >= 0 for _, sample in rows) else ()
-    lines: list[tuple[object, ...]] = [("path", "pid", "camid", "split", *boxes, *tracklet)]
+    groups = tuple(title for title in OPTIONAL if any(getattr(sample, title) >= 0 for _, sample in rows))
+    lines: list[tuple[object, ...]] = [("path", "pid", "camid", "split", *boxes, *groups)]
     for split, sample in rows:
         box = (sample.box or ("",) * len(boxes)) if boxes else ()
-        track = (_or_empty(sample.tracklet),) if tracklet else ()
-        lines.append((relative(sample.path), sample.pid, _or_empty(sample.camid), split, *box, *track))
+        numbers = [_or_empty(getattr(sample, title)) for title in groups]
+        lines.append((relative(sample.path), sample.pid, _or_empty(sample.camid), split, *box, *numbers))
     table.parent.mkdir(parents=True, exist_ok=True)
     with whole_or_nothing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(lines)

@@ -1,4 +1,4 @@
-"""Confidence interval of mean average precision, and scores per pair of cameras."""
+"""Intervals of mean average precision and of its differences, and scores per pair of cameras."""
 
 from __future__ import annotations
 
@@ -36,15 +36,83 @@ def mean_ap_interval(
 
     Source: Efron, "Bootstrap Methods: Another Look at the Jackknife", Annals of Statistics 1979.
     """
+    precisions = result.average_precision[result.first_match > 0]
+    means = _bootstrap_means(precisions, level, num_samples, seed)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How the mean average precision of two results for the same queries differs.
+
+    Attributes:
+        difference: second minus first.
+        interval: bootstrap interval of the difference.
+        share_not_above: share of the bootstrap differences that are 0 or negative, in [0, 1]; near 0 or 1
+            means that the choice of queries hardly explains the difference.
+        num_better: queries whose average precision is higher in the second.
+        num_worse: queries whose average precision is lower in the second.
+    """
+
+    difference: float
+    interval: tuple[float, float]
+    share_not_above: float
+    num_better: int
+    num_worse: int
+
+
+def paired_difference(
+    first: RankingResult,
+    second: RankingResult,
+    *,
+    level: float = 0.95,
+    num_samples: int = 1_000,
+    seed: int = 0,
+) -> PairedDifference:
+    """Bootstrap the difference of two mean average precisions, resampling queries with both their values.
+
+    As for mean_ap_interval, gallery and networks stay fixed.
+
+    Args:
+        first: scores of some queries.
+        second: scores of the same queries in the same order.
+        level: share of the bootstrap differences inside the interval, in (0, 1).
+        num_samples: number of bootstrap samples.
+        seed: seed of the resampling.
+
+    Raises:
+        ValueError: level or num_samples is out of range, or the two did not score the same queries.
+
+    Source: Efron, "Bootstrap Methods: Another Look at the Jackknife", Annals of Statistics 1979.
+    """
+    scored = first.first_match > 0
+    if not np.array_equal(scored, second.first_match > 0):
+        raise ValueError(
+            "the two results did not score the same queries: compare results of one data set and protocol"
+        )
+    differences = (second.average_precision - first.average_precision)[scored]
+    means = _bootstrap_means(differences, level, num_samples, seed)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return PairedDifference(
+        difference=second.mean_ap - first.mean_ap,
+        interval=(float(low), float(high)),
+        share_not_above=float((means <= 0).mean()),
+        num_better=int((differences > 0).sum()),
+        num_worse=int((differences < 0).sum()),
+    )
+
+
+def _bootstrap_means(
+    values: NDArray[np.float64], level: float, num_samples: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the means of samples of the values (N,), drawn with replacement."""
     if not 0 < level < 1 or num_samples < 1:
         raise ValueError(
             f"expected a level in (0, 1) and at least one sample, got {level} and {num_samples} samples"
         )
-    precisions = result.average_precision[result.first_match > 0]
     rng = np.random.default_rng(seed)
-    means = [rng.choice(precisions, len(precisions)).mean() for _ in range(num_samples)]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return np.array([rng.choice(values, len(values)).mean() for _ in range(num_samples)])
 
 
 @dataclass(frozen=True)
@@ -107,6 +175,8 @@ def _of_camera(features: Features, camid: int) -> Features:
         camids=features.camids[chosen],
         paths=(),
         images=None if features.images is None else features.images[chosen],
+        clothes=None,
+        dates=None,
     )
 
 

@@ -14,7 +14,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.compiled import compiled
-from reid_gl.evaluation.scores.matching import has_nan, in_other_camera
+from reid_gl.evaluation.scores.matching import fits_group, has_nan
 
 RECTANGLE, TRAPEZOID, INVERSE_PENALTY, FIRST_MATCH, MAP_AT_R, R_PRECISION, NUM_SCORES = range(7)
 """Columns of the score array that score_rows fills, and their number."""
@@ -30,10 +30,9 @@ def score_rows(
     starts: NDArray[np.int64],
     members: NDArray[np.int64],
     groups: NDArray[np.int64],
-    query_camids: NDArray[np.int64],
-    gallery_camids: NDArray[np.int64],
-    query_images: NDArray[np.int64],
-    gallery_images: NDArray[np.int64],
+    query_groups: NDArray[np.int64],
+    gallery_groups: NDArray[np.int64],
+    wants_same: NDArray[np.bool_],
     scores: NDArray[np.float64],
 ) -> None:
     """Score each row (query) independently, in parallel.
@@ -44,10 +43,9 @@ def score_rows(
         starts: (number of identities + 1,) offset of each identity's images in members.
         members: indices of the kept gallery images, grouped by identity.
         groups: (Q,) index of the query's identity in starts; -1 if the gallery does not contain it.
-        query_camids: (Q,); -1 (unknown) differs from every camera.
-        gallery_camids: (G,).
-        query_images: (Q,) image numbers; -1 differs from every image.
-        gallery_images: (G,) image numbers; a gallery image with the query's number is not a match.
+        query_groups: (R, Q) groups of R rules, see GroupRule; R may be 0.
+        gallery_groups: (R, G).
+        wants_same: (R,).
         scores: (Q, NUM_SCORES) output; rows without a match are not changed. A row that contains NaN gets
             FIRST_MATCH -1.
     """
@@ -59,10 +57,10 @@ def score_rows(
         if groups[i] < 0:
             continue
         images = members[starts[groups[i]] : starts[groups[i] + 1]]
-        own = row[images]  # distances to all images of the identity, including the query's camera
-        is_match = in_other_camera(query_camids[i], gallery_camids[images])
-        if query_images[i] >= 0:
-            is_match &= gallery_images[images] != query_images[i]
+        own = row[images]  # distances to all images of the identity, including those that break a rule
+        is_match = np.ones(len(images), dtype=np.bool_)
+        for r in range(len(wants_same)):
+            is_match &= fits_group(query_groups[r, i], gallery_groups[r][images], wants_same[r])
         matches = np.sort(own[is_match])
         if len(matches) == 0:
             continue

@@ -17,6 +17,7 @@ from reid_gl.evaluation.feature_distances import feature_distances
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.counting import FIRST_MATCH, MAP_AT_R, R_PRECISION
 from reid_gl.evaluation.scores.identities import whole_numbers
+from reid_gl.evaluation.scores.matching import GroupRule
 from reid_gl.evaluation.scores.row_scores import score_blocks
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def evaluate_retrieval(
         metric: "cosine" or "euclidean".
         rerank: settings of k-reciprocal re-ranking, which compares unit vectors if the metric is cosine.
         max_memory_gb: memory limit of re-ranking, in addition to the features.
-        images: image numbers (M,) and (G,) that identify images in both query and gallery; see score_blocks.
+        images: image numbers (M,) and (G,) that identify images in both query and gallery; -1 for others.
 
     Returns:
         Scores in [0, 1], recall_at in the order of ks.
@@ -90,18 +91,18 @@ def evaluate_retrieval(
     labels = whole_numbers("labels", labels, len(features))
     own = np.arange(len(labels))
     if gallery_features is None:
-        # give each image a unique camera, so that the camera rule leaves out the image itself
-        query = gallery = (labels, own)
+        # each image is a group of its own, so that it does not find itself
+        other_labels, rules = labels, [GroupRule(own, own)]
         num_searched = len(labels) - 1
     else:
         num_searched = len(gallery_features)
         other_labels = whole_numbers("gallery_labels", np.asarray(gallery_labels), num_searched)
-        query, gallery = (labels, np.full_like(labels, -1)), (other_labels, np.full_like(other_labels, -1))
+        rules = [] if images is None else [GroupRule(*images)]
     _check_ks(ks, num_searched)
     blocks = feature_distances(
         features, gallery_features, metric=metric, rerank=rerank, max_memory_gb=max_memory_gb
     )
-    scores = score_blocks(blocks, query, gallery, np.ones(len(gallery[0]), dtype=np.bool_), images=images)
+    scores = score_blocks(blocks, labels, other_labels, np.ones(len(other_labels), dtype=np.bool_), rules)
     return _summarise(scores, ks, num_searched)
 
 

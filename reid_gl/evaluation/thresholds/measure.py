@@ -81,17 +81,11 @@ def calibrate(
     both, source = _choose_sides(query, gallery, source)
     num_times = 1 if gallery is not None else 2  # without a gallery, each pair is counted from both images
     result, points = _points(both, false_accept_rates, num_times, num_redraws, seed)
-    missing = [(point.asked_rate, point.reason) for point in points if isinstance(point, OperatingPoint)]
-    found = tuple(point for point in points if isinstance(point, CalibratedPoint))
-    if not found:
-        raise ValueError(
-            f"{source} is too small to calibrate: {missing[0][1]}; add images of more people, or ask for "
-            "larger rates"
-        )
+    found, missing = _divide(points, source)
     return Calibration(
         source=source,
         points=found,
-        missing=tuple(missing),
+        missing=missing,
         camera_pairs=_camera_pairs(both, false_accept_rates, num_times, num_redraws, seed),
         equal_error_rate=result.equal_error_rate,
         num_identities=len(np.setdiff1d(np.union1d(both[0].pids, both[1].pids), (-1, DISTRACTOR_PID))),
@@ -100,6 +94,24 @@ def calibrate(
         roc=_thinned(result),
         **_distributions(both, num_times),
     )
+
+
+def _divide(
+    points: Sequence[CalibratedPoint | OperatingPoint], source: str
+) -> tuple[tuple[CalibratedPoint, ...], tuple[tuple[float, str], ...]]:
+    """Return the calibrated points, and the other rates with their reasons.
+
+    Raises:
+        ValueError: no point is calibrated.
+    """
+    found = tuple(point for point in points if isinstance(point, CalibratedPoint))
+    missing = tuple((point.asked_rate, point.reason) for point in points if isinstance(point, OperatingPoint))
+    if not found:
+        raise ValueError(
+            f"{source} is too small to calibrate: {missing[0][1]}; add images of more people, or ask for "
+            "larger rates"
+        )
+    return found, missing
 
 
 def _distributions(both: tuple[Features, Features], num_times: int) -> dict[str, Any]:

@@ -131,16 +131,8 @@ def list_crops(
         crops = _list_video(source, box_file, stride, show_progress)
     elif box_file is not None:
         crops = _list_sequence(source, box_file)
-    elif source.is_dir():
-        crops = _list_folder(source)
-    elif source.suffix.lower() in TABLE_SUFFIXES:
-        paths, columns, corners = read_crop_table(source)
-        crops = CropList(source.stem, paths, columns=columns, boxes=corners)
     else:
-        raise ValueError(
-            f"{source} is not a folder, a table ({', '.join(TABLE_SUFFIXES)}) or a video "
-            f"({', '.join(VIDEO_SUFFIXES)})"
-        )
+        crops = _list_folder(source) if source.is_dir() else _list_table(source)
     return _not_empty(crops, source)
 
 
@@ -162,6 +154,16 @@ def _list_remote_table(
 def _list_folder(folder: Path) -> CropList:
     paths = tuple(os.path.join(folder, path) for path in list_tree(folder))
     return CropList(folder.resolve().name, paths)
+
+
+def _list_table(path: Path) -> CropList:
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        raise ValueError(
+            f"{path} is not a folder, a table ({', '.join(TABLE_SUFFIXES)}) or a video "
+            f"({', '.join(VIDEO_SUFFIXES)})"
+        )
+    paths, columns, corners = read_crop_table(path)
+    return CropList(path.stem, paths, columns=columns, boxes=corners)
 
 
 def _list_video(path: Path, boxes: BoxFile | None, stride: int, show_progress: bool) -> CropList:

@@ -11,8 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_gl.data.datasets.own.own_data import LabelledImage, as_samples, whole_number
-from reid_gl.data.datasets.own.table_cells import check_identity, optional_number, parse_split, with_slashes
-from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS, COLUMNS, ROLE_COLUMNS, choose_columns
+from reid_gl.data.datasets.own.table_cells import (
+    check_identity,
+    number_labels,
+    parse_split,
+    read_label,
+    with_slashes,
+)
+from reid_gl.data.datasets.own.table_columns import (
+    BOX_COLUMNS,
+    COLUMNS,
+    GROUP_COLUMNS,
+    ROLE_COLUMNS,
+    choose_columns,
+)
 from reid_gl.data.datasets.own.table_files import read_rows, read_titles
 from reid_gl.inference.extractor.crops import as_corners
 
@@ -27,7 +39,8 @@ def read_crop_table(
     Args:
         table: .csv, .tsv or .parquet file with the column path, absolute or relative to the table's folder,
             and optionally the other columns of CROP_COLUMNS. Further columns are ignored, with a log
-            message. Identities are numbered in the same way as by load_table.
+            message. Identities and cameras are numbered in the same way as by
+            load_table.
 
     Returns:
         Paths (M,); columns (M,) by name in the plural; boxes (M, 4), NaN in rows without a box, or None if
@@ -51,6 +64,8 @@ def read_crop_table(
         boxes.append(_parse_box(cells, place))
         for title, column in values.items():
             column.append(_parse_cell(cells, title, place))
+    for title in values.keys() & GROUP_COLUMNS.keys():
+        values[title] = number_labels(values[title], kind=GROUP_COLUMNS[title])
     columns: dict[str, NDArray[Any]] = {
         f"{title}s": np.array(column, dtype=np.str_ if title == "split" else np.int64)
         for title, column in values.items()
@@ -74,7 +89,7 @@ def _parse_cell(cells: dict[str, str], title: str, place: str) -> int | str:
     if title == "split":
         return parse_split(text, place)
     if title != "frame":
-        return optional_number(cells, title, place)
+        return read_label(cells, title, place)
     frame = whole_number(text)
     if frame is None:
         raise ValueError(f"{place}: frame must be a whole number, got {text!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from reid_gl.inference.bulk.part_plans import (
 )
 from reid_gl.inference.bulk.row_digests import digest_rows
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from reid_gl.untrusted.npz import read_npz
 
 PLAN_FILE = "plan.json"
 
@@ -131,9 +131,9 @@ def part_path(folder: Path, start: int) -> Path:
 def read_part(path: Path) -> tuple[Floats, Flags]:
     """Read the features and flags of one part."""
     try:
-        with np.load(path, allow_pickle=False) as part:
-            return part["features"], part["valid"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        part = read_npz(path, ("features", "valid"))
+        return part["features"], part["valid"]
+    except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path} is broken ({error}): delete it and run again to recompute it") from None
 
 
@@ -169,9 +169,9 @@ def _finished_parts(
 def _read_origin(path: Path) -> tuple[str, Texts]:
     """Read the digest of a part's rows ("" if the part is broken) and the reasons of rejected rows."""
     try:
-        with np.load(path, allow_pickle=False) as part:
-            return str(part["digest"]), part["reasons"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        part = read_npz(path, ("digest", "reasons"))
+        return str(part["digest"]), part["reasons"]
+    except (OSError, ValueError, KeyError):
         return "", np.zeros(0, np.str_)
 
 

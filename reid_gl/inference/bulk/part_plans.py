@@ -11,6 +11,7 @@ from typing import Any
 from reid_gl.files import write_text
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.row_digests import digest_rows
+from reid_gl.untrusted.json_files import read_json_object
 
 logger = logging.getLogger(__name__)
 
@@ -53,16 +54,13 @@ def claim_folder(folder: Path, plan_file: str, plan: dict[str, Any]) -> None:
         plan: plain values that all parts depend on.
 
     Raises:
-        ValueError: the folder was claimed for another plan.
+        ValueError: the folder was claimed for another plan, or its plan is damaged.
         FileExistsError: the folder holds other files.
     """
     path, plan = folder / plan_file, json.loads(json.dumps(plan))
     if path.is_file():
-        try:
-            before = json.loads(path.read_text())
-        except ValueError:
-            before = {}
-        changed = [name for name, value in plan.items() if before.get(name) != value]
+        before = read_json_object(path, advice=f"delete the folder {folder} to start again")
+        changed = [name for name, value in plan.items() if _stated(before.get(name)) != _stated(value)]
         if changed:
             raise _other_work(folder, changed)
         return
@@ -109,6 +107,13 @@ def log_resumed(folder: Path, num_done: int, num_rows: int) -> None:
     """Say how much of the work earlier runs have done, if they have done any."""
     if num_done:
         logger.info("resuming after %s of %s features in %s", f"{num_done:,}", f"{num_rows:,}", folder)
+
+
+def _stated(value: object) -> object:
+    """Leave out entries that are None: a setting that did not exist yet was at its default, None."""
+    if not isinstance(value, dict):
+        return value
+    return {name: content for name, content in value.items() if content is not None}
 
 
 def _other_work(folder: Path, changed: list[str]) -> ValueError:

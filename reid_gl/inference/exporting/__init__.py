@@ -1,1 +1,1 @@
-"""Write a network for another runtime (export_*) and open one again (open_*)."""
+"""Write a network for other runtimes; `exported` opens such files."""

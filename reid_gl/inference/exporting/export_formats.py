@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from reid_gl.inference.exporting.exported_network import METADATA_KEY, import_optional
-from reid_gl.inference.exporting.open_openvino import openvino_core
-from reid_gl.inference.exporting.open_torchscript import DESCRIPTION_FILE
+from reid_gl.inference.exported.exported_network import METADATA_KEY, import_optional
+from reid_gl.inference.exported.open_openvino import openvino_core
+from reid_gl.inference.exported.open_torchscript import DESCRIPTION_FILE
 
 INPUT, OUTPUT = "images", "features"
 

@@ -12,13 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reid_gl.data.loading.images import Image8
 from reid_gl.files import unfinished_beside
+from reid_gl.inference.exported.exported_network import EXPORT_FORMAT, read_sidecar, sidecar_of
 from reid_gl.inference.exporting.export_boxmot import boxmot_files, write_boxmot_metadata
 from reid_gl.inference.exporting.export_formats import write_onnx, write_openvino, write_torchscript
-from reid_gl.inference.exporting.export_parity import NUM_COMPARED, check_parity, measure_parity, read_crops
+from reid_gl.inference.exporting.export_parity import (
+    NUM_COMPARED,
+    Parity,
+    check_parity,
+    measure_parity,
+    read_crops,
+)
 from reid_gl.inference.exporting.export_settings import ExportSettings, check_name, default_name
-from reid_gl.inference.exporting.exported_network import EXPORT_FORMAT, read_sidecar, sidecar_of
 from reid_gl.inference.extractor.embedder import LoadedEmbedder, load_embedder
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.own_files import check_replaceable
@@ -57,28 +65,17 @@ def export_weights(
         FileExistsError: a file that is not one of our exports would be replaced.
         ImportError: a package of the extra "export" is missing.
     """
-    weights = Path(weights)
+    weights = find_weights(weights)
     reference = _load(weights, foreign, settings)
     out = default_name(weights, reference, settings) if out is None else Path(out)
     check_name(out, reference, settings)
     _check_replaceable(out, settings, force=force)
     crops = read_crops(images, reference.preprocessing, settings.precision)
     net = reference.net
-    if (
-        settings.precision == "fp16" and settings.format != "openvino"
-    ):  # OpenVINO converts weights to float16 itself
+    if settings.precision == "fp16" and settings.format != "openvino":  # OpenVINO itself converts to float16
         net = _load(weights, foreign, settings, half=True).net
-    normalized = reference.preprocessing.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)).contiguous()
     description = json.dumps(_describe(weights, reference, settings), indent=2)
-    with unfinished_beside(out) as folder:
-        partial = folder / out.name
-        _write(partial, net, normalized, description, settings)
-        if _has_boxmot_metadata(settings):
-            write_boxmot_metadata(partial, reference.preprocessing, folder=out.absolute().parent.name)
-        parity = measure_parity(partial, reference, crops[:NUM_COMPARED], settings.precision)
-        num_bytes = sum(file.stat().st_size for file in folder.iterdir())
-        check_parity(parity, settings.precision, str(out))
-        _move(partial, out)
+    parity, num_bytes = _write_checked(out, net, reference, crops, description, settings)
     return {
         "file": str(out),
         **asdict(settings),
@@ -93,6 +90,28 @@ def export_weights(
 def _load(weights: Path, foreign: Foreign, settings: ExportSettings, *, half: bool = False) -> LoadedEmbedder:
     square_size = settings.square_size if settings.profile == "ultralytics" else None
     return load_embedder(weights, foreign, flip=settings.flip, square_size=square_size, half=half)
+
+
+def _write_checked(
+    out: Path,
+    net: nn.Module,
+    reference: LoadedEmbedder,
+    crops: Image8,
+    description: str,
+    settings: ExportSettings,
+) -> tuple[list[Parity], int]:
+    """Write a network beside `out`, compare it with the reference, and move it there; parity and bytes."""
+    normalized = reference.preprocessing.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)).contiguous()
+    with unfinished_beside(out) as folder:
+        partial = folder / out.name
+        _write(partial, net, normalized, description, settings)
+        if _has_boxmot_metadata(settings):
+            write_boxmot_metadata(partial, reference.preprocessing, folder=out.absolute().parent.name)
+        parity = measure_parity(partial, reference, crops[:NUM_COMPARED], settings.precision)
+        num_bytes = sum(file.stat().st_size for file in folder.iterdir())
+        check_parity(parity, settings.precision, str(out))
+        _move(partial, out)
+    return parity, num_bytes
 
 
 def _write(path: Path, net: nn.Module, crops: Tensor, description: str, settings: ExportSettings) -> None:

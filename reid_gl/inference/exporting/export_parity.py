@@ -11,7 +11,7 @@ import torch
 
 from reid_gl.data.loading.images import Image8, crop_box, read_image
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.exporting.open_exported import STORED_PRECISIONS, load_exported
+from reid_gl.inference.exported.open_exported import STORED_PRECISIONS, load_exported
 from reid_gl.inference.extractor.embedder import LoadedEmbedder
 from reid_gl.records import Sample
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.exporting.export_boxmot import FOLDER_ENDING
 from reid_gl.inference.extractor.embedder import LoadedEmbedder
+from reid_gl.inference.extractor.find_weights import results_folder
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +74,9 @@ def default_name(weights: Path, reference: LoadedEmbedder, settings: ExportSetti
         words.append(settings.precision)
     stem = "_".join(words)
     if settings.format == "openvino" and settings.profile != "default":
-        folder = weights.with_name(
-            f"{stem}{FOLDER_ENDING}"
-        )  # trackers recognise OpenVINO by the folder's name
-        return folder / f"{stem}{suffix}"
-    return weights.with_name(f"{stem}{suffix}")
+        # trackers recognise OpenVINO by the folder's name
+        return results_folder(weights) / f"{stem}{FOLDER_ENDING}" / f"{stem}{suffix}"
+    return results_folder(weights) / f"{stem}{suffix}"
 
 
 def check_name(out: Path, reference: LoadedEmbedder, settings: ExportSettings) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.files import finished_or_nothing
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.inference.extractor.reid_folder import (
     CONFIG_FILE,
@@ -19,7 +20,6 @@ from reid_gl.inference.extractor.reid_folder import (
     ReidConfig,
     config_beside,
     read_reid_config,
-    weights_file,
     write_reid_config,
 )
 from reid_gl.inference.strategies.settings import PLAIN
@@ -60,7 +60,7 @@ def save_reid_folder(
         ValueError: `reid` does not support this network or preprocessing.
         FileNotFoundError, ImportError: as FeatureExtractor.
     """
-    weights, folder = weights_file(Path(weights)), Path(folder)
+    weights, folder = find_weights(weights), Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder} exists: choose another folder or remove this one")
     config_file = config_beside(weights)

@@ -18,9 +18,9 @@ from reid_gl.data.loading.pil_images import decode_pil_image
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.inference.extractor.crops import as_corners, check_image_array, cut_boxes, resize_crops
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.foreign import Foreign, GivenPreprocessing
 from reid_gl.inference.extractor.load_runtime import load_runtime
-from reid_gl.inference.extractor.reid_folder import weights_file
 from reid_gl.inference.extractor.runtime import Runtime
 from reid_gl.inference.extractor.stored_thresholds import NO_CALIBRATION, load_calibration, same_person
 
@@ -52,9 +52,10 @@ class FeatureExtractor:
     re-ranking, which needs a gallery.
 
     Args:
-        weights: a reid_gl checkpoint; a state dict of torchreid, timm, reid-strong-baseline or fast-reid,
-            with `architecture`; an ONNX (.onnx), OpenVINO (.xml) or TorchScript (.torchscript) file; a folder
-            of Roboflow's `reid`; or a runtime.
+        weights: a reid_gl checkpoint; a state dict of another project, with `architecture` unless it is one
+            of those that `reid-gl weights list` shows; an ONNX (.onnx), OpenVINO (.xml) or TorchScript
+            (.torchscript) file; a folder of ours or of Roboflow's `reid`; hf://owner/repo[@revision][/file];
+            or a runtime.
         device: "auto", "cuda", "cuda:1", "mps" or "cpu".
         precision: "auto" is the fastest safe one of the device; "float32", "bfloat16", "float16"; "int8" for
             files that were exported in int8.
@@ -117,7 +118,7 @@ class FeatureExtractor:
                 "backbone is for a checkpoint, but a runtime was given, which has its own network"
             )
         if isinstance(weights, str | Path):
-            weights = weights_file(Path(weights))
+            weights = find_weights(weights)
         given = GivenPreprocessing(input_size, mean, std, pixel_range, channel_order, kernel)
         self._runtime: Runtime = (
             load_runtime(
@@ -225,10 +226,13 @@ class FeatureExtractor:
             features[valid] = self._embed([crop for crop in crops if crop is not None], self._prepare_arrays)
         return FrameFeatures(features, valid)
 
+    def embed(self, images: Image8) -> Floats:
+        """Compute features (N, D) of images (N, height, width, 3) uint8 RGB that have the input's size."""
+        return self._embed(list(images), lambda part: np.stack(list(part)))
+
     def embed_black(self) -> Floats:
         """Return the feature (D,) of a black image, for trackers that accept no row of zeros."""
-        black = np.zeros((*self.input_size, 3), np.uint8)
-        feature: Floats = self._embed([black], lambda sources: np.stack(list(sources)))[0]
+        feature: Floats = self.embed(np.zeros((1, *self.input_size, 3), np.uint8))[0]
         return feature
 
     def _embed(self, sources: Sequence[P], prepare: Callable[[Sequence[P]], Image8]) -> Floats:

@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reid_gl.data.loading.transforms import Preprocessing
-
-EXAMPLE = (
-    "for example input_size=(256, 128), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), "
-    'pixel_range=1.0, channel_order="rgb"'
-)
-"""Arguments that describe the input of a network if its file does not."""
+from reid_gl.inference.exported.exported_network import EXAMPLE
 
 
 @dataclass(frozen=True)

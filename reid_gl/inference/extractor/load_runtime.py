@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES, load_exported
+from reid_gl.inference.exported.open_exported import EXPORTED_SUFFIXES, load_exported
 from reid_gl.inference.extractor.foreign import Foreign
 from reid_gl.inference.extractor.open_weights import open_weights, stored_preprocessing, stored_strategies
 from reid_gl.inference.extractor.runtime import Runtime, TorchRuntime

@@ -13,10 +13,13 @@ from torch import nn
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
 from reid_gl.inference.extractor.reid_folder import config_beside, read_reid_config
+from reid_gl.inference.extractor.weights_folder import folder_config_beside, load_weights
 from reid_gl.inference.strategies.apply import KEY, Strategies
 from reid_gl.models import load_net
 from reid_gl.models.foreign import load_foreign
+from reid_gl.models.recognize import UnknownWeightsError
 from reid_gl.models.safetensors_files import SUFFIX as SAFETENSORS
+from reid_gl.models.state_names import NoTensorsError
 from reid_gl.models.weight_files import check_weight_file
 from reid_gl.models.weights import NoCheckpointError
 from reid_gl.records import TEST_FEATURES
@@ -39,7 +42,7 @@ class OpenedWeights:
 def open_weights(
     path: Path, foreign: Foreign = NOTHING_SAID, *, backbone: nn.Module | None = None
 ) -> OpenedWeights:
-    """Open a reid_gl checkpoint, a state dict of another project, or the weights in a folder of `reid`.
+    """Open a checkpoint or a published network of reid_gl, or a state dict or folder of another project.
 
     Args:
         path: the file.
@@ -63,42 +66,65 @@ def open_weights(
                 "nothing of them, or give weights that lie elsewhere"
             )
         return _open_foreign(path, config.architecture, config.preprocessing)
+    if folder_config_beside(path) is not None and backbone is None:
+        return _open_folder(path, foreign)
     if path.suffix.lower() != SAFETENSORS:
         check_weight_file(path)
     if foreign.architecture is not None:
         return _open_foreign(path, foreign.architecture, foreign)
     if path.suffix.lower() == SAFETENSORS:
-        raise ValueError(f"{path} is from another project: give the architecture, such as 'osnet_x1_0'")
+        return _open_recognized(path, foreign, f"{path} is from another project: give the architecture")
+    try:
+        loaded = load_net(path, backbone=backbone)
+    except NoCheckpointError as error:
+        otherwise = f"{error}; for a network of another project, give the architecture"
+        return _open_recognized(path, foreign, otherwise)
     if not given.is_empty() or given.kernel:
         raise ValueError(
             f"{path} is a reid_gl checkpoint and describes its input images itself: leave these arguments out"
         )
+    return _checked(OpenedWeights(loaded.net, loaded.checkpoint), path)
+
+
+def _open_folder(path: Path, foreign: Foreign) -> OpenedWeights:
+    """Open a network that `reid-gl weights card` wrote."""
+    if not foreign.is_empty():
+        raise ValueError(f"{path} is described by the file beside it: leave these arguments out")
+    return _checked(OpenedWeights(*load_weights(path)), path)
+
+
+def _checked(opened: OpenedWeights, path: Path) -> OpenedWeights:
+    """Raise ValueError, with the name of the file, if what it says of images or features cannot be used."""
     try:
-        loaded = load_net(path, backbone=backbone)
-    except NoCheckpointError as error:
-        raise ValueError(
-            f"{error}; for a network of another project, give the architecture, such as 'osnet_x1_0'"
-        ) from None
-    try:
-        stored_preprocessing(loaded.checkpoint)
-        stored_strategies(loaded.checkpoint)
+        stored_preprocessing(opened.checkpoint)
+        stored_strategies(opened.checkpoint)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None
-    return OpenedWeights(loaded.net, loaded.checkpoint)
+    return opened
 
 
-def _open_foreign(path: Path, architecture: str, said: Foreign | Preprocessing) -> OpenedWeights:
+def _open_recognized(path: Path, foreign: Foreign, otherwise: str) -> OpenedWeights:
+    """Open a public network by its tensors; ValueError that begins with `otherwise` if they are unknown."""
+    try:
+        return _open_foreign(path, None, foreign)
+    except (UnknownWeightsError, NoTensorsError):
+        raise ValueError(
+            f"{otherwise}, such as 'osnet_x1_0'; reid-gl weights list shows what is recognised without it"
+        ) from None
+
+
+def _open_foreign(path: Path, architecture: str | None, said: Foreign | Preprocessing) -> OpenedWeights:
     """Open a network of another project; the caller describes the input images if the file does not."""
     found = load_foreign(path, architecture)
     if isinstance(said, Preprocessing):
         preprocessing = said
     elif said.images.is_empty():
         kernel = said.images.kernel or found.kernel
-        preprocessing = Preprocessing(kernel=kernel, mean=found.mean, std=found.std)
+        preprocessing = Preprocessing(found.height, found.width, kernel, found.mean, found.std)
     else:
         preprocessing = said.images.build(str(path), kernel=found.kernel)
     parts = {
-        "net": {"backbone": architecture},
+        "net": {"backbone": found.architecture},
         "preprocessing": preprocessing.to_dict(),
         KEY: Strategies(found.feature).to_dict(),
         "epoch": None,

@@ -38,11 +38,6 @@ class ReidConfig:
     preprocessing: Preprocessing
 
 
-def weights_file(path: Path) -> Path:
-    """Return the weights in a folder of `reid`; any other path is returned unchanged."""
-    return path / WEIGHTS_FILE if (path / CONFIG_FILE).is_file() else path
-
-
 def config_beside(weights: Path) -> Path | None:
     """Return the configuration that belongs to weights of `reid`; None for other weights."""
     config = weights.with_name(CONFIG_FILE)

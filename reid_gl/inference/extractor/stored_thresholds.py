@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from reid_gl.evaluation.arrays import as_array
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.inference.exporting.exported_network import read_sidecar
-from reid_gl.inference.exporting.open_exported import EXPORTED_SUFFIXES
+from reid_gl.inference.exported.exported_network import read_sidecar
+from reid_gl.inference.exported.open_exported import EXPORTED_SUFFIXES
+from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.models import read_checkpoint
 
 KEY = "calibration"
@@ -45,7 +46,7 @@ def load_calibration(weights: str | Path) -> Calibration | None:
         FileNotFoundError: no such file.
         ValueError: the stored entry is not a calibration.
     """
-    weights = Path(weights)
+    weights = find_weights(weights)
     checkpoint = read_own_checkpoint(weights)
     values = (read_sidecar(weights) if checkpoint is None else checkpoint).get(KEY)
     if values is None:

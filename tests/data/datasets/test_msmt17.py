@@ -61,6 +61,30 @@ def test_test_people_are_apart_from_training_people_and_nobody_is_zero(
     assert [(sample.pid, sample.camid) for sample in dataset.gallery] == [(3, 6), (5, 4)]
 
 
+def test_without_val_the_training_set_is_list_train_and_nobody_gets_another_number(
+    tmp_path: Path, make_msmt17: Callable[[Path], Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    everything = load_msmt17(make_msmt17(tmp_path))
+    alone = load_msmt17(tmp_path, with_validation=False)
+    assert [sample for sample in everything.train if "0000_002_03" not in sample.path] == list(alone.train)
+    assert (alone.query, alone.gallery) == (everything.query, everything.gallery)
+    assert alone.name == "msmt17_without_val"
+    assert "2 training images (published 30,248)" in caplog.text
+
+
+def test_people_who_are_only_in_val_still_shift_the_test_people(
+    tmp_path: Path, make_msmt17: Callable[[Path], Path]
+) -> None:
+    make_msmt17(tmp_path)
+    image = "0005/0005_000_01_0303noon_0015_0.jpg"
+    path = load_msmt17(tmp_path).train[0].path.replace("0000/0000_000_01_0303morning_0015_0.jpg", image)
+    Path(path).parent.mkdir()
+    Path(path).touch()
+    with (tmp_path / "list_val.txt").open("a") as file:
+        file.write(f"{image} 5\n")
+    assert load_msmt17(tmp_path, with_validation=False).query == load_msmt17(tmp_path).query
+
+
 def test_missing_images_are_counted_and_the_first_named(
     tmp_path: Path, make_msmt17: Callable[[Path], Path], folders: tuple[str, str]
 ) -> None:

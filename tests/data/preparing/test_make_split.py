@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reid_gl.data.preparing.make_split import make_split, read_labelled_folder
+from reid_gl.data.datasets.own.own_data import LabelledImage, as_samples
+from reid_gl.data.preparing.make_split import divide_given_test, make_split, read_labelled_images
 from reid_gl.evaluation import check_protocol
 from reid_gl.records import ReidDataset, Sample
 
@@ -127,23 +128,85 @@ def test_settings_and_data_that_do_not_do() -> None:
             make_split(people(number, 0, 1))
 
 
-def test_a_table_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("path,pid\na.jpg,1\n")
-    for pattern in ("", "(?P<pid>x)"):
-        with pytest.raises(NotADirectoryError, match=r"labels.csv is a file: give the folder of"):
-            read_labelled_folder(tmp_path / "labels.csv", pattern=pattern)
-
-
 def test_a_labelled_folder(tmp_path: Path) -> None:
     for name in ("zoë/1.jpg", "anna/c1_1.jpg", "anna/c2_1.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert read_labelled_folder(tmp_path) == [
+    assert as_samples(read_labelled_images(tmp_path)) == [
         Sample(f"{tmp_path}/anna/c1_1.jpg", 1),
         Sample(f"{tmp_path}/anna/c2_1.jpg", 1),
         Sample(f"{tmp_path}/zoë/1.jpg", 2),
     ]
     pattern = r"^(?P<pid>[^/]+)/(c(?P<camera>\d))?"
-    assert [sample.camid for sample in read_labelled_folder(str(tmp_path), pattern=pattern)] == [1, 2, -1]
+    found = read_labelled_images(str(tmp_path), pattern=pattern)
+    assert [(image.camid, image.split) for image in found] == [(1, ""), (2, ""), (-1, "")]
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
-        read_labelled_folder(tmp_path / "nowhere")
+        read_labelled_images(tmp_path / "nowhere")
+
+
+def test_folders_that_are_divided_already(tmp_path: Path) -> None:
+    for name in ("train/anna/1.jpg", "train/bo/1.jpg", "val/cy/1.jpg", "val/cy/2.jpg", "val/dan/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    dataset = divide_given_test(read_labelled_images(tmp_path))
+    names = [
+        [str(Path(sample.path).relative_to(tmp_path)) for sample in part]
+        for part in (dataset.train, dataset.query, dataset.gallery)
+    ]
+    # dan has one image: nobody can look for him, but he can be mistaken for cy
+    assert names == [
+        ["train/anna/1.jpg", "train/bo/1.jpg"],
+        ["val/cy/1.jpg"],
+        ["val/cy/2.jpg", "val/dan/1.jpg"],
+    ]
+    (tmp_path / "notes").mkdir()  # no division: another folder stands beside
+    with pytest.raises(FileNotFoundError, match="no image"):
+        read_labelled_images(tmp_path / "notes")
+    assert {image.split for image in read_labelled_images(tmp_path)} == {""}
+
+
+def given(*rows: tuple[str, str, int]) -> list[LabelledImage]:
+    return [
+        LabelledImage(f"{place}.jpg", pid, split, camid) for place, (split, pid, camid) in enumerate(rows)
+    ]
+
+
+def test_queries_and_gallery_of_a_given_division_stay(caplog: pytest.LogCaptureFixture) -> None:
+    rows = given(
+        ("training", "5", 0), ("probe", "7", 0), ("database", "7", 1), ("val", "8", 0), ("val", "8", 0),
+        ("val", "8", 1), ("val", "9", 0), ("val", "9", 0), ("val", "-1", 0), ("test", "0", 3),
+    )  # fmt: skip
+    dataset = divide_given_test(rows)
+    assert [sample.path for sample in dataset.train] == ["0.jpg"]
+    assert [sample.path for sample in dataset.query] == ["1.jpg", "3.jpg"]
+    assert "identity 0 marks distractors: 1 of its images" in caplog.text
+    # 9 was seen by one camera only
+    assert [sample.path for sample in dataset.gallery] == [
+        "2.jpg",
+        "4.jpg",
+        "5.jpg",
+        "6.jpg",
+        "7.jpg",
+        "9.jpg",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [("train", "1", 0), ("holdout", "2", 0)],
+            r"has the word 'holdout': expected train, training, test, ",
+        ),
+        ([("train", "1", 0), ("", "2", 0)], "has the word ''"),
+        ([("train", "1", 0)], "or nothing to test with: --ignore-split"),
+        ([("val", "1", 0)], "has no training set"),
+        (
+            [("train", "1", 0), ("test", "1", 1), ("test", "2", 1)],
+            r"divides images, not identities: 1 of them, the first is 1, are in .*\(--ignore-split\)",
+        ),
+    ],
+)
+def test_divisions_that_cannot_stay(rows: list[tuple[str, str, int]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        divide_given_test(given(*rows))

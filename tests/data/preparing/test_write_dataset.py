@@ -67,9 +67,9 @@ def from_pattern(folder: Path) -> ReidDataset:
 
 def from_table(folder: Path) -> ReidDataset:
     touch(folder, "a.jpg", "b b.jpg", 'c"c.jpg')
-    text = 'a.jpg,5,0,train,,,,,3\nb b.jpg,6,,query,1,2,9,8,\n"c""c.jpg",6,4,gallery,0,0,5,5,1\n'
-    text += '"c""c.jpg",0,4,gallery,,,,,\n'
-    (folder / "list.csv").write_text(f"path,pid,camid,split,x1,y1,x2,y2,tracklet\n{text}")
+    text = 'a.jpg,5,0,train,,,,,3,,7\nb b.jpg,6,,query,1,2,9,8,,4,\n"c""c.jpg",6,4,gallery,0,0,5,5,1,5,0\n'
+    text += '"c""c.jpg",0,4,gallery,,,,,,,\n'
+    (folder / "list.csv").write_text(f"path,pid,camid,split,x1,y1,x2,y2,tracklet,clothes,date\n{text}")
     return load_table(folder / "list.csv")
 
 

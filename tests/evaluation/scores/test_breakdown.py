@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reid_gl.evaluation import evaluate_camera_pairs, evaluate_features, mean_ap_interval
+from reid_gl.evaluation.scores.breakdown import paired_difference
 from reid_gl.records import Features
 
 
@@ -72,3 +73,31 @@ def test_unknown_cameras_are_scored_and_pairs_without_a_match_are_not() -> None:
         for pair in evaluate_camera_pairs(query, gallery)
     }
     assert scored == {(-1, -1): True, (-1, 1): False, (0, -1): False, (0, 1): False}
+
+
+def test_a_paired_interval_is_narrower_than_that_of_two_separate_means() -> None:
+    query, gallery = _features(0, 400), _features(1, 80)
+    rng = np.random.default_rng(5)
+    noisy = replace(
+        query, embeddings=query.embeddings + rng.normal(size=query.embeddings.shape).astype(np.float32) / 2
+    )
+    first, second = evaluate_features(query, gallery), evaluate_features(noisy, gallery)
+    found = paired_difference(first, second)
+    assert found.difference == second.mean_ap - first.mean_ap < 0
+    low, high = found.interval
+    assert low < found.difference < high
+    scored = first.first_match > 0
+    differences = (second.average_precision - first.average_precision)[scored]
+    assert high - low == pytest.approx(2 * 1.96 * differences.std() / len(differences) ** 0.5, rel=0.15)
+    assert high - low < np.ptp(mean_ap_interval(first)) + np.ptp(mean_ap_interval(second))
+    assert (found.num_better, found.num_worse) == ((differences > 0).sum(), (differences < 0).sum())
+    assert found.share_not_above > 0.99
+    assert paired_difference(second, first).share_not_above < 0.01
+    assert paired_difference(first, first).interval == (0.0, 0.0)
+
+
+def test_results_of_different_queries_have_no_difference() -> None:
+    gallery = _features(1, 80)
+    first, second = (evaluate_features(_features(seed, 40), gallery) for seed in (0, 2))
+    with pytest.raises(ValueError, match="did not score the same queries"):
+        paired_difference(first, second)

@@ -24,10 +24,9 @@ def _score(
         np.array([0, (pids == 1).sum(), (pids > 0).sum()]),
         np.concatenate([np.flatnonzero(pids == 1), np.flatnonzero(pids == 2)]),
         np.array([own - 1 if own in shown else -1]),
-        np.array([camid]),
-        np.array(camids),
-        np.array([-1]),
-        np.full(len(shown), -1),
+        np.array([[camid]]),
+        np.array([camids]),
+        np.array([False]),
         scores,
     )
     return scores[0].tolist()

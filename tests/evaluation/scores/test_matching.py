@@ -9,6 +9,7 @@ from reid_gl.evaluation.scores.matching import (
     GENUINE,
     IMPOSTOR,
     UNCOUNTED,
+    fits_group,
     has_nan,
     in_other_camera,
     pair_kind,
@@ -33,6 +34,16 @@ def test_an_unknown_camera_of_the_query_differs_from_every_camera(
 ) -> None:
     assert bool(in_other_camera(query, gallery)) is counts
     assert count_compiled(query, np.array([gallery, gallery])) == 2 * counts
+
+
+@pytest.mark.parametrize(("query", "gallery", "counts"), CASES)
+def test_a_rule_that_wants_the_same_group_is_the_opposite(query: int, gallery: int, counts: bool) -> None:
+    assert bool(fits_group(query, gallery, False)) is counts
+    assert bool(fits_group(query, gallery, True)) is not counts
+    assert fits_group(np.array([query]), np.array([gallery]), np.array([True, False])).tolist() == [
+        not counts,
+        counts,
+    ]
 
 
 def test_arrays_broadcast() -> None:

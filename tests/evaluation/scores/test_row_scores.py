@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from reid_gl.evaluation.scores.counting import FIRST_MATCH, INVERSE_PENALTY, RECTANGLE, TRAPEZOID
-from reid_gl.evaluation.scores.row_scores import score_blocks
+from reid_gl.evaluation.scores.matching import GroupRule
+from reid_gl.evaluation.scores.row_scores import score_blocks, score_blocks_by
 from tests.reference.slow_ranking import slow_average_precision, slow_inverse_penalty, slow_trapezoid
 
 Side = tuple[np.ndarray, np.ndarray]
@@ -38,7 +39,8 @@ def test_agrees_with_the_definition_however_the_rows_are_cut(seed: int) -> None:
     distances, query, gallery, images = case
     kept = gallery[0] != -1
     blocks = np.split(distances, [1, 1 + seed % 7])
-    scores = score_blocks(blocks, query, gallery, kept, images=images)
+    rules = [GroupRule(query[1], gallery[1]), GroupRule(*images)]
+    scores = score_blocks(blocks, query[0], gallery[0], kept, rules)
     for row in range(9):
         hits = _hits(case, row)
         if any(hits):
@@ -50,16 +52,23 @@ def test_agrees_with_the_definition_however_the_rows_are_cut(seed: int) -> None:
             assert np.isnan(np.delete(scores[row], FIRST_MATCH)).all()
 
 
-def test_without_numbers_no_two_images_are_the_same() -> None:
-    distances, query, gallery, _ = _case(0)
+def test_several_sets_of_rules_score_as_each_alone() -> None:
+    distances, query, gallery, images = _case(0)
     kept = gallery[0] != -1
-    unknown = np.full(9, -1), np.full(20, -1)
-    expected = score_blocks([distances], query, gallery, kept, images=unknown)
-    assert np.array_equal(score_blocks([distances], query, gallery, kept), expected, equal_nan=True)
+    protocols = [
+        [],
+        [GroupRule(*images)],
+        [GroupRule(query[1], gallery[1]), GroupRule(*images, wants_same=True)],
+    ]
+    together = score_blocks_by(np.split(distances, 3), query[0], gallery[0], kept, protocols)
+    for rules, own in zip(protocols, together, strict=True):
+        expected = score_blocks([distances], query[0], gallery[0], kept, rules)
+        assert np.array_equal(own, expected, equal_nan=True)
+    assert not np.array_equal(together[0], together[1], equal_nan=True)
 
 
 def test_a_distance_that_is_no_number() -> None:
     distances, query, gallery, _ = _case(0)
     distances[7, 3] = np.nan
     with pytest.raises(ValueError, match=r"a distance is not a number \(NaN\): check the features before"):
-        score_blocks(np.split(distances, 3), query, gallery, gallery[0] != -1)
+        score_blocks(np.split(distances, 3), query[0], gallery[0], gallery[0] != -1, [])

@@ -47,8 +47,8 @@ def test_rows_of_a_csv_file(tmp_path: Path) -> None:
         ("path,pid,pid\na.jpg,1,2\n", "two columns called 'pid'"),
         ("pid,file\n1,a.jpg\n", r"line 1 of .*crops\.csv has no column 'path': .*; rename 'file'"),
         (
-            "path,camid\na.jpg,hall\n",
-            r"line 2 of .*crops\.csv: camid must be a whole number from 0, or empty",
+            "path,camid\na.jpg,1.5\n",
+            r"line 2 of .*crops\.csv: camid must be a name, a whole number from 0, or empty",
         ),
         ("path,frame\na.jpg,\n", "line 2 of .*: frame must be a whole number, got ''"),
         ("path,pid\na.jpg,\n", "line 2 of .*: pid is missing"),
@@ -120,3 +120,10 @@ def test_names_backslashes_and_other_files(tmp_path: Path) -> None:
         crops = read(tmp_path / name)
         assert [Path(path).resolve() for path in crops.paths] == [tmp_path / "deep" / "a.jpg"] * 2
         assert crops.columns["pids"].tolist() == [2, 1]
+
+
+def test_names_of_cameras_are_numbered_as_in_a_data_set(tmp_path: Path) -> None:
+    (tmp_path / "crops.csv").write_text("path,camid,tracklet\na.jpg,hall,7\nb.jpg,door,\nc.jpg,,8\n")
+    _, columns, _ = read_crop_table(tmp_path / "crops.csv")
+    assert columns["camids"].tolist() == [1, 0, -1]
+    assert columns["tracklets"].tolist() == [7, -1, 8]

@@ -31,8 +31,19 @@ def test_a_folder_is_claimed_once(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"parts holds another extraction \(rows, network differ\): resume"):
         claim_folder(folder, "plan.json", {"rows": 6, "network": {"size": (1, 1)}})
     (folder / "plan.json").write_text("broken")
-    with pytest.raises(ValueError, match=r"another extraction \(rows, network differ"):
+    with pytest.raises(
+        ValueError, match=r"plan.json is not JSON .*: delete the folder .*parts to start again"
+    ):
         claim_folder(folder, "plan.json", plan)
+
+
+def test_a_setting_that_did_not_exist_yet_was_at_its_default(tmp_path: Path) -> None:
+    claim_folder(tmp_path, "plan.json", {"network": {"weights": "a", "flip": None}})
+    now = {"weights": "a", "flip": None, "output_name": None}
+    claim_folder(tmp_path, "plan.json", {"network": now})
+    for changed in ({"output_name": "features"}, {"flip": True}, {"weights": None}):
+        with pytest.raises(ValueError, match=r"another extraction \(network differ"):
+            claim_folder(tmp_path, "plan.json", {"network": {**now, **changed}})
 
 
 def test_a_folder_of_other_files_is_not_claimed(tmp_path: Path) -> None:

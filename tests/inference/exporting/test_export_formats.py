@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from reid_gl.inference.exported.open_onnx import open_onnx
+from reid_gl.inference.exported.open_openvino import open_openvino
+from reid_gl.inference.exported.open_torchscript import open_torchscript
 from reid_gl.inference.exporting import export_formats
-from reid_gl.inference.exporting.open_onnx import open_onnx
-from reid_gl.inference.exporting.open_openvino import open_openvino
-from reid_gl.inference.exporting.open_torchscript import open_torchscript
-from tests.inference.exporting.mean_colour import (
+from tests.inference.exported.mean_colour import (
     MeanColour,
     write_onnx,
 )

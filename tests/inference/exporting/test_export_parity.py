@@ -18,7 +18,7 @@ from reid_gl.inference.exporting.export_parity import (
     read_crops,
 )
 from reid_gl.records import Sample
-from tests.inference.exporting.mean_colour import (
+from tests.inference.exported.mean_colour import (
     SMALL,
     describe,
 )

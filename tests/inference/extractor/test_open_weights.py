@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from reid_gl.inference.extractor.open_weights import open_weights
+from reid_gl.inference.extractor.foreign import Foreign, GivenPreprocessing
+from reid_gl.inference.extractor.open_weights import open_weights, stored_preprocessing
+from reid_gl.models.backbones import make_backbone
+from tests.models.made_up_tensors import make_up
 from tests.tiny_checkpoint import COLOURS, write_checkpoint
 
 
@@ -28,4 +31,38 @@ def test_damaged_parts_are_said_with_the_name_of_the_file(
 ) -> None:
     path = write_checkpoint(tmp_path / "model.ckpt", **parts)
     with pytest.raises(ValueError, match=rf"{path} cannot be used: .*{message}"):
+        open_weights(path)
+
+
+def _write_fastreid(path: Path, backbone: str, **extra: torch.Tensor) -> Path:
+    with torch.device("meta"):
+        tensors = make_up(make_backbone(backbone)[0].state_dict())
+    parts = ("weight", "bias", "running_mean", "running_var")
+    neck = {f"heads.bottleneck.0.{part}": torch.ones(2048) for part in parts}
+    tensors = {f"backbone.{name}": value for name, value in tensors.items()} | neck
+    torch.save({"model": {**tensors, **extra}}, path)
+    return path
+
+
+def test_a_public_network_needs_no_options(tmp_path: Path) -> None:
+    path = _write_fastreid(tmp_path / "market_bot_R50.pth", "resnet50")
+    opened = open_weights(path)
+    assert opened.checkpoint["net"] == {"backbone": "fastreid_bot_resnet50"}
+    preprocessing = stored_preprocessing(opened.checkpoint)
+    assert (preprocessing.height, preprocessing.width) == (256, 128)
+    assert preprocessing.kernel == "antialiased_cubic"
+    said = Foreign(images=GivenPreprocessing((64, 32), (0.0,) * 3, (1.0,) * 3, 1.0, "rgb"))
+    assert stored_preprocessing(open_weights(path, said).checkpoint).height == 64
+
+
+def test_unknown_and_unreadable_files_ask_for_the_architecture(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    torch.save({"conv1.weight": torch.zeros(1)}, path)
+    message = (
+        "not a reid_gl checkpoint.*give the architecture, such as 'osnet_x1_0'; reid-gl weights list shows"
+    )
+    with pytest.raises(ValueError, match=message):
+        open_weights(path)
+    torch.save({"a": {1, 2}}, path)
+    with pytest.raises(ValueError, match=r"not a reid_gl checkpoint.*give the architecture"):
         open_weights(path)

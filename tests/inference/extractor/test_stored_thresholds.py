@@ -12,7 +12,7 @@ import yaml
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.thresholds.record import CalibratedPoint, Calibration
-from reid_gl.inference.exporting.exported_network import read_sidecar
+from reid_gl.inference.exported.exported_network import read_sidecar
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.stored_thresholds import load_calibration, same_person
 from reid_gl.models import NetSettings, ReidNet

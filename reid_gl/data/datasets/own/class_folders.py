@@ -7,7 +7,16 @@ import os
 from pathlib import Path
 
 from reid_gl.data.datasets.own.image_tree import list_tree
-from reid_gl.data.datasets.own.own_data import SPLITS, LabelledImage, assemble
+from reid_gl.data.datasets.own.own_data import LabelledImage, assemble
+from reid_gl.data.datasets.own.split_names import (
+    IGNORE,
+    LAYOUTS,
+    RETRIEVAL_SPLITS,
+    SPLIT_NAMES,
+    map_splits,
+    read_split_map,
+)
+from reid_gl.data.datasets.reading.class_images import list_folders
 from reid_gl.data.datasets.reading.entries import is_folder
 from reid_gl.data.datasets.reading.folders import Layout, find_folder
 from reid_gl.data.datasets.reading.notices import warn_once
@@ -15,18 +24,18 @@ from reid_gl.records import JUNK_PID, ReidDataset
 
 logger = logging.getLogger(__name__)
 
-RETRIEVAL_SPLITS = ("train", "test")
 MAX_SHOWN = 5
 TREE = """\
 your_folder/
     train/      {identity}/*.jpg, a folder for each person, class or vehicle
     query/      {identity}/*.jpg
     gallery/    {identity}/*.jpg
-(or train/ and test/ alone: every image of test/ searches all others of it)"""
-LAYOUT = Layout("a data set of class folders", ("dataset",), (SPLITS, RETRIEVAL_SPLITS), TREE)
+(or bounding_box_train/, query/ and bounding_box_test/; or train/ and test/ alone: every image of test/
+searches all others of it)"""
+LAYOUT = Layout("a data set of class folders", ("dataset",), LAYOUTS, TREE)
 
 
-def load_class_folders(root: str | Path) -> ReidDataset:
+def load_class_folders(root: str | Path, *, split_map: str = "") -> ReidDataset:
     """Load train, query and gallery (or train and test) with a folder for each identity; opens no image.
 
     If all folder names are whole numbers, these are the identities. Otherwise identities are numbered from 1
@@ -35,6 +44,8 @@ def load_class_folders(root: str | Path) -> ReidDataset:
 
     Args:
         root: the folder that holds the splits, or one of them.
+        split_map: the split of folders with other names, as read_split_map reads it. With a map, root must
+            be the folder that holds the splits.
 
     Returns:
         The data set, each part sorted by path.
@@ -43,16 +54,32 @@ def load_class_folders(root: str | Path) -> ReidDataset:
         FileNotFoundError: the splits do not exist, or one of them has no image.
         ValueError: an image lies outside the identity folders, or an identity is in training and in test.
     """
-    folder, splits = find_folder(root, LAYOUT)
-    images = []
-    for split in splits:
-        for image in read_identity_folders(folder / split):
-            kept_split = "query" if split == "test" else split
-            images.append(LabelledImage(image.path, image.identity, kept_split))
+    folder, splits = _mapped_folders(Path(root).expanduser(), split_map) if split_map else _find(root)
+    images = [
+        LabelledImage(image.path, image.identity, split)
+        for name, split in splits.items()
+        if split != IGNORE
+        for image in read_identity_folders(folder / name)
+    ]
     # without a gallery there are no distractors, so a folder named 0 is an ordinary class
-    lowest = 1 if splits == RETRIEVAL_SPLITS else JUNK_PID
+    lowest = 1 if tuple(splits) == RETRIEVAL_SPLITS else JUNK_PID
     name = Path(os.path.abspath(folder)).name
     return assemble(images, name=name, source=folder, lowest=lowest)
+
+
+def _find(root: str | Path) -> tuple[Path, dict[str, str]]:
+    """Return the folder, and the split of each of its folders."""
+    folder, names = find_folder(root, LAYOUT)
+    return folder, {name: SPLIT_NAMES[name] for name in names}
+
+
+def _mapped_folders(folder: Path, split_map: str) -> tuple[Path, dict[str, str]]:
+    """Return the folder, and the split of each folder in it by the user's map."""
+    names = list_folders(folder)
+    try:
+        return folder, map_splits(names, read_split_map(split_map))
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from None
 
 
 def read_identity_folders(folder: Path) -> list[LabelledImage]:

@@ -35,6 +35,8 @@ class LabelledImage:
         camid: camera, counted from 0; -1 if unknown.
         box: (x1, y1, x2, y2) pixels inside the image; None for the whole image.
         tracklet: number of the track the image was cut from; -1 if unknown.
+        clothes: number of the clothes worn; -1 if unknown.
+        date: number of the day; -1 if unknown.
     """
 
     path: str
@@ -43,6 +45,8 @@ class LabelledImage:
     camid: int = -1
     box: tuple[int, int, int, int] | None = None
     tracklet: int = -1
+    clothes: int = -1
+    date: int = -1
 
 
 def whole_number(text: str) -> int | None:
@@ -103,7 +107,10 @@ def as_samples(images: Sequence[LabelledImage], *, lowest: int = JUNK_PID) -> li
     """
     _refuse_names_beside_reserved(images, lowest)
     pids = number_names((p.identity for p in images), first=1, lowest=lowest, kind="identities")
-    return [Sample(p.path, pids[p.identity], p.camid, p.box, p.tracklet) for p in images]
+    return [
+        Sample(p.path, pids[p.identity], p.camid, p.box, p.tracklet, clothes=p.clothes, date=p.date)
+        for p in images
+    ]
 
 
 def assemble(

@@ -14,12 +14,19 @@ BOX_COLUMNS = ("x1", "y1", "x2", "y2")
 ROLE_COLUMNS = ("is_query", "is_gallery")
 """Roles of a test image; both may be true, as in open-metric-learning's tables."""
 COLUMNS = ("path", "pid", "camid", "split", *BOX_COLUMNS, "tracklet", *ROLE_COLUMNS)
+GROUP_COLUMNS = {"camid": "cameras", "tracklet": "tracks", "clothes": "clothes", "date": "dates"}
+"""Columns of names or numbers, and what they name."""
+TABLE_COLUMNS = (*COLUMNS, "clothes", "date", "ignore")
+"""The columns of a data set; COLUMNS are those that a list of images may have, too."""
 OTHER_NAMES = {
     "path": ("image", "img", "file", "filename", "file_name", "image_path", "img_path", "name"),
     "pid": ("id", "person", "person_id", "identity", "label", "class", "class_id", "vehicle_id", "target"),
     "camid": ("cam", "camera", "cam_id", "camera_id"),
     "split": ("set", "subset", "part", "fold", "partition"),
     "tracklet": ("track", "track_id", "tracklet_id"),
+    "clothes": ("clothes_id", "cloth", "cloth_id", "clothid", "outfit"),
+    "date": ("day", "timestamp"),
+    "ignore": ("junk", "iscrowd", "ignored"),
 }
 """Other common names of these columns. Messages suggest a rename; the columns are never renamed silently."""
 
@@ -84,4 +91,6 @@ def _meant(title: str) -> str | None:
     """Return the column that a title may stand for."""
     plain = title.lower().replace(" ", "_").replace("-", "_")
     named = (column for column, others in OTHER_NAMES.items() if plain in others)
-    return next(named, None) or next(iter(difflib.get_close_matches(plain, COLUMNS, n=1, cutoff=0.7)), None)
+    return next(named, None) or next(
+        iter(difflib.get_close_matches(plain, TABLE_COLUMNS, n=1, cutoff=0.7)), None
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reid_gl.data.datasets.market1501 import load_market1501
+from reid_gl.data.datasets.own.class_folders import load_class_folders
 from reid_gl.data.datasets.own.pattern import load_pattern, read_pattern
 from reid_gl.records import Sample
 
@@ -72,15 +73,49 @@ def test_paths_that_do_not_fit_are_shown(tmp_path: Path, make_files: MakeFiles) 
 
 
 def test_splits_that_are_unknown_are_shown(tmp_path: Path, make_files: MakeFiles) -> None:
-    make_files(tmp_path, ["test/1_c1.jpg", "test/2_c1.jpg", "train/3_c1.jpg"])
+    make_files(tmp_path, ["probe/1_c1.jpg", "probe/2_c1.jpg", "train/3_c1.jpg"])
     with pytest.raises(
         ValueError,
-        match=r"2 images have no valid split, the first is .*test/1_c1\.jpg with 'test': expected one of "
-        r"train, query, gallery, bounding_box_train, bounding_box_test, as the group \(\?P<split>",
+        match=r"there is no split 'probe': expected one of train, query, gallery, bounding_box_train, "
+        r"bounding_box_test, test, or a map.*; the split is the group \(\?P<split>",
     ):
         load_pattern(tmp_path, NUMBERED)
-    with pytest.raises(ValueError, match=r"3 images have no valid split, .* with ''"):
+    with pytest.raises(ValueError, match=r"there is no split ''"):
         load_pattern(tmp_path, NUMBERED + "(?P<split>nothing)?")
+
+
+def test_other_names_of_splits_and_images_to_leave_out(tmp_path: Path, make_files: MakeFiles) -> None:
+    names = ("a/1_c0.jpg", "b/2_c0.jpg", "c/2_c1.jpg", "c/thumbs/x.jpg", "d/9_c1.jpg")
+    make_files(tmp_path, names)
+    dataset = load_pattern(
+        tmp_path, NUMBERED, split_map="a=train,b=query,c=gallery,d=ignore", leave_out="/thumbs/"
+    )
+    found = [[sample.pid for sample in part] for part in (dataset.train, dataset.query, dataset.gallery)]
+    assert found == [[1], [2], [2]]
+    everything = load_pattern(tmp_path, NUMBERED, split_map="*=train", leave_out="thumbs")
+    assert [sample.pid for sample in everything.train] == [1, 2, 2, 9]
+    assert (everything.query, everything.gallery) == ((), ())
+    with pytest.raises(ValueError, match=r"pattern '\.' leaves out every image in"):
+        load_pattern(tmp_path, NUMBERED, leave_out=".")
+    with pytest.raises(ValueError, match=r"pattern '\(' is not a regular expression: "):
+        load_pattern(tmp_path, NUMBERED, leave_out="(")
+
+
+def test_train_and_test_is_image_retrieval_as_with_folders(tmp_path: Path, make_files: MakeFiles) -> None:
+    make_files(tmp_path, ["train/3/a.jpg", "test/0/a.jpg", "test/0/b.jpg"])
+    dataset = load_pattern(tmp_path, r"/(?P<pid>\d+)/")
+    assert dataset == load_class_folders(tmp_path)
+    assert (len(dataset.query), dataset.gallery, dataset.ks) == (2, (), (1, 2, 4, 8))
+
+
+def test_tracks_and_clothes_belong_to_a_person(tmp_path: Path, make_files: MakeFiles) -> None:
+    names = ("1_c0_t1_red.jpg", "1_c0_t1_red2.jpg", "1_c1_t1_blue.jpg", "2_c0_t1_red.jpg", "2_c0.jpg")
+    make_files(tmp_path / "query", names)
+    pattern = NUMBERED + r"(_(?P<tracklet>t\d)_(?P<clothes>[a-z]+))?"
+    found = {Path(i.path).stem: (i.tracklet, i.clothes) for i in read_pattern(tmp_path, pattern)}
+    assert found["1_c0_t1_red"] == found["1_c0_t1_red2"]
+    assert len({found[Path(name).stem][0] for name in names}) == 4  # another camera, another person, none
+    assert [found[Path(name).stem][1] for name in names] == [1, 1, 0, 2, -1]
 
 
 @pytest.mark.parametrize(

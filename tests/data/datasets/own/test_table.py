@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -60,6 +61,61 @@ def test_columns_in_any_order_and_the_least_there_may_be(
     assert dataset.name == "mine"
     assert "mine: 3 of 3 images in" in caplog.text
     assert "have no camera" in caplog.text
+
+
+def test_names_of_cameras_clothes_and_days_and_rows_to_ignore(make_table: MakeTable) -> None:
+    table = make_table(
+        "path,pid,split,camid,tracklet,clothes,date,ignore\n"
+        "a.jpg,1,train,hall,,red,2021-05-02,\n"
+        "b.jpg,2,query,door,4,blue,,no\n"
+        "c.jpg,2,gallery,hall,5,red,2021-05-01,0\n"
+        "missing.jpg,?,?,,,,,TRUE\n"
+    )
+    dataset = load_table(table)
+    (train,), (query,), (gallery,) = dataset.train, dataset.query, dataset.gallery
+    assert (train.camid, train.tracklet, train.clothes, train.date) == (1, -1, 1, 1)
+    assert (query.camid, query.tracklet, query.clothes, query.date) == (0, 4, 0, -1)
+    assert (gallery.camid, gallery.tracklet, gallery.clothes, gallery.date) == (1, 5, 1, 0)
+    with pytest.raises(ValueError, match=r"line 2 of .*: ignore must be true, false or empty, got 'maybe'"):
+        load_table(make_table("path,pid,split,ignore\na.jpg,1,train,maybe\n"))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt"])
+def test_a_file_for_each_split_needs_no_column(make_table: MakeTable, tmp_path: Path, suffix: str) -> None:
+    separator = {".csv": ",", ".tsv": "\t", ".txt": "  "}[suffix]
+    titles = ["path", "pid", "camid"] if suffix != ".txt" else []
+    parts = {"train": ["a.jpg 1 0"], "query": ["b.jpg 2 0"], "gallery": ["b.jpg 2 0", "c.jpg 2 1"]}
+    for split, rows in parts.items():
+        lines = [separator.join(cells) for cells in ([titles] if titles else []) + [r.split() for r in rows]]
+        make_table("\n".join(lines), f"{split}{suffix}")
+    dataset = load_table(tmp_path)
+    assert [len(part) for part in (dataset.train, dataset.query, dataset.gallery)] == [1, 1, 2]
+    assert dataset.gallery[0] == dataset.query[0]  # the same image may be in the two lists
+    assert dataset.name == tmp_path.name
+    alone = load_table(tmp_path / f"query{suffix}")
+    assert (alone.query, alone.gallery, alone.name) == (dataset.query, (), "query")
+
+
+def test_coco_with_identities(make_table: MakeTable) -> None:
+    content = {
+        "images": [
+            {"id": 1, "file_name": "a.jpg", "split": "train", "camera": "hall"},
+            {"id": 2, "file_name": "b.jpg", "split": "query", "camera": "door"},
+            {"id": 3, "file_name": "c.jpg", "split": "gallery", "camera": "hall"},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 1, "bbox": [1.4, 2, 3, 4.2], "identity": 7},
+            {"id": 2, "image_id": 2, "bbox": [0, 0, 5, 5], "attributes": {"person_id": 9}},
+            {"id": 3, "image_id": 3, "bbox": [0, 0, 5, 5], "identity": 9, "clothes": "red"},
+            {"id": 4, "image_id": 3, "bbox": [5, 0, 5, 5], "identity": 9, "iscrowd": 1},
+        ],
+    }
+    table = make_table(json.dumps(content), "people.json")
+    dataset = load_table(table)
+    root = table.parent
+    assert dataset.train == (Sample(f"{root}/a.jpg", 7, 1, (1, 2, 4, 6)),)
+    assert dataset.query == (Sample(f"{root}/b.jpg", 9, 0, (0, 0, 5, 5)),)
+    assert dataset.gallery == (Sample(f"{root}/c.jpg", 9, 1, (0, 0, 5, 5), clothes=0),)
 
 
 ROLES = "path,pid,split,is_query,is_gallery\n"
@@ -178,9 +234,8 @@ def test_tabs_separate_in_tsv_and_names_may_be_odd(tmp_path: Path, make_files: M
         ("out.jpg,1,0,train", r"path 'out\.jpg' leaves the folder of the table"),
         ("a.jpg,,0,train", r"line 2 of .*: pid is missing \(got ''\)"),
         ("a.jpg,-2,0,train", "pid must be a name or a whole number from -1, got '-2'"),
-        ("a.jpg,1,hall,train", "line 2 of .*: camid must be a whole number from 0, or empty .*, got 'hall'"),
-        ("a.jpg,1,1.5,train", r"camid must be a whole number from 0, .* got '1\.5'"),
-        ("a.jpg,1,-2,train", "camid must be a whole number from 0, .* got '-2'"),
+        ("a.jpg,1,1.5,train", r"line 2 of .*: camid must be a name, a whole number from 0, .* got '1\.5'"),
+        ("a.jpg,1,-2,train", "camid must be a name, a whole number from 0, .* got '-2'"),
         (
             "a.jpg,1,0,test",
             r"split must be one of train, query, gallery, got 'test'; .* \(query\) or searched",

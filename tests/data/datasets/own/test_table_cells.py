@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.data.datasets.own.table_cells import check_identity, optional_number, parse_split, with_slashes
+from reid_gl.data.datasets.own.table_cells import (
+    check_identity,
+    number_labels,
+    parse_split,
+    read_label,
+    with_slashes,
+)
 
 
 def test_backslashes_are_folders_unless_a_file_is_called_so(tmp_path: Path) -> None:
@@ -47,14 +53,20 @@ def test_splits() -> None:
         parse_split("zzz", "line 2", has_roles=True)
 
 
-def test_numbers_that_may_be_left_out() -> None:
-    assert [optional_number({"camid": text}, "camid", "line 2") for text in ("7", "0", "-1", "")] == [
-        7,
-        0,
-        -1,
-        -1,
-    ]
-    assert optional_number({}, "camid", "line 2") == -1
-    for text in ("-2", "1.5", "hall"):
-        with pytest.raises(ValueError, match=f"line 2: camid must be a whole number from 0, .* got '{text}'"):
-            optional_number({"camid": text}, "camid", "line 2")
+def test_labels_that_may_be_left_out() -> None:
+    texts = ["7", "0", "-1", "", "nan", "hall", "2.0"]
+    labels = [read_label({"camid": text}, "camid", "line 2") for text in texts]
+    assert labels == ["7", "0", "", "", "", "hall", "2.0"]
+    assert read_label({}, "camid", "line 2") == ""
+    for text in ("-2", "1.5", "1e3"):
+        with pytest.raises(
+            ValueError, match=f"line 2: camid must be a name, a whole number from 0, .* got '{text}'"
+        ):
+            read_label({"camid": text}, "camid", "line 2")
+
+
+def test_whole_numbers_are_kept_and_names_are_numbered_in_their_order() -> None:
+    assert number_labels(["7", "", "07", "2.0"], kind="cameras") == [7, -1, 7, 2]
+    assert number_labels(["hall", "", "door", "hall"], kind="cameras") == [1, -1, 0, 1]
+    assert number_labels(["7", "hall"], kind="cameras") == [0, 1]
+    assert number_labels(["", ""], kind="cameras") == [-1, -1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reid_gl.data.datasets.own.table import load_table
-from reid_gl.data.datasets.own.table_files import find_table, read_rows, read_titles
+from reid_gl.data.datasets.own.table_files import find_tables, implied_split, read_rows, read_titles
 
 
 def write_parquet(file: Path, **columns: list[object]) -> Path:
@@ -16,27 +16,54 @@ def write_parquet(file: Path, **columns: list[object]) -> Path:
 
 
 def test_which_table_is_meant(tmp_path: Path) -> None:
-    with pytest.raises(
-        FileNotFoundError, match=r"no table in .*: expected dataset\.csv or one file ending in"
-    ):
-        find_table(tmp_path)
-    for name in ("mine.tsv", "notes.txt", ".hidden.csv"):
+    with pytest.raises(FileNotFoundError, match=r"no table in .*: expected dataset\.csv, one file ending in"):
+        find_tables(tmp_path)
+    for name in ("mine.tsv", "notes.txt", "card.json", "notes.md", ".hidden.csv"):
         (tmp_path / name).touch()
-    assert find_table(tmp_path) == tmp_path / "mine.tsv"
+    assert find_tables(tmp_path) == [tmp_path / "mine.tsv"]
+    assert find_tables(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
     (tmp_path / "b.PARQUET").touch()
     with pytest.raises(
-        ValueError, match=r"2 tables in .*, b\.PARQUET, mine\.tsv: give the one you mean, or call"
+        ValueError, match=r"2 tables in .*, b\.PARQUET, mine\.tsv: give the one you mean, call it"
     ):
-        find_table(tmp_path)
+        find_tables(tmp_path)
     (tmp_path / "dataset.csv").touch()
-    assert find_table(tmp_path) == tmp_path / "dataset.csv"
-    assert find_table(tmp_path / "b.PARQUET") == tmp_path / "b.PARQUET"
-    with pytest.raises(
-        ValueError, match=r"notes\.txt is not a table: expected a file ending in \.csv, \.tsv"
-    ):
-        find_table(tmp_path / "notes.txt")
+    assert find_tables(tmp_path) == [tmp_path / "dataset.csv"]
+    assert find_tables(tmp_path / "b.PARQUET") == [tmp_path / "b.PARQUET"]
+    with pytest.raises(ValueError, match=r"notes\.md is not a table: expected a file ending in \.csv, \.tsv"):
+        find_tables(tmp_path / "notes.md")
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist: give a file ending in"):
-        find_table(tmp_path / "nowhere")
+        find_tables(tmp_path / "nowhere")
+
+
+def test_a_table_for_each_split(tmp_path: Path) -> None:
+    for name in ("query.csv", "gallery.txt", "train.json", "readme.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in find_tables(tmp_path)] == ["train.json", "query.csv", "gallery.txt"]
+    assert [implied_split(name) for name in ("a/query.csv", "query2.csv")] == ["query", ""]
+    (tmp_path / "query.tsv").touch()  # which of the two?
+    with pytest.raises(ValueError, match=r"2 tables in .*, query\.csv, query\.tsv: give the one you mean"):
+        find_tables(tmp_path)
+
+
+def test_lists_separated_by_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "query.txt"
+    path.write_text("\na/b.jpg   3  0\n\nc.jpg 4 1\n")
+    assert read_titles(path) == ["path", "pid", "camid"]
+    assert list(read_rows(path, ["path", "pid", "camid"], ["pid", "camid"])) == [
+        ("line 2", {"pid": "3", "camid": "0"}),
+        ("line 4", {"pid": "4", "camid": "1"}),
+    ]
+    path.write_text("pid path\n3 a.jpg\n4 two words.jpg\n")
+    assert read_titles(path) == ["pid", "path"]
+    with pytest.raises(
+        ValueError, match=r"line 3 of .* has 3 cells for 2 titles: a path in such a list has no"
+    ):
+        list(read_rows(path, ["pid", "path"], ["pid"]))
+    for line in ("a.jpg", "a.jpg 1 2 3"):
+        path.write_text(f"{line}\n")
+        with pytest.raises(ValueError, match=r"line 1 of .* has \d parts: expected path pid and, optionally"):
+            read_titles(path)
 
 
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:

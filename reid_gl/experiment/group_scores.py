@@ -1,0 +1,52 @@
+"""The scores of clothes and days, for test sets that know them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from reid_gl.evaluation.reranking.rerank import RerankSettings
+from reid_gl.evaluation.scores.group_protocols import evaluate_group_protocols, possible_protocols
+from reid_gl.records import Features
+from reid_gl.report.scores import ranking_to_dict
+
+logger = logging.getLogger(__name__)
+
+
+def score_groups(
+    query: Features,
+    gallery: Features | None,
+    *,
+    metric: str,
+    rerank: RerankSettings | None,
+    max_memory_gb: float | None,
+) -> dict[str, Any]:
+    """Score each protocol of group_protocols whose groups the test set knows.
+
+    Args:
+        query: features of the queries.
+        gallery: features of the gallery; None if every query searches all the others.
+        metric: "cosine" or "euclidean".
+        rerank: settings of k-reciprocal re-ranking; None for none.
+        max_memory_gb: memory that re-ranking may use in addition to the features.
+
+    Returns:
+        {"groups": {protocol: scores and counts, or None if no query has such a match}}; empty if the set has
+        no groups, or lacks some of them or some cameras, which a warning says.
+    """
+    names = possible_protocols(query, gallery)
+    if not names or gallery is None:
+        return {}
+    try:
+        results = evaluate_group_protocols(
+            query, gallery, names, metric=metric, rerank=rerank, max_memory_gb=max_memory_gb
+        )
+    except ValueError as error:
+        logger.warning("no scores by clothes or day: %s", error)
+        return {}
+    return {
+        "groups": {
+            name: None if result is None else {**ranking_to_dict(result), "queries_scored": result.num_scored}
+            for name, result in results.items()
+        }
+    }

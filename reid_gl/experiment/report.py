@@ -1,0 +1,188 @@
+"""Make the report of one or several runs: one HTML page for people."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import reid_gl
+from reid_gl.config import load_run_config, read_experiment
+from reid_gl.evaluation.scores.breakdown import paired_difference
+from reid_gl.evaluation.scores.rank_lists import NOTHING
+from reid_gl.experiment.report_images import describe_images, make_thumbnails, rows_of_sides
+from reid_gl.experiment.report_run import Ranking, choose_queries, describe_ranking, describe_run, rank_run
+from reid_gl.experiment.score import ScoredFeatures, compute_features, load_candidate
+from reid_gl.files import write_text
+from reid_gl.own_files import check_replaceable
+from reid_gl.records import Sample
+from reid_gl.report.page import format_report
+from reid_gl.training.run_folder import CONFIG_FILE, MODEL_FILE
+
+logger = logging.getLogger(__name__)
+
+MAX_LISTED = 3_600
+"""Queries with rank lists; of larger test sets a third of them are the worst, a third the best."""
+FIRST = 100
+"""Worst and best queries whose images get thumbnails before those of all others."""
+
+
+def run_report(
+    runs: Sequence[str | Path],
+    out: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    force: bool = False,
+) -> dict[str, Any]:
+    """Score runs with their own settings, and write the report.
+
+    Args:
+        runs: run folders with the same test set; the first is the one that others are compared with.
+        out: HTML file; its folder must exist.
+        overrides: configuration keys and values that replace those of every run, such as DATA.ROOT.
+        force: replace a file of that name even if no command wrote it.
+
+    Returns:
+        A summary: the file, its size, and the scores of each run.
+
+    Raises:
+        FileNotFoundError: a folder is no run, or images or the folder of the file do not exist.
+        FileExistsError: another program's file has the name.
+        ValueError: the runs have different test sets, or as run_test.
+    """
+    page = check_report_path(out, force=force)
+    folders = [Path(run) for run in runs]
+    for folder in folders:
+        _check_run(folder)
+    candidates = []
+    for folder in folders:
+        experiment = read_experiment(load_run_config(folder / CONFIG_FILE, overrides))
+        experiment = replace(experiment, weights=folder / MODEL_FILE)
+        try:
+            candidates.append((experiment, load_candidate(experiment)))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"add DATA.ROOT <folder> to the command, the images of {folder} are not where they were: "
+                f"{error}"
+            ) from None
+    _check_same_images(
+        [(str(candidate.weights), rows_of_sides(candidate.dataset)) for _, candidate in candidates]
+    )
+    return write_report([compute_features(*candidate) for candidate in candidates], page)
+
+
+def check_report_path(out: str | Path, *, force: bool) -> Path:
+    """Return the path of a report, checked before the work starts; for errors see run_report."""
+    path = Path(out)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"a report is an HTML page, got {path}: name a file such as report.html")
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"the folder of the report {path} does not exist: make it first")
+    check_replaceable(path, force=force)
+    return path
+
+
+def write_report(tested: Sequence[ScoredFeatures], page: Path) -> dict[str, Any]:
+    """Write the report of features that are already computed; see run_report.
+
+    Args:
+        tested: the runs, which have the same test set.
+        page: the file, checked by check_report_path.
+    """
+    sides = rows_of_sides(tested[0].candidate.dataset)
+    samples = [*sides[0], *sides[1]]
+    names = _names([one.candidate.weights for one in tested])
+    rankings = [ranking for number, one in enumerate(tested) for ranking in rank_run(one, number)]
+    shown = choose_queries(rankings[0].result.average_precision.tolist(), MAX_LISTED)
+    offset = len(sides[0]) if sides[1] else 0
+    lists = [describe_ranking(ranking, shown, offset) for ranking in rankings]
+    runs = [describe_run(one, name) for one, name in zip(tested, names, strict=True)]
+    on_maps = [place for run in runs if run["map"] for place in run["map"]["places"]]
+    order = itertools.chain(on_maps, _order(rankings, shown, offset))
+    thumbnails, numbers = make_thumbnails(samples, order)
+    data = {
+        "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "version": reid_gl.__version__,
+        "dataset": tested[0].candidate.dataset.name,
+        "images": {**describe_images(samples), "thumbnails": numbers},
+        "queries": rankings[0].lists.queries.tolist(),
+        "shown": shown.tolist(),
+        "runs": runs,
+        "lists": lists,
+        "comparisons": _compare(rankings),
+    }
+    write_text(page, format_report(f"{data['dataset']}: {', '.join(names)}", data, thumbnails))
+    return {
+        "report": str(page),
+        "bytes": page.stat().st_size,
+        "thumbnails": len(thumbnails),
+        "scores": {f"{names[one.run]}{', re-ranked' * one.is_reranked}": one.scores for one in rankings},
+    }
+
+
+def _check_run(folder: Path) -> None:
+    for name in (CONFIG_FILE, MODEL_FILE):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"{folder} is no finished run, it has no {name}: give a folder that reid-gl train has written"
+            )
+
+
+def _check_same_images(sets: Sequence[tuple[str, tuple[list[Sample], list[Sample]]]]) -> None:
+    """Check that the runs are scored on the same images, wherever these lie."""
+
+    def described(sides: tuple[list[Sample], list[Sample]]) -> list[list[tuple[object, ...]]]:
+        return [[(os.path.basename(one.path), one.pid, one.camid, one.box) for one in side] for side in sides]
+
+    first_name, first = sets[0]
+    expected = described(first)
+    for name, sides in sets[1:]:
+        if described(sides) != expected:
+            raise ValueError(
+                f"{first_name} is tested on {len(first[0])} queries and {len(first[1])} gallery images, "
+                f"{name} on {len(sides[0])} and {len(sides[1])}, or on different ones: a report compares "
+                "runs with one test set (DATA.TEST_NAMES)"
+            )
+
+
+def _names(weights: Sequence[Path]) -> list[str]:
+    """Return short names that differ: as many of the last folders as are needed."""
+    folders = [path.absolute().parent.parts for path in weights]
+    for length in range(1, max(map(len, folders)) + 1):
+        names = ["/".join(parts[-length:]) for parts in folders]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in weights]
+
+
+def _order(rankings: Sequence[Ranking], shown: NDArray[np.int64], offset: int) -> Iterator[int]:
+    """Yield the images to make thumbnails of, the most important first."""
+    precision = np.nan_to_num(rankings[0].result.average_precision[shown], nan=-1.0)
+    worst_first = shown[np.argsort(precision, kind="stable")]
+    random = np.random.default_rng(0).permutation(shown)
+    for row in itertools.chain(worst_first[:FIRST], worst_first[-FIRST:], random):
+        yield int(rankings[0].lists.queries[row])
+        for ranking in rankings:
+            places = ranking.lists.places[row]
+            yield from (places[places != NOTHING] + offset).tolist()
+
+
+def _compare(rankings: Sequence[Ranking]) -> list[dict[str, Any]]:
+    """Compare the first list with each other one of its kind, and each list with its re-ranked one."""
+    pairs = []
+    for second, ranking in enumerate(rankings):
+        for first, other in enumerate(rankings[:second]):
+            is_before = other.run == ranking.run and ranking.is_reranked
+            is_first_run = other.run == 0 and other.is_reranked == ranking.is_reranked
+            if is_before or is_first_run:
+                difference = paired_difference(other.result, ranking.result)
+                pairs.append({"first": first, "second": second, **asdict(difference)})
+    return pairs

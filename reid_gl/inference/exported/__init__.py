@@ -1,0 +1,1 @@
+"""Open networks that were exported to files of other runtimes."""

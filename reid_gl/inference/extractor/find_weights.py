@@ -1,0 +1,38 @@
+"""From what a user calls weights, a path, a folder or a name on a hub, to one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reid_gl.inference.extractor import reid_folder, weights_folder
+from reid_gl.inference.extractor.hub_files import fetch_hub_weights, is_hub_name, is_in_hub_cache
+
+
+def find_weights(weights: str | Path) -> Path:
+    """Return the file of weights: downloaded, or in a folder of ours or of `reid`, or the path itself.
+
+    Args:
+        weights: a file; a folder that `reid-gl weights card` or `reid` wrote; or hf://owner/repo.
+
+    Raises:
+        FileNotFoundError, ValueError, PermissionError, ImportError: as fetch_hub_weights; also if a folder
+            holds both kinds of networks.
+    """
+    if is_hub_name(weights):
+        return fetch_hub_weights(weights)
+    path = Path(weights)
+    if not path.is_dir():
+        return path
+    ours = weights_folder.is_weights_config(path / weights_folder.CONFIG_FILE)
+    found = [path / weights_folder.WEIGHTS_FILE] * ours
+    found += [path / reid_folder.WEIGHTS_FILE] * (path / reid_folder.CONFIG_FILE).is_file()
+    if len(found) > 1:
+        raise ValueError(
+            f"{path} has two networks ({', '.join(file.name for file in found)}): name one of these files"
+        )
+    return found[0] if found else path
+
+
+def results_folder(weights: Path) -> Path:
+    """Return where results of weights are written: beside them, or here if they lie in a hub's cache."""
+    return Path() if is_in_hub_cache(weights) else weights.parent

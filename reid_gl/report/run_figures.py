@@ -1,0 +1,168 @@
+"""The figures of a report for papers: the same numbers as the page, drawn with matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+FORMS = ("svg", "png", "pdf")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#AA4499", "#B07B00", "#44778C", "#882255", "#555555")
+"""Suit all kinds of colour vision; the page uses the same, one for each run."""
+NUM_BINS = 20
+NO_LOSSES = ("epoch", "images_per_second", "learning_rate", "gradient_norm")
+Data = Mapping[str, Any]
+
+
+def draw_figures(data: Data) -> dict[str, Figure]:
+    """Draw every figure that the data of a report has.
+
+    Args:
+        data: the result of reid_gl.report.page.read_report.
+
+    Returns:
+        Figures outside pyplot's global state, by name.
+    """
+    figures = {
+        "cmc": _one_panel(_draw_cmc, data),
+        "precision_recall": _one_panel(_draw_precision_recall, data),
+        "average_precision": _one_panel(_draw_average_precision, data),
+    }
+    for number, run in enumerate(data["runs"]):
+        suffix = f"_{number + 1}" if len(data["runs"]) > 1 else ""
+        if run["camera_pairs"]:
+            figures[f"cameras{suffix}"] = _one_panel(_draw_cameras, run)
+        figures[f"distances{suffix}"] = _one_panel(_draw_distances, run["distances"])
+        if run["training"] and run["training"]["steps"]["epoch"]:
+            figures[f"training{suffix}"] = _one_panel(_draw_training, run["training"]["steps"])
+        if run["ablation"]:
+            figures[f"ablation{suffix}"] = _one_panel(_draw_ablation, run["ablation"])
+    for number, pair in enumerate(data["comparisons"], start=1):
+        figures[f"comparison_{number}"] = _draw_comparison(data, pair)
+    return figures
+
+
+def list_name(data: Data, ranking: Data) -> str:
+    """Return the name of a rank list, with that of its run if there are several."""
+    words = "re-ranked" if ranking["reranked"] else "not re-ranked"
+    return f"{data['runs'][ranking['run']]['name']}, {words}" if len(data["runs"]) > 1 else words
+
+
+def _one_panel(draw: Callable[[Axes, Data], None], data: Data) -> Figure:
+    figure = Figure(figsize=(5.2, 3.6), dpi=200, layout="constrained")
+    draw(figure.subplots(), data)
+    return figure
+
+
+def _style(ranking: Data) -> dict[str, Any]:
+    return {"color": COLORS[ranking["run"] % len(COLORS)], "linestyle": "--" if ranking["reranked"] else "-"}
+
+
+def _draw_cmc(panel: Axes, data: Data) -> None:
+    for ranking in data["lists"]:
+        values = 100 * np.array(ranking["cmc"])
+        panel.plot(range(1, len(values) + 1), values, label=list_name(data, ranking), **_style(ranking))
+    _finish(panel, "rank", "queries with a match (%)")
+
+
+def _draw_precision_recall(panel: Axes, data: Data) -> None:
+    for ranking in data["lists"]:
+        values = 100 * np.array(ranking["precision"])
+        name = f"{list_name(data, ranking)}: mAP {100 * ranking['scores']['mAP']:.1f} %"
+        panel.plot(range(1, len(values) + 1), values, label=name, **_style(ranking))
+    panel.set_ylim(0, 102)
+    _finish(panel, "recall (%)", "precision (%)")
+
+
+def _draw_average_precision(panel: Axes, data: Data) -> None:
+    for ranking in data["lists"]:
+        values = [100 * value for value in ranking["average_precision"] if value is not None]
+        counts, edges = np.histogram(values, NUM_BINS, (0, 100))
+        panel.stairs(counts, edges, label=list_name(data, ranking), linewidth=1.5, **_style(ranking))
+    _finish(panel, "average precision (%)", "queries")
+
+
+def _draw_cameras(panel: Axes, run: Data) -> None:
+    pairs = {(pair["query"], pair["gallery"]): pair["mAP"] for pair in run["camera_pairs"]}
+    down, across = (sorted({pair[side] for pair in pairs}) for side in (0, 1))
+    cells = [[pairs[query, gallery] for gallery in across] for query in down]
+    values = 100 * np.array([[np.nan if cell is None else cell for cell in row] for row in cells])
+    panel.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        color = "white" if value < 55 else "black"
+        text = "–" if np.isnan(value) else f"{value:.1f}"
+        panel.text(column, row, text, ha="center", va="center", color="black" if text == "–" else color)
+    panel.set_xticks(range(len(across)), [str(camera) for camera in across])
+    panel.set_yticks(range(len(down)), [str(camera) for camera in down])
+    panel.set_xlabel("camera of the gallery images")
+    panel.set_ylabel("camera of the queries")
+    panel.set_title("mAP (%)", fontsize="medium", loc="left")
+
+
+def _draw_distances(panel: Axes, found: Data) -> None:
+    edges = np.linspace(0, found["largest"], len(found["same"]) + 1)
+    for key, name, color in (
+        ("same", "same person", COLORS[1]),
+        ("different", "different people", COLORS[0]),
+    ):
+        shares = 100 * np.array(found[key]) / max(sum(found[key]), 1)
+        panel.stairs(shares, edges, color=color, fill=True, alpha=0.3)
+        panel.stairs(shares, edges, color=color, label=name)
+    used = np.flatnonzero(np.add(found["same"], found["different"]))
+    panel.set_xlim(edges[max(used[0] - 2, 0)], edges[min(used[-1] + 3, len(edges) - 1)])
+    for point in found["points"]:
+        label = f"FAR {point['false_accept_rate']:g}: {point['threshold']:.3f}"
+        panel.axvline(point["threshold"], color="0.2", linestyle=":", linewidth=1.2, label=label)
+    _finish(panel, "cosine distance", "pairs in a bin (%)")
+
+
+def _draw_training(panel: Axes, steps: Data) -> None:
+    for number, (name, values) in enumerate(item for item in steps.items() if item[0] not in NO_LOSSES):
+        numbers = [np.nan if value is None else value for value in values]
+        panel.plot(steps["epoch"], numbers, label=name.replace("_", " "), color=COLORS[number % len(COLORS)])
+    _finish(panel, "epoch", "loss")
+
+
+def _draw_ablation(panel: Axes, ablation: Data) -> None:
+    rows = sorted(ablation["rows"], key=lambda row: float(row["mAP"]))
+    names = [" + ".join(row["on"]) or "none" for row in rows]
+    panel.barh(names, [100 * row["mAP"] for row in rows], color=COLORS[0])
+    panel.figure.set_figheight(1.0 + 0.24 * len(rows))  # type: ignore[union-attr]
+    panel.tick_params(axis="y", labelsize=7)
+    panel.set_xlabel("mAP (%)")
+    panel.grid(axis="x", alpha=0.3)
+
+
+def _draw_comparison(data: Data, pair: Data) -> Figure:
+    """Draw each query's average precision in both lists (left), and the differences (right)."""
+    first, second = data["lists"][pair["first"]], data["lists"][pair["second"]]
+    both = [(one["average_precision"]) for one in (first, second)]
+    values = 100 * np.array([row for row in zip(*both, strict=True) if None not in row], dtype=float).reshape(
+        -1, 2
+    )
+    figure = Figure(figsize=(8.4, 3.8), dpi=200, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot([0, 100], [0, 100], color="0.6", linestyle="--", linewidth=1)
+    left.scatter(values[:, 0], values[:, 1], s=6, alpha=0.35, linewidths=0, color=_style(second)["color"])
+    left.set_xlabel(f"AP (%), {list_name(data, first)}")
+    left.set_ylabel(f"AP (%), {list_name(data, second)}")
+    left.set_aspect("equal")
+    right.hist(values[:, 1] - values[:, 0], bins=40, range=(-100, 100), color=_style(second)["color"])
+    right.set_xlabel("difference of AP (points)")
+    right.set_ylabel("queries")
+    low, high = pair["interval"]
+    right.set_title(
+        f"mAP {100 * pair['difference']:+.1f} points (95 %: {100 * low:+.1f} to {100 * high:+.1f})",
+        fontsize="medium",
+    )
+    return figure
+
+
+def _finish(panel: Axes, x_label: str, y_label: str) -> None:
+    panel.set_xlabel(x_label)
+    panel.set_ylabel(y_label)
+    panel.grid(alpha=0.3)
+    panel.legend(frameon=False, fontsize="small")

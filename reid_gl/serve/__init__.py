@@ -1,0 +1,1 @@
+"""An HTTP service in front of a network and a gallery: features, searches, additions."""

@@ -1,0 +1,169 @@
+"""What the service does with a request that has passed all checks of the border."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+
+from reid_gl.data.loading.images import UnreadableImageError
+from reid_gl.gallery import DamagedGalleryError, Gallery, Match, Sighting
+from reid_gl.gallery.condition import TimeRange, Values
+from reid_gl.inference.extractor.feature_extractor import FeatureExtractor, FrameFeatures
+from reid_gl.serve.batcher import Batcher
+from reid_gl.serve.lane import Lane
+from reid_gl.serve.limits import Limits
+from reid_gl.serve.metrics import Metrics
+from reid_gl.serve.refusals import RefusedError
+from reid_gl.serve.request_images import Crops, crop, decode_text
+
+Boxes = Sequence[Sequence[float]]
+MOST_DECODERS = 4
+
+
+class Service:
+    """A network and a gallery, used by many requests at once.
+
+    Images are decoded in a few threads, the network runs in one on batches, and searches and additions have
+    one thread each, so that neither waits for the other unless the gallery makes it.
+
+    Args:
+        extractor: the network.
+        batch_size: images of a batch.
+        reader: gallery to search.
+        writer: gallery to add to, which may be the same; None if nothing is added.
+        limits: limits of the service.
+        metrics: counts the batches.
+    """
+
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        *,
+        batch_size: int,
+        reader: Gallery,
+        writer: Gallery | None,
+        limits: Limits,
+        metrics: Metrics,
+    ) -> None:
+        self._preprocessing, self._dimension = extractor.preprocessing, extractor.embedding_dim
+        self._reader, self._writer, self._limits = reader, writer, limits
+        self._batcher = Batcher(
+            extractor.embed, batch_size=batch_size, most_images=limits.images, on_batch=metrics.count_batch
+        )
+        decoders = min(MOST_DECODERS, os.cpu_count() or 1)
+        self._decoding = Lane("the decoder", threads=decoders, most=limits.requests)
+        self._searching = Lane("the search", threads=1, most=limits.requests)
+        self._adding = Lane("the gallery", threads=1, most=limits.requests)
+
+    @property
+    def num_images_waiting(self) -> int:
+        """Number of images that wait for the network."""
+        return self._batcher.num_images
+
+    async def features(
+        self, image: str, boxes: Boxes | None, box_format: str, deadline: float
+    ) -> FrameFeatures:
+        """Return what FeatureExtractor.extract returns for an image in base64; no boxes: the whole image.
+
+        Raises:
+            RefusedError: image or boxes cannot be used, or the service is too busy.
+        """
+        if boxes is not None:
+            self._check_count(len(boxes), "boxes")
+        crops = await self._decoding.run(partial(self._crops, image, boxes, box_format), deadline)
+        features = np.zeros((len(crops.valid), self._dimension), np.float32)
+        if crops.valid.any():
+            features[crops.valid] = await self._batcher.features(crops.images, deadline)
+        return FrameFeatures(features, crops.valid)
+
+    async def search(
+        self,
+        query: np.ndarray,
+        *,
+        k: int,
+        cameras: Values | None,
+        time: TimeRange | None,
+        exclude: Sequence[Mapping[str, Values]],
+        min_score: float,
+        reason: str,
+        client: str,
+        deadline: float,
+    ) -> list[Match]:
+        """Return the rows nearest to a query (D,); arguments as Gallery.search.
+
+        Raises:
+            RefusedError: as features, or a filter is invalid.
+            OSError, DamagedGalleryError: the gallery or its audit log fails.
+        """
+        if k > self._limits.matches:
+            raise RefusedError(422, f"k is {k}, but an answer has at most {self._limits.matches} matches")
+        search = partial(
+            self._reader.search,
+            query,
+            k,
+            cameras=cameras,
+            time=time,
+            exclude=exclude,
+            min_score=min_score,
+            reason=reason,
+            user=client,
+        )
+        with client_mistakes():
+            (answer,) = await self._searching.run(search, deadline)
+        return answer
+
+    async def add(self, features: np.ndarray, sightings: Sequence[Sighting], deadline: float) -> list[int]:
+        """Add features (N, D), all or none, and return the numbers of the rows, which are on the disk.
+
+        Raises:
+            RefusedError: as features, features or sightings are invalid, or nothing may be added.
+            OSError, DamagedGalleryError: the gallery fails; nothing was added.
+        """
+        self._check_count(len(sightings), "sightings")
+        with client_mistakes():
+            ids = await self._adding.run(partial(self._writing().add, features, sightings), deadline)
+        return [int(number) for number in ids]
+
+    async def apply_retention(self, deadline: float) -> int:
+        """Delete rows that are older than the gallery keeps them, and return how many."""
+        return await self._adding.run(self._writing().apply_retention, deadline)
+
+    def close(self) -> None:
+        """Finish what was started, then close the gallery."""
+        for part in (self._decoding, self._batcher, self._searching, self._adding, self._reader):
+            part.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _writing(self) -> Gallery:
+        if self._writer is None:
+            raise RefusedError(403, "this service only searches: nothing can be added")
+        return self._writer
+
+    def _crops(self, image: str, boxes: Boxes | None, box_format: str) -> Crops:
+        with client_mistakes():
+            return crop(decode_text(image), boxes, box_format, self._preprocessing)
+
+    def _check_count(self, count: int, name: str) -> None:
+        if count > self._limits.boxes:
+            raise RefusedError(
+                413,
+                f"the request has {count:,} {name}, more than {self._limits.boxes}: send several requests",
+            )
+
+
+@contextmanager
+def client_mistakes() -> Iterator[None]:
+    """Turn errors about a client's values into refusals."""
+    try:
+        yield
+    except DamagedGalleryError:
+        raise
+    except UnreadableImageError as error:
+        raise RefusedError(400, str(error)) from None
+    except (ValueError, TypeError) as error:
+        raise RefusedError(422, str(error)) from None

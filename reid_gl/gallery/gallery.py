@@ -254,7 +254,7 @@ class Gallery:
             return engine.stats()
 
     def train(self) -> int:
-        """Make a new index of faiss: and return its number of rows; ValueError without one or with too few."""
+        """Make a new index of faiss: and return its number of rows; ValueError if there is no index."""
         with self._turns.take() as engine:
             return train_index_of(engine)
 

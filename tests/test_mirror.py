@@ -52,6 +52,7 @@ WHOLE = {
     "examples": "every page of docs/",
     "experiment/training_input": "experiment/train, of caches and crops",
     "experiment/train_on_ranks": "experiment/train, on several ranks",
+    "gallery/browse/page": "the page of gallery/browse/server in a real browser",
     "gallery/guide": "docs/gallery.md",
     "inference/guide": "docs/inference.md",
     "inference/own_backbone": "a backbone of the caller's own, everywhere",

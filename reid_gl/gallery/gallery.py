@@ -5,7 +5,6 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, islice
 from pathlib import Path
 
 from reid_gl.evaluation.reranking.rerank import RerankSettings
@@ -17,6 +16,7 @@ from reid_gl.gallery.condition import Condition, TimeRange, Values, make_conditi
 from reid_gl.gallery.engine import Engine, GalleryStats, Verification, delete_expired
 from reid_gl.gallery.export_rows import write_rows
 from reid_gl.gallery.faiss_engine import train_index_of
+from reid_gl.gallery.list_rows import list_rows
 from reid_gl.gallery.open_engine import default_log, open_engine
 from reid_gl.gallery.recall import measure_recall
 from reid_gl.gallery.sightings import (
@@ -152,34 +152,10 @@ class Gallery:
             self._log.write("read", {"filter": condition.to_dict()})
         return features
 
-    def rows(
-        self,
-        *,
-        ids: Values | None = None,
-        cameras: Values | None = None,
-        time: TimeRange | None = None,
-        skip: int = 0,
-        count: int = 100,
-    ) -> list[tuple[int, Sighting]]:
-        """Return the numbers and sightings of rows that satisfy all conditions, in ascending order.
-
-        Rows that are damaged or older than the retention age are left out. The rows that are skipped are read
-        too, which takes seconds in a large gallery.
-
-        Args:
-            ids: numbers of rows.
-            cameras: cameras.
-            time: first and last time, both included; rows of unknown time are left out.
-            skip: number of rows to leave out at the beginning.
-            count: maximum number of rows, at least 1.
-        """
-        skip, count = at_least_one(skip + 1, "skip + 1") - 1, at_least_one(count, "count")
-        condition = make_condition(only={"id": ids, "camera": cameras}, time=time)
+    def rows(self, *, skip: int = 0, count: int = 100, **only: Values) -> list[tuple[int, Sighting]]:
+        """List rows in the order of their numbers, without a search; see list_rows."""
         with self._turns.take() as engine:
-            self._log.write("read", {"filter": condition.to_dict(), "skip": skip, "count": count})
-            batches = engine.read(condition.younger_than(engine.keep_seconds))
-            found = islice(chain.from_iterable(batches), skip, skip + count)
-            return [(row.id, row.sighting) for row in found]
+            return list_rows(engine, self._log, only, skip, count)
 
     def delete(
         self,
@@ -237,10 +213,7 @@ class Gallery:
         counts from the time of a row, or from its addition if the time is unknown.
 
         Returns:
-            Number of deleted rows.
-
-        Raises:
-            ValueError: the age is not a positive number.
+            Number of deleted rows; ValueError if the age is not a positive number.
         """
         with self._turns.take() as engine:
             engine.keep_for(checked_age(seconds))
@@ -281,11 +254,7 @@ class Gallery:
             return engine.stats()
 
     def train(self) -> int:
-        """Make a new index of all rows and return their number; for URIs that begin with faiss:.
-
-        Raises:
-            ValueError: the gallery has no index, or too few rows, or the settings do not fit them.
-        """
+        """Make a new index of faiss: and return its number of rows; ValueError if there is no index."""
         with self._turns.take() as engine:
             return train_index_of(engine)
 

@@ -64,7 +64,8 @@ class Browser:
 
     def rows(self, *, camera: int | None, skip: int) -> list[dict[str, Any]]:
         """Return one page of rows, of a camera or all."""
-        found = self._gallery.rows(cameras=camera, skip=skip, count=PAGE_ROWS)
+        only = {} if camera is None else {"camera": camera}
+        found = self._gallery.rows(skip=skip, count=PAGE_ROWS, **only)
         self._shown.update(found)
         return [_plain(row, sighting) for row, sighting in found]
 
@@ -73,7 +74,7 @@ class Browser:
         return self._images.crop(self._sighting(row))
 
     def frame(self, row: int) -> bytes:
-        """Return the whole image of a row, with a line around the person, as a JPEG file."""
+        """Return the whole image of a row as a JPEG file."""
         return self._images.frame(self._sighting(row))
 
     def search_row(self, row: int, choice: Choice) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class Browser:
 
     def _sighting(self, row: int) -> Sighting:
         if row not in self._shown:
-            found = self._gallery.rows(ids=row, count=1)
+            found = self._gallery.rows(id=row, count=1)
             if not found:
                 raise FileNotFoundError(f"the gallery has no row {row}")
             self._shown.update(found)
@@ -143,6 +144,7 @@ def _plain(row: int, sighting: Sighting) -> dict[str, Any]:
         "tracklet": sighting.tracklet,
         "pid": sighting.pid,
         "frame": sighting.frame,
+        "box": sighting.box,
         "name": os.path.basename(sighting.path),
     }
 

@@ -21,8 +21,13 @@ MAX_IMAGE_BYTES = 25_000_000
 MAX_JSON_BYTES = 10_000
 SECONDS_TO_SEND = 20
 """Seconds that a client may be silent within a request."""
-STATIC = {"/": "page.html", "/page.css": "page.css", "/page.js": "page.js"}
-KINDS = {"html": "text/html; charset=utf-8", "css": "text/css", "js": "text/javascript"}
+STATIC = {"/": "page.html", "/page.css": "page.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
+KINDS = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+}
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "

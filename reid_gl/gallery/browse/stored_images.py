@@ -16,8 +16,6 @@ from reid_gl.inference.extractor.crops import cut_boxes
 
 CROP_SIDE = 256
 """Longer side of a crop, pixels."""
-FRAME_SIDE = 1600
-BOX_COLOR = (255, 160, 0)
 QUALITY = 88
 NUM_CACHED = 2_000
 
@@ -42,13 +40,8 @@ class StoredImages:
         return self._encoded(sighting)
 
     def frame(self, sighting: Sighting) -> bytes:
-        """Return the whole image with a line around the person, as a JPEG file; errors as crop."""
-        image = self._read(sighting)
-        if sighting.box is not None:
-            corners = [round(float(number)) for number in np.clip(sighting.box, -1e5, 1e5)]
-            thickness = max(2, image.shape[0] // 300)
-            cv2.rectangle(image, corners[:2], corners[2:], BOX_COLOR, thickness)
-        return encode_jpeg(image, FRAME_SIDE)
+        """Return the whole image as a JPEG file, in its own size, to which the box refers; errors as crop."""
+        return _encode_jpeg(self._read(sighting))
 
     def _encode_crop(self, sighting: Sighting) -> bytes:
         image = self._read(sighting)
@@ -57,7 +50,12 @@ class StoredImages:
             if crop is None:
                 raise ValueError(f"the box {sighting.box} is outside the image {sighting.path}")
             image = crop
-        return encode_jpeg(image, CROP_SIDE)
+        height, width = image.shape[:2]
+        scale = CROP_SIDE / max(height, width)
+        if scale < 1:
+            size = max(1, round(width * scale)), max(1, round(height * scale))
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return _encode_jpeg(image)
 
     def _read(self, sighting: Sighting) -> Image8:
         if not sighting.path:
@@ -69,13 +67,8 @@ class StoredImages:
             return _read_video_frame(path, sighting.frame)
 
 
-def encode_jpeg(image: Image8, longest: int) -> bytes:
-    """Encode an image (H, W, 3) RGB, scaled down if its longer side has more pixels than this."""
-    height, width = image.shape[:2]
-    scale = min(1.0, longest / max(height, width))
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+def _encode_jpeg(image: Image8) -> bytes:
+    """Encode an image (H, W, 3) RGB."""
     bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1])
 

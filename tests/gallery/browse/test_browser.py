@@ -41,6 +41,7 @@ def test_rows_by_page_and_camera(browser: Browser) -> None:
     first, second = browser.rows(camera=None, skip=0), browser.rows(camera=None, skip=PAGE_ROWS)
     assert [one["row"] for one in first + second] == list(range(1, COUNT + 1))
     assert {one["camera"] for one in browser.rows(camera=2, skip=0)} == {2}
+    assert (first[0]["box"], first[3]["box"]) == ((1.0, 2.5, 30.0, 60.0), None)
     assert first[3]["name"] == "bäcker 3.jpg"  # never where it lies
 
 

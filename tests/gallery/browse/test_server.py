@@ -130,7 +130,7 @@ def test_only_images_of_the_gallery_are_served(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/page.js", "/api/overview", "/crop/1", "/labels.csv", "/?token=guess"]
+    "path", ["/", "/page.js", "/icon.svg", "/api/overview", "/crop/1", "/labels.csv", "/?token=guess"]
 )
 def test_nothing_is_shown_without_the_token(path: str, server: BrowseServer) -> None:
     host = {"Host": f"127.0.0.1:{server.server_port}"}
@@ -167,7 +167,7 @@ def test_the_size_of_a_request_is_limited(server: BrowseServer) -> None:
     [
         ("/api/search?row=one", b"", "row must be a whole number, got 'one'"),
         ("/api/search?row=1&count=900", b"", "count must be 1 to 200, got 900"),
-        ("/api/rows?skip=-5", None, "skip + 1"),
+        ("/api/rows?skip=-5", None, "skip is the number of rows to leave out, at least 0, got -5"),
         ("/api/label", b"{}", "a label needs query, query_name, row and value"),
         ("/api/label", b"[]", "a label needs query, query_name, row and value"),
         ("/api/label", b"{", "Expecting property name"),

@@ -182,16 +182,25 @@ function showMatch(row) {
 async function showFrame(row) {
   const answer = await fetch(`/frame/${row.row}`);
   if (!answer.ok) return tell(new Error((await answer.json()).error));
-  return showImage(await answer.blob(), row.name);
+  return showImage(await answer.blob(), row.name, row.box);
 }
 
-// show an image, and search for what the user draws a box around
-async function showImage(blob, name) {
+// show an image with the box that is known, and search for what the user draws a box around
+async function showImage(blob, name, known = null) {
   const bitmap = await createImageBitmap(blob);
   const canvas = get("canvas");
   const context = canvas.getContext("2d");
   Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
-  context.drawImage(bitmap, 0, 0);
+  const outline = (color, x, y, width, height) => {
+    context.strokeStyle = color;
+    context.lineWidth = Math.max(2, canvas.width / 300);
+    context.strokeRect(x, y, width, height);
+  };
+  const draw = () => {
+    context.drawImage(bitmap, 0, 0);
+    if (known) outline("#ffa000", known[0], known[1], known[2] - known[0], known[3] - known[1]);
+  };
+  draw();
   get("frame").hidden = false;
   get("frame").scrollIntoView({ block: "start" });
   let start = null;
@@ -212,10 +221,8 @@ async function showImage(blob, name) {
   };
   canvas.onpointermove = (event) => {
     if (!start) return;
-    context.drawImage(bitmap, 0, 0);
-    context.strokeStyle = "#ff0";
-    context.lineWidth = Math.max(2, canvas.width / 300);
-    context.strokeRect(...corners(event));
+    draw();
+    outline("#ffff00", ...corners(event));
   };
   canvas.onpointerup = (event) => {
     if (!start) return;

@@ -34,6 +34,7 @@ from reid_gl.data.datasets.own.table import load_table
 from reid_gl.data.datasets.prcc import load_prcc
 from reid_gl.data.datasets.prid2011 import load_prid2011
 from reid_gl.data.datasets.prid2011_single import load_prid2011_single
+from reid_gl.data.datasets.prw import load_prw
 from reid_gl.data.datasets.reading.market_layout import load_market_layout
 from reid_gl.data.datasets.regdb import load_regdb
 from reid_gl.data.datasets.sensereid import load_sensereid
@@ -60,6 +61,7 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "msmt17_without_val": partial(load_msmt17, with_validation=False),
     "ltcc": load_ltcc,
     "prcc": load_prcc,
+    "prw": load_prw,
     "sysu_mm01_all": load_sysu_mm01,
     "sysu_mm01_all_multi": partial(load_sysu_mm01, num_shots=10),
     "sysu_mm01_indoor": partial(load_sysu_mm01, indoor=True),

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +23,8 @@ from reid_gl.evaluation import (
 )
 from reid_gl.evaluation.blocks import distance_blocks
 from reid_gl.evaluation.feature_files import load_features
+from reid_gl.evaluation.scores.reassociation import GAPS, evaluate_reassociation
+from reid_gl.evaluation.sequence_features import load_sequence_features
 from reid_gl.records import Features
 from reid_gl.report.scores import RANKS, format_camera_pairs, format_scores, ranking_to_dict
 from reid_gl.similarity import METRICS
@@ -50,6 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also score CUHK03's old protocol, with one gallery image per person",
     )
+    parser.add_argument(
+        "--reassociation",
+        type=int,
+        nargs="*",
+        metavar="FRAMES",
+        help="instead, search each person among those that the same camera sees so many frames later; the "
+        f"file must be a .npz of extract with frames; without numbers: {' '.join(map(str, GAPS))}",
+    )
     parser.add_argument("--rerank", action="store_true", help="also score k-reciprocal re-ranking")
     parser.add_argument(
         "--gnn-rerank",
@@ -72,6 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score; the table goes to stderr, the JSON object to stdout."""
+    if options.reassociation is not None:
+        return _reassociate(options.file, options.reassociation or GAPS, options.metric)
     query, gallery = load_features(options.file)
     if gallery is None:
         _refuse_what_needs_a_gallery(options)
@@ -93,6 +106,21 @@ def run(options: argparse.Namespace) -> int:
     if gallery is not None:
         summary |= _compare_sides(query, gallery, settings, options)
     print(json.dumps({**summary, "scores": rows}))
+    return 0
+
+
+def _reassociate(file: str, gaps: Sequence[int], metric: str) -> int:
+    features, frames = load_sequence_features(file)
+    results = evaluate_reassociation(features, frames, gaps=gaps, metric=metric)
+    for result in results:
+        print(
+            f"{result.gap} frames later: {100 * result.rank1:.1f} % are the nearest (chance "
+            f"{100 * result.chance:.1f} %), {100 * result.rank5:.1f} % among the five nearest; "
+            f"{result.num_scored:,} images",
+            file=sys.stderr,
+        )
+    summary = {"file": file, "metric": metric, "reassociation": [asdict(result) for result in results]}
+    print(json.dumps(summary))
     return 0
 
 

@@ -15,6 +15,7 @@ from reid_gl.evaluation.scores.group_protocols import evaluate_group_protocols
 from reid_gl.evaluation.scores.matching import GroupRule
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features, evaluate_ranking
+from reid_gl.evaluation.scores.reassociation import Reassociation, evaluate_reassociation
 from reid_gl.evaluation.scores.retrieval import RetrievalResult, evaluate_retrieval
 from reid_gl.evaluation.scores.single_shot import SingleShotResult, evaluate_single_shot
 from reid_gl.evaluation.scores.verification import VerificationResult, verify_pairs
@@ -27,6 +28,7 @@ __all__ = [
     "GnnRerankSettings",
     "GroupRule",
     "Preflight",
+    "Reassociation",
     "RerankSettings",
     "RetrievalResult",
     "SingleShotResult",
@@ -38,6 +40,7 @@ __all__ = [
     "evaluate_features",
     "evaluate_group_protocols",
     "evaluate_ranking",
+    "evaluate_reassociation",
     "evaluate_retrieval",
     "evaluate_single_shot",
     "expand_queries",

@@ -90,3 +90,18 @@ def test_a_mistake_ends_in_one_sentence(words: list[str], message: str, features
     assert answer.returncode == 1
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_who_is_found_again_some_frames_later(tmp_path: Path) -> None:
+    path = tmp_path / "mot.npz"
+    rows = np.array([[1, 0], [0, 1], [1, 0.1], [0.1, 1], [1, 0.1], [0.2, 1]])
+    np.savez(path, features=rows, ids=[0, 1] * 3, frames=[1, 1, 2, 2, 3, 3])
+    answer = call("evaluate_features", path, "--reassociation", 1, 2)
+    assert answer.returncode == 0, answer.stderr
+    first, second = json.loads(answer.stdout)["reassociation"]
+    assert (first["gap"], first["rank1"], first["num_scored"], first["chance"]) == (1, 1, 4, 0.5)
+    assert (second["gap"], second["rank1"], second["num_scored"]) == (2, 1, 2)
+    assert "2 frames later: 100.0 % are the nearest (chance 50.0 %)" in answer.stderr
+    wrong = call("evaluate_features", path, "--reassociation", 9)
+    assert wrong.returncode == 1
+    assert "nobody is seen by the same camera 9 frames later" in wrong.stderr

@@ -27,7 +27,7 @@ PUBLISHED["detected"] = replace(PUBLISHED["labeled"], training_images=7_365, gal
 
 
 def load_cuhk03_np(root: str | Path, *, labelled: bool = False) -> ReidDataset:
-    """Load CUHK03-NP, from its folders or from images extracted from the original; no image is opened.
+    """Load CUHK03-NP, from its folders or from images that we or peers extracted; no image is opened.
 
     Args:
         root: the data folder or its parent.
@@ -49,8 +49,8 @@ def load_cuhk03_np(root: str | Path, *, labelled: bool = False) -> ReidDataset:
     folder, variant = find_folder(root, layout)
     if variant == layout.variants[0]:
         dataset = read_market_folders(folder, variant, name)
-    elif variant == layout.variants[1]:
-        dataset = load_extracted(folder, style, name)
+    elif variant in layout.variants[1:3]:
+        dataset = load_extracted(folder, style, name, image_folder=variant[-1])
     else:
         raise FileNotFoundError(_how_to_extract(folder, style))
     check_counts(dataset, PUBLISHED[style], folder)
@@ -58,7 +58,7 @@ def load_cuhk03_np(root: str | Path, *, labelled: bool = False) -> ReidDataset:
 
 
 def _layout(style: str) -> Layout:
-    """Layouts in order of preference: image folders, extracted images, the original file."""
+    """Layouts in order of preference: image folders, images extracted by us or by peers, the original."""
     tree = f"""\
 cuhk03-np/
     {style}/
@@ -71,9 +71,15 @@ cuhk03_release/
     {protocol_name(style)}
     {IMAGES_FOLDER}/
         {MARKER}
-        {style}/    1_001_1_01.png …"""
+        {style}/    1_001_1_01.png …
+or the images that torchreid and fast-reid extract, with the protocol next to them:
+cuhk03/
+    {protocol_name(style)}
+    images_{style}/    1_001_1_01.png …"""
     folders = tuple(f"{style}/{part}" for part in MARKET_FOLDERS)
-    return Layout(f"CUHK03-NP ({style})", FOLDER_NAMES, (folders, (MARKER, style), (MAT_NAME,)), tree)
+    by_peers = (protocol_name(style), f"images_{style}")
+    variants = (folders, (MARKER, style), by_peers, (MAT_NAME,))
+    return Layout(f"CUHK03-NP ({style})", FOLDER_NAMES, variants, tree)
 
 
 def _how_to_extract(folder: Path, style: str) -> str:

@@ -18,6 +18,7 @@ from reid_gl.data.datasets.cuhk03_classic import load_cuhk03_classic
 from reid_gl.data.datasets.cuhk03_np import load_cuhk03_np
 from reid_gl.data.datasets.dukemtmc_reid import load_dukemtmc_reid
 from reid_gl.data.datasets.grid import load_grid
+from reid_gl.data.datasets.ilids import load_ilids
 from reid_gl.data.datasets.ilids_vid import load_ilids_vid
 from reid_gl.data.datasets.in_shop import load_in_shop
 from reid_gl.data.datasets.ltcc import load_ltcc
@@ -32,6 +33,8 @@ from reid_gl.data.datasets.own.pattern import load_pattern
 from reid_gl.data.datasets.own.table import load_table
 from reid_gl.data.datasets.prcc import load_prcc
 from reid_gl.data.datasets.prid2011 import load_prid2011
+from reid_gl.data.datasets.prid2011_single import load_prid2011_single
+from reid_gl.data.datasets.prw import load_prw
 from reid_gl.data.datasets.reading.market_layout import load_market_layout
 from reid_gl.data.datasets.regdb import load_regdb
 from reid_gl.data.datasets.sensereid import load_sensereid
@@ -58,6 +61,7 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "msmt17_without_val": partial(load_msmt17, with_validation=False),
     "ltcc": load_ltcc,
     "prcc": load_prcc,
+    "prw": load_prw,
     "sysu_mm01_all": load_sysu_mm01,
     "sysu_mm01_all_multi": partial(load_sysu_mm01, num_shots=10),
     "sysu_mm01_indoor": partial(load_sysu_mm01, indoor=True),
@@ -65,9 +69,13 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "regdb_visible_to_thermal": partial(load_regdb, query="visible"),
     "regdb_thermal_to_visible": partial(load_regdb, query="thermal"),
     "viper": load_viper,
+    "viper_community": partial(load_viper, community=True),
+    "ilids": load_ilids,
     "grid": load_grid,
     "sensereid": load_sensereid,
     "prid2011": load_prid2011,
+    "prid2011_community": partial(load_prid2011, community=True),
+    "prid2011_single": load_prid2011_single,
     "ilids_vid": load_ilids_vid,
     "mars": load_mars,
     "veri776": load_veri776,

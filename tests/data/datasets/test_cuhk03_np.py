@@ -82,6 +82,21 @@ def test_extracted_images_beside_the_file_are_used(tmp_path: Path, make_files: M
     assert dataset.name == "cuhk03_np_detected"
 
 
+@pytest.mark.parametrize("home", ["", "cuhk03"])
+def test_images_that_peers_extracted(tmp_path: Path, make_files: MakeFiles, home: str) -> None:
+    names = ["1_001_1_01.png", "1_002_1_01.png", "1_002_2_06.png"]
+    peers = [f"images_labeled/{name}" for name in names]
+    folder = make_files(tmp_path / home, [f"cuhk03_release/{MAT_NAME}", *peers])
+    indices = {"train_idx": [1], "query_idx": [2], "gallery_idx": [3]}
+    listed = {"filelist": np.array(names, dtype=object), "labels": [1, 2, 2], "camId": [1, 1, 2]}
+    savemat(folder / protocol_name("labeled"), {**listed, **indices})
+    dataset = load_cuhk03_np(tmp_path, labelled=True)
+    assert dataset == load_cuhk03_np(folder / "images_labeled", labelled=True)
+    found = (*dataset.train, *dataset.query, *dataset.gallery)
+    assert [sample.path for sample in found] == [f"{folder}/{name}" for name in peers]
+    assert [(sample.pid, sample.camid) for sample in found] == [(1, 0), (2, 0), (2, 1)]
+
+
 def test_other_counts_are_said_once_for_each_kind_of_box(
     tmp_path: Path, make_files: MakeFiles, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -109,3 +109,31 @@ def test_the_other_half_of_the_release(tmp_path: Path, make_files: MakeFiles) ->
     make_files(tmp_path / "prid_2011", names)
     with pytest.raises(FileNotFoundError, match=r"prid_2011 holds only single_shot, .*: unpack multi_shot"):
         load_prid2011(tmp_path)
+
+
+def test_the_splits_of_the_community(tmp_path: Path, make_files: MakeFiles) -> None:
+    folder = make_files(tmp_path / "prid_2011", NAMES)
+    path = tmp_path / "splits_prid2011.json"
+    with pytest.raises(
+        FileNotFoundError, match=r"splits_prid2011\.json is neither in .*prid_2011 nor in the fold"
+    ):
+        load_prid2011(folder, community=True)
+    splits = [{"train": ["person_0001", "person_0200"], "test": ["person_0002"]}, {"train": [], "test": []}]
+    path.write_text(json.dumps(splits))
+    dataset = load_prid2011(tmp_path, community=True)
+    found = [
+        {(sample.pid, sample.camid) for sample in part}
+        for part in (dataset.train, dataset.query, dataset.gallery)
+    ]
+    assert found == [{(1, 0), (1, 1), (200, 0), (200, 1)}, {(2, 0)}, {(2, 1)}]
+    assert len(dataset.query) == 27
+    assert dataset.name == "prid2011_community"
+    with pytest.raises(ValueError, match=r"split 1 of .* lists 'nobody' in train"):
+        load_prid2011(tmp_path, split=1, community=True)
+    for train, message in (
+        (["person_0005"], "lists 'person_0005' in train"),
+        (["person_0002"], "are in both"),
+    ):
+        path.write_text(json.dumps([{"train": train, "test": ["person_0002"]}]))
+        with pytest.raises(ValueError, match=message):
+            load_prid2011(tmp_path, community=True)

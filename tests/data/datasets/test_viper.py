@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -67,3 +68,27 @@ def test_broken_sets(tmp_path: Path, make_files: MakeFiles) -> None:
         load_viper(tmp_path)
     with pytest.raises(ValueError, match="has no split -1"):
         load_viper(make_files(tmp_path / "whole", SMALL), split=-1)
+
+
+def test_the_splits_that_torchreid_drew(tmp_path: Path, make_files: MakeFiles) -> None:
+    make_files(tmp_path / "VIPeR", SMALL)
+    names = [name for name in SMALL if name.endswith(".bmp") and "._" not in name]
+    elsewhere = [[f"/home/someone/viper/VIPeR/{name}", 0, 0] for name in names]
+    first = {
+        "train": elsewhere[:4],
+        "query": elsewhere[4::2],
+        "gallery": elsewhere[5::2],
+        "num_train_pids": 2,
+    }
+    (tmp_path / "splits.json").write_text(
+        json.dumps([first, {**first, "query": [["cam_a/999_0.bmp", 0, 0]]}])
+    )
+    dataset = load_viper(tmp_path, community=True)
+    assert dataset.name == "viper_community"
+    assert {sample.pid for sample in dataset.train} == {1, 2}
+    assert {(sample.pid, sample.camid) for sample in dataset.query} == {(3, 0), (4, 0), (5, 0)}
+    assert {(sample.pid, sample.camid) for sample in dataset.gallery} == {(3, 1), (4, 1), (5, 1)}
+    with pytest.raises(
+        ValueError, match=r"split 1 of .* lists 'cam_a/999_0\.bmp' in query: expected images of V"
+    ):
+        load_viper(tmp_path, split=1, community=True)

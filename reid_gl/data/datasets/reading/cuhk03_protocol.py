@@ -45,13 +45,14 @@ def find_protocol(folder: Path, style: str) -> Path | None:
     )
 
 
-def load_extracted(folder: Path, style: str, name: str) -> ReidDataset:
+def load_extracted(folder: Path, style: str, name: str, *, image_folder: str = "") -> ReidDataset:
     """Split the extracted images by the protocol file; no image is opened.
 
     Args:
-        folder: result of extract_cuhk03_images.
+        folder: result of extract_cuhk03_images, or a folder of other programs.
         style: "labeled" or "detected".
         name: name of the data set in results.
+        image_folder: name of the folder of images inside; by default the style.
 
     Returns:
         The data set, each part sorted by file name.
@@ -68,7 +69,7 @@ def load_extracted(folder: Path, style: str, name: str) -> ReidDataset:
         )
     fields = _read_fields(path)
     samples = [
-        Sample(os.path.join(folder, style, str(file)), int(pid), int(camera) - 1)
+        Sample(os.path.join(folder, image_folder or style, str(file)), int(pid), int(camera) - 1)
         for file, pid, camera in zip(fields["filelist"], fields["labels"], fields["camId"], strict=True)
     ]
     train, query, gallery = (

@@ -34,7 +34,8 @@ def _attention(blocks: dict[int, int]) -> Tensors:
 
 def _backbone(name: str, blocks: dict[int, int]) -> Tensors:
     with torch.device("meta"):
-        return make_up({**make_backbone(name)[0].state_dict(), **_attention(blocks)})
+        shapes = {**make_backbone(name)[0].state_dict(), **_attention(blocks)}
+    return make_up(shapes)
 
 
 def _save(path: Path, backbone: Tensors, *, exponent: float | None = None) -> Tensors:

@@ -73,7 +73,8 @@ def _cosine(path: Path, expected: Tensor, architecture: str | None = None) -> fl
     loaded = load_foreign(path, architecture)
     assert loaded.report.missing == loaded.report.unexpected == ()
     with torch.inference_mode():
-        found = getattr(loaded.net.double()(_images().double()), loaded.feature).double()
+        loaded.net.backbone.double()
+        found = getattr(loaded.net(_images().double()), loaded.feature).double()
     assert float((found - expected).norm() / expected.norm()) < 1e-5
     return float(torch.cosine_similarity(found, expected).min())
 
@@ -120,7 +121,9 @@ def test_one_inner_channel_and_several(tmp_path: Path) -> None:
 
 def test_an_architecture_of_other_settings_is_refused(tmp_path: Path) -> None:
     _save(tmp_path / "net.pth", _backbone("resnet18", {}))
-    with pytest.raises(ValueError, match="fast-reid has no settings 'best': expected one of bot, agw, sbs"):
+    with pytest.raises(
+        ValueError, match="unknown settings 'best' of fast-reid: expected one of bot, agw, sbs"
+    ):
         load_foreign(tmp_path / "net.pth", "fastreid_best_resnet18")
     with pytest.raises(ValueError, match=re.escape("got 'resnest9'")):
         load_foreign(tmp_path / "net.pth", "fastreid_sbs_resnest9")

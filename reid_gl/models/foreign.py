@@ -219,9 +219,7 @@ def _check_resnet(path: Path, tensors: Tensors, backbone: str, project: str) -> 
     for pattern, layers in UNKNOWN_LAYERS.items():
         name = next((name for name in tensors if re.search(pattern, name)), None)
         if name:
-            raise ValueError(
-                f"{path} has {layers} ({name}): ResNets of {project} with them are not supported"
-            )
+            raise ValueError(f"{path} has {layers} ({name}), which are not supported in ResNets of {project}")
     has_ibn = any(".bn1.IN." in name for name in tensors)
     if has_ibn != backbone.endswith(IBN_ENDING):
         other = backbone.removesuffix(IBN_ENDING) if not has_ibn else f"{backbone}{IBN_ENDING}"

@@ -34,7 +34,12 @@ def _attention(blocks: dict[int, int]) -> Tensors:
 
 def _backbone(name: str, blocks: dict[int, int]) -> Tensors:
     with torch.device("meta"):
-        return make_up({**make_backbone(name)[0].state_dict(), **_attention(blocks)})
+        shapes = {**make_backbone(name)[0].state_dict(), **_attention(blocks)}
+    tensors = make_up(shapes)
+    for key, value in tensors.items():
+        if key.startswith("NL_") and value.ndim == 4:
+            value *= 0.01  # products of three maps must stay finite
+    return tensors
 
 
 def _save(path: Path, backbone: Tensors, *, exponent: float | None = None) -> Tensors:
@@ -50,6 +55,11 @@ def _save(path: Path, backbone: Tensors, *, exponent: float | None = None) -> Te
     return neck
 
 
+def _doubled(tensors: Tensors) -> Tensors:
+    """In float64: the attention of made-up weights is so sharp that it magnifies float32's rounding."""
+    return {name: value.double() for name, value in tensors.items()}
+
+
 def _expected(maps: Tensor, neck: Tensors, exponent: float) -> Tensor:
     pooled = maps.clamp_min(1e-6).pow(exponent).mean(dim=(2, 3)).pow(1 / exponent)
     stored = (
@@ -63,8 +73,9 @@ def _cosine(path: Path, expected: Tensor, architecture: str | None = None) -> fl
     loaded = load_foreign(path, architecture)
     assert loaded.report.missing == loaded.report.unexpected == ()
     with torch.inference_mode():
-        found = getattr(loaded.net(_images()), loaded.feature)
-    assert float((found - expected).norm() / expected.norm()) < 1e-4
+        loaded.net.backbone.double()
+        found = getattr(loaded.net(_images().double()), loaded.feature).double()
+    assert float((found - expected).norm() / expected.norm()) < 1e-5
     return float(torch.cosine_similarity(found, expected).min())
 
 
@@ -82,7 +93,7 @@ def test_published_settings_give_the_features_written_out(
     backbone = _backbone(name, blocks)
     neck = _save(tmp_path / "net.pth", backbone, exponent=stored)
     with torch.inference_mode():
-        maps = slow_resnet(backbone, _images(), has_padded_stem=False)
+        maps = slow_resnet(_doubled(backbone), _images().double(), has_padded_stem=False)
         expected = _expected(maps, neck, exponent)
     assert _cosine(tmp_path / "net.pth", expected) > 0.99999
 
@@ -93,7 +104,7 @@ def test_bot_sorts_resnest_gives_the_features_written_out(tmp_path: Path) -> Non
     backbone = make_up(shapes)
     neck = _save(tmp_path / "mot17_sbs_S50.pth", backbone, exponent=3.0)
     with torch.inference_mode():
-        expected = _expected(slow_fastreid_resnest(backbone, _images()), neck, 3.0)
+        expected = _expected(slow_fastreid_resnest(_doubled(backbone), _images().double()), neck, 3.0)
     assert _cosine(tmp_path / "mot17_sbs_S50.pth", expected) > 0.99999
     loaded = load_foreign(tmp_path / "mot17_sbs_S50.pth")
     assert (loaded.architecture, loaded.height, loaded.width) == ("fastreid_sbs_resnest50", 384, 128)
@@ -110,7 +121,9 @@ def test_one_inner_channel_and_several(tmp_path: Path) -> None:
 
 def test_an_architecture_of_other_settings_is_refused(tmp_path: Path) -> None:
     _save(tmp_path / "net.pth", _backbone("resnet18", {}))
-    with pytest.raises(ValueError, match="fast-reid has no settings 'best': expected one of bot, agw, sbs"):
+    with pytest.raises(
+        ValueError, match="unknown settings 'best' of fast-reid: expected one of bot, agw, sbs"
+    ):
         load_foreign(tmp_path / "net.pth", "fastreid_best_resnet18")
     with pytest.raises(ValueError, match=re.escape("got 'resnest9'")):
         load_foreign(tmp_path / "net.pth", "fastreid_sbs_resnest9")

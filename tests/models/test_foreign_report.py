@@ -13,7 +13,7 @@ def test_one_number_fits_whatever_its_shape() -> None:
     net = nn.Module()
     net.exponent = nn.Parameter(torch.tensor(1.0))
     report = fill_network(net, {"p": torch.tensor([2.5])}, lambda _: "exponent", project="p", path=Path("a"))
-    assert float(net.exponent) == 2.5
+    assert net.exponent.item() == 2.5
     assert (report.project, report.loaded, report.share) == ("p", ("exponent",), 1.0)
 
 

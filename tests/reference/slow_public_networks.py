@@ -104,8 +104,8 @@ def split_attention(tensors: Tensors, name: str, maps: Tensor, dilation: int) ->
     gap = F.conv2d(gap, tensors[f"{name}.fc1.weight"], tensors[f"{name}.fc1.bias"])
     gap = batch_norm(tensors, f"{name}.bn1", gap).relu()
     scores = F.conv2d(gap, tensors[f"{name}.fc2.weight"], tensors[f"{name}.fc2.bias"])
-    one, two = (part.exp() for part in scores.chunk(2, dim=1))
-    return (one * first + two * second) / (one + two)
+    one, two = torch.stack(scores.chunk(2, dim=1)).softmax(dim=0)
+    return one * first + two * second
 
 
 def slow_fastreid_resnest(tensors: Tensors, images: Tensor) -> Tensor:

@@ -36,10 +36,10 @@ def test_damaged_parts_are_said_with_the_name_of_the_file(
 
 def _write_fastreid(path: Path, backbone: str, **extra: torch.Tensor) -> Path:
     with torch.device("meta"):
-        tensors = make_up(make_backbone(backbone)[0].state_dict())
+        shapes = make_backbone(backbone)[0].state_dict()
     parts = ("weight", "bias", "running_mean", "running_var")
     neck = {f"heads.bottleneck.0.{part}": torch.ones(2048) for part in parts}
-    tensors = {f"backbone.{name}": value for name, value in tensors.items()} | neck
+    tensors = {f"backbone.{name}": value for name, value in make_up(shapes).items()} | neck
     torch.save({"model": {**tensors, **extra}}, path)
     return path
 

@@ -88,4 +88,9 @@ def read_lines(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[str]:
 
 def quoted(text: str) -> str:
     """Return text of a file in quotes, shortened if it is long, for a message."""
-    return repr(text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}...")
+    return repr(shortened(text))
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text that may be very long."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from yacs.config import CfgNode
 
+from reid_gl.config.choices import check_choices
 from reid_gl.config.defaults import default_config
 from reid_gl.config.ranges import check_ranges
 from reid_gl.config.values import convert, parse_override, read_words, read_yaml
@@ -58,7 +59,9 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     if not config.OUTPUT_DIR:
         config.OUTPUT_DIR = f"runs/{name}"
     try:
-        check_ranges(dict(_leaves(config)))
+        values = dict(_leaves(config))
+        check_ranges(values)
+        check_choices(values)
     except ValueError as error:
         raise ConfigError(str(error)) from None
     config.freeze()

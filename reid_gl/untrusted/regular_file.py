@@ -86,6 +86,15 @@ def read_lines(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[str]:
             yield line
 
 
+def why_no_file(path: Path) -> str:
+    """Return the end of a sentence that begins with a path where a file was expected."""
+    try:
+        kind = KINDS.get(stat.S_IFMT(path.stat().st_mode), "something else")
+    except OSError:
+        return "is a link to nothing" if path.is_symlink() else "does not exist"
+    return f"is not a file but {kind}"
+
+
 def quoted(text: str) -> str:
     """Return text of a file in quotes, shortened if it is long, for a message."""
     return repr(shortened(text))

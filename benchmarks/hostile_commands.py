@@ -33,6 +33,8 @@ from hostile_places import PLACES, make_good_files, odd_words
 from reid_gl.cli.main import main as run_command
 
 SECONDS, MORE_GB = 90.0, 3.0
+MOST_LETTERS = 2_200
+"""Of a message."""
 FOREIGN_WORDS = re.compile(
     r"\[Errno|codec can't|torch\.|size mismatch|[Uu]npickl|invalid load key|Expecting value|cannot reshape|"
     r"index out of range|NoneType|unexpected keyword|not subscriptable|has no attribute|PytorchStream|"
@@ -113,7 +115,7 @@ def main() -> None:
         for trial in trials:
             answer, detail, seconds = attempt(trial, good, work)
             line = {"name": trial.name, "kind": trial.kind, "answer": answer, "seconds": round(seconds, 1)}
-            out.write(json.dumps({**line, "detail": detail}) + "\n")
+            out.write(json.dumps({**line, "detail": detail[-600:]}) + "\n")
             out.flush()
     count(options.out)
 
@@ -193,15 +195,19 @@ def flipped(good: bytes, seed: int) -> bytes:
 
 def judge(trial: Trial, code: int, text: str) -> tuple[str, str]:
     lines = [line for line in text.splitlines() if line.strip()]
-    if code == 0:
+    if code == 0 or "nowhere.ckpt" in text:  # the word was accepted: the command came to its weights
         return "accepted", ""
     errors = [line for line in lines if line.startswith("E ")] or lines[-1:]
-    message = " ".join(errors)[-600:]
+    message = " ".join(errors)
     if "MemoryError" in text or "not enough memory" in text or "can't allocate" in text:
         return "memory", message
     if "Traceback" in text:
-        return "unclear", " ".join(lines[-3:])[-600:]
-    if FOREIGN_WORDS.search(message) or not any(word in message for word in trial.named or ("",)):
+        return "unclear", " ".join(lines[-3:])
+    if (
+        len(message) > MOST_LETTERS
+        or FOREIGN_WORDS.search(message)
+        or not any(word in message for word in trial.named or ("",))
+    ):
         return "unclear", message
     return "clear", message
 

@@ -70,7 +70,7 @@ PLACES = (
             "--out",
             "people/split.csv",
             "--pattern",
-            r"(?P<pid>\d+)_c(?P<camid>\d)",
+            r"(?P<pid>\d+)_c(?P<camera>\d)",
         ),
     ),
     Place("table", "table.csv", ("check-dataset", "table", "table.csv")),
@@ -111,7 +111,7 @@ PLACES = (
     ),
     *(
         Place("own files", f"cache/*/{file}", ("train", *DATA, "DATA.CACHE", "cache", "OUTPUT_DIR", "new"))
-        for file in ("header.json", "index.npy", "pictures.u8", "intact.txt")
+        for file in ("header.json", "index.npy", "pictures.u8")
     ),
     *(
         Place("sequence", f"S1/{file}", ("mot-to-reid", "S1", "--out", "o"))
@@ -136,6 +136,7 @@ PLACES = (
     Place("MATLAB", "cuhk-03.mat", ("extract-cuhk03", "--mat", "cuhk-03.mat", "--out", "o")),
 )
 
+SEEN = "".join(f"{frame},{pid},2,3,24,35,1,1,1\n" for frame in (1, 2) for pid in (1, 2, 3, 4))
 NUMBERS = ("-1", "0", "nan", "1e9", "9" * 30, "x", "")
 OPTIONS = (
     ("evaluate-features f.npz --rerank", ("--k1", "--k2", "--lambda", "--max-memory-gb", "--verification")),
@@ -146,7 +147,7 @@ OPTIONS = (
     ("gallery delete people.db", ("--pids", "--older-than", "--cameras", "--rows", "--start")),
     ("mot-to-reid S1 --out o", ("--min-visibility", "--min-width", "--stride", "--train-share", "--seed")),
     (
-        f"make-split {PEOPLE_FOLDER} --out people/split.csv --pattern (?P<pid>\\d+)_c(?P<camid>\\d)",
+        f"make-split {PEOPLE_FOLDER} --out people/split.csv --pattern (?P<pid>\\d+)_c(?P<camera>\\d)",
         ("--train-share", "--queries-per-camera", "--seed", "--pattern"),
     ),
     (
@@ -169,7 +170,7 @@ def odd_words() -> Iterator[tuple[str, tuple[str, ...], str]]:
         for option in options:
             for value in NUMBERS:
                 yield option, tuple(command.split()), value
-    words = ("train", *TINY, "DATA.ROOT", "nowhere", "OUTPUT_DIR", "new")
+    words = ("test", *TINY, "DATA.ROOT", "people", "MODEL.WEIGHTS", "nowhere.ckpt")
     for section, keys in all_keys().items():
         for name in keys:
             for value in VALUES:
@@ -196,7 +197,7 @@ def make_good_files(folder: Path) -> None:
     _call("train", *TINY, "DATA.ROOT", "people", "OUTPUT_DIR", "run", "DATA.CACHE", "cache")
     _call(*COMPARE, *DATA)
     _write_networks()
-    write_sequence(Path("S1"), noise_frames(2), det="1,-1,2,3,24,35,0.9\n", gt="1,1,2,3,24,35,1,1,1\n")
+    write_sequence(Path("S1"), noise_frames(2), det="1,-1,2,3,24,35,0.9\n", gt=SEEN)
     write_video(Path("v.avi"), noise_frames(4))
     Path("det.txt").write_text("1,-1,2,3,24,35,0.9\n2,-1,2,3,24,35,0.9\n")
     _call("extract", "people/query", "--into", "people.db", "--weights", "run/model.ckpt", "--camera", "1")

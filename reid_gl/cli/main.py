@@ -38,6 +38,8 @@ COMMANDS = {
     "demo": "render, train, test and compare, from start to end",
 }
 RENAMED = {"test": "score"}  # command to module, if pytest would collect a module of the command's name
+MOST_LETTERS = 2_000
+"""Of an error's message; a longer one quotes a file or lists thousands of things."""
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
 
 
@@ -73,8 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except USER_ERRORS as error:
         if options.traceback:
             raise
-        logging.getLogger("reid_gl").error("%s: %s", type(error).__name__, error)
+        logging.getLogger("reid_gl").error("%s: %s", type(error).__name__, _shortened(str(error)))
         return 1
+
+
+def _shortened(message: str) -> str:
+    """Keep both ends of a message that is too long: the first names the file, the last what to do."""
+    if len(message) <= MOST_LETTERS:
+        return message
+    half = MOST_LETTERS // 2
+    return f"{message[:half]} [...] {message[-half:]}"
 
 
 def _print_usage(words: list[str]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from yacs.config import CfgNode
 
+from reid_gl.config.choices import check_choices
 from reid_gl.config.defaults import default_config
 from reid_gl.config.ranges import check_ranges
 from reid_gl.config.values import convert, parse_override, read_words, read_yaml
@@ -213,9 +214,11 @@ def _override(config: CfgNode, overrides: Sequence[str]) -> None:
 
 
 def _checked(config: CfgNode) -> CfgNode:
-    """Check the ranges of all values and freeze the configuration."""
+    """Check the ranges and choices of all values and freeze the configuration."""
     try:
-        check_ranges(dict(_leaves(config)))
+        values = dict(_leaves(config))
+        check_ranges(values)
+        check_choices(values)
     except ValueError as error:
         raise ConfigError(str(error)) from None
     config.freeze()

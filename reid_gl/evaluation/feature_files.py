@@ -14,7 +14,7 @@ from reid_gl.records import Features
 from reid_gl.untrusted.csv_lines import read_csv_lines
 from reid_gl.untrusted.matlab import read_matlab
 from reid_gl.untrusted.npz import read_npz
-from reid_gl.untrusted.regular_file import quoted
+from reid_gl.untrusted.regular_file import quoted, why_no_file
 
 NAMES = {
     "query": ("query", "query_f", "query_features", "qf"),
@@ -52,8 +52,7 @@ def load_features(path: str | Path) -> tuple[Features, Features | None]:
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"cannot read {path}: expected one of {', '.join(SUFFIXES)}")
     if not path.is_file():
-        reason = "is not a file" if path.exists() else "does not exist"
-        raise FileNotFoundError(f"feature file {path} {reason}")
+        raise FileNotFoundError(f"feature file {path} {why_no_file(path)}")
     arrays = _read_csv(path) if path.suffix.lower() == ".csv" else _read_arrays(path)
     if "features" in arrays and "query" not in arrays:
         arrays = divide_list(arrays, path)

@@ -86,6 +86,20 @@ def read_lines(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> Iterator[str]:
             yield line
 
 
+def why_no_file(path: Path) -> str:
+    """Return the end of a sentence that begins with a path where a file was expected."""
+    try:
+        kind = KINDS.get(stat.S_IFMT(path.stat().st_mode), "something else")
+    except OSError:
+        return "is a link to nothing" if path.is_symlink() else "does not exist"
+    return f"is not a file but {kind}"
+
+
 def quoted(text: str) -> str:
     """Return text of a file in quotes, shortened if it is long, for a message."""
-    return repr(text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}...")
+    return repr(shortened(text))
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a text that may be very long."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."

@@ -77,6 +77,18 @@ def test_a_mistake_is_one_line_unless_more_is_asked_for(
         main(["demo", "--traceback"])
 
 
+def test_a_message_that_quotes_a_whole_file_is_shortened(
+    outcome: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome.error = ValueError(f"table.csv holds {'[' * 10**6}: add commas")
+    assert main(["demo"]) == 1
+    answer = capsys.readouterr().err
+    assert "E ValueError: table.csv holds [[" in answer
+    assert "[[ [...] [[" in answer
+    assert answer.endswith("[[: add commas\n")
+    assert len(answer) < 2_100
+
+
 def test_other_errors_are_ours_and_are_shown_whole(outcome: SimpleNamespace) -> None:
     outcome.error = KeyError("left over")
     with pytest.raises(KeyError, match="left over"):

@@ -77,7 +77,10 @@ def test_centre_and_crops_of_retrieval() -> None:
         (["INPUT.CROP_AREA", "[0.2,1.0]"], r"pad must be 0 \(INPUT.PAD 0\), got 10"),
         (["LOSS.NAMES", "[group]"], "needs one weight each"),
         (["LOSS.NAMES", "[group, group]"], "no name twice"),
-        (["SOLVER.SCHEDULE", "linear"], "unknown schedule 'linear'"),
+        (
+            ["SOLVER.SCHEDULE", "linear"],
+            "SOLVER.SCHEDULE must be one of multistep, cosine, constant, got 'linear'",
+        ),
     ],
 )
 def test_contradictions_are_found_at_once(words: list[str], message: str) -> None:

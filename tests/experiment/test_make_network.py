@@ -188,7 +188,9 @@ def test_mistakes() -> None:
         load_experiment(None, ["LOSS.NAMES", "[group]"])
     with pytest.raises(ValueError, match="no name twice"):
         load_experiment(None, ["LOSS.NAMES", "[group, group]"])
-    with pytest.raises(ValueError, match="unknown feature 'neck'"):
+    with pytest.raises(
+        ValueError, match=r"LOSS.TRIPLET.FEATURE must be one of before_neck, after_neck, got 'neck'"
+    ):
         build_one("triplet", "LOSS.TRIPLET.FEATURE", "neck")
     with pytest.raises(ValueError, match=r"LOSS.CENTER.LR_FACTOR must be greater than 0, got 0.0"):
         build_one("center", "LOSS.CENTER.LR_FACTOR", "0.0")

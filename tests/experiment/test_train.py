@@ -316,13 +316,16 @@ def test_the_cache_may_change_where_it_changes_no_pixel(
         (["TEST.PRESET", "dogs"], "unknown preset 'dogs'"),
         (["TEST.MULTI_QUERY", "sum"], "TEST.MULTI_QUERY must be one of"),
         (["TEST.MULTI_QUERY", "max"], "gt_bbox"),
-        (["INPUT.KERNEL", "lanczos"], "unknown kernel 'lanczos'"),
+        (["INPUT.KERNEL", "lanczos"], "INPUT.KERNEL must be one of linear, cubic"),
         (["INPUT.CROP_AREA", "[0.5, 1]"], r"pad must be 0 \(INPUT.PAD 0\)"),
-        (["SOLVER.SCHEDULE", "linear"], "unknown schedule 'linear'"),
+        (
+            ["SOLVER.SCHEDULE", "linear"],
+            "SOLVER.SCHEDULE must be one of multistep, cosine, constant, got 'linear'",
+        ),
         (["LOSS.NAMES", "[tripplet]", "LOSS.WEIGHTS", "[1]"], "unknown loss 'tripplet'"),
         (
             ["LOSS.TRIPLET.FEATURE", "neck", "LOSS.NAMES", "[triplet]", "LOSS.WEIGHTS", "[1]"],
-            "unknown feature",
+            "LOSS.TRIPLET.FEATURE must be one of before_neck, after_neck, got 'neck'",
         ),
     ],
 )

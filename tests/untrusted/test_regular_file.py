@@ -8,7 +8,7 @@ import pytest
 
 from reid_gl.data.loading.images import MAX_FILE_BYTES, UnreadableImageError, check_image, read_image
 from reid_gl.untrusted import regular_file
-from reid_gl.untrusted.regular_file import quoted, read_lines, read_regular_file
+from reid_gl.untrusted.regular_file import quoted, read_lines, read_regular_file, why_no_file
 
 
 def test_all_bytes_of_a_file_or_of_a_link_to_it(tmp_path: Path) -> None:
@@ -77,3 +77,19 @@ def test_lines_of_a_text_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_messages_repeat_little_of_a_file() -> None:
     assert quoted("a'b") == repr("a'b")
     assert len(quoted("x" * 10**6)) < 300
+
+
+def test_why_a_path_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    (tmp_path / "nothing").symlink_to(tmp_path / "gone")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    expected = {
+        "pipe": "is not a file but a pipe",
+        "zero": "is not a file but a device",
+        ".": "is not a file but a folder",
+        "itself": "is a link to nothing",
+        "nothing": "is a link to nothing",
+        "gone": "does not exist",
+    }
+    assert {name: why_no_file(tmp_path / name) for name in expected} == expected

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.untrusted.regular_file import quoted, read_lines
+from reid_gl.untrusted.regular_file import quoted, read_lines, why_no_file
 
 
 def read_numbers(path: Path, columns: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the numbers of a file, (M, columns), and the line number of each row."""
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+        raise FileNotFoundError(f"{path} {why_no_file(path)}")
     values, numbers = array("d"), array("q")
     width = columns[0]
     for number, line in enumerate(read_lines(path), start=1):

@@ -23,7 +23,7 @@ from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.mot.frames import USUAL_DIGITS, find_frame_names
 from reid_gl.data.mot.lines import check_rows, read_numbers
 from reid_gl.data.mot.sequence_names import check_sequence_names
-from reid_gl.untrusted.regular_file import read_lines
+from reid_gl.untrusted.regular_file import read_lines, why_no_file
 
 PEDESTRIAN = 1
 """Class of pedestrians in MOT16, MOT17 and MOT20."""
@@ -126,7 +126,7 @@ def load_sequence(folder: str | Path) -> MotSequence:
     path = Path(folder) / "seqinfo.ini"
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} does not exist: expected the folder of a MOT Challenge sequence, which holds "
+            f"{path} {why_no_file(path)}: expected the folder of a MOT Challenge sequence, which holds "
             "seqinfo.ini, img1/ and det/ or gt/"
         )
     parser = configparser.ConfigParser(interpolation=None)

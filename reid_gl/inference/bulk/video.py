@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from reid_gl.data.loading.images import Image8
+from reid_gl.untrusted.regular_file import why_no_file
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def _claim(capture: cv2.VideoCapture) -> int:
 
 def _open(path: Path) -> cv2.VideoCapture:
     if not path.is_file():
-        raise FileNotFoundError(f"video {path} does not exist")
+        raise FileNotFoundError(f"video {path} {why_no_file(path)}")
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise ValueError(f"video {path} cannot be opened: it is truncated, broken or not a video")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reid_gl.inference.bulk.video import VideoEndsError, VideoReader, claimed_frames, count_frames
-from tests.made_up_videos import claim_frames, noise_frames, write_video
+from tests.made_up_videos import claim_frames, noise_frames, write_long_video, write_video
 
 
 def test_frames_are_rgb_and_counted_from_one(tmp_path: Path) -> None:
@@ -83,6 +83,23 @@ def test_a_truncated_video_says_where_it_ends(tmp_path: Path) -> None:
     reader = VideoReader(path)
     with pytest.raises(VideoEndsError, match=r"noise\.avi ends after frame \d, but frame 20 is needed"):
         reader.read(20)
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is read from Linux's /proc")
+def test_the_memory_of_a_long_video_is_that_of_a_few_frames(tmp_path: Path) -> None:
+    size = write_long_video(tmp_path / "a.y4m", 150, size=(1080, 1920))
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    before = _kilobytes("VmRSS")
+    assert count_frames(tmp_path / "a.y4m") == 150
+    assert 1000 * (_kilobytes("VmHWM") - before) < size / 4
+    reader = VideoReader(tmp_path / "a.y4m")
+    assert reader.read(2).shape == (1080, 1920, 3)
+    reader.close()
+
+
+def _kilobytes(key: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(key)).split()[1])
 
 
 def test_what_is_no_video(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from reid_gl.untrusted.regular_file import shortened
+
 logger = logging.getLogger(__name__)
 
 REQUIRED = ("path", "pid", "split")
@@ -61,7 +63,7 @@ def choose_columns(
         others = ", ".join(title for title in known if title not in required)
         raise ValueError(
             f"line 1 of {table} has no column {', '.join(map(repr, missing))}: expected "
-            f"{', '.join(required)} and, optionally, {others}, found {', '.join(titles)}; "
+            f"{', '.join(required)} and, optionally, {others}, found {shortened(', '.join(titles))}; "
             f"{_advice(missing, titles, extra)}"
         )
     if extra:

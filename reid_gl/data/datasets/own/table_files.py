@@ -11,7 +11,7 @@ from reid_gl.data.datasets.own.coco_files import CocoTable
 from reid_gl.data.datasets.own.own_data import SPLITS
 from reid_gl.data.datasets.own.parquet_files import ParquetTable
 from reid_gl.untrusted.csv_lines import MAX_BYTES, read_csv_lines
-from reid_gl.untrusted.regular_file import read_lines
+from reid_gl.untrusted.regular_file import read_lines, why_no_file
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 PARQUET = ".parquet"
@@ -45,7 +45,7 @@ def find_tables(root: Path) -> list[Path]:
     if root.is_file():
         raise ValueError(f"{root} is not a table: expected a file ending in {kinds}")
     if not root.is_dir():
-        raise FileNotFoundError(f"{root} does not exist: give a file ending in {kinds}, or its folder")
+        raise FileNotFoundError(f"{root} {why_no_file(root)}: give a file ending in {kinds}, or its folder")
     with os.scandir(root) as entries:
         names = sorted(entry.name for entry in entries if entry.name[0] != ".")
     tables = [name for name in names if name.lower().endswith(TABLE_SUFFIXES)]

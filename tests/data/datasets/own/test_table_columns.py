@@ -43,6 +43,7 @@ def test_others_are_named_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
         ("path,Pid,Split", r"has no column 'pid', 'split': .*; rename 'Pid' to 'pid', 'Split' to 'split'$"),
         ("file,pid", r"has no column 'path', 'split': .*; rename 'file' to 'path' and add 'split'$"),
         ("path,pid,split,x1,y1,x2", r"has no column 'y2': "),
+        ("[" * 10_000, r"has no column 'path', 'pid', 'split': .* found \[{200}\.\.\.; add"),
         ("a.jpg,7,0,train", r"has no column 'path', 'pid', 'split': .* found a\.jpg, 7, 0, train"),
     ],
 )

@@ -8,7 +8,7 @@ MINIMUM := .venv-minimum
 # Tests of pure functions, and tests that compare the documentation with the code; tests that take seconds are marked slow.
 FAST := tests/config tests/data tests/evaluation tests/losses tests/report $(wildcard tests/test_*.py)
 # One thread per process, because more would compete for the cores.
-PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
+PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 .PHONY: help install demo test coverage test-fast check minimum docs bench clean
 
@@ -70,7 +70,7 @@ check: $(READY)
 
 # Warnings are not errors here: old dependencies warn about problems that newer versions have fixed.
 minimum: $(MINIMUM)/ready
-	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(MINIMUM)/bin/python -m pytest --numprocesses 2 -m "not slow" \
+	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(MINIMUM)/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow" \
 	  -W default::DeprecationWarning -W default::FutureWarning --disable-warnings $(FAST)
 
 $(MINIMUM)/ready: pyproject.toml $(READY)

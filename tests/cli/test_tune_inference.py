@@ -10,7 +10,7 @@ import torch
 from reid_gl.config import load_config
 from reid_gl.experiment import run_training
 from tests.cli.test_commands import call
-from tests.experiment.conftest import SMALL
+from tests.experiment.conftest import RESNET, SMALL
 from tests.made_up_people import write_people
 
 
@@ -18,7 +18,7 @@ from tests.made_up_people import write_people
 def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("tune")
     people = write_people(folder / "market1501")
-    words = [*SMALL, "DATA.ROOT", str(people), "DATA.HOLDOUT", "0.5", "SOLVER.NUM_EPOCHS", "1"]
+    words = [*SMALL, *RESNET, "DATA.ROOT", str(people), "DATA.HOLDOUT", "0.5", "SOLVER.NUM_EPOCHS", "1"]
     words += ["INPUT.SIZE", "[32,16]", "OUTPUT_DIR", str(folder / "a run")]
     with torch.random.fork_rng():
         torch.manual_seed(0)

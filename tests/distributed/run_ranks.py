@@ -118,6 +118,7 @@ def start_command(words: Sequence[object], errors: Path) -> ForkServerProcess:
 
 def _be_command(words: Sequence[str], errors: Path) -> None:
     os.setsid()
+    multiprocessing.set_start_method("fork", force=True)  # as in a shell: workers inherit signal handlers
     _write_errors_to(errors)
     run_command(words)
 

@@ -30,6 +30,9 @@ SMALL = [
 ]
 # fmt: on
 
+RESNET = ["MODEL.BACKBONE", "resnet18"]
+"""A network for SMALL whose last map passes a ReLU, which TEST.SLOPE needs."""
+
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:

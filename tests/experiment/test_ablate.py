@@ -14,7 +14,7 @@ from reid_gl.config import load_config
 from reid_gl.experiment import run_test, run_training
 from reid_gl.experiment.ablate import RERANKING, list_combinations, run_ablation, switch_values
 from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
-from tests.experiment.conftest import SMALL
+from tests.experiment.conftest import RESNET, SMALL
 from tests.inference.strategies.test_pooling_statistics import make_net
 
 
@@ -22,7 +22,7 @@ from tests.inference.strategies.test_pooling_statistics import make_net
 def words(people: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Overrides that test a network of one epoch."""
     folder = tmp_path_factory.mktemp("ablate") / "run"
-    words = [*SMALL, "SOLVER.NUM_EPOCHS", "1", "DATA.ROOT", str(people), "OUTPUT_DIR", str(folder)]
+    words = [*SMALL, *RESNET, "SOLVER.NUM_EPOCHS", "1", "DATA.ROOT", str(people), "OUTPUT_DIR", str(folder)]
     words += ["TEST.RERANK.K1", "5", "TEST.RERANK.K2", "2"]
     with torch.random.fork_rng():
         torch.manual_seed(0)

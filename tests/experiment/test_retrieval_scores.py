@@ -18,7 +18,7 @@ from reid_gl.experiment.score import run_tests
 from reid_gl.experiment.tune_inference import run_tuning
 from reid_gl.records import Features
 from reid_gl.report.scores import format_scores
-from tests.experiment.conftest import SMALL
+from tests.experiment.conftest import RESNET, SMALL
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def classes(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def words(classes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Overrides that test a network which was trained on most of the classes."""
     folder = tmp_path_factory.mktemp("retrieval") / "run"
-    words = [*SMALL, "DATA.NAMES", "folders", "DATA.ROOT", str(classes), "OUTPUT_DIR", str(folder)]
+    words = [*SMALL, *RESNET, "DATA.NAMES", "folders", "DATA.ROOT", str(classes), "OUTPUT_DIR", str(folder)]
     words += ["MODEL.EMBEDDING_DIM", "16", "INPUT.SIZE", "[32,32]", "INPUT.SHORTER_SIDE", "36"]
     words += ["INPUT.PAD", "0", "INPUT.CROP_AREA", "[0.5,1.0]"]
     words += ["SOLVER.NUM_EPOCHS", "1", "DATA.HOLDOUT", "0.3"]

@@ -14,6 +14,7 @@ from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.inference.strategies.apply import Strategies
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.models import load_net, read_checkpoint
+from tests.experiment.conftest import RESNET
 from tests.tiny_checkpoint import COLOURS, write_checkpoint
 
 
@@ -43,7 +44,7 @@ def test_training_keeps_the_strategies_of_the_configuration(words: list[str]) ->
 
 
 def test_a_strategy_that_cannot_act_is_refused_before_training(words: list[str], tmp_path: Path) -> None:
-    words = [*words, "MODEL.POOLING", "gem", "TEST.SLOPE", "0.5"]
+    words = [*words, *RESNET, "MODEL.POOLING", "gem", "TEST.SLOPE", "0.5"]
     with pytest.raises(ValueError, match=r"set TEST.MIXING too, or TEST.SLOPE 0 \(the test after this"):
         run_training(load_config(None, words))
     assert not (tmp_path / "run").exists()

@@ -13,7 +13,7 @@ from reid_gl.experiment.load_data import hold_out, load_data
 from reid_gl.experiment.tune_inference import GRIDS, Choice, coordinate_search, run_tuning
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.records import ReidDataset
-from tests.experiment.conftest import SMALL
+from tests.experiment.conftest import RESNET, SMALL
 from tests.made_up_people import write_people
 
 HOLDOUT = ["DATA.HOLDOUT", "0.4"]
@@ -24,7 +24,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Overrides that test a network of one epoch, which has not seen three of eight people."""
     folder = tmp_path_factory.mktemp("tune")
     people = write_people(folder / "market1501")
-    words = [*SMALL, *HOLDOUT, "SOLVER.NUM_EPOCHS", "1", "DATA.ROOT", str(people)]
+    words = [*SMALL, *RESNET, *HOLDOUT, "SOLVER.NUM_EPOCHS", "1", "DATA.ROOT", str(people)]
     words += ["INPUT.SIZE", "[32,16]", "OUTPUT_DIR", str(folder / "run")]
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 import torch
@@ -13,25 +12,13 @@ from reid_gl.losses.binomial_deviance import (
     binomial_deviance_loss_of_similarity,
 )
 from reid_gl.losses.pairs import pair_masks
+from tests.losses.pair_cases import random_pairs, value_and_gradient
 from tests.reference.slow_binomial_deviance import slow_binomial_deviance_loss
 from tests.reference.slow_similarity import slow_cosine_distance
 
 LN2 = math.log(2)
 DEFAULTS = {"alpha": 2.0, "beta": 50.0, "base": 0.5}
 SETTINGS = [DEFAULTS, {"alpha": 1.0, "beta": 5.0, "base": 0.0}, {"alpha": 40.0, "beta": 2.0, "base": 0.9}]
-
-
-def _random_case(seed: int, *, num_rows: int = 12, width: int = 6) -> tuple[Tensor, Tensor]:
-    """Some identities have one image, so that some anchors have no positive."""
-    generator = torch.Generator().manual_seed(seed)
-    embeddings = 3 * torch.randn(num_rows, width, generator=generator, dtype=torch.float64)
-    return embeddings, torch.randint(6, (num_rows,), generator=generator)
-
-
-def _gradient(loss: Any, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    live = inputs.clone().requires_grad_()
-    value = loss(live)
-    return value.detach(), torch.autograd.grad(value, live)[0]
 
 
 def _slow(embeddings: Tensor, labels: Tensor, **settings: float) -> float:
@@ -52,7 +39,7 @@ def test_three_images_by_hand() -> None:
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_agrees_with_the_slow_version(settings: dict[str, float], seed: int) -> None:
-    embeddings, labels = _random_case(seed)
+    embeddings, labels = random_pairs(seed)
     value = binomial_deviance_loss(embeddings, labels, **settings)
     assert value.item() == pytest.approx(_slow(embeddings, labels, **settings), abs=1e-10)
 
@@ -73,7 +60,9 @@ def test_the_gradient_is_a_sigmoid_pair_weight(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     similarity = 2 * torch.rand(8, 8, generator=generator, dtype=torch.float64) - 1
     labels = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2])
-    slope = 8 * _gradient(lambda live: binomial_deviance_loss_of_similarity(live, labels), similarity)[1]
+    slope = (
+        8 * value_and_gradient(lambda live: binomial_deviance_loss_of_similarity(live, labels), similarity)[1]
+    )
     positives, negatives = pair_masks(labels)
     pull = -2 * torch.sigmoid(2 * (0.5 - similarity)) / positives.sum(dim=1, keepdim=True)
     push = 50 * torch.sigmoid(50 * (similarity - 0.5)) / negatives.sum(dim=1, keepdim=True)
@@ -83,7 +72,7 @@ def test_the_gradient_is_a_sigmoid_pair_weight(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_gradcheck(settings: dict[str, float], seed: int) -> None:
-    embeddings, labels = _random_case(seed, num_rows=8)
+    embeddings, labels = random_pairs(seed, num_rows=8)
     assert torch.autograd.gradcheck(
         lambda live: binomial_deviance_loss(live, labels, **settings), (embeddings.requires_grad_(),)
     )
@@ -91,7 +80,7 @@ def test_gradcheck(settings: dict[str, float], seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_order_of_the_batch_and_the_scale_of_embeddings_do_not_matter(seed: int) -> None:
-    embeddings, labels = _random_case(seed)
+    embeddings, labels = random_pairs(seed)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     value = binomial_deviance_loss(1000 * embeddings[order], labels[order])
     assert value.item() == pytest.approx(binomial_deviance_loss(embeddings, labels).item(), abs=1e-11)
@@ -99,7 +88,7 @@ def test_the_order_of_the_batch_and_the_scale_of_embeddings_do_not_matter(seed: 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
-    embeddings, two_each = _random_case(0, num_rows=4)[0].to(dtype), torch.tensor([0, 0, 1, 1])
+    embeddings, two_each = random_pairs(0, num_rows=4)[0].to(dtype), torch.tensor([0, 0, 1, 1])
     pull_at_one, push_at_one = math.log1p(math.exp(-1)), math.log1p(math.exp(25))
     pull_at_zero, push_at_zero = math.log1p(math.exp(1)), math.log1p(math.exp(-25))
     same, zero = embeddings[:1].repeat(4, 1), torch.zeros_like(embeddings)
@@ -113,7 +102,9 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
         "large embeddings": (1e25 * embeddings, two_each, None),
     }
     for name, (rows, labels, expected) in cases.items():
-        loss, gradient = _gradient(lambda live, labels=labels: binomial_deviance_loss(live, labels), rows)
+        loss, gradient = value_and_gradient(
+            lambda live, labels=labels: binomial_deviance_loss(live, labels), rows
+        )
         if expected is None:
             expected = _slow(rows.double(), labels, **DEFAULTS)
         # the slope of 50 multiplies the rounding of a cosine near 1
@@ -123,8 +114,8 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
 
 
 def test_steep_settings_do_not_overflow() -> None:
-    embeddings, labels = _random_case(4)
-    loss, gradient = _gradient(
+    embeddings, labels = random_pairs(4)
+    loss, gradient = value_and_gradient(
         lambda live: binomial_deviance_loss(live, labels, alpha=1e4, beta=1e4), embeddings.float()
     )
     assert torch.isfinite(loss)
@@ -133,7 +124,7 @@ def test_steep_settings_do_not_overflow() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
-    embeddings, labels = _random_case(9)
+    embeddings, labels = random_pairs(9)
     half = embeddings.to(dtype)
     value = binomial_deviance_loss(half, labels)
     assert value.dtype == torch.float32
@@ -144,7 +135,7 @@ def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
 
 
 def test_autocast_changes_nothing() -> None:
-    embeddings, labels = _random_case(10)
+    embeddings, labels = random_pairs(10)
     embeddings = embeddings.float().requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = binomial_deviance_loss(embeddings, labels)
@@ -155,7 +146,7 @@ def test_autocast_changes_nothing() -> None:
 
 
 def test_module_gives_the_function_with_its_settings() -> None:
-    embeddings, labels = _random_case(12)
+    embeddings, labels = random_pairs(12)
     for settings in SETTINGS:
         value = BinomialDevianceLoss(**settings)(embeddings, labels, logits=torch.zeros(len(labels), 9))
         assert torch.equal(value, binomial_deviance_loss(embeddings, labels, **settings))
@@ -177,7 +168,7 @@ def test_wrong_settings(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         BinomialDevianceLoss(**settings)
     with pytest.raises(ValueError, match=message):
-        binomial_deviance_loss(*_random_case(0), **settings)
+        binomial_deviance_loss(*random_pairs(0), **settings)
 
 
 def test_wrong_shapes() -> None:

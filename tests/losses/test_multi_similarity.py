@@ -15,6 +15,7 @@ from reid_gl.losses.multi_similarity import (
     multi_similarity_loss_of_similarity,
 )
 from reid_gl.losses.pairs import pair_masks
+from tests.losses.pair_cases import random_pairs, value_and_gradient
 from tests.reference.slow_multi_similarity import slow_mining, slow_multi_similarity_loss
 from tests.reference.slow_similarity import slow_cosine_distance
 
@@ -30,19 +31,6 @@ DEVICES = [
     "cpu",
     pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")),
 ]
-
-
-def _random_case(seed: int, *, num_rows: int = 12, width: int = 6) -> tuple[Tensor, Tensor]:
-    """Some identities have one image, so that some anchors have no positive."""
-    generator = torch.Generator().manual_seed(seed)
-    embeddings = 3 * torch.randn(num_rows, width, generator=generator, dtype=torch.float64)
-    return embeddings, torch.randint(6, (num_rows,), generator=generator)
-
-
-def _gradient(loss: Any, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    live = inputs.clone().requires_grad_()
-    value = loss(live)
-    return value.detach(), torch.autograd.grad(value, live)[0]
 
 
 def _slow(embeddings: Tensor, labels: Tensor, **settings: Any) -> float:
@@ -67,7 +55,7 @@ def test_mining_by_hand() -> None:
     assert slow_mining(row, labels, 0, epsilon=0.1) == ([0.3], [0.25, 0.5])
     similarity = torch.full((6, 6), -1.0, dtype=torch.float64)
     similarity[0] = torch.tensor(row)
-    gradient = _gradient(
+    gradient = value_and_gradient(
         lambda live: multi_similarity_loss_of_similarity(live, torch.tensor(labels)), similarity
     )[1]
     assert (gradient[0] != 0).tolist() == [False, False, True, False, True, True]
@@ -76,7 +64,7 @@ def test_mining_by_hand() -> None:
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_agrees_with_the_slow_version(settings: dict[str, Any], seed: int) -> None:
-    embeddings, labels = _random_case(seed)
+    embeddings, labels = random_pairs(seed)
     expected = _slow(embeddings, labels, **settings)
     assert expected > 0
     assert multi_similarity_loss(embeddings, labels, **settings).item() == pytest.approx(expected, abs=1e-10)
@@ -102,9 +90,9 @@ def test_the_gradient_is_the_papers_pair_weight(seed: int) -> None:
     alpha, beta, base = 2.0, 40.0, 0.5
     slope = (
         8
-        * _gradient(lambda live: multi_similarity_loss_of_similarity(live, labels, epsilon=None), similarity)[
-            1
-        ]
+        * value_and_gradient(
+            lambda live: multi_similarity_loss_of_similarity(live, labels, epsilon=None), similarity
+        )[1]
     )
     positives, negatives = pair_masks(labels)
     expected = torch.zeros(8, 8, dtype=torch.float64)
@@ -123,7 +111,7 @@ def test_the_gradient_is_the_papers_pair_weight(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_gradcheck(settings: dict[str, Any], seed: int) -> None:
-    embeddings, labels = _random_case(seed, num_rows=8)
+    embeddings, labels = random_pairs(seed, num_rows=8)
     assert torch.autograd.gradcheck(
         lambda live: multi_similarity_loss(live, labels, **settings), (embeddings.requires_grad_(),)
     )
@@ -131,7 +119,7 @@ def test_gradcheck(settings: dict[str, Any], seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_order_of_the_batch_and_the_scale_of_embeddings_do_not_matter(seed: int) -> None:
-    embeddings, labels = _random_case(seed)
+    embeddings, labels = random_pairs(seed)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     value = multi_similarity_loss(1000 * embeddings[order], labels[order])
     assert value.item() == pytest.approx(multi_similarity_loss(embeddings, labels).item(), abs=1e-12)
@@ -139,7 +127,7 @@ def test_the_order_of_the_batch_and_the_scale_of_embeddings_do_not_matter(seed: 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
-    embeddings, two_each = _random_case(0, num_rows=4)[0].to(dtype), torch.tensor([0, 0, 1, 1])
+    embeddings, two_each = random_pairs(0, num_rows=4)[0].to(dtype), torch.tensor([0, 0, 1, 1])
     at_one = math.log(1 + math.exp(-1)) / 2 + math.log(1 + 2 * math.exp(20)) / 40
     at_zero = math.log(1 + math.exp(1)) / 2 + math.log(1 + 2 * math.exp(-20)) / 40
     cases = {
@@ -152,7 +140,9 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
         "large embeddings": (1e25 * embeddings, two_each, None),
     }
     for name, (rows, labels, expected) in cases.items():
-        loss, gradient = _gradient(lambda live, labels=labels: multi_similarity_loss(live, labels), rows)
+        loss, gradient = value_and_gradient(
+            lambda live, labels=labels: multi_similarity_loss(live, labels), rows
+        )
         if expected is None:
             expected = _slow(rows.double(), labels, **OFFICIAL)
         assert loss.item() == pytest.approx(expected, abs=10 * torch.finfo(dtype).eps), name
@@ -163,10 +153,12 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_without_mining_a_missing_kind_of_pairs_is_log_one(dtype: torch.dtype) -> None:
     rows = torch.eye(4, dtype=dtype)  # all similarities 0
-    one_identity = _gradient(
+    one_identity = value_and_gradient(
         lambda live: multi_similarity_loss(live, torch.zeros(4, dtype=torch.long), epsilon=None), rows
     )
-    all_different = _gradient(lambda live: multi_similarity_loss(live, torch.arange(4), epsilon=None), rows)
+    all_different = value_and_gradient(
+        lambda live: multi_similarity_loss(live, torch.arange(4), epsilon=None), rows
+    )
     assert one_identity[0].item() == pytest.approx(math.log(1 + 3 * math.e) / 2, rel=1e-6)
     assert all_different[0].item() == pytest.approx(math.log1p(3 * math.exp(-20)) / 40, abs=1e-8)
     assert torch.isfinite(one_identity[1]).all()
@@ -174,8 +166,8 @@ def test_without_mining_a_missing_kind_of_pairs_is_log_one(dtype: torch.dtype) -
 
 
 def test_steep_settings_do_not_overflow() -> None:
-    embeddings, labels = _random_case(4)
-    loss, gradient = _gradient(
+    embeddings, labels = random_pairs(4)
+    loss, gradient = value_and_gradient(
         lambda live: multi_similarity_loss(live, labels, alpha=1e4, beta=1e4), embeddings.float()
     )
     assert torch.isfinite(loss)
@@ -184,7 +176,7 @@ def test_steep_settings_do_not_overflow() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
-    embeddings, labels = _random_case(9)
+    embeddings, labels = random_pairs(9)
     half = embeddings.to(dtype)
     value = multi_similarity_loss(half, labels)
     assert value.dtype == torch.float32
@@ -194,7 +186,7 @@ def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
 
 
 def test_autocast_changes_nothing() -> None:
-    embeddings, labels = _random_case(10)
+    embeddings, labels = random_pairs(10)
     embeddings = embeddings.float().requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = multi_similarity_loss(embeddings, labels)
@@ -211,7 +203,7 @@ def test_autocast_changes_nothing() -> None:
 def test_agrees_with_pytorch_metric_learning(
     settings: dict[str, Any], seed: int, dtype: torch.dtype, tolerance: float, device: str
 ) -> None:
-    embeddings, labels = (tensor.to(device) for tensor in _random_case(seed))
+    embeddings, labels = (tensor.to(device) for tensor in random_pairs(seed))
     epsilon = settings["epsilon"]
     peer = PeerMultiSimilarityLoss(alpha=settings["alpha"], beta=settings["beta"], base=settings["base"])
 
@@ -219,14 +211,16 @@ def test_agrees_with_pytorch_metric_learning(
         pairs = None if epsilon is None else MultiSimilarityMiner(epsilon=epsilon)(live, labels)
         return peer(live, labels, pairs)
 
-    expected = _gradient(peer_loss, embeddings.to(dtype))
-    ours = _gradient(lambda live: multi_similarity_loss(live, labels, **settings), embeddings.to(dtype))
+    expected = value_and_gradient(peer_loss, embeddings.to(dtype))
+    ours = value_and_gradient(
+        lambda live: multi_similarity_loss(live, labels, **settings), embeddings.to(dtype)
+    )
     for value, wanted in zip(ours, expected, strict=True):
         assert torch.allclose(value, wanted, rtol=tolerance, atol=tolerance)
 
 
 def test_module_gives_the_function_with_its_settings() -> None:
-    embeddings, labels = _random_case(12)
+    embeddings, labels = random_pairs(12)
     for settings in SETTINGS:
         value = MultiSimilarityLoss(**settings)(embeddings, labels, logits=torch.zeros(len(labels), 9))
         assert torch.equal(value, multi_similarity_loss(embeddings, labels, **settings))
@@ -249,7 +243,7 @@ def test_wrong_settings(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MultiSimilarityLoss(**settings)
     with pytest.raises(ValueError, match=message):
-        multi_similarity_loss(*_random_case(0), **settings)
+        multi_similarity_loss(*random_pairs(0), **settings)
 
 
 def test_wrong_shapes() -> None:

@@ -1,0 +1,21 @@
+"""Batches for losses of pairs, and their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def random_pairs(seed: int, *, num_rows: int = 12, width: int = 6) -> tuple[Tensor, Tensor]:
+    """Embeddings and labels. Some identities have one image, so that some anchors have no positive."""
+    generator = torch.Generator().manual_seed(seed)
+    embeddings = 3 * torch.randn(num_rows, width, generator=generator, dtype=torch.float64)
+    return embeddings, torch.randint(6, (num_rows,), generator=generator)
+
+
+def value_and_gradient(loss: Callable[[Tensor], Tensor], inputs: Tensor) -> tuple[Tensor, Tensor]:
+    live = inputs.clone().requires_grad_()
+    value = loss(live)
+    return value.detach(), torch.autograd.grad(value, live)[0]

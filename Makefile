@@ -91,6 +91,7 @@ bench: $(READY)
 	@$(BIN)/python benchmarks/retrieval.py
 	@$(BIN)/python benchmarks/loading.py
 	@$(BIN)/python benchmarks/extraction.py
+	@$(BIN)/python benchmarks/gallery.py --rows 100000
 	@$(BIN)/python benchmarks/demo.py
 
 clean:

@@ -13,6 +13,8 @@ from reid_gl.gallery.sightings import Floats, Ints
 
 FEW_ROWS = 50_000
 """If a filter leaves at most this many rows, all of them are compared."""
+MOST_PROPOSED = 2**22
+"""Number of proposed rows to hold at a time, for several queries together."""
 WIDER = 4
 """Factor for lists and candidates of queries that found too few rows."""
 
@@ -49,7 +51,7 @@ class IvfSearch:
             is_first = count == wanted
             pending = np.array([place for place in pending.tolist() if len(found[place]) < wanted], np.int64)
             if is_first and len(pending) and condition != Condition():
-                few = self._rows.few(condition, FEW_ROWS)
+                few = self._rows.few(condition, max(FEW_ROWS, wanted))
                 if few is not None:
                     exact = self._exact(queries[pending], num_nearest, few)
                     for place, ids in zip(pending.tolist(), exact, strict=True):
@@ -59,9 +61,13 @@ class IvfSearch:
         return Found(found, self._rows.rows(np.unique(np.concatenate([*found, np.zeros(0, np.int64)]))))
 
     def _proposed(self, queries: Floats, count: int, probes: int, condition: Condition) -> list[Ints]:
-        proposed = self._index.nearest(queries, count, probes)
-        kept = self._rows.fulfilling(np.unique(proposed[proposed >= 0]), condition)
-        return [ids[np.isin(ids, kept)] for ids in proposed]
+        found: list[Ints] = []
+        step = max(1, MOST_PROPOSED // count)
+        for start in range(0, len(queries), step):
+            proposed = self._index.nearest(queries[start : start + step], count, probes)
+            kept = self._rows.fulfilling(np.unique(proposed[proposed >= 0]), condition)
+            found += [ids[np.isin(ids, kept)] for ids in proposed]
+        return found
 
     def _exact(self, queries: Floats, num_nearest: int, ids: Ints) -> list[Ints]:
         return self._rows.matrix(ids, self._index.dimension).nearest(queries, num_nearest, Condition())

@@ -90,6 +90,7 @@ def test_filters_are_exact(
     trained: Path, asked: dict[str, Any], few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ivf_search, "FEW_ROWS", few)
+    monkeypatch.setattr(ivf_search, "MOST_PROPOSED", 300)
     with opened(trained, "r") as indexed, Gallery(trained, "r") as exact:
         assert found(indexed, **asked) == found(exact, **asked)
 

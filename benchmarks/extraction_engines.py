@@ -90,8 +90,10 @@ def extract(engine: str, crops: Path, output: Path, weights: Path) -> float:
     command = [sys.executable, "-m", "reid_gl.cli.main", "extract", str(crops), str(output)]
     command += ["--weights", str(weights), "--engine", engine, "--device", "cpu", "--precision", "float32"]
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
     took = time.perf_counter() - start
+    if answer.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {answer.stderr[-2000:]}")
     shutil.rmtree(output) if output.is_dir() else output.unlink()
     return took
 

@@ -112,9 +112,11 @@ def test_filters_and_orders(page: Any, report: Path) -> None:
     assert len(identities(page)) == failed > 0
     page.uncheck("#failed")
     second = read_report(report)["lists"][2]["average_precision"]
-    page.select_option("#order", "to:2:gain:0")
-    gains = [second[int(pid) - 101] - precision[int(pid) - 101] for pid in identities(page)]
-    assert gains == sorted(gains, reverse=True)
+    for order_of, most_first in (("to:2:gain:0", True), ("to:2:loss:0", False)):
+        page.select_option("#order", order_of)
+        gains = [second[int(pid) - 101] - precision[int(pid) - 101] for pid in identities(page)]
+        assert gains == sorted(gains, reverse=most_first)
+        assert gains[0] != gains[-1]
 
 
 def test_lists_side_by_side_can_be_chosen(page: Any) -> None:

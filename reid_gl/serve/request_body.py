@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 WITH_BODY = ("POST", "PUT", "PATCH")
 JSON = "application/json"
+MOST_LISTS = 100_000
+"""Lists and objects in a body. Millions of them, which 8 MB can hold, would stop the service for a second."""
 
 
 class ClientGoneError(Exception):
@@ -35,7 +37,7 @@ async def read_body(scope: Scope, receive: Receive, *, most: int, deadline: floa
         deadline: time.monotonic() by which the body must have arrived.
 
     Raises:
-        RefusedError: 413, 415 or 408: it is larger, not JSON, compressed, or too slow.
+        RefusedError: 413, 415 or 408: it is larger, has too many lists, is not JSON, compressed, or too slow.
         ClientGoneError: the client has left.
     """
     if scope["method"] in WITH_BODY:
@@ -58,7 +60,11 @@ async def read_body(scope: Scope, receive: Receive, *, most: int, deadline: floa
         if size > most:
             raise _too_large(most)
         if not message.get("more_body", False):
-            return b"".join(parts)
+            break
+    body = b"".join(parts)
+    if body.count(b"[") + body.count(b"{") > MOST_LISTS:
+        raise RefusedError(413, f"the body has more than {MOST_LISTS:,} lists: send fewer things at once")
+    return body
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

@@ -19,6 +19,7 @@ from reid_gl.data.loading.images import MAX_PIXELS
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.serve.guard import PATHS
 from reid_gl.serve.limits import Limits
+from reid_gl.serve.request_body import MOST_LISTS
 from reid_gl.serve.run import CONNECTIONS_PER_REQUEST
 from reid_gl.serve.schemas import MOST_RULES, MOST_VALUES
 from reid_gl.serve.service import MOST_DECODERS
@@ -65,5 +66,6 @@ def test_the_tables_are_those_of_the_code() -> None:
     assert set(re.findall(r"`(?:GET|POST) (/[\w.]+)`", GUIDE)) == set(PATHS)
     assert f"more than {MAX_PIXELS:,} pixels" in GUIDE
     assert MOST_DECODERS == 4
+    assert f"a body {MOST_LISTS:,} lists" in GUIDE
     assert f"at most {MOST_VALUES:,} values per field and {MOST_RULES} rules" in GUIDE
     assert f"with {CONNECTIONS_PER_REQUEST * Limits().requests} open ones" in GUIDE

@@ -55,6 +55,14 @@ def test_a_body_that_is_refused(given: Any, messages: list[Any], status: int) ->
     assert caught.value.status == status
 
 
+def test_a_body_of_very_many_lists() -> None:
+    many = b"[" * 60_000 + b"{" * 40_000
+    assert read(scope(), part(many), most=200_000) == many
+    with pytest.raises(RefusedError, match="more than 100,000 lists: send fewer") as caught:
+        read(scope(), part(many, True), part(b"["), most=200_000)
+    assert caught.value.status == 413
+
+
 def test_a_client_that_leaves() -> None:
     with pytest.raises(ClientGoneError):
         read(scope(), part(b"1", True), {"type": "http.disconnect"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.engine import Found, GalleryStats, Verification
 from reid_gl.gallery.milvus_place import (
     MilvusPlace,
+    as_point,
     import_pymilvus,
     make_indexes,
     make_schema,
@@ -169,7 +169,7 @@ class MilvusEngine:
         num_rows, dimension = 0, self.dimension
         for entities in self._entities(Condition()):
             for entity in entities:
-                if fault := fault_of(_point(entity), dimension):
+                if fault := fault_of(as_point(entity), dimension):
                     broken[int(entity["id"])] = fault
                 else:
                     num_rows += 1
@@ -224,7 +224,7 @@ class MilvusEngine:
         """Convert entities to rows; damaged ones are left out."""
         rows = []
         for entity in entities:
-            point = _point(entity)
+            point = as_point(entity)
             if fault := fault_of(point, self.dimension):
                 logger.warning("gallery %s: row %s is left out: %s", self.name, point.id, fault)
             else:
@@ -299,7 +299,3 @@ def connect_milvus(place: MilvusPlace, token: str) -> Any:  # noqa: ANN401
             f"gallery {place.url}/{place.collection} cannot be reached within {CONNECT_SECONDS:.0f} seconds "
             f"({error}): is the server running there?"
         ) from None
-
-
-def _point(entity: dict[str, Any]) -> SimpleNamespace:
-    return SimpleNamespace(id=entity.get("id"), payload=entity, vector=entity.get("vector"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from reid_gl.gallery.condition import Condition
@@ -97,3 +98,8 @@ def to_expression(condition: Condition) -> str | None:
 
 def _one_of(name: str, values: frozenset[int]) -> str:
     return f"{name} in [{', '.join(map(str, sorted(values)))}]"
+
+
+def as_point(entity: dict[str, Any]) -> SimpleNamespace:
+    """Return what the client read of one row, with the attributes that served_rows expects."""
+    return SimpleNamespace(id=entity.get("id"), payload=entity, vector=entity.get("vector"))

@@ -28,7 +28,6 @@ ROWS_AT_ONCE = 1_000
 LARGEST_ID = 2**63 - 1
 CALL_SECONDS = 60.0
 """How long the client repeats a call to a server that does not answer."""
-CONNECT_SECONDS = 10.0
 SETTINGS_SUFFIX = "_settings"
 KEEP_FOREVER = -1.0
 T = TypeVar("T")
@@ -283,19 +282,3 @@ class MilvusEngine:
             raise ConnectionError(
                 f"gallery {self.name}: the server refuses or does not answer: {error}"
             ) from None
-
-
-def connect_milvus(place: MilvusPlace, token: str) -> Any:  # noqa: ANN401
-    """Make a client of a server.
-
-    Raises:
-        ConnectionError: it cannot be reached.
-    """
-    module = import_pymilvus()
-    try:
-        return module.MilvusClient(place.url, token=token, timeout=CONNECT_SECONDS)
-    except module.MilvusException as error:
-        raise ConnectionError(
-            f"gallery {place.url}/{place.collection} cannot be reached within {CONNECT_SECONDS:.0f} seconds "
-            f"({error}): is the server running there?"
-        ) from None

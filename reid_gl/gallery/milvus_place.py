@@ -15,6 +15,7 @@ INDEXED = ("camera", "tracklet", "pid", "time", "moment")
 """Fields that filters use."""
 LONGEST_PATH = 65_535
 EXACT = "FLAT"
+CONNECT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -103,3 +104,19 @@ def _one_of(name: str, values: frozenset[int]) -> str:
 def as_point(entity: dict[str, Any]) -> SimpleNamespace:
     """Return what the client read of one row, with the attributes that served_rows expects."""
     return SimpleNamespace(id=entity.get("id"), payload=entity, vector=entity.get("vector"))
+
+
+def connect_milvus(place: MilvusPlace, token: str) -> Any:  # noqa: ANN401
+    """Make a client of a server.
+
+    Raises:
+        ConnectionError: it cannot be reached.
+    """
+    module = import_pymilvus()
+    try:
+        return module.MilvusClient(place.url, token=token, timeout=CONNECT_SECONDS)
+    except module.MilvusException as error:
+        raise ConnectionError(
+            f"gallery {place.url}/{place.collection} cannot be reached within {CONNECT_SECONDS:.0f} seconds "
+            f"({error}): is the server running there?"
+        ) from None

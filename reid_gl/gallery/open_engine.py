@@ -13,8 +13,8 @@ from reid_gl.gallery.audit_log import audit_path
 from reid_gl.gallery.engine import Engine
 from reid_gl.gallery.faiss_engine import FaissEngine
 from reid_gl.gallery.ivf_settings import IvfSettings
-from reid_gl.gallery.milvus_engine import MilvusEngine, connect_milvus
-from reid_gl.gallery.milvus_place import EXACT, MilvusPlace
+from reid_gl.gallery.milvus_engine import MilvusEngine
+from reid_gl.gallery.milvus_place import EXACT, MilvusPlace, connect_milvus
 from reid_gl.gallery.qdrant_engine import QdrantEngine
 from reid_gl.gallery.qdrant_points import QdrantPlace, import_client
 from reid_gl.gallery.sqlite_engine import SqliteEngine

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reid_gl.gallery import Gallery, Sighting, milvus_engine
-from reid_gl.gallery.milvus_engine import connect_milvus
-from reid_gl.gallery.milvus_place import make_indexes
+from reid_gl.gallery import Gallery, Sighting
+from reid_gl.gallery import milvus_place as milvus_place_module
+from reid_gl.gallery.milvus_place import connect_milvus, make_indexes
 from reid_gl.gallery.open_engine import milvus_place
 from tests.gallery.made_up_galleries import WIDTH, features, sightings
 from tests.gallery.served_galleries import check_same_answers
@@ -113,7 +113,7 @@ def test_damage_is_found(server: str, tmp_path: Path, caplog: pytest.LogCaptureF
 
 def test_a_server_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pymilvus")
-    monkeypatch.setattr(milvus_engine, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(milvus_place_module, "CONNECT_SECONDS", 1.0)
     with pytest.raises(ConnectionError, match=r"http://127\.0\.0\.1:1/people cannot be reached within 1 sec"):
         Gallery("milvus://127.0.0.1:1/people", audit_log=tmp_path / "log")
 

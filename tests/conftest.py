@@ -29,8 +29,13 @@ def logging_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
+def _logging_of_a_new_process() -> Iterator[None]:
+    """Undo what commands set up, also those that a fixture of a wider scope has run."""
+    logger = logging.getLogger("reid_gl")
     with logging_as_it_was():
+        logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
         yield
 
 

@@ -69,7 +69,7 @@ def test_scoring_has_the_features_of_feature_extractor(weights: Path, data: list
     lengths = np.linalg.norm(query.embeddings, axis=1, keepdims=True)
     np.testing.assert_allclose(query.embeddings / lengths, expected, atol=1e-5)
     assert candidate.describe()["epoch"] is None
-    assert load_candidate(config).preprocessing.size == (256, 128)  # recognised by its tensors
+    assert load_candidate(config).preprocessing.height == 256  # recognised by its tensors
 
 
 def test_the_commands(

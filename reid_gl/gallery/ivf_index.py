@@ -62,7 +62,7 @@ class IvfIndex:
 
     def nearest(self, queries: Floats, count: int, probes: int) -> Ints:
         """Return numbers (Q, count) of rows near queries (Q, D), -1 where the searched lists hold no more."""
-        # no argument: faiss.contrib.torch_utils, which other packages import, replaces search by one without it
+        # no argument: faiss.contrib.torch_utils, which other packages import, gives search other arguments
         self._index.nprobe = min(probes, self.num_lists)
         found: Ints = self._index.search(queries, count)[1]
         return found

@@ -46,6 +46,8 @@ def listen(host: str, port: int) -> socket.socket:
         raise OSError(
             f"cannot listen on {host}, port {port} ({error.strerror or error}): name another --host or --port"
         ) from None
+    # asyncio sets it only where the protocol is named; without it, each answer waits 40 ms for an acknowledgement
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if not _is_loopback(listener.getsockname()[0]):
         logger.warning(
             "listening on %s: tokens and images cross the network unencrypted unless a proxy with TLS stands "

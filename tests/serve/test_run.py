@@ -31,6 +31,7 @@ def opened(extractor: FeatureExtractor, gallery: Path, **others: object) -> obje
 
 def test_a_port_and_its_address() -> None:
     with listen("127.0.0.1", 0) as listener:
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)  # connections inherit it
         host, port = listener.getsockname()
         assert (host, address_of(listener)) == ("127.0.0.1", f"http://127.0.0.1:{port}")
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1, port {port} .*name another --host"):

@@ -46,7 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise OSError(
             f"cannot listen on {host}, port {port} ({error.strerror or error}): name another --host or --port"
         ) from None
-    # asyncio sets it only where the protocol is named; without it, each answer waits 40 ms for an acknowledgement
+    # asyncio sets it only where the protocol is named; without it, every answer takes 40 ms longer
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if not _is_loopback(listener.getsockname()[0]):
         logger.warning(

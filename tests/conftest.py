@@ -15,27 +15,33 @@ WriteNoise = Callable[..., Path]
 MakeSamples = Callable[..., list[Sample]]
 
 
+LOGGERS = ("reid_gl", "uvicorn")
+"""What commands set up: the package's own logger, and that of the server."""
+
+
 @contextmanager
 def logging_as_it_was() -> Iterator[None]:
-    """Restore the logging of the package, which commands set up as if the process were theirs."""
-    logger = logging.getLogger("reid_gl")
-    level, handlers, propagate = logger.level, logger.handlers[:], logger.propagate
+    """Restore the logging that commands set up as if the process were theirs."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    states = [(logger.level, logger.handlers[:], logger.propagate) for logger in loggers]
     try:
         yield
     finally:
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
-        logger.propagate = propagate
+        for logger, (level, handlers, propagate) in zip(loggers, states, strict=True):
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
+            logger.propagate = propagate
 
 
 @pytest.fixture(autouse=True)
 def _logging_of_a_new_process() -> Iterator[None]:
     """Undo what commands set up, also those that a fixture of a wider scope has run."""
-    logger = logging.getLogger("reid_gl")
     with logging_as_it_was():
-        logger.handlers.clear()
-        logger.setLevel(logging.NOTSET)
-        logger.propagate = True
+        for name in LOGGERS:
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.setLevel(logging.NOTSET)
+            logger.propagate = True
         yield
 
 

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             f"serve needs FastAPI and uvicorn ({error}): pip install 'reid_gl[serve]'"
         ) from None
     uvicorn_log, own_log = logging.getLogger("uvicorn"), logging.getLogger("reid_gl")
-    uvicorn_log.handlers, uvicorn_log.propagate = own_log.handlers, False
+    uvicorn_log.handlers[:], uvicorn_log.propagate = own_log.handlers, False
     uvicorn_log.setLevel(logging.WARNING)
     with listen(options.host, options.port) as listener:
         weights = find_weights(options.weights)

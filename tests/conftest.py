@@ -14,9 +14,8 @@ from reid_gl.records import Sample
 WriteNoise = Callable[..., Path]
 MakeSamples = Callable[..., list[Sample]]
 
-
-LOGGERS = ("reid_gl", "uvicorn")
-"""What commands set up: the package's own logger, and that of the server."""
+LOGGERS = ("reid_gl", "reid_gl.evaluation", "uvicorn")
+"""What commands set up: the package's own logger, a part of it, and that of the server."""
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reid_gl.models.backbones import OSNETS
+
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
@@ -90,17 +92,6 @@ def _transreid(backbone: str) -> PublicWeights:
     )
 
 
-OSNETS = (
-    "osnet_x1_0",
-    "osnet_x0_75",
-    "osnet_x0_5",
-    "osnet_x0_25",
-    "osnet_ibn_x1_0",
-    "osnet_ain_x1_0",
-    "osnet_ain_x0_75",
-    "osnet_ain_x0_5",
-    "osnet_ain_x0_25",
-)
 PUBLIC_WEIGHTS = (
     *(_torchreid(name) for name in OSNETS),
     *(_torchreid(name) for name in ("resnet50", "resnet50_fc512", "mlfn")),

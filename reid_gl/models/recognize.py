@@ -6,9 +6,9 @@ import re
 
 import torch
 
-from reid_gl.models.backbones import import_torchreid_models
+from reid_gl.models.backbones import OSNETS, import_torchreid_models
 from reid_gl.models.fastreid import EXPONENT, NON_LOCAL, RESNEST
-from reid_gl.models.public_weights import OSNETS, PUBLIC_WEIGHTS, PublicWeights
+from reid_gl.models.public_weights import PUBLIC_WEIGHTS, PublicWeights
 from reid_gl.models.state_names import Tensors, shown_names
 
 DEPTHS = {

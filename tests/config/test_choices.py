@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reid_gl.config import load_config
@@ -18,4 +20,7 @@ def test_other_words_are_refused_at_once_also_of_losses_that_are_not_used(key: s
 @pytest.mark.parametrize("key", CHOICES)
 def test_every_word_of_a_key_is_accepted(key: str) -> None:
     for word in CHOICES[key]:
-        load_config(None, [key, word])
+        value: Any = load_config(None, [key, word])
+        for name in key.split("."):
+            value = value[name]
+        assert value == word

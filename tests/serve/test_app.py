@@ -49,6 +49,7 @@ def test_old_rows_are_deleted_by_and_by(
         writer.add(np.eye(3, dtype=np.float32), [Sighting(time=1e9)] * 3)
     with running(extractor, gallery), Gallery(gallery, "r") as reader:
         wait_for(lambda: reader.stats().num_rows == 0)
+        assert reader.stats().num_rows == 0
 
 
 def test_retention_goes_on_after_a_failure(

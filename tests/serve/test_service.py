@@ -113,5 +113,8 @@ def test_a_damaged_gallery_is_no_mistake_of_the_client() -> None:
 
 
 def test_closing_closes_the_gallery(service: Service, gallery: Path) -> None:
+    with pytest.raises(BlockingIOError):
+        Gallery(gallery)
     service.close()
-    Gallery(gallery).close()  # nobody else has its lock
+    with Gallery(gallery) as writer:  # nobody else has its lock
+        assert writer.stats().num_rows >= 0

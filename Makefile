@@ -55,7 +55,7 @@ demo: $(READY)
 test: check
 	@$(PYTEST)
 
-# Tracing lines takes two thirds more time in pure Python.
+# Coverage makes pure Python two thirds slower.
 coverage: $(READY)
 	@$(PYTEST) --cov --cov-report=term:skip-covered
 

@@ -9,10 +9,11 @@ import sys
 import pytest
 
 TRACKERS = "boxmot ultralytics norfair motpy trackers supervision deep_sort_realtime deep_sort"
+HIGHER = "reid_gl.training reid_gl.config"
 STEPS = {
     "import reid_gl; assert reid_gl.__version__": "torch numpy cv2 yacs",
     "import reid_gl.losses": "pytorch_metric_learning",
-    "import reid_gl.inference, reid_gl.models": "reid_gl.training reid_gl.config yacs torchreid tensorboard",
+    "import reid_gl.inference, reid_gl.models": f"torchvision torchreid tensorboard yacs {HIGHER}",
     "reid_gl.models.make_backbone('resnet18')": "torchreid timm",
     "import reid_gl.tracking": TRACKERS,
 }

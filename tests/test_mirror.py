@@ -58,6 +58,7 @@ WHOLE = {
     "inference/own_backbone": "a backbone of the caller's own, everywhere",
     "lazy_imports": "the front of every folder",
     "losses/bad_batches": "every loss",
+    "losses/pair_losses": "binomial deviance, Multi-Similarity and Ranked List",
     "mirror": "the tests",
     "notebooks": "notebooks/",
     "project_files": "files beside the package",

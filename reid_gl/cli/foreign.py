@@ -10,7 +10,7 @@ from reid_gl.inference.extractor.foreign import Foreign, GivenPreprocessing
 
 
 def add_foreign_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what only the caller can say of a network; read_foreign reads it."""
+    """Add the options that describe a network of another project; read_foreign reads them."""
     parser.add_argument("--architecture", metavar="NAME", help="of a foreign state dict, such as osnet_x1_0")
     foreign = parser.add_argument_group("images that a network takes, where its file does not say")
     foreign.add_argument("--input-size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
@@ -23,7 +23,7 @@ def add_foreign_arguments(parser: argparse.ArgumentParser) -> None:
     foreign.add_argument(
         "--kernel",
         choices=(*KERNELS, *ANTIALIASED),
-        help="of the resize; by default what the project trains with, or linear",
+        help="interpolation of the resize; default: that of the project, or linear",
     )
     foreign.add_argument(
         "--output-name", metavar="NAME", help="output of an exported file that holds the features, of several"
@@ -31,6 +31,6 @@ def add_foreign_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_foreign(options: argparse.Namespace) -> Foreign:
-    """What the arguments say."""
+    """Return what the arguments say about the network."""
     images = {field.name: getattr(options, field.name) for field in fields(GivenPreprocessing)}
     return Foreign(options.architecture, GivenPreprocessing(**images), options.output_name)

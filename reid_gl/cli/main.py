@@ -39,7 +39,7 @@ COMMANDS = {
 }
 RENAMED = {"test": "score"}  # command to module, if pytest would collect a module of the command's name
 MOST_LETTERS = 2_000
-"""Of an error's message; a longer one quotes a file or lists thousands of things."""
+"""Maximum length of an error message; a longer one quotes a file or lists thousands of things."""
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
 
 
@@ -99,7 +99,7 @@ def _print_usage(words: list[str]) -> int:
 
 
 def _set_up_logging(place: Ranks) -> None:
-    """Log to stderr, above a progress bar instead of through it; of ranks but the first, errors only."""
+    """Log to stderr without breaking a progress bar; ranks other than the first log errors only."""
     from reid_gl.cli.progress import BarFriendlyHandler
 
     handler = BarFriendlyHandler()

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images", metavar="FOLDER", help="where the table's paths begin; default: beside it"
     )
     parser.add_argument(
-        "--leave-out", default="", metavar="PID,...", help="identities that name nobody, such as new_whale"
+        "--leave-out", default="", metavar="PID,...", help="labels that are not identities, such as new_whale"
     )
     parser.add_argument(
         "--ignore-split",

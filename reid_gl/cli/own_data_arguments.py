@@ -14,7 +14,7 @@ def add_own_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--split-map",
         default="",
         metavar="NAME=SPLIT,...",
-        help="splits of other names in `pattern` and `folders`, such as probe=query,extra=ignore,*=train",
+        help="meaning of other split names in `pattern` and `folders`: probe=query,extra=ignore,*=train",
     )
     parser.add_argument(
         "--leave-out", default="", metavar="REGEX", help="paths that the data set `pattern` leaves out"

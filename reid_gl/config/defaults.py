@@ -65,7 +65,9 @@ DATA = {
     "NAMES": Key("market1501", "data sets to train on, separated by commas; see data/README.md"),
     "TEST_NAMES": Key("", "sets to test on; the first is also tested during training; empty: those of NAMES"),
     "PATTERN": Key("", "regular expression of the data set `pattern`"),
-    "SPLIT_MAP": Key("", "splits of other names in `pattern` and `folders`, such as `probe=query,*=ignore`"),
+    "SPLIT_MAP": Key(
+        "", "meaning of other split names in `pattern` and `folders`, such as `probe=query,*=ignore`"
+    ),
     "LEAVE_OUT": Key("", "regular expression of the paths that `pattern` leaves out"),
     "NUM_WORKERS": Key(2, "processes that read and augment images; 0: none"),
     "CACHE": Key("", "folder for the cache of decoded training images, see docs/input.md; empty: no cache"),

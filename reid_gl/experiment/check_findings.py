@@ -129,7 +129,7 @@ def _leaks(report: DatasetReport) -> list[str]:
 
 
 def _may_be_coincidence(report: DatasetReport) -> bool:
-    """Return whether so few are similar that it may be chance, such as similar letters or coats."""
+    """Return whether the similar pairs are few enough to be coincidences, such as two similar coats."""
     num_test = report.splits["query"].images + report.splits["gallery"].images
     return len(report.train_test_pairs) <= MAX_COINCIDENCE * num_test
 

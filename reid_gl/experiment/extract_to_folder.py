@@ -102,7 +102,7 @@ def extract_to_folder(
 
 
 def _write(parts: Sequence[Part], writer: PartWriter, engine: Engine) -> Generator[int, None, None]:
-    """Yield the first row of each part that was written; stop at the first that cannot be."""
+    """Yield the first row of each written part; stop at the first part that cannot be written."""
     if not parts:
         return
     with contextlib.closing(engine(parts, writer)) as attempts:

@@ -1,4 +1,4 @@
-"""The scores of clothes and days, for test sets that know them."""
+"""Scores that depend on clothes or days, for test sets with this information."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def score_groups(
     rerank: RerankSettings | None,
     max_memory_gb: float | None,
 ) -> dict[str, Any]:
-    """Score each protocol of group_protocols whose groups the test set knows.
+    """Score each protocol of group_protocols for which the test set has clothes or days.
 
     Args:
         query: features of the queries.

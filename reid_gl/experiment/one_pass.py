@@ -30,7 +30,7 @@ class OnePass:
     _last: tuple[InferenceSettings, Features, Features | None] | None = None
 
     def metric(self, inference: InferenceSettings) -> str:
-        """Return Euclidean with a beta; else cosine (its limit) if the settings have one, or their metric."""
+        """Return Euclidean with a beta; without, cosine (its limit) if TEST has a beta, else TEST.METRIC."""
         if inference.beta:
             return "euclidean"
         return "cosine" if self.candidate.scoring.inference.beta else self.candidate.scoring.metric

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 MAY_CHANGE = ("DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR")  # a series on other images is another series
 RESULT_FILE = "result.json"
 OWN_FILES = ("environment.json", *(partial_of(Path(name)).name for name in ("environment.json", CONFIG_FILE)))
-"""Files that a series leaves if it is stopped at once."""
+"""Files of a series that was stopped before its first run."""
 
 
 def open_series(folder: Path, config: Config, *, kind: str) -> None:
@@ -84,7 +84,7 @@ def read_result(place: Path) -> dict[str, Any]:
 def run_unfinished(
     jobs: Mapping[Path, Job], *, num_jobs: int, device: str, stop_signal: Callable[[], int] = lambda: 0
 ) -> None:
-    """Run what has no result yet.
+    """Run the jobs that have no result yet.
 
     Several jobs at the same time are processes that import the main script again, so a script of your own
     needs `if __name__ == "__main__":`. The results do not depend on how many there are, except that fewer
@@ -115,6 +115,6 @@ def run_unfinished(
 
 
 def check_num_jobs(num_jobs: int) -> None:
-    """Raise ValueError if not even one run may run."""
+    """Raise ValueError if the number of jobs is below 1."""
     if num_jobs < 1:
         raise ValueError(f"--jobs must be at least 1, got {num_jobs}")

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from reid_gl.config import Config, Experiment, describe_changes, read_experiment
-from reid_gl.data.loading.loaders import check_images, make_label_map
-from reid_gl.data.loading.sampler import BalancedSampler, PKSampler, check_parts
+from reid_gl.data.loading.sampler import check_parts
 from reid_gl.distributed.agreement import agreement, first_on_each_host, on_first
 from reid_gl.distributed.place import num_restarts
 from reid_gl.distributed.ranks import is_first, ranks
 from reid_gl.evaluation.scores.protocol import check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features
-from reid_gl.experiment.load_data import hold_out, load_data, load_extra_queries, make_loader, make_sampler
+from reid_gl.experiment.load_data import load_extra_queries, make_loader
 from reid_gl.experiment.make_network import fit_on_this_machine, make_losses, make_net
 from reid_gl.experiment.same_everywhere import check_same_everywhere, check_same_images
+from reid_gl.experiment.training_data import TrainingData, load_training_data
 from reid_gl.inference.evaluate import NOT_OF_FEATURES, extract_sides
 from reid_gl.inference.strategies.apply import KEY
 from reid_gl.inference.strategies.pooling_statistics import refusal
 from reid_gl.models import read_checkpoint
 from reid_gl.models.weights import CHECKPOINT_FORMAT
-from reid_gl.records import ReidDataset, Sample
+from reid_gl.records import ReidDataset
 from reid_gl.training.checkpoint import save_checkpoint
 from reid_gl.training.fit import FitSettings, TrainingState, fit, make_training_state
 from reid_gl.training.log import RunLog, SilentLog
@@ -72,37 +71,32 @@ def run_training(
     folder = experiment.output_dir
     resuming = on_first(lambda: _find_run(experiment, resume=resume))
     with agreement():
-        dataset = load_data(experiment.data)
-        _check_data(experiment, dataset)
-        scored = hold_out(experiment.data.holdout, dataset) or dataset
-        train = scored.train
-        pids, images = list(make_label_map(train)), _describe_images(train)
-        sampler = make_sampler(experiment, train)
-    check_same_images(images)
-    loader = make_loader(experiment, train, sampler, settings.device)
-    state = _make_state(experiment, settings, len(pids), resuming=resuming)
+        data = load_training_data(experiment)
+    check_same_images(data.description)
+    loader = make_loader(experiment, data.split.train, data.sampler, settings.device)
+    state = _make_state(experiment, settings, len(data.pids), resuming=resuming)
     with agreement():
-        header = _make_header(experiment, state, pids)
+        header = _make_header(experiment, state, data.pids)
     with open_run_folder(folder, config_text=experiment.config_text, resuming=resuming):
         with agreement():
             if resuming:
-                _restore(state, folder / TRAINING_FILE, pids, images)
-            log = _make_log(folder, settings, sampler, state) if is_first() else SilentLog()
+                _restore(state, folder / TRAINING_FILE, data)
+            log = _make_log(folder, settings, data, state) if is_first() else SilentLog()
         try:
             fit(
                 state,
                 loader,
-                sampler,
+                data.sampler,
                 experiment.preprocessing,
                 settings,
                 log=log,
-                save=lambda state, selected: _save(state, selected, header, images, folder),
-                evaluate=_make_evaluation(experiment, scored),
+                save=lambda state, selected: _save(state, selected, header, data, folder),
+                evaluate=_make_evaluation(experiment, data.split),
                 stop_signal=stop_signal,
             )
         finally:
             log.close()
-    return folder / MODEL_FILE, dataset
+    return folder / MODEL_FILE, data.dataset
 
 
 def _check_settings(experiment: Experiment) -> FitSettings:
@@ -130,21 +124,6 @@ def _check_same_config(experiment: Experiment, folder: Path) -> None:
             f"the run in {folder} was started with another configuration ({changed}): resume it with the "
             "same one, or start a new OUTPUT_DIR"
         )
-
-
-def _check_data(experiment: Experiment, dataset: ReidDataset) -> None:
-    camera_filter = experiment.scoring.camera_filter
-    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
-    if not dataset.train:
-        raise ValueError(
-            f"{dataset.name} has no training set: it can only be used for testing (DATA.TEST_NAMES)"
-        )
-    num_identities = len({sample.pid for sample in dataset.train})
-    names = experiment.data.names
-    logger.info("%s: %d training images of %d identities", names, len(dataset.train), num_identities)
-    logger.info("%s: %s", dataset.name, preflight)
-    samples = [*dataset.train, *dataset.query, *dataset.gallery]
-    check_images(samples[ranks().local_rank :: ranks().local_world_size])
 
 
 def _make_state(
@@ -176,37 +155,28 @@ def _make_header(experiment: Experiment, state: TrainingState, pids: list[int]) 
     }
 
 
-def _restore(state: TrainingState, path: Path, pids: list[int], images: dict[str, Any]) -> None:
+def _restore(state: TrainingState, path: Path, data: TrainingData) -> None:
     checkpoint = read_checkpoint(path)
-    if checkpoint["pids"] != pids:
+    if checkpoint["pids"] != data.pids:
         raise ValueError(
-            f"{path} was trained on {len(checkpoint['pids'])} identities, the training set has {len(pids)} "
-            "or different ones: give the data set that the run began with"
+            f"{path} was trained on {len(checkpoint['pids'])} identities, the training set has "
+            f"{len(data.pids)} or different ones: give the data set that the run began with"
         )
-    before = checkpoint["training"].get("images", images)
-    if before != images:
+    now = data.description
+    before = checkpoint["training"].get("images", now)
+    if before != now:
         logger.warning(
             "the training set has %d images, the run began with %d, and they differ: the resumed run will "
             "not match an uninterrupted one",
-            images["number"],
+            now["number"],
             before["number"],
         )
     state.load_dict(checkpoint["training"])
     logger.info("resuming after epoch %d, step %d", state.epoch, state.step)
 
 
-def _describe_images(train: Sequence[Sample]) -> dict[str, Any]:
-    """Return the number of images and a digest of their names, independent of the folder's location."""
-    digest = hashlib.sha256()
-    for sample in train:
-        digest.update(repr((Path(sample.path).name, sample.pid, sample.camid, sample.box)).encode())
-    return {"number": len(train), "digest": digest.hexdigest()}
-
-
-def _make_log(
-    folder: Path, settings: FitSettings, sampler: PKSampler | BalancedSampler, state: TrainingState
-) -> RunLog:
-    first = sampler.epoch_batches(0)
+def _make_log(folder: Path, settings: FitSettings, data: TrainingData, state: TrainingState) -> RunLog:
+    first = data.sampler.epoch_batches(0)
     return RunLog(
         folder,
         num_epochs=settings.schedule.num_epochs,
@@ -237,11 +207,11 @@ def _make_evaluation(experiment: Experiment, dataset: ReidDataset) -> Callable[[
 
 
 def _save(
-    state: TrainingState, selected: bool, header: dict[str, Any], images: dict[str, Any], folder: Path
+    state: TrainingState, selected: bool, header: dict[str, Any], data: TrainingData, folder: Path
 ) -> None:
     with agreement():
         if is_first():
-            _write(state, selected, header, images, folder)
+            _write(state, selected, header, data.description, folder)
 
 
 def _write(

@@ -1,6 +1,7 @@
 """Backbones: ResNets of torchvision, also with IBN-a, OSNets of torchreid, networks of timm by name.
 
-torchreid and timm are imported when one of their networks is requested, not before.
+torchvision, torchreid and timm are imported when one of their networks is requested, not before: they take
+seconds, and many commands need no network.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ import importlib
 import logging
 import warnings
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-import torchvision.models
 from torch import Tensor, nn
 
 from reid_gl.models.convolution import use_small_map_convolutions
@@ -21,8 +21,24 @@ from reid_gl.models.ibn import NUM_BLOCKS as IBN_RESNETS
 from reid_gl.models.ibn import make_ibn_resnet
 from reid_gl.models.timm_backbones import PREFIX, is_timm, make_timm_backbone
 
+if TYPE_CHECKING:
+    from torchvision.models import ResNet
+
 logger = logging.getLogger(__name__)
 
+RESNETS = (
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
+    "wide_resnet50_2",
+    "wide_resnet101_2",
+)
+"""The networks of torchvision that end in a residual stage."""
 OSNETS = (
     "osnet_x1_0",
     "osnet_x0_75",
@@ -40,9 +56,7 @@ TORCHREID_LAYOUTS = ("torchreid.reid.models", "torchreid.models")
 
 def backbone_names() -> tuple[str, ...]:
     """Every name that make_backbone knows, except those of timm."""
-    families = ("resnet*", "resnext*", "wide_resnet*")
-    resnets = torchvision.models.list_models(module=torchvision.models, include=families)
-    return (*resnets, *IBN_RESNETS, *OSNETS)
+    return (*RESNETS, *IBN_RESNETS, *OSNETS)
 
 
 def is_known_backbone(name: str) -> bool:
@@ -78,19 +92,23 @@ def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         known = f"{', '.join(backbone_names())}, and {PREFIX}<name of a timm network>"
         raise ValueError(f"unknown backbone {name!r}{hint} Known: {known}")
-    resnet = (
-        make_ibn_resnet(name) if name in IBN_RESNETS else torchvision.models.get_model(name, weights=None)
-    )
+    resnet = make_ibn_resnet(name) if name in IBN_RESNETS else _make_resnet(name)
     if last_stride == 1:
         _remove_last_stride(resnet)
     use_small_map_convolutions(resnet)
     return _ResNetMap(resnet), resnet.fc.in_features
 
 
+def _make_resnet(name: str) -> ResNet:
+    from torchvision.models import get_model
+
+    return get_model(name, weights=None)
+
+
 class _ResNetMap(nn.Module):
     """The layers of a torchvision ResNet up to the last feature map; torchvision's names are kept."""
 
-    def __init__(self, resnet: torchvision.models.ResNet) -> None:
+    def __init__(self, resnet: ResNet) -> None:
         super().__init__()
         for name, layer in resnet.named_children():
             if name not in ("avgpool", "fc"):
@@ -167,7 +185,7 @@ def residual_sum(backbone: nn.Module, images: Tensor) -> Tensor:
     return given[0]
 
 
-def _remove_last_stride(resnet: torchvision.models.ResNet) -> None:
+def _remove_last_stride(resnet: ResNet) -> None:
     first_block: Any = resnet.layer4[0]
     strided = first_block.conv2 if hasattr(first_block, "conv3") else first_block.conv1
     for convolution in (strided, first_block.downsample[0]):

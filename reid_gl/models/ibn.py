@@ -9,9 +9,13 @@ section 3.3, IBN-Net-a.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+
+if TYPE_CHECKING:
+    from torchvision.models import ResNet
 
 RELEASE = "https://github.com/XingangPan/IBN-Net/releases/download/v1.0"
 NUM_BLOCKS = {
@@ -58,6 +62,8 @@ class IBN(nn.Module):
 
 def make_ibn_resnet(name: str) -> ResNet:
     """Build one of the networks in NUM_BLOCKS, with random weights and torchvision's last stride of 2."""
+    from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+
     groups, width = (32, 4) if name.startswith("resnext") else (1, 64)
     block_type = BasicBlock if name in BASIC else Bottleneck
     resnet = ResNet(block_type, [*NUM_BLOCKS[name]], groups=groups, width_per_group=width)

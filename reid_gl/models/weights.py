@@ -10,7 +10,6 @@ from typing import Any, get_type_hints
 from urllib.error import URLError
 
 import torch
-import torchvision.models
 from torch import nn
 
 from reid_gl.models.backbones import is_known_backbone
@@ -198,6 +197,8 @@ def _imagenet_tensors(backbone: str) -> dict[str, Any]:
 
 
 def _torchvision_tensors(backbone: str, ways_out: str) -> dict[str, Any]:
+    import torchvision.models
+
     try:
         weights = torchvision.models.get_model_weights(backbone)
     except ValueError:

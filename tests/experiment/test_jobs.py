@@ -18,8 +18,16 @@ import torch
 from reid_gl.experiment import jobs
 from reid_gl.experiment.jobs import Job, gpus_to_deal, run_jobs
 from reid_gl.training.fit import Interrupted
+from tests.distributed.run_ranks import forkserver
 
 StopSignal = Callable[[], int]
+
+
+@pytest.fixture(autouse=True)
+def _quick_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork processes from one that has imported everything; test_compare_losses spawns some as users do."""
+    context = forkserver()
+    monkeypatch.setattr(jobs.multiprocessing, "get_context", lambda method: context)
 
 
 def describe_share(path: Path, stop_signal: StopSignal) -> None:

@@ -191,18 +191,6 @@ def test_divergence_names_the_place_and_keeps_the_last_checkpoint(
     assert all(value.isfinite().all() for value in state["net"].values())
 
 
-def test_a_broken_image_is_named_before_training(words: list[str], tmp_path: Path) -> None:
-    from reid_gl.data.loading.images import UnreadableImageError
-    from tests.made_up_people import write_people
-
-    root = write_people(tmp_path / "market1501")
-    broken = root / "bounding_box_train" / "0003_c1s1_000001_00.jpg"
-    broken.write_bytes(broken.read_bytes()[:-100])
-    (root / "query" / "0101_c1s1_000000_00.jpg").write_bytes(b"")
-    with pytest.raises(UnreadableImageError, match=r"2 of 105 images cannot be read: .*truncated.*0 bytes"):
-        train([*words, "DATA.ROOT", str(root)])
-
-
 def test_scores_of_the_result_file_are_those_returned(words: list[str]) -> None:
     folder = train([*words, "SOLVER.NUM_EPOCHS", "1"])
     scores = run_test(load_config(None, [*words, "MODEL.WEIGHTS", str(folder / "model.ckpt")]))
@@ -332,20 +320,13 @@ def test_the_cache_may_change_where_it_changes_no_pixel(
 def test_what_would_come_to_light_later_comes_to_light_first(
     words: list[str], message: str, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reid_gl.experiment import train as module
+    from reid_gl.experiment import training_data
     from tests.experiment.conftest import SMALL
 
-    monkeypatch.setattr(module, "load_data", lambda _: pytest.fail("images were looked at"))
+    monkeypatch.setattr(training_data, "load_data", lambda _: pytest.fail("images were looked at"))
     words = [*SMALL, "DATA.ROOT", str(people), "OUTPUT_DIR", str(tmp_path / "run"), *words]
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         train(words)
-    assert not (tmp_path / "run").exists()
-
-
-def test_one_set_named_twice_is_refused(words: list[str], people: Path, tmp_path: Path) -> None:
-    for names in ("market1501,market1501", f"market1501,market1501={people}/../{people.name}"):
-        with pytest.raises(ValueError, match=r"sets 1 and 2 of DATA.NAMES, share training images such as"):
-            train([*words, "DATA.NAMES", names])
     assert not (tmp_path / "run").exists()
 
 

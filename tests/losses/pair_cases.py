@@ -1,4 +1,4 @@
-"""Batches for losses of pairs, and their gradients."""
+"""The losses of pairs, batches for them, and their gradients."""
 
 from __future__ import annotations
 
@@ -6,6 +6,17 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from reid_gl.losses.binomial_deviance import binomial_deviance_loss, binomial_deviance_loss_of_similarity
+from reid_gl.losses.multi_similarity import multi_similarity_loss, multi_similarity_loss_of_similarity
+from reid_gl.losses.ranked_list import ranked_list_loss, ranked_list_loss_of_similarity
+
+PAIR_LOSSES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
+    "binomial_deviance": (binomial_deviance_loss, binomial_deviance_loss_of_similarity),
+    "multi_similarity": (multi_similarity_loss, multi_similarity_loss_of_similarity),
+    "ranked_list": (ranked_list_loss, ranked_list_loss_of_similarity),
+}
+"""Each as a function of embeddings and of similarities."""
 
 
 def random_pairs(seed: int, *, num_rows: int = 12, width: int = 6) -> tuple[Tensor, Tensor]:

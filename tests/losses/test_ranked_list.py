@@ -111,14 +111,6 @@ def test_gradcheck(settings: dict[str, float], seed: int) -> None:
     )
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_the_order_of_the_batch_and_the_scale_of_embeddings_do_not_matter(seed: int) -> None:
-    embeddings, labels = _random_case(seed)
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    value = ranked_list_loss(1000 * embeddings[order], labels[order])
-    assert value.item() == pytest.approx(ranked_list_loss(embeddings, labels).item(), abs=1e-12)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_large_temperature_tends_to_the_worst_violation_without_overflow(dtype: torch.dtype) -> None:
     labels = torch.tensor([0, 0, 1])
@@ -161,29 +153,6 @@ def test_degenerate_batches_are_defined(dtype: torch.dtype) -> None:
         )
         assert loss.item() == pytest.approx(expected, abs=tolerance), name
         assert torch.isfinite(gradient).all(), name
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_computed_in_float32(dtype: torch.dtype) -> None:
-    embeddings, labels = _random_case(9)
-    half = embeddings.to(dtype)
-    value = ranked_list_loss(half, labels)
-    assert value.dtype == torch.float32
-    assert torch.equal(value, ranked_list_loss(half.float(), labels))
-    similarity = _three_distances().to(dtype)
-    value = ranked_list_loss_of_similarity(similarity, labels[:3])
-    assert torch.equal(value, ranked_list_loss_of_similarity(similarity.float(), labels[:3]))
-
-
-def test_autocast_changes_nothing() -> None:
-    embeddings, labels = _random_case(10)
-    embeddings = embeddings.float().requires_grad_()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = ranked_list_loss(embeddings, labels)
-    outside = ranked_list_loss(embeddings, labels)
-    assert torch.equal(inside, outside)
-    gradients = [torch.autograd.grad(loss, embeddings)[0] for loss in (inside, outside)]
-    assert torch.equal(*gradients)
 
 
 def _peer(embeddings: Tensor, labels: Tensor, settings: dict[str, float], imbalance: float) -> Tensor:

@@ -6,8 +6,8 @@ import importlib
 import io
 import os
 import re
+import resource
 import struct
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from reid_gl.models import NetSettings, ReidNet, load_backbone_weights, load_net
 from reid_gl.models.foreign import load_foreign
 from reid_gl.models.state_dicts import read_state_dict
 from reid_gl.models.weight_files import check_weight_file
+from tests.forked import run_forked
 
 
 @pytest.fixture
@@ -143,22 +144,23 @@ LIES = {
 }
 
 
+def read_in_little_memory(path: Path) -> None:
+    """Read a file with 64 GB of addresses, in place of the 4 TB that it declares."""
+    resource.setrlimit(resource.RLIMIT_AS, (2**36, 2**36))
+    with pytest.raises(ValueError, match=r"net\.pth") as caught:
+        read_state_dict(path)
+    sys.stdout.write(f"{caught.value}\n")
+
+
 @pytest.mark.parametrize("lie", LIES)
 def test_declared_sizes_are_not_believed(lie: str, path: Path, net: ReidNet) -> None:
-    """In a process of its own that may take 4 GB, in place of the 4 TB that are declared."""
     lying(path, *LIES[lie])
-    code = (
-        "import resource, sys; from pathlib import Path; import torch\n"
-        "from reid_gl.models.state_dicts import read_state_dict\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (2**40 // 100,) * 2)\n"
-        "try: read_state_dict(Path(sys.argv[1]))\n"
-        "except ValueError as error: print(error)"
-    )
-    answer = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    answer = run_forked(read_in_little_memory, path)
+    assert answer.code == 0, answer.errors
     assert re.search(
-        r"net\.pth( is truncated or|: the tensor 'weight' has 1099511627776 numbers)", answer.stdout
+        r"net\.pth( is truncated or|: the tensor 'weight' has 1099511627776 numbers)", answer.output
     )
-    assert answer.stdout.count("\n") == 1
+    assert answer.output.count("\n") == 1
     with pytest.raises(ValueError, match=r"net\.pth( is no file of plain tensors|: the tensor 'weight' has)"):
         load_backbone_weights(net, str(path))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import subprocess
+import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -8,17 +9,15 @@ import pytest
 import torch
 
 from reid_gl.training.checkpoint import save_checkpoint
+from tests.forked import run_forked
 
-FULL_DISK = """
-import resource, signal, sys, torch
-from reid_gl.training.checkpoint import save_checkpoint
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-try:
-    save_checkpoint({"tensor": torch.zeros(100_000)}, sys.argv[1])
-except OSError as error:
-    print(error)
-"""
+
+def save_on_a_full_disk(path: Path) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    with pytest.raises(OSError, match="could not be written") as caught:
+        save_checkpoint({"tensor": torch.zeros(100_000)}, path)
+    sys.stdout.write(f"{caught.value}\n")
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -35,12 +34,10 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path, exists: bool, sta
     path = tmp_path / "x.ckpt"
     if exists:
         save_checkpoint({"epoch": 1}, path)
-    answer = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True
-    )
-    assert "could not be written" in answer.stdout
-    assert state in answer.stdout
-    assert len(answer.stdout.strip().splitlines()) == 1
+    answer = run_forked(save_on_a_full_disk, path)
+    assert answer.code == 0, answer.errors
+    assert state in answer.output
+    assert len(answer.output.splitlines()) == 1
     assert [item.name for item in tmp_path.iterdir()] == (["x.ckpt"] if exists else [])
     if exists:
         assert torch.load(path, weights_only=True) == {"epoch": 1}

@@ -5,9 +5,8 @@ import logging
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +19,7 @@ from reid_gl.data.loading.images import UnreadableImageError
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.records import Sample
 from tests.conftest import MakeSamples, WriteNoise
+from tests.forked import run_forked
 
 FORM = CacheForm(Preprocessing(16, 8))
 
@@ -226,19 +226,9 @@ def test_the_faster_of_two_processes_wins(
 
 @pytest.mark.slow
 def test_several_processes_at_once(samples: list[Sample], tmp_path: Path) -> None:
-    code = (
-        "from pathlib import Path\n"
-        "from reid_gl.data.loading.cache_format import CacheForm\n"
-        "from reid_gl.data.loading.decoded_cache import open_cache\n"
-        "from reid_gl.data.loading.transforms import Preprocessing\n"
-        "from reid_gl.records import Sample\n"
-        f"samples = [Sample(path, 1) for path in {[sample.path for sample in samples]!r}] * 50\n"
-        f"open_cache(Path({str(tmp_path / 'cache')!r}), samples, CacheForm(Preprocessing(16, 8)))\n"
-    )
-    runs = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(2)]
-    for run in runs:
-        _, errors = run.communicate(timeout=120)
-        assert run.returncode == 0, errors.decode()
+    with ThreadPoolExecutor(2) as threads:
+        runs = [threads.submit(run_forked, open_cache, tmp_path / "cache", samples * 50, FORM) for _ in "ab"]
+    assert [run.result().code for run in runs] == [0, 0], [run.result().errors for run in runs]
     _assert_holds(open_cache(tmp_path / "cache", samples * 50, FORM), samples * 50)
     assert _only(tmp_path / "cache")
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -19,10 +18,9 @@ from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts, 
 from reid_gl.inference.bulk.video import count_frames
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.conftest import WriteNoise
+from tests.distributed.run_ranks import forkserver
 from tests.made_up_videos import claim_frames, noise_frames, write_sequence, write_video
 from tests.tracking.coloured_people import ColourRuntime
-
-ROOT = Path(__file__).parents[3]
 
 
 class _Mortal(ColourRuntime):
@@ -112,25 +110,30 @@ def test_going_on_equals_never_stopping(kind: str, last_call: int, people: Path,
     assert third.seen == 0
 
 
+class _Slow(ColourRuntime):
+    """Takes long enough to be killed between two parts."""
+
+    def __call__(self, images: Image8) -> np.ndarray:
+        time.sleep(0.2)
+        return super().__call__(images)
+
+
+def _extract_slowly(people: Path, folder: Path) -> None:
+    _extract(list_crops(people), folder, _Slow())
+
+
 def test_killed_in_the_middle(people: Path, tmp_path: Path) -> None:
-    code = (
-        "import sys, time; from pathlib import Path\n"
-        "from tests.inference.bulk.test_extract_many import ColourRuntime, _extract, list_crops\n"
-        "class Slow(ColourRuntime):\n"
-        "    def __call__(self, images):\n"
-        "        time.sleep(0.2)\n"
-        "        return super().__call__(images)\n"
-        "_extract(list_crops(sys.argv[1]), Path(sys.argv[2]), Slow())\n"
-    )
     folder = tmp_path / "parts"
-    process = subprocess.Popen([sys.executable, "-c", code, people, folder], cwd=ROOT)
+    process = forkserver().Process(target=_extract_slowly, args=(people, folder))
+    process.start()
     deadline = time.monotonic() + 60
     while not part_path(folder, 0).is_file():
-        assert process.poll() is None
+        assert process.is_alive()
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.kill()
-    assert process.wait(10) == -signal.SIGKILL
+    process.join(10)
+    assert process.exitcode == -signal.SIGKILL
     second = _Mortal()
     resumed = _joined(_extract(list_crops(people), folder, second))
     assert 0 < second.seen <= 7

@@ -4,9 +4,10 @@ on TorchScript."""
 from __future__ import annotations
 
 import json
+import resource
 import shutil
-import subprocess
-import sys
+import signal
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from reid_gl.inference.exporting.export_network import export_weights
 from reid_gl.inference.exporting.export_settings import ExportSettings
 from reid_gl.inference.extractor.embedder import load_embedder
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
+from tests.forked import run_forked
 from tests.tiny_checkpoint import COLOURS, SIZE, coloured_crops, made_up_embedder, write_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
@@ -263,21 +265,16 @@ def test_an_export_says_nothing_of_the_disk_it_was_made_on(form: str, weights: P
             assert word.encode() not in content, f"{path.name} says {word}"
 
 
+def export_on_a_full_disk(weights: Path, out: Path) -> None:
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    with pytest.raises(OSError, match="File too large"):
+        export_weights(weights, SCRIPT, out=out)
+
+
 def test_a_full_disk_ends_in_an_error_and_leaves_nothing(weights: Path, tmp_path: Path) -> None:
     """In a process of its own: torch's own writer aborts it."""
-    out = str(tmp_path / "a.torchscript")
-    code = (
-        "import resource, signal, warnings\n"
-        "from reid_gl.inference.exporting.export_network import export_weights\n"
-        "from reid_gl.inference.exporting.export_settings import ExportSettings\n"
-        "warnings.simplefilter('ignore')\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
-        "try:\n"
-        f"    export_weights({str(weights)!r}, ExportSettings('torchscript'), out={out!r})\n"
-        "except OSError as error:\n"
-        "    print(error.strerror)\n"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert answer.stdout == "File too large\n", answer.stderr
+    answer = run_forked(export_on_a_full_disk, weights, tmp_path / "a.torchscript")
+    assert answer.code == 0, answer.errors
     assert list(tmp_path.iterdir()) == []

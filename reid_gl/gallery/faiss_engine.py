@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.engine import Engine, Found, GalleryStats, Verification
 from reid_gl.gallery.indexed_rows import IndexedRows
@@ -59,9 +60,14 @@ class FaissEngine:
         """Return the age at which rows are deleted."""
         return self._stored.keep_seconds
 
-    def add(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]], added: float) -> Ints:
+    def add(
+        self,
+        parts: Iterable[tuple[Floats, Sequence[Sighting]]],
+        added: float,
+        key: AdditionKey | None = None,
+    ) -> Ints:
         """Store all parts in one transaction; then train or save the index, if it is time."""
-        ids = self._stored.add(parts, added)
+        ids = self._stored.add(parts, added, key)
         self._attempt(self._kept.after_addition)
         return ids
 

@@ -49,7 +49,7 @@ class GalleryStats:
     last_time: float | None
     num_bytes: int | None
     keep_seconds: float | None
-    index: Mapping[str, int] | None = None
+    index: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

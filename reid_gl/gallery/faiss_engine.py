@@ -39,7 +39,7 @@ class FaissEngine:
         import_faiss()
         self._stored = SqliteEngine(path, mode)
         self._rows = IndexedRows(self._stored)
-        self._path, self._settings = index_path(path), settings
+        self._path = index_path(path)
         self._kept = KeptIndex(self._path, self._rows, settings)
         self._is_writer = mode != "r"
         if self._is_writer:
@@ -76,7 +76,7 @@ class FaissEngine:
         index = self._kept.current()
         if index is None:
             return self._stored.search(queries, num_nearest, condition)
-        return IvfSearch(index, self._rows, self._settings).find(queries, num_nearest, condition)
+        return IvfSearch(index, self._rows, self._kept.breadth()).find(queries, num_nearest, condition)
 
     def read(self, condition: Condition) -> Iterable[list[StoredRow]]:
         """Yield the rows that satisfy a condition."""
@@ -101,7 +101,10 @@ class FaissEngine:
             return found
         known = read_numbers(self._path)
         shown = {name: known[name] for name in ("rows", "num_trained", "lists", "code_bytes")}
-        searched = {"probes": self._settings.probes, "candidates": self._settings.candidates}
+        breadth = self._kept.breadth()
+        searched: dict[str, float] = {"probes": breadth.probes, "candidates": breadth.candidates}
+        if breadth.recall is not None:
+            searched["recall_when_trained"] = breadth.recall
         return replace(found, index={**shown, **searched, "num_bytes": self._path.stat().st_size})
 
     def verify(self) -> Verification:

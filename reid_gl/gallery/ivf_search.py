@@ -10,7 +10,7 @@ from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.engine import Found
 from reid_gl.gallery.indexed_rows import IndexedRows
 from reid_gl.gallery.ivf_index import IvfIndex
-from reid_gl.gallery.ivf_settings import IvfSettings
+from reid_gl.gallery.ivf_settings import Breadth
 from reid_gl.gallery.sightings import Floats, Ints
 
 FEW_ROWS = 2_000
@@ -33,15 +33,15 @@ class IvfSearch:
     Args:
         index: an index that holds all rows.
         rows: the stored rows.
-        settings: settings of the index.
+        breadth: how widely to search it.
     """
 
-    def __init__(self, index: IvfIndex, rows: IndexedRows, settings: IvfSettings) -> None:
-        self._index, self._rows, self._settings = index, rows, settings
+    def __init__(self, index: IvfIndex, rows: IndexedRows, breadth: Breadth) -> None:
+        self._index, self._rows, self._breadth = index, rows, breadth
 
     def find(self, queries: Floats, num_nearest: int, condition: Condition) -> Found:
         """Return the rows nearest to each query (Q, D) of length one among those that the index proposes."""
-        wanted = num_nearest * self._settings.candidates
+        wanted = num_nearest * self._breadth.candidates
         proposed = self._proposed(queries, wanted, condition)
         best: list[Ints] = []
         step = max(1, MOST_COMPARED // max([1, *map(len, proposed)]))
@@ -58,7 +58,7 @@ class IvfSearch:
         """
         found = [np.zeros(0, np.int64) for _ in queries]
         pending = list(range(len(queries))) if len(self._index) else []
-        count, probes, may_list = wanted, self._settings.probes, condition != Condition()
+        count, probes, may_list = wanted, self._breadth.probes, condition != Condition()
         while pending:
             count, probes = min(count, len(self._index)), min(probes, self._index.num_lists)
             for place, ids in zip(
@@ -106,7 +106,7 @@ class IvfSearch:
         step = max(1, MOST_PROPOSED // count)
         for start in range(0, len(queries), step):
             block = queries[start : start + step]
-            nearest = self._index.nearest(block, count, math.ceil(self._settings.probes * times), allowed)
+            nearest = self._index.nearest(block, count, math.ceil(self._breadth.probes * times), allowed)
             is_short = (nearest >= 0).sum(axis=1) < wanted
             if is_short.any():
                 nearest[is_short] = self._index.nearest(

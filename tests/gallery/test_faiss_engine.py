@@ -204,7 +204,7 @@ def test_training_again_takes_other_settings(path: Path) -> None:
         index = gallery.stats().index
     assert index is not None
     assert index["num_bytes"] == index_path(path).stat().st_size
-    expected = {"rows": COUNT, "num_trained": COUNT, "lists": 7, "code_bytes": 4, "probes": 32}
+    expected = {"rows": COUNT, "num_trained": COUNT, "lists": 7, "code_bytes": 4, "probes": 7}
     assert {name: index[name] for name in expected} == expected
     with opened(path, "r") as gallery, pytest.raises(PermissionError, match="is open for reading"):
         gallery.train()

@@ -61,17 +61,10 @@ def extract_into_gallery(
         ValueError: as Gallery, sightings_of and extract_in_parts, for example if the features and the gallery
             differ in dimension.
     """
-    place = (file_of(uri) or Path("gallery")).absolute()
-    place = place.with_name(f"{place.name}.{crops.name}")
-    rejects = place.with_name(f"{place.name}.rejects.csv")
-    if os.path.lexists(rejects):
-        raise FileExistsError(f"{rejects} exists: delete it when you have seen it")
+    place, rejects = _places(uri, crops)
     sightings = sightings_of(crops.arrays(), len(crops), replace(recording, video=crops.video))
-    # check before the work, and leave the gallery open to other writers during it
-    with Gallery(uri, audit_log=audit_log) as gallery:
-        expected = gallery.stats().dimension
     parts = extract_in_parts(
-        _make_fitting(make_extractor, expected, uri),
+        _make_fitting(make_extractor, uri, audit_log),
         crops,
         place.with_name(f"{place.name}.parts"),
         identity=identity,
@@ -95,10 +88,22 @@ def extract_into_gallery(
     }
 
 
+def _places(uri: str, crops: CropList) -> tuple[Path, Path]:
+    """Return the beginning of the names of temporary files, and the file of rejects, which must not exist."""
+    place = (file_of(uri) or Path("gallery")).absolute()
+    place = place.with_name(f"{place.name}.{crops.name}")
+    rejects = place.with_name(f"{place.name}.rejects.csv")
+    if os.path.lexists(rejects):
+        raise FileExistsError(f"{rejects} exists: delete it when you have seen it")
+    return place, rejects
+
+
 def _make_fitting(
-    make_extractor: Callable[[], FeatureExtractor], expected: int | None, uri: str
+    make_extractor: Callable[[], FeatureExtractor], uri: str, audit_log: str | None
 ) -> FeatureExtractor:
     """Make the extractor and check that its features have the dimension of the gallery, if that has one."""
+    with Gallery(uri, audit_log=audit_log) as gallery:  # during the work, others may write to it
+        expected = gallery.stats().dimension
     extractor = make_extractor()
     if expected not in (None, extractor.embedding_dim):
         raise ValueError(

@@ -20,8 +20,10 @@ def to_sql(condition: Condition) -> tuple[str, list[str | float]]:
         )
         values.extend(json.dumps(sorted(wanted)) for wanted in rule.values())
     for limit, comparison in (
-        (condition.first_time, "time NOT NULL AND coalesce(time, added) >= ?"),  # coalesce has an index
-        (condition.last_time, "time NOT NULL AND coalesce(time, added) <= ?"),
+        (condition.first_time, "time >= ?"),  # false for unknown times
+        (condition.first_time, "coalesce(time, added) >= ?"),  # follows, but this one has an index of its own
+        (condition.last_time, "time <= ?"),
+        (condition.last_time, "coalesce(time, added) <= ?"),
         (condition.since, "coalesce(time, added) >= ?"),
         (condition.before, "coalesce(time, added) < ?"),
     ):

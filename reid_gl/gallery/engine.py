@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.sightings import Floats, Ints, Sighting, StoredRow
 
@@ -49,7 +49,7 @@ class GalleryStats:
     last_time: float | None
     num_bytes: int | None
     keep_seconds: float | None
-    index: Mapping[str, int] | None = None
+    index: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,17 @@ class Engine(Protocol):
     def keep_seconds(self) -> float | None:
         """See the class."""
 
-    def add(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]], added: float) -> Ints:
-        """Store checked rows and return their numbers; after the return, they survive a kill."""
+    def add(
+        self,
+        parts: Iterable[tuple[Floats, Sequence[Sighting]]],
+        added: float,
+        key: AdditionKey | None = None,
+    ) -> Ints:
+        """Store checked rows and return their numbers; after the return, they survive a kill.
+
+        All parts are taken before anything is final. Rows that were added under the key are not added again:
+        their numbers are returned. ValueError if the key was used for other rows.
+        """
 
     def search(self, queries: Floats, num_nearest: int, condition: Condition) -> Found:
         """Return the rows near each query (Q, D) of length one."""
@@ -119,10 +128,3 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Close files and connections; a second call does nothing."""
-
-
-def delete_expired(engine: Engine) -> int:
-    """Delete rows older than the gallery's retention age, and return how many."""
-    if engine.keep_seconds is None:
-        return 0
-    return engine.delete(Condition(before=time.time() - engine.keep_seconds))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.engine import Engine, Found, GalleryStats, Verification
 from reid_gl.gallery.indexed_rows import IndexedRows
@@ -38,7 +39,7 @@ class FaissEngine:
         import_faiss()
         self._stored = SqliteEngine(path, mode)
         self._rows = IndexedRows(self._stored)
-        self._path, self._settings = index_path(path), settings
+        self._path = index_path(path)
         self._kept = KeptIndex(self._path, self._rows, settings)
         self._is_writer = mode != "r"
         if self._is_writer:
@@ -59,9 +60,14 @@ class FaissEngine:
         """Return the age at which rows are deleted."""
         return self._stored.keep_seconds
 
-    def add(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]], added: float) -> Ints:
+    def add(
+        self,
+        parts: Iterable[tuple[Floats, Sequence[Sighting]]],
+        added: float,
+        key: AdditionKey | None = None,
+    ) -> Ints:
         """Store all parts in one transaction; then train or save the index, if it is time."""
-        ids = self._stored.add(parts, added)
+        ids = self._stored.add(parts, added, key)
         self._attempt(self._kept.after_addition)
         return ids
 
@@ -70,7 +76,7 @@ class FaissEngine:
         index = self._kept.current()
         if index is None:
             return self._stored.search(queries, num_nearest, condition)
-        return IvfSearch(index, self._rows, self._settings).find(queries, num_nearest, condition)
+        return IvfSearch(index, self._rows, self._kept.breadth()).find(queries, num_nearest, condition)
 
     def read(self, condition: Condition) -> Iterable[list[StoredRow]]:
         """Yield the rows that satisfy a condition."""
@@ -95,7 +101,10 @@ class FaissEngine:
             return found
         known = read_numbers(self._path)
         shown = {name: known[name] for name in ("rows", "num_trained", "lists", "code_bytes")}
-        searched = {"probes": self._settings.probes, "candidates": self._settings.candidates}
+        breadth = self._kept.breadth()
+        searched: dict[str, float] = {"probes": breadth.probes, "candidates": breadth.candidates}
+        if breadth.recall is not None:
+            searched["recall_when_trained"] = breadth.recall
         return replace(found, index={**shown, **searched, "num_bytes": self._path.stat().st_size})
 
     def verify(self) -> Verification:

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import time as clock
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.thresholds.record import Calibration
+from reid_gl.gallery.addition_key import AdditionKey, make_key
+from reid_gl.gallery.additions import Parts, add_logged
 from reid_gl.gallery.answers import Answers, read_features
 from reid_gl.gallery.audit_log import AuditLog, current_user, log_problems
-from reid_gl.gallery.checks import at_least_one, checked_age, checked_cosine
+from reid_gl.gallery.checks import at_least_one, checked_age
 from reid_gl.gallery.condition import Condition, TimeRange, Values, make_condition
-from reid_gl.gallery.engine import Engine, GalleryStats, Verification, delete_expired
+from reid_gl.gallery.engine import Engine, GalleryStats, Verification
 from reid_gl.gallery.export_rows import write_rows
 from reid_gl.gallery.faiss_engine import train_index_of
 from reid_gl.gallery.list_rows import list_rows
 from reid_gl.gallery.open_engine import default_log, open_engine
 from reid_gl.gallery.recall import measure_recall
-from reid_gl.gallery.sightings import (
-    Floats,
-    Ints,
-    Match,
-    Sighting,
-    check_sightings,
-    checked_parts,
-    query_features,
-)
+from reid_gl.gallery.retention import delete_expired
+from reid_gl.gallery.searches import Search, search_all, search_together
+from reid_gl.gallery.sightings import Floats, Ints, Match, Sighting, check_sightings
 from reid_gl.gallery.turns import Turns
 
 
@@ -44,8 +39,8 @@ class Gallery:
         calibration: thresholds of the network, for probabilities of matches.
         prior: expected share of the compared rows that show the person of the query; None takes that of the
             calibration, which suits galleries of the size of its data set. See same_person_probability.
-        audit_log: file that records every search, export, change of identities and deletion; None takes
-            `<file>.audit.jsonl` next to the gallery. A server has no default: name a file.
+        audit_log: file that records every addition, search, export, change of identities and deletion; None
+            takes `<file>.audit.jsonl` next to the gallery. A server has no default: name a file.
         user: name in the audit log; None takes the name in the operating system.
 
     Raises:
@@ -70,28 +65,39 @@ class Gallery:
         self._log = AuditLog(path, current_user() if user is None else user)
         self._turns = Turns(open_engine(uri, mode))
 
-    def add(self, features: Floats, metadata: Sequence[Sighting]) -> Ints:
+    def add(
+        self,
+        features: Floats,
+        metadata: Sequence[Sighting],
+        *,
+        key: str | None = None,
+        user: str | None = None,
+    ) -> Ints:
         """Store either all of the features or none.
 
         Args:
             features: (N, D) of any length but zero, of one network throughout; N may be 0.
             metadata: N sightings, one for each feature.
+            key: name of this addition, if it may be tried again: the second time, nothing is added, and the
+                numbers are those of the first. A file remembers keys for a day at least.
+            user: who adds, for the audit log; None takes the gallery's user.
 
         Returns:
             (N,) numbers of the rows, from 1; no number is ever reused.
 
         Raises:
             ValueError, TypeError: the dimension is not the gallery's, features are zero or not finite, or
-                metadata do not fit; the message names the rows.
+                metadata do not fit; the message names the rows. Or the key was used for other metadata.
             OSError: the disk is full or not writable; nothing was stored.
         """
-        return self.add_parts([(features, metadata)])
+        once = None if key is None else make_key(key, metadata, len(features))
+        return self.add_parts([(features, metadata)], key=once, user=user)
 
-    def add_parts(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]]) -> Ints:
+    def add_parts(self, parts: Parts, *, key: AdditionKey | None = None, user: str | None = None) -> Ints:
         """Store many features, given in parts: either all or none; see add."""
         with self._turns.take() as engine:
             self.apply_retention()  # checked first: nothing is stored yet if this raises
-            return engine.add(checked_parts(parts, engine.dimension), clock.time())
+            return add_logged(engine, self._log, parts, key, user)
 
     def search(
         self,
@@ -132,17 +138,15 @@ class Gallery:
                 invalid; the message says which.
             OSError: the audit log cannot be written.
         """
-        k, shortlist = at_least_one(k, "k"), at_least_one(shortlist, "shortlist")
-        min_score = checked_cosine(min_score)
-        condition = make_condition(only={"camera": cameras}, time=time, exclude=exclude)
+        search = Search(query, at_least_one(k, "k"), cameras, time, exclude, min_score, reason, user)
+        at_least_one(shortlist, "shortlist")
         with self._turns.take() as engine:
-            queries = query_features(query, engine.dimension)
-            kept = condition.younger_than(engine.keep_seconds)
-            answers = self._answers.find(engine, queries, kept, k, min_score, rerank, shortlist)
-            details = {"queries": len(queries), "k": k, "min_score": min_score, "filter": condition.to_dict()}
-            ids = [[match.id for match in answer] for answer in answers]
-            self._log.write("search", {**details, "reason": reason, "rows": ids}, user)
-        return answers
+            return search_all(engine, self._answers, self._log, search, rerank, shortlist)
+
+    def search_together(self, searches: Sequence[Search]) -> Iterator[tuple[int, list[Match] | Exception]]:
+        """Do searches of several callers, see reid_gl.gallery.searches.search_together."""
+        with self._turns.take() as engine:
+            yield from search_together(engine, self._answers, self._log, searches)
 
     def features_of(self, ids: Sequence[int]) -> Floats:
         """Return features (M, D) of M rows, of length one, as queries; ValueError if a row cannot be read."""
@@ -222,10 +226,7 @@ class Gallery:
     def apply_retention(self) -> int:
         """Delete rows older than the retention age, and return how many."""
         with self._turns.take() as engine:
-            deleted = delete_expired(engine)
-            if deleted:
-                self._log.write("retention", {"rows": deleted, "keep_seconds": engine.keep_seconds})
-        return deleted
+            return delete_expired(engine, self._log)
 
     def export(
         self, path: str | Path, *, cameras: Values | None = None, time: TimeRange | None = None
@@ -239,8 +240,7 @@ class Gallery:
             FileExistsError: the file exists.
             ValueError: the suffix is not .npz, or there are no such rows.
         """
-        condition = make_condition(only={"camera": cameras}, time=time)
-        output = Path(path)
+        condition, output = make_condition(only={"camera": cameras}, time=time), Path(path)
         return self._logged(
             "export",
             condition,
@@ -259,10 +259,7 @@ class Gallery:
             return train_index_of(engine)
 
     def recall(self, num_queries: int = 100, k: int = 50) -> float:
-        """Return which share of the k most similar rows a search finds, the mean over random rows as queries.
-
-        Every row is read twice. An exact engine has recall 1.
-        """
+        """Return the mean share of the k nearest rows that a search finds, see measure_recall."""
         with self._turns.take() as engine:
             self._log.write("recall", {"queries": num_queries, "k": k})
             return measure_recall(engine, at_least_one(num_queries, "num_queries"), at_least_one(k, "k"))

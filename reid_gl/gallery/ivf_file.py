@@ -13,7 +13,7 @@ from typing import Any
 
 from reid_gl.files import whole_or_nothing
 from reid_gl.gallery.ivf_index import IvfIndex, read_index
-from reid_gl.gallery.ivf_settings import Marks
+from reid_gl.gallery.ivf_settings import Breadth, Marks
 from reid_gl.gallery.sqlite_file import RIGHTS, DamagedGalleryError
 
 ENDING = ".ivfpq"
@@ -65,7 +65,8 @@ def read_marks(path: Path) -> Marks:
     """Return what the index knows of its gallery; errors as read_numbers."""
     known = _description(path)
     checksums = {int(number): int(crc) for number, crc in known["checksums"].items()}
-    return Marks(known["version"], known["next_id"], known["num_trained"], checksums)
+    breadth = Breadth(**known["breadth"]) if known.get("breadth") else None  # older files have none
+    return Marks(known["version"], known["next_id"], known["num_trained"], checksums, breadth)
 
 
 def load_index(path: Path) -> tuple[IvfIndex, Marks]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reid_gl.gallery.sightings import Floats, Ints
 
@@ -47,11 +48,6 @@ class IvfIndex:
         return int(self._index.nlist)
 
     @property
-    def dimension(self) -> int:
-        """Return D of the features."""
-        return int(self._index.d)
-
-    @property
     def code_bytes(self) -> int:
         """Return the number of bytes that stand for a feature."""
         return int(self._index.pq.M)
@@ -60,11 +56,21 @@ class IvfIndex:
         """Add features (M, D) of length one under new numbers (M,)."""
         self._index.add_with_ids(vectors, ids)
 
-    def nearest(self, queries: Floats, count: int, probes: int) -> Ints:
-        """Return numbers (Q, count) of rows near queries (Q, D), -1 where the searched lists hold no more."""
-        # no argument: faiss.contrib.torch_utils, which other packages import, gives search other arguments
-        self._index.nprobe = min(probes, self.num_lists)
-        found: Ints = self._index.search(queries, count)[1]
+    def nearest(self, queries: Floats, count: int, probes: int, allowed: Ints | None = None) -> Ints:
+        """Return numbers (Q, count) of rows near queries (Q, D), -1 where the searched lists hold no more.
+
+        Args:
+            queries: features of length one.
+            count: number of rows for each query.
+            probes: number of lists to search.
+            allowed: (M,) numbers of the rows to search, M at least 1; None for all.
+        """
+        faiss = import_faiss()
+        chosen = {} if allowed is None else {"sel": faiss.IDSelectorBitmap(_bits(allowed))}
+        parameters = faiss.SearchParametersIVF(nprobe=min(probes, self.num_lists), **chosen)
+        # faiss.contrib.torch_utils, which other packages import, keeps the search with parameters here
+        search = getattr(self._index, "search_numpy", self._index.search)
+        found: Ints = search(queries, count, params=parameters)[1]
         return found
 
     def remove(self, ids: Ints) -> None:
@@ -116,3 +122,12 @@ def read_index(path: Path) -> IvfIndex:
         return IvfIndex(faiss.read_index(str(path)))
     except RuntimeError as error:
         raise ValueError(f"this version of faiss cannot read {path} ({error})") from None
+
+
+def _bits(numbers: Ints) -> NDArray[np.uint8]:
+    """Return one bit for each number from 0 to the largest, set for those given, at least one."""
+    numbers = np.sort(numbers)
+    bits = np.zeros(numbers[-1] // 8 + 1, np.uint8)
+    places, starts = np.unique(numbers // 8, return_index=True)
+    bits[places] = np.bitwise_or.reduceat((1 << numbers % 8).astype(np.uint8), starts)
+    return bits

@@ -11,22 +11,48 @@ ROWS_A_LIST = 39
 
 
 @dataclass(frozen=True)
+class Breadth:
+    """How widely an index is searched.
+
+    Attributes:
+        probes: number of lists to search for a query.
+        candidates: rows to compare exactly, for each row of an answer.
+        recall: share of the nearest rows that were found with it when it was chosen; None if it was given.
+    """
+
+    probes: int
+    candidates: int
+    recall: float | None = None
+
+
+USUAL = Breadth(probes=32, candidates=4)
+
+
+@dataclass(frozen=True)
 class IvfSettings:
     """Settings of an index; lists and code_bytes take effect when it is trained.
 
     Attributes:
         lists: number of lists that rows are divided into; None for about four times the root of their number.
         code_bytes: bytes that stand for a feature, a divisor of D; None for an eighth of D.
-        probes: number of lists to search for a query; more find more, and take longer.
-        candidates: rows to compare exactly, for each row of an answer.
+        probes: number of lists to search for a query; more find more, and take longer. None for what training
+            chose.
+        candidates: rows to compare exactly, for each row of an answer; None for what training chose.
         train_at: number of rows at which `add` trains the first index; until then every row is compared.
     """
 
     lists: int | None = None
     code_bytes: int | None = None
-    probes: int = 32
-    candidates: int = 4
+    probes: int | None = None
+    candidates: int | None = None
     train_at: int = 100_000
+
+    def breadth(self, chosen: Breadth | None) -> Breadth:
+        """Return how widely to search, given what training chose; None is for indexes that chose nothing."""
+        known = USUAL if chosen is None else chosen
+        if self.probes is None and self.candidates is None:
+            return known
+        return Breadth(self.probes or known.probes, self.candidates or known.candidates)
 
     def num_lists(self, num_rows: int) -> int:
         """Return the number of lists for this many rows.
@@ -67,9 +93,11 @@ class Marks:
         next_id: rows from this number on are not in it.
         num_trained: number of rows of the gallery when it was trained.
         checksums: checksums of some of its features, by row number, to recognise the gallery.
+        breadth: how widely to search; None if training chose nothing.
     """
 
     version: int
     next_id: int
     num_trained: int
     checksums: dict[int, int]
+    breadth: Breadth | None = None

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from reid_gl.gallery.indexed_rows import IndexedRows
+from reid_gl.gallery.ivf_breadth import choose_breadth
 from reid_gl.gallery.ivf_file import cannot_be_used, load_index, read_marks, save_index
 from reid_gl.gallery.ivf_index import CODES, IvfIndex, train_index
-from reid_gl.gallery.ivf_settings import IvfSettings, Marks
+from reid_gl.gallery.ivf_settings import Breadth, IvfSettings, Marks
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,13 @@ class KeptIndex:
         self._next_id = end
         return self._index
 
+    def breadth(self) -> Breadth:
+        """Return how widely to search."""
+        marks = self._known_marks()
+        return self._settings.breadth(None if marks is None else marks.breadth)
+
     def train(self) -> int:
-        """Make a new index of all rows, with lists and codes that fit them, and return the number of rows.
+        """Make a new index of all rows, with all settings that fit them, and return the number of rows.
 
         Raises:
             ValueError: there are too few rows, or the settings do not fit them.
@@ -74,8 +80,12 @@ class KeptIndex:
         sample = self._rows.sample(max(SAMPLE_A_LIST * lists, SMALLEST_SAMPLE))
         logger.info("training %s: %d lists, %d bytes a row", self._path, lists, code_bytes)
         self._index, self._next_id, self._marks = train_index(sample, lists, code_bytes), 1, None
-        self._save(state.num_rows)
-        return len(self._index)
+        index = self.current()
+        assert index is not None
+        breadth = choose_breadth(index, self._rows)
+        logger.info("%s: %s", self._path, breadth)
+        self._save(state.num_rows, breadth)
+        return len(index)
 
     def after_addition(self) -> None:
         """Train the first index if there are enough rows, or save the index if its file lacks many rows."""
@@ -91,7 +101,7 @@ class KeptIndex:
         if marks is not None and state.next_id - marks.next_id > max(
             UNSAVED_ROWS, UNSAVED_SHARE * state.num_rows
         ):
-            self._save(marks.num_trained)
+            self._save(marks.num_trained, marks.breadth)
 
     def save_if_deleted(self) -> None:
         """Save the index if its file holds deleted rows."""
@@ -100,7 +110,7 @@ class KeptIndex:
             return
         gone = self._rows.deleted_since(marks.version)
         if gone is None or (gone < marks.next_id).any():
-            self._save(marks.num_trained)
+            self._save(marks.num_trained, marks.breadth)
 
     def drop_if_foreign(self) -> None:
         """Delete the file of an index that was made from other rows."""
@@ -110,7 +120,7 @@ class KeptIndex:
             self._path.unlink()
             self._marks = None
 
-    def _save(self, num_trained: int) -> None:
+    def _save(self, num_trained: int, breadth: Breadth | None) -> None:
         index, state = self.current(), self._rows.state()
         assert index is not None
         if self._marks is not None:
@@ -119,7 +129,8 @@ class KeptIndex:
                 ids = index.ids()
                 gone = np.setdiff1d(ids, self._rows.existing(ids), assume_unique=True)
             index.remove(gone)
-        marks = Marks(state.version, state.next_id, num_trained, self._rows.some_checksums(state.next_id))
+        checksums = self._rows.some_checksums(state.next_id)
+        marks = Marks(state.version, state.next_id, num_trained, checksums, breadth)
         save_index(self._path, index, marks)
         self._marks = marks
 

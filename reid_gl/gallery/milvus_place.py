@@ -13,6 +13,8 @@ from reid_gl.gallery.condition import Condition
 INTEGERS = ("camera", "tracklet", "pid", "frame", "crc")
 INDEXED = ("camera", "tracklet", "pid", "time", "moment")
 """Fields that filters use."""
+FEATURELESS = ("id", *INTEGERS, "time", "moment", "added", "path")
+"""Fields to read where the feature and the box are not needed."""
 LONGEST_PATH = 65_535
 EXACT = "FLAT"
 CONNECT_SECONDS = 10.0
@@ -74,6 +76,18 @@ def make_indexes(place: MilvusPlace) -> Any:  # noqa: ANN401
     for name in INDEXED:
         indexes.add_index(name, index_type="INVERTED")
     return indexes
+
+
+def make_settings() -> dict[str, Any]:
+    """Return the arguments that create the collection of a gallery's settings, with one row."""
+    module = import_pymilvus()
+    schema = module.MilvusClient.create_schema(auto_id=False)
+    schema.add_field("id", module.DataType.INT64, is_primary=True)
+    schema.add_field("vector", module.DataType.FLOAT_VECTOR, dim=2)  # every collection needs one
+    schema.add_field("keep_seconds", module.DataType.DOUBLE)
+    indexes = module.MilvusClient.prepare_index_params()
+    indexes.add_index("vector", index_type="FLAT", metric_type="IP")
+    return {"schema": schema, "index_params": indexes, "consistency_level": "Strong"}
 
 
 def to_expression(condition: Condition) -> str | None:

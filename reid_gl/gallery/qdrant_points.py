@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from reid_gl.gallery.condition import Condition
+from reid_gl.gallery.sightings import LARGEST_NUMBER
 
 INDEXED = {"camera": "integer", "tracklet": "integer", "pid": "integer", "time": "float", "moment": "float"}
 """Fields that filters use; the server builds their indexes before rows are added."""
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -68,5 +68,5 @@ def to_filter(condition: Condition) -> Any | None:  # noqa: ANN401
 
 def _one_of(models: Any, name: str, values: frozenset[int]) -> Any:  # noqa: ANN401
     if name == "id":
-        return models.HasIdCondition(has_id=sorted(v for v in values if 0 <= v <= LARGEST_ID))
+        return models.HasIdCondition(has_id=sorted(v for v in values if 0 <= v <= LARGEST_NUMBER))
     return models.FieldCondition(key=name, match=models.MatchAny(any=sorted(values)))

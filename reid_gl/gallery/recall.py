@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from reid_gl.gallery.condition import Condition
@@ -24,7 +26,10 @@ def measure_recall(engine: Engine, num_queries: int, k: int) -> float:
         ValueError: there are fewer than two rows.
     """
     own, queries = _random_rows(engine, num_queries)
-    nearest = _nearest(engine, own, queries, k)
+    batches = (
+        (np.array([row.id for row in rows], np.int64), vectors_of(rows)) for rows in engine.read(Condition())
+    )
+    nearest = nearest_rows(batches, own, queries, k)
     found = engine.search(queries, k + 1, Condition())
     shares = []
     for number, query, expected, proposed in zip(own, queries, nearest, found.ids, strict=True):
@@ -52,12 +57,18 @@ def _random_rows(engine: Engine, count: int) -> tuple[list[int], Floats]:
     return [row.id for row in chosen], vectors_of(chosen).copy()  # writable, as torch wants it
 
 
-def _nearest(engine: Engine, own: list[int], queries: Floats, k: int) -> Ints:
-    """Return the numbers (Q, K) of the rows nearest to each query, by comparing every row."""
+def nearest_rows(batches: Iterable[tuple[Ints, Floats]], own: list[int], queries: Floats, k: int) -> Ints:
+    """Return the numbers (Q, K) of the rows nearest to each query, by comparing every row.
+
+    Args:
+        batches: numbers (M,) and features (M, D) of all rows, in parts.
+        own: Q numbers of rows that are not counted among the neighbours of their own query.
+        queries: (Q, D).
+        k: number of neighbours; fewer if there are fewer rows.
+    """
     ids, cosines = np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0), np.float32)
-    for rows in engine.read(Condition()):
-        numbers = np.array([row.id for row in rows], np.int64)
-        products = queries @ vectors_of(rows).T
+    for numbers, vectors in batches:
+        products = queries @ vectors.T
         products[np.array(own)[:, None] == numbers] = -np.inf
         ids = np.concatenate([ids, np.broadcast_to(numbers, products.shape)], axis=1)
         cosines = np.concatenate([cosines, products], axis=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.condition_sql import to_sql
 from reid_gl.gallery.engine import Found, GalleryStats, Verification
@@ -24,6 +25,7 @@ from reid_gl.gallery.sqlite_file import (
     read_state,
     write_state,
 )
+from reid_gl.gallery.sqlite_keys import added_rows, remember_rows
 from reid_gl.gallery.sqlite_verify import guess_state, verify_file
 from reid_gl.gallery.stored_rows import (
     INSERT_SIGHTING,
@@ -80,9 +82,16 @@ class SqliteEngine:
         """Return the age at which rows are deleted."""
         return self._state().keep_seconds
 
-    def add(self, parts: Iterable[tuple[Floats, Sequence[Sighting]]], added: float) -> Ints:
+    def add(
+        self,
+        parts: Iterable[tuple[Floats, Sequence[Sighting]]],
+        added: float,
+        key: AdditionKey | None = None,
+    ) -> Ints:
         """Store all parts in one transaction."""
         with self._writing() as state:
+            if key is not None and (known := added_rows(self._connection, key)) is not None:
+                return np.array(known, np.int64)
             first = state.next_id
             dimension, version, number = state.dimension, state.version + 1, first
             for vectors, sightings in parts:
@@ -95,14 +104,11 @@ class SqliteEngine:
                 number = numbers.stop
             if number == first:
                 return np.zeros(0, np.int64)
+            if key is not None:
+                remember_rows(self._connection, key, range(first, number), added)
+            num_rows = state.num_rows + number - first
             self._put_state(
-                replace(
-                    state,
-                    dimension=dimension,
-                    version=version,
-                    next_id=number,
-                    num_rows=state.num_rows + number - first,
-                )
+                replace(state, dimension=dimension, version=version, next_id=number, num_rows=num_rows)
             )
         return np.arange(first, number, dtype=np.int64)
 

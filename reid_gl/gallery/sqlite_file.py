@@ -42,7 +42,7 @@ CREATE TABLE vectors (id INTEGER PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER 
 CREATE TABLE deleted (id INTEGER PRIMARY KEY, version INTEGER NOT NULL);
 CREATE INDEX sightings_version ON sightings (version);
 CREATE INDEX sightings_moment ON sightings (coalesce(time, added));
-CREATE INDEX sightings_place ON sightings (camera, tracklet);
+CREATE INDEX sightings_filter ON sightings (camera, time, tracklet, pid, added);
 CREATE INDEX sightings_pid ON sightings (pid);
 CREATE INDEX deleted_version ON deleted (version);
 """

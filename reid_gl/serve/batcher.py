@@ -1,85 +1,89 @@
-"""Compute the features of requests that arrive together in one batch."""
+"""Do the work of requests that arrive together in one go."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from reid_gl.data.loading.images import Image8
 from reid_gl.serve.lane import until_started
 from reid_gl.serve.refusals import BusyError
 
-Floats = NDArray[np.float32]
-NAME = "the network"
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-class Waiting(NamedTuple):
-    """Images of one request.
+@dataclass(frozen=True, eq=False)
+class Waiting(Generic[T, R]):
+    """The work of one request.
 
     Attributes:
-        images: (N, height, width, 3) uint8 RGB.
-        future: gets their features (N, D).
+        item: what to work on.
+        size: how much it is.
+        future: gets its result.
     """
 
-    images: Image8
-    future: Future[Floats]
+    item: T
+    size: int
+    future: Future[R] = field(default_factory=Future)
 
 
-class Batcher:
-    """One thread that runs the network. While it is busy, requests gather and form the next batch.
+class Batcher(Generic[T, R]):
+    """One thread that works. While it is busy, requests gather and form the next batch.
 
     Args:
-        embed: maps images (N, height, width, 3) uint8 RGB to features (N, D).
-        batch_size: images of a batch; a request with more is a batch of its own.
-        most_images: images that wait at once; a request beyond that is refused, unless it is the only one.
-        on_batch: called with the number of images of each batch.
+        name: what works, for messages.
+        unit: what sizes count, for messages.
+        work: takes the items of a batch and yields, in any order, the place of each with its result, or with
+            the error of this item alone.
+        batch_size: largest size of a batch; a larger request is a batch of its own.
+        most: largest size that waits; a request beyond that is refused, unless it is the only one.
     """
 
     def __init__(
         self,
-        embed: Callable[[Image8], Floats],
+        name: str,
+        unit: str,
+        work: Callable[[Sequence[T]], Iterable[tuple[int, R | Exception]]],
         *,
         batch_size: int,
-        most_images: int,
-        on_batch: Callable[[int], None],
+        most: int,
     ) -> None:
-        self._embed, self._batch_size, self._most_images = embed, batch_size, most_images
-        self._on_batch = on_batch
-        self._queue: deque[Waiting] = deque()
-        self._num_images, self._is_closed = 0, False
+        self._name, self._unit, self._do = name, unit, work
+        self._batch_size, self._most = batch_size, most
+        self._queue: deque[Waiting[T, R]] = deque()
+        self._size, self._is_closed = 0, False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._work, name=f"reid_gl {NAME}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"reid_gl {name}", daemon=True)
         self._thread.start()
 
     @property
-    def num_images(self) -> int:
-        """Number of images that wait."""
-        return self._num_images
+    def size_waiting(self) -> int:
+        """Size of what waits."""
+        return self._size
 
-    async def features(self, images: Image8, deadline: float) -> Floats:
-        """Return features (N, D) of images (N, height, width, 3) uint8 RGB, N at least 1.
+    async def run(self, item: T, size: int, deadline: float) -> R:
+        """Return the result of an item.
 
         Args:
-            images: the resized images of one request.
-            deadline: time.monotonic() by which their batch must have started.
+            item: what to work on.
+            size: how much it is, at least 1.
+            deadline: time.monotonic() by which its batch must have started.
 
         Raises:
-            BusyError: too many images wait, or their batch did not start in time.
+            BusyError: too much waits, or its batch did not start in time.
         """
         with self._changed:
-            if self._queue and self._num_images + len(images) > self._most_images:
-                raise BusyError(f"{self._num_images} images wait for {NAME} already: try again later")
-            waiting = Waiting(images, Future())
+            if self._queue and self._size + size > self._most:
+                raise BusyError(f"{self._size} {self._unit} wait for {self._name} already: try again later")
+            waiting: Waiting[T, R] = Waiting(item, size)
             self._queue.append(waiting)
-            self._num_images += len(images)
+            self._size += size
             self._changed.notify()
-        return await until_started(waiting.future, NAME, deadline)
+        return await until_started(waiting.future, self._name, deadline)
 
     def close(self) -> None:
         """Finish what waits, then end the thread."""
@@ -94,28 +98,26 @@ class Batcher:
             if started:
                 self._run(started)
 
-    def _next_batch(self) -> list[Waiting]:
+    def _next_batch(self) -> list[Waiting[T, R]]:
         """Wait for requests, and take as many as fit into a batch; none if the batcher is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._is_closed)
-            batch: list[Waiting] = []
+            batch: list[Waiting[T, R]] = []
             size = 0
-            while self._queue and (not batch or size + len(self._queue[0].images) <= self._batch_size):
+            while self._queue and (not batch or size + self._queue[0].size <= self._batch_size):
                 batch.append(self._queue.popleft())
-                size += len(batch[-1].images)
-            self._num_images -= size
+                size += batch[-1].size
+            self._size -= size
         return batch
 
-    def _run(self, batch: list[Waiting]) -> None:
-        images = np.concatenate([waiting.images for waiting in batch])
-        self._on_batch(len(images))
+    def _run(self, batch: Sequence[Waiting[T, R]]) -> None:
         try:
-            features = self._embed(images)
+            for place, result in self._do([waiting.item for waiting in batch]):
+                if isinstance(result, Exception):
+                    batch[place].future.set_exception(result)
+                else:
+                    batch[place].future.set_result(result)
         except Exception as error:  # of any kind: the thread must live, and the requests must end
             for waiting in batch:
-                waiting.future.set_exception(error)
-            return
-        first = 0
-        for waiting in batch:
-            waiting.future.set_result(features[first : first + len(waiting.images)])
-            first += len(waiting.images)
+                if not waiting.future.done():
+                    waiting.future.set_exception(error)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import APIRouter, Header, Request, Response, Security
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from reid_gl.experiment.gallery import plain_answers
+from reid_gl.gallery.searches import Search
 from reid_gl.serve.guard import OPEN_PATH
 from reid_gl.serve.metrics import CONTENT_TYPE
 from reid_gl.serve.page import page_of
@@ -36,6 +38,11 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     429: {"model": ErrorAnswer, "description": "Too many requests per second."},
     503: {"model": ErrorAnswer, "description": "Too busy; try again later."},
 }
+Key = Annotated[
+    str | None, Header(description="a name for this addition that is never used again, such as a UUID")
+]
+KEY = re.compile(r'"?([!#-~]{1,255})"?')
+"""A key, with the quotes of the draft standard or without."""
 open_router = APIRouter()
 router = APIRouter(dependencies=[Security(HTTPBearer(auto_error=False))], responses=REFUSALS)
 
@@ -66,7 +73,7 @@ async def search(request: Request, asked: SearchRequest) -> Response:
         raise RefusedError(422, "box is a part of an image, but a vector was given: leave one of them out")
     else:
         query = _vectors([asked.vector])
-    matches = await _service(request).search(
+    asked_for = Search(
         query,
         k=asked.k,
         cameras=asked.cameras,
@@ -74,16 +81,19 @@ async def search(request: Request, asked: SearchRequest) -> Response:
         exclude=asked.exclude,
         min_score=asked.min_score,
         reason=asked.reason,
-        client=request.state.client,
-        deadline=request.state.deadline,
+        user=request.state.client,
     )
+    matches = await _service(request).search(asked_for, request.state.deadline)
     (answer,) = plain_answers(["query"], [matches])
     return _json(SearchAnswer(matches=[MatchRow(**row) for row in answer["matches"]]))
 
 
 @router.post("/add", response_model=AddAnswer)
-async def add(request: Request, asked: AddRequest) -> Response:
-    """Add rows to the gallery. They are on the disk before the answer is sent."""
+async def add(request: Request, asked: AddRequest, idempotency_key: Key = None) -> Response:
+    """Add rows to the gallery. They are on the disk before the answer is sent.
+
+    Repeat a request whose answer was lost with the same Idempotency-Key: the rows are added only once.
+    """
     _check_one(asked.image, asked.vectors, "vectors")
     sightings = [fields.to_sighting() for fields in asked.sightings]
     if asked.vectors is not None:
@@ -94,7 +104,13 @@ async def add(request: Request, asked: AddRequest) -> Response:
             raise RefusedError(422, "several sightings in one image need a box each")
         boxes = None if whole[0] else [list(fields.box or ()) for fields in asked.sightings]
         vectors = await _features_of(request, str(asked.image), boxes)
-    ids = await _service(request).add(vectors, sightings, request.state.deadline)
+    ids = await _service(request).add(
+        vectors,
+        sightings,
+        client=request.state.client,
+        key=_plain_key(idempotency_key),
+        deadline=request.state.deadline,
+    )
     return _json(AddAnswer(ids=ids))
 
 
@@ -129,6 +145,13 @@ async def _features_of(request: Request, image: str, boxes: list[list[float]] | 
         places = np.flatnonzero(~found.valid)[:5].tolist()
         raise RefusedError(422, f"boxes {places} contain no pixel of the image: leave them out")
     return found.features
+
+
+def _plain_key(given: str | None) -> str | None:
+    found = None if given is None else KEY.fullmatch(given)
+    if given is not None and found is None:
+        raise RefusedError(422, "Idempotency-Key must be 1 to 255 visible ASCII letters: use a UUID")
+    return None if found is None else found[1]
 
 
 def _check_one(image: str | None, vectors: object, name: str) -> None:

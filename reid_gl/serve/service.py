@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
-from reid_gl.data.loading.images import UnreadableImageError
+from reid_gl.data.loading.images import Image8, UnreadableImageError
 from reid_gl.gallery import DamagedGalleryError, Gallery, Match, Sighting
-from reid_gl.gallery.condition import TimeRange, Values
+from reid_gl.gallery.searches import Search
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor, FrameFeatures
 from reid_gl.serve.batcher import Batcher
 from reid_gl.serve.lane import Lane
@@ -22,13 +22,15 @@ from reid_gl.serve.request_images import Crops, crop, decode_text
 
 Boxes = Sequence[Sequence[float]]
 MOST_DECODERS = 4
+MATCHES_AT_ONCE = 2_048
+"""Matches of searches that are done together: the rows of all of them are in memory at once."""
 
 
 class Service:
     """A network and a gallery, used by many requests at once.
 
-    Images are decoded in a few threads, the network runs in one on batches, and searches and additions have
-    one thread each, so that neither waits for the other unless the gallery makes it.
+    Images are decoded in a few threads, the network and the search run in one each, on batches, and additions
+    have one, so that neither waits for the other unless the gallery makes it.
 
     Args:
         extractor: the network.
@@ -49,20 +51,26 @@ class Service:
         limits: Limits,
         metrics: Metrics,
     ) -> None:
-        self._preprocessing, self._dimension = extractor.preprocessing, extractor.embedding_dim
+        self._extractor, self._metrics = extractor, metrics
         self._reader, self._writer, self._limits = reader, writer, limits
-        self._batcher = Batcher(
-            extractor.embed, batch_size=batch_size, most_images=limits.images, on_batch=metrics.count_batch
+        self._embedding: Batcher[Image8, np.ndarray] = Batcher(
+            "the network", "images", self._embed, batch_size=batch_size, most=limits.images
+        )
+        self._searching: Batcher[Search, list[Match]] = Batcher(
+            "the search",
+            "matches",
+            reader.search_together,
+            batch_size=MATCHES_AT_ONCE,
+            most=limits.requests * limits.matches,
         )
         decoders = min(MOST_DECODERS, os.cpu_count() or 1)
         self._decoding = Lane("the decoder", threads=decoders, most=limits.requests)
-        self._searching = Lane("the search", threads=1, most=limits.requests)
         self._adding = Lane("the gallery", threads=1, most=limits.requests)
 
     @property
     def num_images_waiting(self) -> int:
         """Number of images that wait for the network."""
-        return self._batcher.num_images
+        return self._embedding.size_waiting
 
     async def features(
         self, image: str, boxes: Boxes | None, box_format: str, deadline: float
@@ -75,49 +83,37 @@ class Service:
         if boxes is not None:
             self._check_count(len(boxes), "boxes")
         crops = await self._decoding.run(partial(self._crops, image, boxes, box_format), deadline)
-        features = np.zeros((len(crops.valid), self._dimension), np.float32)
+        features = np.zeros((len(crops.valid), self._extractor.embedding_dim), np.float32)
         if crops.valid.any():
-            features[crops.valid] = await self._batcher.features(crops.images, deadline)
+            features[crops.valid] = await self._embedding.run(crops.images, len(crops.images), deadline)
         return FrameFeatures(features, crops.valid)
 
-    async def search(
-        self,
-        query: np.ndarray,
-        *,
-        k: int,
-        cameras: Values | None,
-        time: TimeRange | None,
-        exclude: Sequence[Mapping[str, Values]],
-        min_score: float,
-        reason: str,
-        client: str,
-        deadline: float,
-    ) -> list[Match]:
-        """Return the rows nearest to a query (D,); arguments as Gallery.search.
+    async def search(self, search: Search, deadline: float) -> list[Match]:
+        """Return the rows nearest to the one query of a search.
 
         Raises:
             RefusedError: as features, or a filter is invalid.
             OSError, DamagedGalleryError: the gallery or its audit log fails.
         """
-        if k > self._limits.matches:
-            raise RefusedError(422, f"k is {k}, but an answer has at most {self._limits.matches} matches")
-        search = partial(
-            self._reader.search,
-            query,
-            k,
-            cameras=cameras,
-            time=time,
-            exclude=exclude,
-            min_score=min_score,
-            reason=reason,
-            user=client,
-        )
+        if search.k > self._limits.matches:
+            raise RefusedError(
+                422, f"k is {search.k}, but an answer has at most {self._limits.matches} matches"
+            )
         with client_mistakes():
-            (answer,) = await self._searching.run(search, deadline)
-        return answer
+            return await self._searching.run(search, search.k, deadline)
 
-    async def add(self, features: np.ndarray, sightings: Sequence[Sighting], deadline: float) -> list[int]:
+    async def add(
+        self,
+        features: np.ndarray,
+        sightings: Sequence[Sighting],
+        *,
+        client: str,
+        key: str | None,
+        deadline: float,
+    ) -> list[int]:
         """Add features (N, D), all or none, and return the numbers of the rows, which are on the disk.
+
+        The same addition of the same client with the same key is done once; see Gallery.add.
 
         Raises:
             RefusedError: as features, features or sightings are invalid, or nothing may be added.
@@ -125,7 +121,14 @@ class Service:
         """
         self._check_count(len(sightings), "sightings")
         with client_mistakes():
-            ids = await self._adding.run(partial(self._writing().add, features, sightings), deadline)
+            add = partial(
+                self._writing().add,
+                features,
+                sightings,
+                key=None if key is None else f"{client} {key}",
+                user=client,
+            )
+            ids = await self._adding.run(add, deadline)
         return [int(number) for number in ids]
 
     async def apply_retention(self, deadline: float) -> int:
@@ -134,10 +137,17 @@ class Service:
 
     def close(self) -> None:
         """Finish what was started, then close the gallery."""
-        for part in (self._decoding, self._batcher, self._searching, self._adding, self._reader):
+        for part in (self._decoding, self._embedding, self._searching, self._adding, self._reader):
             part.close()
         if self._writer is not None:
             self._writer.close()
+
+    def _embed(self, parts: Sequence[Image8]) -> Iterator[tuple[int, np.ndarray]]:
+        """Compute the features of several requests in one batch."""
+        images = np.concatenate(parts)
+        self._metrics.count_batch(len(images))
+        ends = np.cumsum([len(part) for part in parts])
+        yield from enumerate(np.split(self._extractor.embed(images), ends[:-1]))
 
     def _writing(self) -> Gallery:
         if self._writer is None:
@@ -146,7 +156,7 @@ class Service:
 
     def _crops(self, image: str, boxes: Boxes | None, box_format: str) -> Crops:
         with client_mistakes():
-            return crop(decode_text(image), boxes, box_format, self._preprocessing)
+            return crop(decode_text(image), boxes, box_format, self._extractor.preprocessing)
 
     def _check_count(self, count: int, name: str) -> None:
         if count > self._limits.boxes:

@@ -49,8 +49,8 @@ def test_from_images_to_answers(call: Call, tmp_path: Path, capsys: pytest.Captu
     assert shown["answers"][0]["matches"][0]["reranked"] is not None
     assert shown["answers"][0]["matches"][0]["id"] != best["id"]  # a row does not find itself
     log = [json.loads(line) for line in Path("people.db.audit.jsonl").read_text().splitlines()]
-    assert [line["action"] for line in log] == ["search", "read", "search"]
-    assert log[0]["reason"] == "lost"
+    assert [line["action"] for line in log] == ["add", "search", "read", "search"]
+    assert log[1]["reason"] == "lost"
 
 
 def test_add_and_export_are_one_another(call: Call) -> None:

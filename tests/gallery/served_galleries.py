@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from reid_gl.evaluation import RerankSettings
 from reid_gl.gallery import Gallery, Sighting
@@ -55,3 +56,22 @@ def check_same_answers(uri: str, tmp_path: Path) -> None:
             assert getattr(first, name) == getattr(second, name)
         assert served.verify().is_whole
         assert served.export(tmp_path / "rows.npz") == first.num_rows
+
+
+def check_keys(uri: str, tmp_path: Path, rows_at_once: int) -> None:
+    """An addition that is tried again with its key is completed, and not done twice."""
+    count = 2 * rows_at_once + 1
+    vectors, metadata = features(count), sightings(count)
+    with Gallery(uri, audit_log=tmp_path / "log") as gallery:
+        ids = gallery.add(vectors, metadata, key="a")
+        assert np.diff(ids).tolist() == [1] * (count - 1)
+        other = gallery.add(vectors[:1], metadata[:1], key="b").tolist()
+        assert other[0] not in ids.tolist()
+    with Gallery(uri, audit_log=tmp_path / "log") as gallery:
+        assert gallery.delete(ids=ids[rows_at_once + 1 :]) == rows_at_once  # as if it had been killed there
+        assert gallery.add(vectors, metadata, key="a").tolist() == ids.tolist()
+        assert gallery.stats().num_rows == count + 1
+        with pytest.raises(ValueError, match="the key 'a' was used to add other rows"):
+            gallery.add(vectors[:1], [Sighting(camera=77)], key="a")
+        assert gallery.stats().num_rows == count + 1  # the refusal took nothing back
+        assert gallery.verify().is_whole

@@ -22,6 +22,8 @@ from reid_gl.gallery import (
     sqlite_engine,
 )
 from reid_gl.gallery.ivf_file import index_path, load_index, read_marks, save_index
+from reid_gl.gallery.ivf_index import IvfIndex
+from reid_gl.gallery.sightings import unit_features
 from tests.gallery.made_up_galleries import MORNING, Floats, features, sightings
 
 PEOPLE, EACH, WIDTH = 20, 120, 32
@@ -85,14 +87,62 @@ def test_recall_is_at_least_098_at_50_and_few_probes_cost_some(trained: Path) ->
         {"exclude": [{"camera": 1, "tracklet": [0, 1]}, {"pid": 3}, {"id": list(range(1, 500))}]},
     ],
 )
-@pytest.mark.parametrize("few", [0, 10**6])
+@pytest.mark.parametrize("limits", [{"FEW_ROWS": 10**6}, {"FEW_ROWS": 0}, {"MOST_LISTED": 0}])
 def test_filters_are_exact(
-    trained: Path, asked: dict[str, Any], few: int, monkeypatch: pytest.MonkeyPatch
+    trained: Path, asked: dict[str, Any], limits: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ivf_search, "FEW_ROWS", few)
-    monkeypatch.setattr(ivf_search, "MOST_PROPOSED", 300)
+    for name, limit in {"MOST_PROPOSED": 300, "MOST_COMPARED": 500, **limits}.items():
+        monkeypatch.setattr(ivf_search, name, limit)
     with opened(trained, "r") as indexed, Gallery(trained, "r") as exact:
         assert found(indexed, **asked) == found(exact, **asked)
+
+
+def recall(path: Path, **asked: Any) -> float:
+    """Mean share of the 50 nearest rows that a search finds."""
+    queries = clustered(40, seed=2)
+    with opened(path, "r") as indexed, Gallery(path, "r") as exact:
+        answers = [gallery.search(queries, 50, **asked) for gallery in (indexed, exact)]
+    pairs = zip(*([{match.id for match in answer} for answer in side] for side in answers), strict=True)
+    return float(np.mean([len(found & right) / len(right) for found, right in pairs]))
+
+
+@pytest.mark.parametrize(
+    "asked", [{"cameras": [0, 2, 3]}, {"cameras": 1}, {"time": (MORNING, MORNING + 60 * COUNT / 2)}]
+)
+def test_recall_with_a_filter_is_at_least_098_at_50(
+    trained: Path, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ivf_search, "FEW_ROWS", 0)
+    assert recall(trained, **asked) >= 0.98
+
+
+def test_a_filter_that_leaves_few_rows_compares_them_all(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(IvfIndex, "nearest", proposes_the_first)
+    assert recall(trained, cameras=1, time=(MORNING, MORNING + 60 * COUNT / 2)) == 1.0
+    assert recall(trained, cameras=1) == 1.0
+
+
+def proposes_the_first(
+    index: IvfIndex, queries: Floats, count: int, probes: int, allowed: object = None
+) -> Any:
+    """An index that proposes only rows that satisfy no filter."""
+    assert allowed is None, "the filter leaves few rows: the index has nothing to say"
+    return np.full((len(queries), count), COUNT + 1_000)
+
+
+def test_a_damaged_row_is_left_out_of_what_is_compared(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    wanted = clustered(COUNT, seed=0)[4]
+    stored = unit_features("", wanted[None], None).tobytes()
+    data = path.read_bytes()
+    assert data.count(stored) == 1
+    path.write_bytes(data.replace(stored, b"\x7f\xc0\x00\x7f" * WIDTH))  # numbers that are no numbers
+    with opened(path, "r") as gallery, caplog.at_level(logging.WARNING):
+        answer = gallery.search(wanted, 50)[0]
+    assert len(answer) == 50
+    assert 5 not in [match.id for match in answer]
+    assert [match.score for match in answer] == sorted((match.score for match in answer), reverse=True)
 
 
 def test_an_answer_of_all_rows_and_of_none(path: Path) -> None:
@@ -154,7 +204,7 @@ def test_training_again_takes_other_settings(path: Path) -> None:
         index = gallery.stats().index
     assert index is not None
     assert index["num_bytes"] == index_path(path).stat().st_size
-    expected = {"rows": COUNT, "num_trained": COUNT, "lists": 7, "code_bytes": 4, "probes": 32}
+    expected = {"rows": COUNT, "num_trained": COUNT, "lists": 7, "code_bytes": 4, "probes": 7}
     assert {name: index[name] for name in expected} == expected
     with opened(path, "r") as gallery, pytest.raises(PermissionError, match="is open for reading"):
         gallery.train()

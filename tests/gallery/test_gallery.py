@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from reid_gl.evaluation import RerankSettings, k_reciprocal_rerank
-from reid_gl.gallery import Gallery, Sighting
+from reid_gl.gallery import Gallery, Sighting, sqlite_keys
+from reid_gl.gallery.searches import Search
 from reid_gl.gallery.sightings import unit_features
 from tests.gallery.made_up_galleries import MORNING, WIDTH, features, filled, sightings
 from tests.inference.extractor.test_stored_thresholds import CALIBRATION
@@ -180,30 +181,38 @@ def test_retention(path: Path) -> None:
                 gallery.keep_for(wrong)
 
 
-def test_every_search_is_in_the_audit_log(path: Path, tmp_path: Path) -> None:
-    filled(path)
+def test_every_change_and_search_is_in_the_audit_log(path: Path, tmp_path: Path) -> None:
     with Gallery(path, user="eva") as gallery:
+        gallery.add(features(40), sightings(40))
+        gallery.add(features(1), sightings(1), user="door")
+        gallery.add(np.zeros((0, WIDTH), np.float32), [])  # nothing was done
         (answer,) = gallery.search(features(1), 2, cameras=[2, 1], exclude={"pid": 3}, reason="case 7")
         gallery.merge_identities(1, into=2)
+        gallery.set_identity([1], 7)
         gallery.export(tmp_path / "rows.npz")
         gallery.delete(pids=2)
+        gallery.keep_for(3600)
     lines = [json.loads(line) for line in (tmp_path / "people.db.audit.jsonl").read_text().splitlines()]
-    assert [line["action"] for line in lines] == ["search", "merge", "export", "delete"]
-    assert {line["user"] for line in lines} == {"eva"}
-    assert lines[0]["rows"] == [[match.id for match in answer]]
-    assert lines[0]["filter"] == {"camera": [1, 2], "exclude": [{"pid": [3]}]}
-    assert lines[0]["reason"] == "case 7"
-    assert lines[3]["filter"] == {"pid": [2]}
-    assert abs(lines[0]["at"] - time.time()) < 60
+    actions = ["add", "add", "search", "merge", "set identity", "export", "delete", "retention"]
+    assert [line["action"] for line in lines] == actions
+    assert [line["user"] for line in lines] == ["eva", "door", *["eva"] * 6]
+    assert [line["rows"] for line in lines[:2]] == [40, 1]
+    search = lines[2]
+    assert search["rows"] == [[match.id for match in answer]]
+    assert search["filter"] == {"camera": [1, 2], "exclude": [{"pid": [3]}]}
+    assert search["reason"] == "case 7"
+    assert abs(search["at"] - time.time()) < 60
+    assert lines[3]["filter"] == {"pid": [1]}
+    assert lines[6]["filter"] == {"pid": [2]}
 
 
-def test_no_search_without_an_audit_log(path: Path, tmp_path: Path) -> None:
+def test_nothing_is_done_without_an_audit_log(path: Path, tmp_path: Path) -> None:
     filled(path)
-    with (
-        Gallery(path, audit_log=tmp_path / "nowhere" / "log") as gallery,
-        pytest.raises(FileNotFoundError, match=r"audit log .* cannot be written .* nothing is done"),
-    ):
-        gallery.search(features(1))
+    with Gallery(path, audit_log=tmp_path / "nowhere" / "log") as gallery:
+        for act in (lambda: gallery.search(features(1)), lambda: gallery.add(features(1), sightings(1))):
+            with pytest.raises(FileNotFoundError, match=r"audit log .* cannot be written .* nothing is done"):
+                act()
+        assert gallery.stats().num_rows == 40
 
 
 def test_probabilities_and_their_prior(path: Path) -> None:
@@ -310,6 +319,67 @@ def test_a_part_that_is_wrong_takes_the_others_with_it(path: Path) -> None:
         assert gallery.stats().num_rows == 0
         assert gallery.stats().dimension is None
         assert gallery.add(features(2, width=4), sightings(2)).tolist() == [1, 2]
+
+
+def test_an_addition_with_a_key_is_done_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, metadata = features(3), sightings(3)
+    with Gallery(path) as gallery:
+        assert gallery.add(vectors, metadata, key="a").tolist() == [1, 2, 3]
+    with Gallery(path) as gallery:  # it is remembered in the file
+        assert gallery.add(vectors + np.float32(1e-3), metadata, key="a").tolist() == [1, 2, 3]
+        assert gallery.add(vectors, metadata, key="b").tolist() == [4, 5, 6]
+        assert gallery.add(vectors, metadata).tolist() == [7, 8, 9]
+        for others in (metadata[:2], [*metadata[:2], Sighting(camera=9)]):
+            with pytest.raises(ValueError, match="the key 'a' was used to add other rows: repeat exactly"):
+                gallery.add(vectors[: len(others)], others, key="a")
+        with pytest.raises(ValueError, match="a key has 1 to 400 letters, got ''"):
+            gallery.add(vectors, metadata, key="")
+        with pytest.raises(ValueError, match="NaN"):
+            gallery.add(np.full((1, WIDTH), np.nan), sightings(1), key="c")
+        assert gallery.add(vectors[:1], metadata[:1], key="c").tolist() == [10]  # the failure left no key
+        assert gallery.stats().num_rows == 10
+        monkeypatch.setattr(sqlite_keys, "KEY_SECONDS", -1.0)
+        assert gallery.add(vectors, metadata, key="d").tolist() == [11, 12, 13]
+        assert gallery.add(vectors, metadata, key="a").tolist() == [14, 15, 16]  # too long ago
+        assert gallery.verify().is_whole
+
+
+def test_searches_of_several_callers(path: Path) -> None:
+    filled(path, 60)
+    queries = features(5, seed=1)
+    with Gallery(path, user="eva") as gallery:
+        asked = [
+            Search(queries[0], 3, user="door"),
+            Search(queries[1], 5, cameras=[1], reason="case 7"),
+            Search(queries[2:3], 7, min_score=0.35),
+            Search(queries[3], cameras="front"),  # type: ignore[arg-type]
+            Search(queries[4][:8]),
+            Search(queries[:2]),
+            Search(queries[4], 4, cameras=1),
+        ]
+        answers = dict(gallery.search_together(asked))
+        expected = [
+            gallery.search(one.query, one.k, cameras=one.cameras, min_score=one.min_score)[0]
+            for one in (asked[0], asked[1], asked[2], asked[6])
+        ]
+    assert [answers[place] for place in (0, 1, 2, 6)] == expected
+    assert 0 < len(expected[2]) < 7
+    errors = [str(answers[place]) for place in (3, 4, 5)]
+    assert errors[0].startswith("values of camera must be whole numbers")
+    assert errors[1].startswith("query features have 8 numbers each")
+    assert errors[2] == "a search has one query, got 2"
+    log = path.with_name("people.db.audit.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in log][1:5]
+    rows = {place: [[match.id for match in answers[place]]] for place in (0, 1, 2, 6)}
+    assert [line["rows"] for line in lines] == [rows[0], rows[2], rows[1], rows[6]]
+    assert [line["user"] for line in lines] == ["door", "eva", "eva", "eva"]
+    assert [(line["k"], line["reason"]) for line in lines[:3]] == [(3, ""), (7, ""), (5, "case 7")]
+
+
+def test_searches_of_several_callers_in_an_empty_gallery(path: Path) -> None:
+    with Gallery(path) as gallery:
+        asked = [Search(features(1, width=width)) for width in (4, 8)]
+        assert dict(gallery.search_together(asked)) == {0: [], 1: []}
 
 
 def test_stats(path: Path) -> None:

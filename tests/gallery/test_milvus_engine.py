@@ -16,10 +16,11 @@ import pytest
 
 from reid_gl.gallery import Gallery, Sighting
 from reid_gl.gallery import milvus_place as milvus_place_module
+from reid_gl.gallery.milvus_engine import MilvusEngine
 from reid_gl.gallery.milvus_place import connect_milvus, make_indexes
 from reid_gl.gallery.open_engine import milvus_place
 from tests.gallery.made_up_galleries import WIDTH, features, sightings
-from tests.gallery.served_galleries import check_same_answers
+from tests.gallery.served_galleries import check_keys, check_same_answers
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_the_same_answers_as_from_a_file(server: str, tmp_path: Path) -> None:
     check_same_answers(f"{server}/same", tmp_path)
+
+
+def test_an_addition_with_a_key_is_done_once(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MilvusEngine, "rows_at_once", 3)
+    check_keys(f"{server}/keys", tmp_path, 3)
 
 
 def test_an_approximate_index_with_its_parameters(server: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from reid_gl.gallery import Gallery, open_engine, qdrant_engine
 from tests.gallery.made_up_galleries import WIDTH, features, sightings
-from tests.gallery.served_galleries import check_same_answers
+from tests.gallery.served_galleries import check_keys, check_same_answers
 
 URI = "qdrant://server:6333/people?shards=2&replicas=1"
 pytestmark = pytest.mark.filterwarnings("ignore:.*[Ll]ocal.*:UserWarning")
@@ -33,6 +33,13 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def test_the_same_answers_as_from_a_file(client: Any, tmp_path: Path) -> None:
     check_same_answers(URI, tmp_path)
+
+
+def test_an_addition_with_a_key_is_done_once(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qdrant_engine.QdrantEngine, "rows_at_once", 3)
+    check_keys(URI, tmp_path, 3)
 
 
 def test_it_is_there_when_opened_again(client: Any, tmp_path: Path) -> None:

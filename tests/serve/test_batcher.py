@@ -1,94 +1,112 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pytest
 
-from reid_gl.data.loading.images import Image8
 from reid_gl.serve.batcher import Batcher
 from reid_gl.serve.refusals import BusyError
-from tests.serve.conftest import MeanColor
 
 
-def images(count: int, seed: int = 0) -> Image8:
-    return np.random.default_rng(seed).integers(0, 256, (count, 8, 4, 3), dtype=np.uint8)
+class Doubler:
+    """Doubles numbers, notes its batches, and waits while its gate is closed."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+
+    def __call__(self, items: Sequence[int]) -> Iterator[tuple[int, int | Exception]]:
+        self.batches.append(list(items))
+        self.entered.release()
+        assert self.gate.wait(30)
+        for place in reversed(range(len(items))):  # in any order
+            if items[place] == 13:
+                yield place, ValueError("13 is unlucky")
+            elif items[place] == 99:
+                raise MemoryError("too many")
+            else:
+                yield place, 2 * items[place]
 
 
 def soon(seconds: float = 30.0) -> float:
     return time.monotonic() + seconds
 
 
-def batcher_of(network: MeanColor, **settings: int) -> tuple[Batcher, list[int]]:
-    sizes: list[int] = []
-    settings = {"batch_size": 8, "most_images": 100, **settings}
-    return Batcher(network, on_batch=sizes.append, **settings), sizes
+def batcher_of(work: Doubler, most: int = 100) -> Batcher[int, int]:
+    return Batcher("the test", "things", work, batch_size=8, most=most)
 
 
-async def entered(network: MeanColor) -> None:
-    assert await asyncio.to_thread(network.entered.acquire, timeout=30)
+async def entered(work: Doubler) -> None:
+    assert await asyncio.to_thread(work.entered.acquire, timeout=30)
 
 
-def test_what_gathers_while_the_network_is_busy_is_one_batch(network: MeanColor) -> None:
-    batcher, sizes = batcher_of(network)
-    counts = [3, 2, 1, 4, 20, 1, 1]
+def test_what_gathers_during_a_batch_is_the_next_one() -> None:
+    work = Doubler()
+    batcher = batcher_of(work)
+    sizes = [3, 2, 1, 4, 20, 1, 1]
 
-    async def work() -> list[np.ndarray]:
-        network.gate.clear()
-        first = asyncio.create_task(batcher.features(images(1), soon()))
-        await entered(network)
-        parts = [images(count, seed) for seed, count in enumerate(counts)]
-        others = [asyncio.create_task(batcher.features(part, soon())) for part in parts]
+    async def run() -> list[int]:
+        work.gate.clear()
+        first = asyncio.create_task(batcher.run(0, 1, soon()))
+        await entered(work)
+        others = [asyncio.create_task(batcher.run(item, size, soon())) for item, size in enumerate(sizes, 1)]
         await asyncio.sleep(0)
-        assert batcher.num_images == sum(counts)
-        network.gate.set()
+        assert batcher.size_waiting == sum(sizes)
+        work.gate.set()
         await first
         return await asyncio.gather(*others)
 
-    features = asyncio.run(work())
+    assert asyncio.run(run()) == [2, 4, 6, 8, 10, 12, 14]
     batcher.close()
     # 3 + 2 + 1 fit into eight, 4 waits for the next, 20 is more than a batch and stands alone
-    assert network.sizes == sizes == [1, 6, 4, 20, 2]
-    for seed, (count, found) in enumerate(zip(counts, features, strict=True)):
-        np.testing.assert_array_equal(found, images(count, seed).mean(axis=(1, 2)).astype(np.float32))
-    assert batcher.num_images == 0
+    assert work.batches == [[0], [1, 2, 3], [4], [5], [6, 7]]
+    assert batcher.size_waiting == 0
 
 
-def test_a_full_queue_and_a_late_request(network: MeanColor) -> None:
-    batcher, _ = batcher_of(network, most_images=4)
+def test_a_full_queue_and_a_late_request() -> None:
+    work = Doubler()
+    batcher = batcher_of(work, most=4)
 
-    async def work() -> None:
-        network.gate.clear()
-        first = asyncio.create_task(batcher.features(images(1), soon()))
-        await entered(network)
-        large = asyncio.create_task(batcher.features(images(9), soon(0.05)))  # the only one that waits
+    async def run() -> None:
+        work.gate.clear()
+        first = asyncio.create_task(batcher.run(1, 1, soon()))
+        await entered(work)
+        large = asyncio.create_task(batcher.run(2, 9, soon(0.05)))  # the only one that waits
         await asyncio.sleep(0)
-        with pytest.raises(BusyError, match="9 images wait for the network already"):
-            await batcher.features(images(1), soon())
-        with pytest.raises(BusyError, match="waited too long for the network"):
+        with pytest.raises(BusyError, match="9 things wait for the test already"):
+            await batcher.run(3, 1, soon())
+        with pytest.raises(BusyError, match="waited too long for the test"):
             await large
-        network.gate.set()
+        work.gate.set()
         await first
-        await batcher.features(images(2), soon())
+        await batcher.run(4, 2, soon())
 
-    asyncio.run(work())
+    asyncio.run(run())
     batcher.close()
-    assert network.sizes == [1, 2]  # the late one was never computed
+    assert work.batches == [[1], [4]]  # the late one was never begun
 
 
-def test_an_error_ends_its_batch_and_not_the_thread() -> None:
-    def embed(pixels: Image8) -> np.ndarray:
-        if pixels.max() == 0:
-            raise MemoryError("too many")
-        return pixels.mean(axis=(1, 2))
+def test_an_error_of_one_item_or_of_a_batch_does_not_end_the_thread() -> None:
+    work = Doubler()
+    batcher = batcher_of(work)
 
-    batcher = Batcher(embed, batch_size=8, most_images=8, on_batch=lambda size: None)
+    async def run() -> list[int | BaseException]:
+        work.gate.clear()
+        first = asyncio.create_task(batcher.run(1, 1, soon()))
+        await entered(work)
+        others = [asyncio.create_task(batcher.run(item, 4, soon())) for item in (13, 5, 6, 99)]
+        await asyncio.sleep(0)
+        work.gate.set()
+        return await asyncio.gather(first, *others, return_exceptions=True)
 
-    async def work() -> None:
-        with pytest.raises(MemoryError, match="too many"):
-            await batcher.features(np.zeros((1, 8, 4, 3), np.uint8), soon())
-        assert (await batcher.features(images(1), soon())).shape == (1, 3)
-
-    asyncio.run(work())
+    one, unlucky, five, six, many = asyncio.run(run())
+    assert (one, five) == (2, 10)
+    assert [str(unlucky), str(six), str(many)] == ["13 is unlucky", "too many", "too many"]
+    assert asyncio.run(batcher.run(7, 1, soon())) == 14
     batcher.close()
+    assert work.batches == [[1], [13, 5], [6, 99], [7]]

@@ -217,6 +217,26 @@ def test_additions(extractor: FeatureExtractor, gallery: Path) -> None:
     assert box == Sighting(3, 1e9, 7, path="a.jpg", box=(0, 40, 30, 80))
 
 
+def test_an_addition_whose_answer_was_lost(extractor: FeatureExtractor, gallery: Path) -> None:
+    body = {"image": person(), "sightings": [{"camera": 3}]}
+    with running(extractor, gallery) as client:
+        replies = [client.send("POST", "/add", body, idempotency_key=key) for key in ("a1", '"a1"', "a2")]
+        assert [reply.json["ids"] for reply in replies] == [[1], [1], [2]]
+        other = {**body, "sightings": [{"camera": 4}]}
+        reply = client.send("POST", "/add", other, idempotency_key="a1")
+        assert (reply.status, "was used to add other rows: repeat exactly" in reply.error) == (422, True)
+        assert "people.db" not in reply.error
+        for key in ("", "two words", "x" * 256):
+            reply = client.send("POST", "/add", body, idempotency_key=key)
+            assert (reply.status, reply.error.startswith("Idempotency-Key must be 1 to 255")) == (422, True)
+    with running(extractor, gallery) as client:  # after a restart, too
+        assert client.send("POST", "/add", body, idempotency_key="a2").json == {"ids": [2]}
+        assert "Idempotency-Key" in client.get("/docs").text
+        (header,) = client.get("/openapi.json").json["paths"]["/add"]["post"]["parameters"]
+        assert (header["name"], header["in"], header["required"]) == ("idempotency-key", "header", False)
+        assert len(client.post("/search", image=person()).json["matches"]) == 2
+
+
 def test_the_audit_log_names_the_client(extractor: FeatureExtractor, gallery: Path) -> None:
     with running(extractor, gallery) as client:
         client.post("/add", vectors=[[1, 2, 3]], sightings=[{}])
@@ -224,6 +244,8 @@ def test_the_audit_log_names_the_client(extractor: FeatureExtractor, gallery: Pa
         Client(client.port, OTHER_TOKEN).post("/search", vector=[1, 2, 3])
     log = gallery.with_name("people.db.audit.jsonl")
     entries = [json.loads(line) for line in log.read_text().splitlines()]
+    (added,) = (entry for entry in entries if entry["action"] == "add")
+    assert (added["user"], added["rows"]) == ("tests", 1)
     start, first, second = (entry for entry in entries if entry["action"] == "search")
     assert (start["queries"], "the service starts" in start["reason"]) == (0, True)
     assert (first["user"], first["reason"], first["rows"]) == ("tests", "case 17", [[1]])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 
 from reid_gl.gallery import DamagedGalleryError, Gallery, Sighting
+from reid_gl.gallery.searches import Search
+from reid_gl.gallery.sqlite_engine import SqliteEngine
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.serve.limits import Limits
 from reid_gl.serve.metrics import Metrics
@@ -42,8 +46,12 @@ def service(extractor: FeatureExtractor, gallery: Path) -> Iterator[Service]:
 
 
 def search(service: Service, query: np.ndarray, **others: Any) -> Any:
-    given = {"k": 4, "cameras": None, "time": None, "exclude": [], "min_score": -1.0, "reason": ""}
-    return service.search(query, **{**given, **others}, client="door", deadline=soon())
+    return service.search(Search(query, **{"k": 4, **others}, user="door"), soon())
+
+
+def add(service: Service, features: np.ndarray, sightings: list[Sighting], **others: Any) -> Any:
+    given = {"client": "door", "key": None, **others}
+    return service.add(features, sightings, **given, deadline=soon())
 
 
 def test_features_are_the_extractors(service: Service, network: MeanColor) -> None:
@@ -61,7 +69,7 @@ def test_features_are_the_extractors(service: Service, network: MeanColor) -> No
 
 def test_an_addition_is_on_the_disk_and_found(service: Service, gallery: Path) -> None:
     vectors = np.eye(3, dtype=np.float32)
-    ids = asyncio.run(service.add(vectors, [Sighting(camera) for camera in range(3)], soon()))
+    ids = asyncio.run(add(service, vectors, [Sighting(camera) for camera in range(3)]))
     assert ids == [1, 2, 3]
     with Gallery(gallery, "r") as other:
         assert other.stats().num_rows == 3
@@ -76,8 +84,8 @@ def test_an_addition_is_on_the_disk_and_found(service: Service, gallery: Path) -
         (lambda s: s.features("A", [[0] * 4] * 6, "xyxy", soon()), 413, "6 boxes, more than 5"),
         (lambda s: s.features("A", None, "xyxy", soon()), 422, "in base64"),
         (lambda s: s.features("/9j/", None, "xyxy", soon()), 400, "'image' is not an image"),
-        (lambda s: s.add(np.ones((6, 3)), [Sighting()] * 6, soon()), 413, "6 sightings, more than 5"),
-        (lambda s: s.add(np.zeros((1, 3), np.float32), [Sighting()], soon()), 422, "all zeros"),
+        (lambda s: add(s, np.ones((6, 3)), [Sighting()] * 6), 413, "6 sightings, more than 5"),
+        (lambda s: add(s, np.zeros((1, 3), np.float32), [Sighting()]), 422, "all zeros"),
         (lambda s: search(s, ONES, k=5), 422, "k is 5, but an answer has at most 4"),
         (lambda s: search(s, ONES * np.float32(np.nan)), 422, "NaN"),
         (lambda s: search(s, ONES, min_score=2), 422, "min_score is a cosine"),
@@ -91,6 +99,55 @@ def test_a_mistake_is_one_sentence(ask: Any, status: int, message: str, service:
     assert caught.value.status == status
 
 
+def test_an_addition_is_done_once_for_a_client_and_a_key(service: Service, gallery: Path) -> None:
+    rows, one = np.eye(3, dtype=np.float32), [Sighting(1), Sighting(2), Sighting(3)]
+    for client, expected in (("door", [1, 2, 3]), ("gate", [4, 5, 6]), ("door", [1, 2, 3])):
+        assert asyncio.run(add(service, rows, one, client=client, key="a")) == expected
+    with pytest.raises(RefusedError, match="was used to add other rows") as caught:
+        asyncio.run(add(service, rows[:1], one[:1], key="a"))
+    assert caught.value.status == 422
+    log = gallery.with_name("people.db.audit.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in log]
+    assert [(line["action"], line["user"]) for line in lines] == [("add", "door"), ("add", "gate")]
+
+
+def test_searches_that_arrive_together_are_one_search_of_the_engine(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(add(service, np.eye(3, dtype=np.float32), [Sighting(camera) for camera in range(3)]))
+    calls: list[int] = []
+    inside, gate = threading.Semaphore(0), threading.Event()
+
+    def slow(engine: SqliteEngine, queries: np.ndarray, num_nearest: int, condition: Any) -> Any:
+        calls.append(len(queries))
+        inside.release()
+        assert gate.wait(30)
+        return whole(engine, queries, num_nearest, condition)
+
+    whole = SqliteEngine.search
+    monkeypatch.setattr(SqliteEngine, "search", slow)
+
+    async def work() -> list[Any]:
+        first = asyncio.create_task(search(service, ONES))
+        assert await asyncio.to_thread(inside.acquire, timeout=30)
+        queries = [ONES, np.eye(3, dtype=np.float32)[1], ONES * np.float32(np.nan), ONES]
+        asked = [{"k": 1}, {"k": 2}, {}, {"cameras": 2}]
+        others = [
+            asyncio.create_task(search(service, query, **one))
+            for query, one in zip(queries, asked, strict=True)
+        ]
+        await asyncio.sleep(0)
+        gate.set()
+        return await asyncio.gather(first, *others, return_exceptions=True)
+
+    first, one, two, wrong, filtered = asyncio.run(work())
+    assert calls == [1, 2, 1]  # the first; the two without a filter; the one with a filter
+    ids = [[match.id for match in answer] for answer in (first, one, two, filtered)]
+    assert ids == [[1, 2, 3], [1], [2, 1], [3]]
+    assert isinstance(wrong, RefusedError)
+    assert "NaN" in wrong.sentence
+
+
 def test_a_service_that_only_searches(extractor: FeatureExtractor, gallery: Path) -> None:
     Gallery(gallery).close()
     service = Service(
@@ -102,7 +159,7 @@ def test_a_service_that_only_searches(extractor: FeatureExtractor, gallery: Path
         metrics=Metrics(),
     )
     with pytest.raises(RefusedError, match="this service only searches") as caught:
-        asyncio.run(service.add(np.ones((1, 3), np.float32), [Sighting()], soon()))
+        asyncio.run(add(service, np.ones((1, 3), np.float32), [Sighting()]))
     assert caught.value.status == 403
     service.close()
 

@@ -101,5 +101,5 @@ def test_the_audit_log_tells_what_was_searched_not_every_image(browser: Browser,
             browser.crop(4)
     browser.search_row(4, Choice())
     log = [json.loads(line) for line in (tmp_path / "people.db.audit.jsonl").read_text().splitlines()]
-    assert [line["action"] for line in log] == ["read", "read", "search"]
+    assert [line["action"] for line in log] == ["add", "read", "read", "search"]
     assert log[-1]["reason"] == "browse"

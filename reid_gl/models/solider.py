@@ -68,7 +68,7 @@ class SoliderSwin(nn.Module):
 
 
 def _attend(block: Any, maps: Tensor) -> Tensor:  # noqa: ANN401 - timm has no types
-    """Attention within the windows of maps (N, H, W, D), which are padded, then shifted; timm shifts first."""
+    """Attention in windows of maps (N, H, W, D), which are padded, then shifted; timm shifts them first."""
     height, width = maps.shape[1:3]
     rows, columns = block.window_size
     padded = F.pad(maps, (0, 0, 0, -width % columns, 0, -height % rows))

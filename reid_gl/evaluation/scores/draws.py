@@ -16,7 +16,7 @@ from reid_gl.evaluation.feature_distances import feature_distances
 from reid_gl.evaluation.reranking.gnn import GnnRerankSettings
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.counting import FIRST_MATCH, NUM_SCORES
-from reid_gl.evaluation.scores.identities import check_identities
+from reid_gl.evaluation.scores.identities import check_identities, whole_numbers
 from reid_gl.evaluation.scores.row_scores import score_blocks
 from reid_gl.evaluation.scores.summary import summarise, why_nothing
 from reid_gl.records import JUNK_PID, Features, RankingResult
@@ -86,9 +86,11 @@ def drawn_rows(draws: Sequence[Sequence[int]], num_gallery: int) -> list[Ints]:
     """Return the rows of each draw, checked.
 
     Raises:
-        ValueError: a draw is empty or names rows that do not exist.
+        ValueError: a draw is empty, does not hold whole numbers, or names rows that do not exist.
     """
-    checked = [np.asarray(draw, dtype=np.int64) for draw in draws]
+    checked = [
+        whole_numbers(f"draw {number}", np.asarray(draw), len(draw)) for number, draw in enumerate(draws, 1)
+    ]
     for number, rows in enumerate(checked, start=1):
         if not len(rows) or rows.min() < 0 or rows.max() >= num_gallery:
             raise ValueError(

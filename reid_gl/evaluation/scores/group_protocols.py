@@ -134,12 +134,12 @@ def _check_known(query: Features, gallery: Features, group: str) -> None:
     own: NDArray[np.bool_] = np.isin(gallery.pids, query.pids) & (gallery.pids > DISTRACTOR_PID)
     for side, features, needed in (
         ("queries", query, query.pids > DISTRACTOR_PID),
-        ("gallery images", gallery, own),
+        ("gallery images with a query's identity", gallery, own),
     ):
         values = getattr(features, group)
         unknown = int(needed.sum()) if values is None else int((values[needed] < 0).sum())
         if unknown:
             raise ValueError(
-                f"{unknown:,} of {int(needed.sum()):,} {side} with a query's identity have no {kind}: this "
+                f"{unknown:,} of {int(needed.sum()):,} {side} have no {kind}: this "
                 "protocol needs it to say which images count; add it to the table, or score without"
             )

@@ -72,6 +72,9 @@ def test_draws_that_do_not_do() -> None:
             ValueError, match=r"draw 2 must name rows of the gallery, 0 to 1, and at least one"
         ):
             evaluate_draws(query, gallery, [[0], draw], metric="euclidean")
+    for draw in (["a"], [0.5], [[0]]):
+        with pytest.raises(ValueError, match=r"draw 1 must (be whole numbers|have shape)"):
+            evaluate_draws(query, gallery, [draw], metric="euclidean")
     with pytest.raises(ValueError, match="max_rank must be at least 1, got 0"):
         evaluate_draws(query, gallery, [[0]], max_rank=0)
     with pytest.raises(ValueError, match="galleries that are drawn need a gallery"):

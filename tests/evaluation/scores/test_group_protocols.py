@@ -93,9 +93,9 @@ def test_groups_that_are_missing() -> None:
     ):
         evaluate_group_protocols(QUERY, bare, names)
     unknown = side([0, 1], [1, 5], [0, 0], [-1, 50])
-    with pytest.raises(ValueError, match=r"1 of 2 queries with a query's identity have no clothes"):
+    with pytest.raises(ValueError, match=r"1 of 2 queries have no clothes"):
         evaluate_group_protocols(unknown, GALLERY, names)
-    with pytest.raises(ValueError, match=r"1 of 1 queries .* have no camera: this protocol needs it"):
+    with pytest.raises(ValueError, match=r"1 of 1 queries have no camera: this protocol needs it"):
         evaluate_group_protocols(replace(QUERY, camids=np.array([-1])), GALLERY, names)
     strangers = side(
         [1, 2, 3], [1, 2, 0], [1, 1, -1], [11, -1, -1]

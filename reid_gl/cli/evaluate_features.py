@@ -25,6 +25,7 @@ from reid_gl.evaluation.blocks import distance_blocks
 from reid_gl.evaluation.feature_files import load_features
 from reid_gl.evaluation.scores.reassociation import GAPS, evaluate_reassociation
 from reid_gl.evaluation.sequence_features import load_sequence_features
+from reid_gl.experiment.group_scores import score_groups
 from reid_gl.records import Features
 from reid_gl.report.scores import RANKS, format_camera_pairs, format_scores, ranking_to_dict
 from reid_gl.similarity import METRICS
@@ -96,17 +97,34 @@ def run(options: argparse.Namespace) -> int:
         ways[f"{options.metric}, re-ranked"] = rerank
     if options.gnn_rerank:
         ways[f"{options.metric}, GNN (approximate)"] = GnnRerankSettings()
-    rows = {}
+    rows: dict[str, Any] = {}
+    groups: dict[str, dict[str, Any]] = {}
     for name, way in ways.items():
         limit = options.max_memory_gb if way else None
         result = evaluate_features(query, gallery, rerank=way, max_memory_gb=limit, **settings)
         rows[name] = ranking_to_dict(result)
-    print(format_scores(rows), file=sys.stderr)
+        if not options.no_cameras and not isinstance(way, GnnRerankSettings):
+            groups[name] = score_groups(
+                query, gallery, metric=options.metric, rerank=way, max_memory_gb=limit
+            ).get("groups", {})
+    print(format_scores(rows | _rows_of_groups(groups)), file=sys.stderr)
     summary = {"file": options.file, **settings, "rerank": asdict(rerank) if options.rerank else None}
     if gallery is not None:
         summary |= _compare_sides(query, gallery, settings, options)
+    if any(groups.values()):
+        summary["groups"] = groups
     print(json.dumps({**summary, "scores": rows}))
     return 0
+
+
+def _rows_of_groups(groups: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the scores of clothes and days as rows of the table; protocols without a match have none."""
+    return {
+        f"{name}, {protocol.replace('_', ' ')}": scores
+        for name, protocols in groups.items()
+        for protocol, scores in protocols.items()
+        if scores is not None
+    }
 
 
 def _reassociate(file: str, gaps: Sequence[int], metric: str) -> int:

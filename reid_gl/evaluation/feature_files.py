@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.feature_lists import LIST_NAMES, divide_list
+from reid_gl.evaluation.feature_lists import GROUPS, LIST_NAMES, SIDES, divide_list
 from reid_gl.records import Features
 from reid_gl.untrusted.csv_lines import read_csv_lines
 from reid_gl.untrusted.matlab import read_matlab
@@ -23,8 +23,12 @@ NAMES = {
     "gallery_pids": ("gallery_pids", "gallery_label", "gallery_labels", "g_pids"),
     "query_camids": ("query_camids", "query_cam", "query_cams", "q_camids"),
     "gallery_camids": ("gallery_camids", "gallery_cam", "gallery_cams", "g_camids"),
+    **{f"{side}_{name}": (f"{side}_{name}",) for side in SIDES for name in ("clothes", "dates")},
 }
 """Accepted names of each array: first our own, then aliases, some of which common programs write."""
+
+CSV_GROUPS = {"camid": "camids", "clothes": "clothes", "date": "dates"}
+"""Columns that a .csv file may have before the features, in this order, and the arrays they become."""
 
 SUFFIXES = (".npz", ".mat", ".h5", ".hdf5", ".csv")
 
@@ -33,16 +37,17 @@ def load_features(path: str | Path) -> tuple[Features, Features | None]:
     """Load query and gallery features from one file.
 
     .npz, .mat and .h5 files contain the arrays of NAMES: features (Q, D) and (G, D), identities (Q,) and
-    (G,), and optionally cameras. A .csv file has a header line and one image per line. Its columns are split
-    (query or gallery), pid, optionally camid, and the D numbers of the feature. A .npz file that `reid-gl
-    extract` wrote contains a list of images with optional splits; without splits every image is a query.
+    (G,), and optionally cameras, clothes and days. A .csv file has a header line and one image per line. Its
+    columns are split (query or gallery), pid, optionally camid, clothes and date, and the D numbers of the
+    feature. A .npz file that `reid-gl extract` wrote contains a list of images with optional splits; without
+    splits every image is a query.
 
     Args:
         path: the file. Nothing in it is executed; pickled arrays are refused.
 
     Returns:
-        Query and gallery. The gallery is None if every query searches all other queries. Cameras are -1
-        if the file has none.
+        Query and gallery. The gallery is None if every query searches all other queries. Cameras are -1,
+        clothes and days None if the file has none.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -100,14 +105,18 @@ def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
         )
     if titles[:2] != ["split", "pid"]:
         found = quoted(",".join(titles[:3]))
-        raise ValueError(f"{path} must begin with the titles split,pid[,camid],..., found {found}")
-    first = 3 if titles[2:3] == ["camid"] else 2
-    sides: dict[str, list[tuple[int, int, NDArray[np.float32]]]] = {"query": [], "gallery": []}
+        raise ValueError(
+            f"{path} must begin with the titles split,pid[,camid][,clothes][,date],..., found {found}"
+        )
+    groups = [title for title in titles[2:5] if title in CSV_GROUPS]
+    first = 2 + len(groups)
+    if titles[2:first] != sorted(groups, key=[*CSV_GROUPS].index):
+        raise ValueError(f"{path}: the columns {', '.join(CSV_GROUPS)} must stand in this order after pid")
+    sides: dict[str, list[tuple[list[int], NDArray[np.float32]]]] = {"query": [], "gallery": []}
     for number, row in lines:
         try:
-            camid = int(row[2]) if first == 3 else -1
             feature = np.array([float(text) for text in row[first:]], dtype=np.float32)
-            sides[row[0]].append((int(row[1]), camid, feature))
+            sides[row[0]].append(([int(text) for text in row[1:first]], feature))
         except (KeyError, ValueError, IndexError):
             raise ValueError(
                 f"{path}, line {number}: expected query or gallery, whole numbers and features, got "
@@ -115,13 +124,13 @@ def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
             ) from None
         if len(row) != len(titles):
             raise ValueError(f"{path}, line {number}: {len(row)} columns, but {len(titles)} titles")
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for side, rows in sides.items():
-        features = [feature for _, _, feature in rows]
+        features = [feature for _, feature in rows]
+        numbers = np.array([known for known, _ in rows]).reshape(len(rows), first - 1)
         arrays[side] = np.array(features, dtype=np.float32).reshape(len(rows), len(titles) - first)
-        arrays[f"{side}_pids"] = np.array([pid for pid, _, _ in rows])
-        if first == 3:
-            arrays[f"{side}_camids"] = np.array([camid for _, camid, _ in rows])
+        names = ("pids", *(CSV_GROUPS[title] for title in groups))
+        arrays |= {f"{side}_{name}": column for name, column in zip(names, numbers.T, strict=True)}
     return arrays
 
 
@@ -145,9 +154,10 @@ def _side(arrays: dict[str, NDArray[Any]], side: str, path: Path) -> Features:
         raise ValueError(f"{path}: {side} looks transposed: {embeddings.shape}, but {num_pids} identities")
     ids = {
         name: _ids(arrays.get(f"{side}_{name}"), f"{side}_{name}", len(embeddings), path)
-        for name in ("pids", "camids")
+        for name in ("pids", *GROUPS)
     }
-    return Features(embeddings, ids["pids"], ids["camids"])
+    clothes, dates = (ids[name] if (ids[name] >= 0).any() else None for name in ("clothes", "dates"))
+    return Features(embeddings, ids["pids"], ids["camids"], clothes=clothes, dates=dates)
 
 
 def _ids(values: NDArray[Any] | None, name: str, count: int, path: Path) -> NDArray[np.int64]:

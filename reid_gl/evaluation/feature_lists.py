@@ -14,7 +14,9 @@ from reid_gl.records import JUNK_PID
 
 logger = logging.getLogger(__name__)
 
-LIST_NAMES = ("features", "pids", "ids", "camids", "splits", "valid")
+GROUPS = ("camids", "clothes", "dates")
+"""What else is known of images, as whole numbers; -1 if unknown."""
+LIST_NAMES = ("features", "pids", "ids", *GROUPS, "splits", "valid")
 """Arrays read from such a file; only this kind of file has an array named "features"."""
 KINDS = {"splits": "U"}
 """NumPy's kinds of columns that are not numbers."""
@@ -26,12 +28,12 @@ def divide_list(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDA
 
     Args:
         arrays: "features" (M, D); identities, either "pids" (M,) or ground-truth "ids" (M,), which start at
-            0 and are -1 if unknown; optionally "camids", "splits" (words) and "valid", (M,) each. Rows with
+            0 and are -1 if unknown; optionally GROUPS, "splits" (words) and "valid", (M,) each. Rows with
             valid = False have no feature.
         path: path of the file, for messages.
 
     Returns:
-        Features, identities and cameras under the names that load_features expects. A list without splits,
+        Features, identities and groups under the names that load_features expects. A list without splits,
         or without a gallery, results in query arrays only; the queries then search one another.
 
     Raises:
@@ -54,8 +56,7 @@ def divide_list(arrays: Mapping[str, NDArray[Any]], path: Path) -> dict[str, NDA
         if not kept.all():
             logger.info("%s: %d of %d boxes hold nothing and are left out", path, (~kept).sum(), num_rows)
     values = {"": arrays["features"], "_pids": _identities(columns, path)}
-    if "camids" in columns:
-        values["_camids"] = columns["camids"]
+    values |= {f"_{name}": columns[name] for name in GROUPS if name in columns}
     if "splits" not in columns:
         return {f"query{end}": column[kept] for end, column in values.items()}
     present = set(columns["splits"][kept].tolist())

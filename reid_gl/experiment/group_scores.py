@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from reid_gl.evaluation.reranking.rerank import RerankSettings
@@ -20,6 +21,7 @@ def score_groups(
     metric: str,
     rerank: RerankSettings | None,
     max_memory_gb: float | None,
+    draws: Sequence[Sequence[int]] = (),
 ) -> dict[str, Any]:
     """Score each protocol of group_protocols for which the test set has clothes or days.
 
@@ -29,6 +31,7 @@ def score_groups(
         metric: "cosine" or "euclidean".
         rerank: settings of k-reciprocal re-ranking; None for none.
         max_memory_gb: memory that re-ranking may use in addition to the features.
+        draws: rows of the gallery for each of several galleries, see evaluate_group_protocols.
 
     Returns:
         {"groups": {protocol: scores and counts, or None if no query has such a match}}; empty if the set has
@@ -39,7 +42,7 @@ def score_groups(
         return {}
     try:
         results = evaluate_group_protocols(
-            query, gallery, names, metric=metric, rerank=rerank, max_memory_gb=max_memory_gb
+            query, gallery, names, metric=metric, rerank=rerank, max_memory_gb=max_memory_gb, draws=draws
         )
     except ValueError as error:
         logger.warning("no scores by clothes or day: %s", error)

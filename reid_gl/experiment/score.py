@@ -156,9 +156,9 @@ def run_test(
     query, gallery = tested.query, tested.gallery
     cameras, draws = candidate.preflight.use_cameras, candidate.dataset.draws
     result = evaluate_features(query, gallery, use_cameras=cameras, draws=draws, **comparison)
-    scores = tested.describe(result, scoring.rerank) | score_groups(query, gallery, **comparison)
+    scores = tested.describe(result, scoring.rerank) | score_groups(query, gallery, draws=draws, **comparison)
     if draws:
-        scores["protocol"]["name"] = f"{len(draws)} drawn galleries of people, as SYSU-MM01"
+        scores["protocol"]["name"] = f"{len(draws)} drawn galleries of people"
     if ks := candidate.dataset.ks:
         clustering = experiment.clustering
         scores |= score_retrieval(query, gallery, ks=ks, clustering=clustering, **comparison)

@@ -1,4 +1,4 @@
-"""Weights that torchreid, timm, reid-strong-baseline, fast-reid and TransReID trained."""
+"""Weights that torchreid, timm, reid-strong-baseline, fast-reid, TransReID and SOLIDER trained."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from reid_gl.models.foreign_report import IMAGENET_MEAN, IMAGENET_STD, Colors, F
 from reid_gl.models.public_weights import HALVES, PUBLIC_WEIGHTS
 from reid_gl.models.recognize import recognize
 from reid_gl.models.reid_net import NetSettings, ReidNet
+from reid_gl.models.solider import FIRST_TENSOR, SIZE, SWINS, SoliderSwin, convert_solider
+from reid_gl.models.solider import PREFIX as SOLIDER
 from reid_gl.models.state_dicts import read_state_dict
 from reid_gl.models.state_names import Tensors
 from reid_gl.models.timm_backbones import is_timm, make_timm_network, make_timm_transformer
@@ -88,6 +90,8 @@ def _load(path: Path, tensors: Tensors, architecture: str) -> ForeignNet:
         return ForeignNet(net.eval(), architecture, "after_neck", "antialiased_linear", report)
     if architecture.startswith(TRANSREID) or "base.cls_token" in tensors:
         return _load_transreid(path, tensors, architecture)
+    if architecture.startswith(SOLIDER) or FIRST_TENSOR in tensors:
+        return _load_solider(path, tensors, architecture)
     if architecture.startswith(PREFIX) or any(name.startswith("heads.") for name in tensors):
         return _load_fastreid(path, tensors, architecture)
     if architecture.startswith(BAGTRICKS) or any(name.startswith("base.") for name in tensors):
@@ -160,6 +164,19 @@ def _load_transreid(path: Path, tensors: Tensors, architecture: str) -> ForeignN
     own = {key: value for key, value in tensors.items() if key.removeprefix("base.") in wanted}
     report = fill_network(net, own, lambda key: key.removeprefix("base."), project="TransReID", path=path)
     return ForeignNet(net.eval(), architecture, "before_neck", "antialiased_linear", report, *HALVES, *size)
+
+
+def _load_solider(path: Path, tensors: Tensors, architecture: str) -> ForeignNet:
+    """Build a Swin transformer of SOLIDER, which compares its feature before the neck."""
+    name = architecture.removeprefix(SOLIDER)
+    if name not in SWINS:
+        raise ValueError(
+            f"{path} has the names of SOLIDER, of which {', '.join(SOLIDER + known for known in SWINS)} are "
+            f"supported, got {architecture!r}"
+        )
+    net = SoliderSwin(name)
+    report = fill_network(net, convert_solider(tensors), str, project="SOLIDER", path=path)
+    return ForeignNet(net.eval(), architecture, "before_neck", "antialiased_linear", report, *HALVES, *SIZE)
 
 
 def _load_fastreid(path: Path, tensors: Tensors, architecture: str) -> ForeignNet:

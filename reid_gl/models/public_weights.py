@@ -92,6 +92,21 @@ def _transreid(backbone: str) -> PublicWeights:
     )
 
 
+def _solider(backbone: str) -> PublicWeights:
+    page = "https://github.com/tinyvision/SOLIDER-REID"
+    return PublicWeights(
+        f"solider_{backbone}",
+        "SOLIDER",
+        384,
+        128,
+        "antialiased_linear",
+        "before_neck",
+        page,
+        "MIT",
+        HALVES,
+    )
+
+
 PUBLIC_WEIGHTS = (
     *(_torchreid(name) for name in OSNETS),
     *(_torchreid(name) for name in ("resnet50", "resnet50_fc512", "mlfn")),
@@ -104,6 +119,7 @@ PUBLIC_WEIGHTS = (
     _strong_baseline("resnet50_ibn_a"),
     _transreid("vit_base"),
     _transreid("deit_small"),
+    *(_solider(name) for name in ("swin_tiny", "swin_small", "swin_base")),
 )
 BOT_SORT = ("fastreid_sbs_resnest50", "https://github.com/NirAharon/BoT-SORT", "MIT")
 """BoT-SORT's mot17_sbs_S50.pth and mot20_sbs_S50.pth are fast-reid's network, published on another page."""

@@ -9,6 +9,7 @@ import torch
 from reid_gl.models.backbones import OSNETS, import_torchreid_models
 from reid_gl.models.fastreid import EXPONENT, NON_LOCAL, RESNEST
 from reid_gl.models.public_weights import PUBLIC_WEIGHTS, PublicWeights
+from reid_gl.models.solider import FIRST_TENSOR, SEMANTIC_TENSOR
 from reid_gl.models.state_names import Tensors, shown_names
 
 DEPTHS = {
@@ -22,6 +23,8 @@ DEPTHS = {
 OSNET_WIDTHS = {512: "x1_0", 384: "x0_75", 256: "x0_5", 128: "x0_25"}
 TRANSREID = {(768, 12): "vit_base", (384, 12): "deit_small"}
 """TransReID's plain transformers by width and number of blocks."""
+SOLIDER = {(96, 6): "swin_tiny", (96, 18): "swin_small", (128, 18): "swin_base"}
+"""SOLIDER's transformers by width and number of blocks of the third stage."""
 GIVE = "give the architecture"
 
 
@@ -66,10 +69,8 @@ def _candidates(tensors: Tensors, source: str) -> list[str]:
         found = [f"fastreid_{recipe}_{backbone}" for recipe in _recipes(tensors, backbone)]
     elif "base.cls_token" in tensors:
         found = [f"transreid_{_transformer_of(tensors, source)}"]
-    elif "base.patch_embed.projection.weight" in tensors:
-        raise ValueError(
-            f"{source} has the names of SOLIDER's Swin transformer, which is not supported: export it as ONNX"
-        )
+    elif FIRST_TENSOR in tensors:
+        found = [f"solider_{_swin_of(tensors, source)}"]
     elif any(name.startswith("base.layer") for name in tensors):
         found = [f"bagtricks_{_resnet_of(tensors, 'base.')}"] if "bottleneck.weight" in tensors else []
     else:
@@ -110,6 +111,15 @@ def _transformer_of(tensors: Tensors, source: str) -> str:
             )
     depth = len({name.split(".")[2] for name in tensors if name.startswith("base.blocks.")})
     return TRANSREID.get((tensors["base.cls_token"].shape[-1], depth), "")
+
+
+def _swin_of(tensors: Tensors, source: str) -> str:
+    """Return the name of SOLIDER's transformer; "" for another one."""
+    if SEMANTIC_TENSOR not in tensors or "fcneck.weight" in tensors:
+        difference = "with a smaller feature" if "fcneck.weight" in tensors else "without its semantic layers"
+        raise ValueError(f"{source} is SOLIDER's Swin transformer {difference}, which is not supported")
+    blocks = {name.split(".")[4] for name in tensors if name.startswith("base.stages.2.blocks.")}
+    return SOLIDER.get((tensors[FIRST_TENSOR].shape[0], len(blocks)), "")
 
 
 def _torchreid_networks(tensors: Tensors) -> list[str]:

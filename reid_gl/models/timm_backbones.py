@@ -100,6 +100,18 @@ def make_timm_transformer(name: str, size: tuple[int, int]) -> nn.Module:
     return net
 
 
+def make_timm_swin(name: str, size: tuple[int, int]) -> nn.Module:
+    """Build a Swin transformer of timm for images (N, 3, *size), random weights, whose windows stay square.
+
+    Raises:
+        ImportError: timm is not installed.
+    """
+    net: nn.Module = _import_timm(f"{PREFIX}{name}").create_model(
+        name, pretrained=False, img_size=size, num_classes=0, always_partition=True
+    )
+    return net
+
+
 def timm_normalization(backbone: str) -> Normalization:
     """Return the normalisation that timm's weights were trained with; errors as make_timm_backbone."""
     config = _import_timm(backbone).get_pretrained_cfg(_checked_name(backbone))

@@ -8,6 +8,7 @@ import pytest
 
 from reid_gl.evaluation import GnnRerankSettings, RerankSettings, evaluate_features, verify_pairs
 from reid_gl.evaluation.feature_files import load_features
+from reid_gl.evaluation.scores.group_protocols import evaluate_group_protocols
 from tests.cli.test_commands import call
 
 
@@ -105,3 +106,33 @@ def test_who_is_found_again_some_frames_later(tmp_path: Path) -> None:
     wrong = call("evaluate_features", path, "--reassociation", 9)
     assert wrong.returncode == 1
     assert "nobody is seen by the same camera 9 frames later" in wrong.stderr
+
+
+def test_clothes_in_the_file_give_the_scores_of_their_protocols(features: Path, tmp_path: Path) -> None:
+    clothes = {
+        "query_clothes": np.arange(6),
+        "gallery_clothes": np.arange(30) % 6 + 100 * (np.arange(30) > 14),
+    }
+    path = tmp_path / "clothes.npz"
+    np.savez(path, **np.load(features), **clothes)
+    answer = call("evaluate_features", path, "--rerank", "--gnn-rerank")
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(answer.stdout)
+    assert set(result["groups"]) == {"cosine", "cosine, re-ranked"}
+    expected = evaluate_group_protocols(*load_features(path), ("same_clothes", "clothes_changing"))
+    for name, scores in expected.items():
+        assert scores is not None
+        assert result["groups"]["cosine"][name]["mAP"] == scores.mean_ap
+    assert result["groups"]["cosine, re-ranked"]["same_clothes"] is not None
+    assert "cosine, clothes changing" in answer.stderr
+    assert "groups" not in json.loads(call("evaluate_features", features).stdout)
+    assert "groups" not in json.loads(call("evaluate_features", path, "--no-cameras").stdout)
+
+
+def test_clothes_without_cameras_are_said(features: Path, tmp_path: Path) -> None:
+    arrays = {name: values for name, values in np.load(features).items() if "camids" not in name}
+    np.savez(tmp_path / "bare.npz", **arrays, query_clothes=np.arange(6), gallery_clothes=np.arange(30) % 6)
+    answer = call("evaluate_features", tmp_path / "bare.npz")
+    assert answer.returncode == 0, answer.stderr
+    assert "no scores by clothes or day: 5 of 5 queries have no camera" in answer.stderr
+    assert "groups" not in json.loads(answer.stdout)

@@ -12,7 +12,7 @@ from reid_gl.evaluation.feature_files import SUFFIXES, load_features
 from reid_gl.records import Features
 
 
-def _arrays(*, cameras: bool = True) -> dict[str, np.ndarray]:
+def _arrays(*, cameras: bool = True, groups: bool = False) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     arrays = {}
     for side, num in (("query", 3), ("gallery", 5)):
@@ -20,6 +20,8 @@ def _arrays(*, cameras: bool = True) -> dict[str, np.ndarray]:
         arrays[f"{side}_pids"] = rng.integers(-1, 3, num)
         if cameras:
             arrays[f"{side}_camids"] = rng.integers(0, 3, num)
+        for name in ("clothes", "dates") if groups else ():
+            arrays[f"{side}_{name}"] = np.array([-1, *rng.integers(0, 9, num - 1).tolist()])
     return arrays
 
 
@@ -38,14 +40,15 @@ def _write(path: Path, arrays: dict[str, np.ndarray]) -> Path:
 
 
 def _write_csv(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    cameras = ["camid"] if "query_camids" in arrays else []
+    titles = {"camid": "camids", "clothes": "clothes", "date": "dates"}
+    titles = {title: name for title, name in titles.items() if f"query_{name}" in arrays}
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["split", "pid", *cameras, *range(4)])
+        writer.writerow(["split", "pid", *titles, *range(4)])
         for side in ("gallery", "query"):
             for i, row in enumerate(arrays[side]):
-                camera = [arrays[f"{side}_camids"][i]] if cameras else []
-                writer.writerow([side, arrays[f"{side}_pids"][i], *camera, *(repr(float(x)) for x in row)])
+                known = [arrays[f"{side}_{name}"][i] for name in titles.values()]
+                writer.writerow([side, arrays[f"{side}_pids"][i], *known, *(repr(float(x)) for x in row)])
 
 
 def _assert_same(loaded: tuple[Features, Features], arrays: dict[str, np.ndarray]) -> None:
@@ -54,14 +57,18 @@ def _assert_same(loaded: tuple[Features, Features], arrays: dict[str, np.ndarray
         np.testing.assert_array_equal(features.pids, arrays[f"{side}_pids"])
         cameras = arrays.get(f"{side}_camids", np.full(len(arrays[side]), -1))
         np.testing.assert_array_equal(features.camids, cameras)
+        for name in ("clothes", "dates"):
+            np.testing.assert_array_equal(getattr(features, name), arrays.get(f"{side}_{name}"))
         assert features.embeddings.dtype == np.float32
         assert features.pids.dtype == features.camids.dtype == np.int64
 
 
-@pytest.mark.parametrize("cameras", [True, False])
+@pytest.mark.parametrize(("cameras", "groups"), [(True, False), (False, False), (True, True), (False, True)])
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_every_kind_of_file_gives_the_same_features(suffix: str, cameras: bool, tmp_path: Path) -> None:
-    arrays = _arrays(cameras=cameras)
+def test_every_kind_of_file_gives_the_same_features(
+    suffix: str, cameras: bool, groups: bool, tmp_path: Path
+) -> None:
+    arrays = _arrays(cameras=cameras, groups=groups)
     _assert_same(load_features(_write(tmp_path / f"features{suffix}", arrays)), arrays)
 
 
@@ -123,7 +130,12 @@ def test_what_cannot_be_used(changes: dict[str, np.ndarray | None], message: str
         (
             "features.csv",
             "pid,split\n",
-            r"must begin with .*\[,camid\],..., found 'pid,split'",
+            r"must begin with .*\[,camid\]\[,clothes\]\[,date\],..., found 'pid,split'",
+        ),
+        (
+            "features.csv",
+            "split,pid,clothes,camid,a\n",
+            "the columns camid, clothes, date must stand in this o",
         ),
         ("features.csv", "split,pid,a\nquery,x,1\n", "line 2: expected query or gallery, whole numbers"),
         ("features.csv", "split,pid,a\ntrain,1,1\n", "line 2: expected query or gallery, whole numbers"),

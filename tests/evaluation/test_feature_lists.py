@@ -33,6 +33,13 @@ def test_rows_without_a_feature_are_left_out_and_counted(caplog: pytest.LogCaptu
     assert caplog.messages == ["list.npz: 1 of 5 boxes hold nothing and are left out"]
 
 
+def test_clothes_and_days_stay_with_their_rows() -> None:
+    groups = {"clothes": [1, 2, 3, 4, -1], "dates": [7, 7, 8, 8, 9]}
+    parts = divide(pids=[3] * 5, splits=["query", "train", "gallery", "query", "gallery"], **groups)
+    assert (parts["query_clothes"], parts["query_dates"]) == ([1, 4], [7, 8])
+    assert (parts["gallery_clothes"], parts["gallery_dates"]) == ([3, -1], [8, 9])
+
+
 def test_ids_of_ground_truth_know_no_distractors() -> None:
     assert divide(ids=[0, 0, 7, -1, 7])["query_pids"] == [1, 1, 8, -1, 8]
 

@@ -116,9 +116,18 @@ def test_parts_of_transreid_that_are_not_supported(extra: Tensors, message: str)
         recognize({**_transformer(768, 12), **extra}, "net.pth")
 
 
-def test_soliders_swin_is_named_and_refused() -> None:
-    with pytest.raises(ValueError, match="has the names of SOLIDER's Swin transformer, which is not"):
-        recognize({"base.patch_embed.projection.weight": torch.zeros(96, 3, 4, 4)}, "net.pth")
+@pytest.mark.parametrize(("width", "depth", "name"), [(96, 6, "tiny"), (96, 18, "small"), (128, 18, "base")])
+def test_soliders_swin_by_width_and_depth(width: int, depth: int, name: str) -> None:
+    tensors = {f"base.stages.2.blocks.{place}.norm1.weight": torch.zeros(1) for place in range(depth)}
+    tensors["base.patch_embed.projection.weight"] = torch.zeros(width, 3, 4, 4)
+    with pytest.raises(ValueError, match="is SOLIDER's Swin transformer without its semantic layers, which"):
+        recognize(tensors, "net.pth")
+    tensors["base.semantic_embed_w.0.weight"] = torch.zeros(2 * width, 2)
+    assert recognize(tensors, "net.pth").architecture == f"solider_swin_{name}"
+    with pytest.raises(
+        ValueError, match="is SOLIDER's Swin transformer with a smaller feature, which is not"
+    ):
+        recognize({**tensors, "fcneck.weight": torch.zeros(256, 768)}, "net.pth")
 
 
 @pytest.mark.parametrize(

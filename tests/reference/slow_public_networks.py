@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -169,3 +170,79 @@ def slow_transformer(tensors: Tensors, images: Tensor, num_heads: int) -> Tensor
         hidden = F.gelu(linear(f"{block}.mlp.fc1", layer_norm(tensors, f"{block}.norm2", tokens)))
         tokens = tokens + linear(f"{block}.mlp.fc2", hidden)
     return layer_norm(tensors, "norm", tokens)[:, 0]
+
+
+def slow_solider_swin(tensors: Tensors, images: Tensor, heads: tuple[int, ...], semantic: float) -> Tensor:
+    """SOLIDER's Swin transformer, one window at a time, by the names of its file without "base."."""
+
+    def linear(name: str, rows: Tensor) -> Tensor:
+        return rows @ tensors[f"{name}.weight"].T + tensors.get(f"{name}.bias", torch.zeros(()))
+
+    def norm(name: str, rows: Tensor) -> Tensor:
+        spread = ((rows - rows.mean(-1, keepdim=True)) ** 2).mean(-1, keepdim=True)
+        unit = (rows - rows.mean(-1, keepdim=True)) / (spread + 1e-5).sqrt()
+        return unit * tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
+
+    patch = tensors["patch_embed.projection.weight"]
+    maps = F.conv2d(images, patch, tensors["patch_embed.projection.bias"], stride=4).permute(0, 2, 3, 1)
+    maps = norm("patch_embed.norm", maps)
+    control = torch.tensor([semantic, 1 - semantic])
+    for stage, num_heads in enumerate(heads):
+        for place in range(
+            sum(f"stages.{stage}.blocks.{other}.norm1.weight" in tensors for other in range(99))
+        ):
+            block = f"stages.{stage}.blocks.{place}"
+            shift = 3 if place % 2 else 0
+            rows = norm(f"{block}.norm1", maps)
+            maps = maps + swin_attention(tensors, f"{block}.attn.w_msa", linear, rows, num_heads, shift)
+            hidden = linear(f"{block}.ffn.layers.0.0", norm(f"{block}.norm2", maps))
+            maps = maps + linear(f"{block}.ffn.layers.1", F.gelu(hidden))
+        if stage < len(heads) - 1:
+            merging = f"stages.{stage}.downsample"
+            corners = [maps[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+            merged = torch.stack(corners, dim=-1).flatten(3)  # channel, then corner
+            maps = linear(f"{merging}.reduction", norm(f"{merging}.norm", merged))
+            scale = F.softplus(linear(f"semantic_embed_w.{stage}", control))
+            maps = maps * scale + linear(f"semantic_embed_b.{stage}", control)
+    return norm("norm3", maps).mean(dim=(1, 2))
+
+
+def swin_attention(
+    tensors: Tensors,
+    name: str,
+    linear: Callable[[str, Tensor], Tensor],
+    maps: Tensor,
+    num_heads: int,
+    shift: int,
+    window: int = 7,
+) -> Tensor:
+    """Attention within windows of a map (N, H, W, D), padded by zeros, whose origin is moved by `shift`."""
+    count, height, width, depth = maps.shape
+    rows, columns = -(-height // window) * window, -(-width // window) * window
+    padded = torch.zeros(count, rows, columns, depth)
+    padded[:, :height, :width] = maps
+    moved = torch.roll(padded, (-shift, -shift), (1, 2))
+
+    def region(place: int, size: int) -> int:
+        """Which part of the image a place of the moved map is from: places of two parts are no neighbours."""
+        return 0 if not shift else (place >= size - window) + (place >= size - shift)
+
+    result = torch.zeros_like(moved)
+    for top in range(0, rows, window):
+        for left in range(0, columns, window):
+            tokens = moved[:, top : top + window, left : left + window].reshape(count, window**2, depth)
+            parts = linear(f"{name}.qkv", tokens).reshape(count, window**2, 3, num_heads, -1)
+            queries, keys, values = (parts[:, :, part].transpose(1, 2) for part in range(3))
+            scores = queries @ keys.transpose(2, 3) / queries.shape[-1] ** 0.5
+            places = [(y, x) for y in range(window) for x in range(window)]
+            offsets = [
+                [(y - v + window - 1) * (2 * window - 1) + x - u + window - 1 for v, u in places]
+                for y, x in places
+            ]
+            scores = scores + tensors[f"{name}.relative_position_bias_table"][offsets].permute(2, 0, 1)
+            regions = [(region(top + y, rows), region(left + x, columns)) for y, x in places]
+            apart = torch.tensor([[one != other for other in regions] for one in regions])
+            mixed = (scores - 100.0 * apart).softmax(dim=-1) @ values
+            mixed = mixed.transpose(1, 2).reshape(count, window, window, depth)
+            result[:, top : top + window, left : left + window] = linear(f"{name}.proj", mixed)
+    return torch.roll(result, (shift, shift), (1, 2))[:, :height, :width]

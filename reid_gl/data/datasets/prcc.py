@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from reid_gl.data.datasets.reading.class_images import list_folders
 from reid_gl.data.datasets.reading.counts import SplitCounts, check_counts
@@ -16,6 +20,7 @@ FOLDER_NAMES = ("prcc", "PRCC")
 CAMERAS = ("A", "B", "C")
 OTHER_CLOTHES = "C"
 """The camera before which everybody wears other clothes than before A and B."""
+NUM_DRAWS = 10
 PUBLISHED = SplitCounts(
     training_images=17_896,
     training_identities=150,
@@ -36,15 +41,18 @@ prcc/
 _NAME = re.compile("[ABC]")
 
 
-def load_prcc(root: str | Path) -> ReidDataset:
+def load_prcc(root: str | Path, *, single_shot: bool = False) -> ReidDataset:
     """Load PRCC's colour images; no image is opened.
 
     Camera A of the test people is the gallery; B (same clothes) and C (other clothes) are the queries. The
-    scores of the two papers' settings are those of the protocols "same_clothes" and "clothes_changing". The
-    folder val, further images of the training people, is left out.
+    paper's two settings are the protocols "same_clothes" and "clothes_changing". The folder val, further
+    images of the training people, is left out.
 
     Args:
         root: the data folder, its parent, or a part of it.
+        single_shot: search ten drawn galleries of one image of each person, as the paper does. The draws are
+            our own (numpy's default generator, seeded with the number of the draw), because no list of the
+            paper's is known. False searches all images of camera A.
 
     Returns:
         The data set, each part sorted by path.
@@ -73,7 +81,8 @@ def load_prcc(root: str | Path) -> ReidDataset:
             own, list_images(own), _NAME, "{camera}…, such as A_cropped_rgb001.jpg"
         )
     )
-    dataset = ReidDataset(training, same + other, gallery, "prcc")
+    name, draws = ("prcc_single_shot", _draw(gallery)) if single_shot else ("prcc", ())
+    dataset = ReidDataset(training, same + other, gallery, name, draws=draws)
     check_counts(dataset, PUBLISHED, folder)
     return dataset
 
@@ -88,6 +97,18 @@ def _list_people(folder: Path) -> list[tuple[int, Path]]:
             "it or move it out of this folder"
         )
     return [(int(name), folder / name) for name in names]
+
+
+def _draw(gallery: Sequence[Sample]) -> tuple[tuple[int, ...], ...]:
+    """Return for each draw the place of one image of each person."""
+    places = defaultdict(list)
+    for place, sample in enumerate(gallery):
+        places[sample.pid].append(place)
+    draws = []
+    for seed in range(NUM_DRAWS):
+        rng = np.random.default_rng(seed)
+        draws.append(tuple(own[rng.integers(len(own))] for own in places.values()))
+    return tuple(draws)
 
 
 def _sample(path: str, pid: int, camera: str) -> Sample:

@@ -12,6 +12,7 @@ import numpy as np
 
 from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.image_lists import AGAIN
+from reid_gl.data.datasets.reading.person_search import corners_of
 from reid_gl.records import DISTRACTOR_PID, ReidDataset, Sample
 from reid_gl.untrusted.matlab import read_matlab
 from reid_gl.untrusted.regular_file import quoted, read_lines
@@ -119,9 +120,8 @@ def _read_queries(folder: Path) -> Iterable[Sample]:
 
 def _sample(folder: Path, frame: str, pid: int, box: Sequence[float], where: str) -> Sample:
     """Return a sample; the box is x, y, width and height in pixels."""
-    x, y, width, height = box
-    corners = (round(x), round(y), round(x + width), round(y + height))
-    if corners[2] <= max(corners[0], 0) or corners[3] <= max(corners[1], 0):
+    corners = corners_of(box)
+    if corners is None:
         raise ValueError(f"{where} has an empty box {list(box)}: expected x, y, width and height; {AGAIN}")
     camera = int(frame[1]) - 1
     return Sample(os.path.join(folder, "frames", f"{frame}.jpg"), pid, camera, corners)

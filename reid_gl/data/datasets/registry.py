@@ -16,6 +16,7 @@ from reid_gl.data.datasets.cuhk01 import load_cuhk01
 from reid_gl.data.datasets.cuhk02 import load_cuhk02
 from reid_gl.data.datasets.cuhk03_classic import load_cuhk03_classic
 from reid_gl.data.datasets.cuhk03_np import load_cuhk03_np
+from reid_gl.data.datasets.cuhk_sysu import load_cuhk_sysu
 from reid_gl.data.datasets.dukemtmc_reid import load_dukemtmc_reid
 from reid_gl.data.datasets.grid import load_grid
 from reid_gl.data.datasets.ilids import load_ilids
@@ -61,7 +62,9 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "msmt17_without_val": partial(load_msmt17, with_validation=False),
     "ltcc": load_ltcc,
     "prcc": load_prcc,
+    "prcc_single_shot": partial(load_prcc, single_shot=True),
     "prw": load_prw,
+    "cuhk_sysu": load_cuhk_sysu,
     "sysu_mm01_all": load_sysu_mm01,
     "sysu_mm01_all_multi": partial(load_sysu_mm01, num_shots=10),
     "sysu_mm01_indoor": partial(load_sysu_mm01, indoor=True),

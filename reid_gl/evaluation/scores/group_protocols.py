@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from reid_gl.evaluation.feature_distances import feature_distances
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.scores.counting import FIRST_MATCH
+from reid_gl.evaluation.scores.draws import drawn_rows, mean_over_draws
 from reid_gl.evaluation.scores.matching import GroupRule
 from reid_gl.evaluation.scores.row_scores import score_blocks_by
 from reid_gl.evaluation.scores.sides import prepare
@@ -42,6 +47,7 @@ def evaluate_group_protocols(
     rerank: RerankSettings | None = None,
     max_memory_gb: float | None = None,
     max_rank: int = 50,
+    draws: Sequence[Sequence[int]] = (),
 ) -> dict[str, RankingResult | None]:
     """Score the same distances with further rules; the general scores are those of evaluate_features.
 
@@ -57,9 +63,12 @@ def evaluate_group_protocols(
         rerank: see evaluate_features.
         max_memory_gb: see evaluate_features.
         max_rank: length of the CMC curve.
+        draws: for each of several galleries, rows of the gallery; each is scored by itself, and the results
+            are averaged (see mean_over_draws). Empty for the whole gallery.
 
     Returns:
-        For each name its scores; None if no query has a match, such as in the same clothes.
+        For each name its scores; None if no query has a match, such as in the same clothes, in the gallery or
+        in one of those that are drawn.
 
     Raises:
         ValueError: a name is unknown; a query, or a gallery image of a query's identity, has no camera or no
@@ -73,6 +82,11 @@ def evaluate_group_protocols(
     unknown = [name for name in names if name not in PROTOCOLS]
     if unknown:
         raise ValueError(f"unknown protocol {unknown[0]!r}: expected one of {', '.join(PROTOCOLS)}")
+    if draws:
+        parts = [_select(gallery, rows) for rows in drawn_rows(draws, len(gallery.embeddings))]
+        settings: dict[str, Any] = {"metric": metric, "rerank": rerank}
+        settings |= {"max_memory_gb": max_memory_gb, "max_rank": max_rank}
+        return _average([evaluate_group_protocols(query, part, names, **settings) for part in parts])
     groups = [PROTOCOLS[name] for name in names]
     for group in ("camids", *dict.fromkeys(group for group, _ in groups)):
         _check_known(query, gallery, group)
@@ -95,18 +109,37 @@ def evaluate_group_protocols(
     }
 
 
+def _select(features: Features, rows: NDArray[np.int64]) -> Features:
+    """Return some rows of features, without paths."""
+    columns: dict[str, Any] = {
+        name: None if values is None else values[rows]
+        for name in ("embeddings", "pids", "camids", "images", "clothes", "dates")
+        for values in [getattr(features, name)]
+    }
+    return replace(features, paths=(), **columns)
+
+
+def _average(results: Sequence[dict[str, RankingResult | None]]) -> dict[str, RankingResult | None]:
+    """Average the results of the draws for each protocol."""
+    averaged: dict[str, RankingResult | None] = {}
+    for name in results[0]:
+        own = [result for draw in results if (result := draw[name]) is not None]
+        averaged[name] = mean_over_draws(own) if len(own) == len(results) else None
+    return averaged
+
+
 def _check_known(query: Features, gallery: Features, group: str) -> None:
     """Refuse images that a rule could not judge."""
     kind = {"camids": "camera", "clothes": "clothes", "dates": "day"}[group]
     own: NDArray[np.bool_] = np.isin(gallery.pids, query.pids) & (gallery.pids > DISTRACTOR_PID)
     for side, features, needed in (
         ("queries", query, query.pids > DISTRACTOR_PID),
-        ("gallery images", gallery, own),
+        ("gallery images with a query's identity", gallery, own),
     ):
         values = getattr(features, group)
         unknown = int(needed.sum()) if values is None else int((values[needed] < 0).sum())
         if unknown:
             raise ValueError(
-                f"{unknown:,} of {int(needed.sum()):,} {side} with a query's identity have no {kind}: this "
+                f"{unknown:,} of {int(needed.sum()):,} {side} have no {kind}: this "
                 "protocol needs it to say which images count; add it to the table, or score without"
             )

@@ -122,10 +122,17 @@ def evaluate_features(
             finite (the message names the rows).
     """
     if draws:
-        if gallery is None or rerank is not None:
-            raise ValueError("galleries that are drawn need a gallery to draw from, and are not re-ranked")
+        if gallery is None:
+            raise ValueError("galleries that are drawn need a gallery to draw from")
         return evaluate_draws(
-            query, gallery, draws, metric=metric, use_cameras=use_cameras, max_rank=max_rank
+            query,
+            gallery,
+            draws,
+            metric=metric,
+            rerank=rerank,
+            max_memory_gb=max_memory_gb,
+            use_cameras=use_cameras,
+            max_rank=max_rank,
         )
     comparison = compare_features(
         query,

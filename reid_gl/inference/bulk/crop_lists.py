@@ -32,7 +32,7 @@ class CropList:
         paths: (M,) image file of each row; empty if the rows are frames of a video.
         video: the video; None if there are paths.
         columns: further columns (M,) by name: "frames" from 1, "ids", "confidences", "pids", "camids",
-            "tracklets", "splits".
+            "tracklets", "clothes", "dates", "splits".
         boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0, NaN in rows that mean the whole image; None if
             all rows mean the whole image.
     """
@@ -95,8 +95,8 @@ def list_crops(
     Args:
         source: a folder of images, searched recursively; the folder of a MOT Challenge sequence; a table
             (.csv, .tsv, .parquet) with the column path and optionally pid, camid, split, x1, y1, x2, y2,
-            tracklet and frame, as make-split and mot-to-reid write it; the URI of such a .parquet table, with
-            absolute paths; or a video.
+            tracklet, clothes, date and frame, as make-split and mot-to-reid write it; the URI of such a
+            .parquet table, with absolute paths; or a video.
         boxes: det.txt or gt.txt of a video or a sequence. By default, a sequence uses its own det/det.txt or,
             if that does not exist, its gt/gt.txt, with a warning.
         stride: take every stride-th frame of a video without boxes, starting with the first.

@@ -28,7 +28,17 @@ from reid_gl.data.datasets.own.table_columns import (
 from reid_gl.data.datasets.own.table_files import read_rows, read_titles
 from reid_gl.inference.extractor.crops import as_corners
 
-CROP_COLUMNS = (*(title for title in COLUMNS if title not in ROLE_COLUMNS), "frame")
+CROP_COLUMNS = (*(title for title in COLUMNS if title not in ROLE_COLUMNS), "clothes", "date", "frame")
+
+
+def plural(title: str) -> str:
+    """Return the name of a table's column among those of all rows, such as "pids"."""
+    return title if title == "clothes" else f"{title}s"
+
+
+def singular(name: str) -> str:
+    """Return the title that a name of `plural` stands for."""
+    return name if name == "clothes" else name.removesuffix("s")
 
 
 def read_crop_table(
@@ -67,7 +77,7 @@ def read_crop_table(
     for title in values.keys() & GROUP_COLUMNS.keys():
         values[title] = number_labels(values[title], kind=GROUP_COLUMNS[title])
     columns: dict[str, NDArray[Any]] = {
-        f"{title}s": np.array(column, dtype=np.str_ if title == "split" else np.int64)
+        plural(title): np.array(column, dtype=np.str_ if title == "split" else np.int64)
         for title, column in values.items()
         if title != "pid"
     }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reid_gl.files import whole_or_nothing
 from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.crop_tables import singular
 from reid_gl.inference.bulk.extract_many import FeatureParts
 
 CORNERS = ("x1", "y1", "x2", "y2")
@@ -78,7 +79,7 @@ def arrow_table(crops: CropList, features: NDArray[np.float32], valid: NDArray[n
     arrow = import_pyarrow()
     columns = crops.arrays()
     boxes = columns.pop("boxes", None)
-    rows = {name.removesuffix("s"): column for name, column in columns.items()}
+    rows = {singular(name): column for name, column in columns.items()}
     if boxes is not None:
         rows |= {"valid": valid, **{name: boxes[:, number] for number, name in enumerate(CORNERS)}}
     numbers = arrow.array(features.reshape(-1))

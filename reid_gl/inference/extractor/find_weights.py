@@ -7,6 +7,9 @@ from pathlib import Path
 from reid_gl.inference.extractor import reid_folder, weights_folder
 from reid_gl.inference.extractor.hub_files import fetch_hub_weights, is_hub_name, is_in_hub_cache
 
+SUFFIXES = (".ckpt", ".safetensors", ".pth", ".pth.tar", ".pt", ".onnx", ".xml")
+"""Endings of files that may be weights, for messages."""
+
 
 def find_weights(weights: str | Path) -> Path:
     """Return the file of weights: downloaded, or in a folder of ours or of `reid`, or the path itself.
@@ -16,7 +19,7 @@ def find_weights(weights: str | Path) -> Path:
 
     Raises:
         FileNotFoundError, ValueError, PermissionError, ImportError: as fetch_hub_weights; also if a folder
-            holds both kinds of networks.
+            holds both kinds of networks, or neither.
     """
     if is_hub_name(weights):
         return fetch_hub_weights(weights)
@@ -30,7 +33,19 @@ def find_weights(weights: str | Path) -> Path:
         raise ValueError(
             f"{path} has two networks ({', '.join(file.name for file in found)}): name one of these files"
         )
-    return found[0] if found else path
+    if not found:
+        raise ValueError(_name_a_file(path))
+    return found[0]
+
+
+def _name_a_file(folder: Path) -> str:
+    """Say that a folder does not tell which of its files is meant, and which there are."""
+    names = sorted(file.name for file in folder.iterdir() if file.name.lower().endswith(SUFFIXES))
+    files = f"has {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}" if names else "has no weights"
+    return (
+        f"{folder} is a folder that reid-gl weights card did not write, and {files}: name a file"
+        f"{f', such as {folder / names[0]}' if names else ''}"
+    )
 
 
 def results_folder(weights: Path) -> Path:

@@ -55,6 +55,17 @@ def test_cameras_b_and_c_are_the_two_settings(tmp_path: Path, make_files: MakeFi
     assert (found["clothes_changing"].rank(1), found["clothes_changing"].mean_ap) == (0.5, 0.75)
 
 
+def test_ten_draws_of_one_image_of_each_person(tmp_path: Path, make_files: MakeFiles) -> None:
+    more = [f"test/A/{pid:03}/cropped_rgb{number:03}.jpg" for pid in (2, 14) for number in range(2, 6)]
+    make_files(tmp_path, [*NAMES, *more])
+    dataset = load_prcc(tmp_path, single_shot=True)
+    assert dataset.name == "prcc_single_shot"
+    assert [[dataset.gallery[place].pid for place in draw] for draw in dataset.draws] == [[2, 14]] * 10
+    assert len(set(dataset.draws)) > 3
+    assert load_prcc(tmp_path, single_shot=True) == dataset
+    assert load_prcc(tmp_path).draws == ()
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -8,7 +8,7 @@ import pytest
 from reid_gl.data.mot.to_reid import COLUMNS
 from reid_gl.data.preparing.write_dataset import write_csv
 from reid_gl.inference.bulk.crop_lists import CropList
-from reid_gl.inference.bulk.crop_tables import read_crop_table
+from reid_gl.inference.bulk.crop_tables import plural, read_crop_table, singular
 from reid_gl.records import ReidDataset, Sample
 
 
@@ -127,3 +127,12 @@ def test_names_of_cameras_are_numbered_as_in_a_data_set(tmp_path: Path) -> None:
     _, columns, _ = read_crop_table(tmp_path / "crops.csv")
     assert columns["camids"].tolist() == [1, 0, -1]
     assert columns["tracklets"].tolist() == [7, -1, 8]
+
+
+def test_clothes_and_days_are_columns(tmp_path: Path) -> None:
+    (tmp_path / "crops.csv").write_text("path,pid,clothes,date\na.jpg,1,red,3\nb.jpg,1,,\nc.jpg,2,blue,4\n")
+    _, columns, _ = read_crop_table(tmp_path / "crops.csv")
+    assert columns["clothes"].tolist() == [1, -1, 0]
+    assert columns["dates"].tolist() == [3, -1, 4]
+    assert {singular(name) for name in columns} == {"pid", "clothes", "date"}
+    assert {plural(singular(name)) for name in columns} == set(columns)

@@ -16,7 +16,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_holds_the_network_that_its_description_is_of(folder: Path) -> None:
-    assert find_weights(folder) == folder
+    with pytest.raises(
+        ValueError, match=r"did not write, and has model\.safetensors, weights\.safetensors: name a f"
+    ):
+        find_weights(folder)
     (folder / "config.json").write_text(json.dumps({"format": "reid_gl-weights/1"}))
     assert find_weights(str(folder)) == folder / "model.safetensors"
     (folder / "reid_config.json").write_text("{}")
@@ -26,6 +29,16 @@ def test_a_folder_holds_the_network_that_its_description_is_of(folder: Path) -> 
         find_weights(folder)
     (folder / "config.json").write_text(json.dumps({"architecture": "resnet50"}))  # of another program
     assert find_weights(folder) == folder / "weights.safetensors"
+
+
+def test_a_folder_without_weights(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"is a folder that reid-gl weights card did not write, and has no wei"
+    ):
+        find_weights(tmp_path)
+    (tmp_path / "b.ckpt").touch()
+    with pytest.raises(ValueError, match=rf"has b\.ckpt: name a file, such as {tmp_path}/b\.ckpt"):
+        find_weights(tmp_path)
 
 
 def test_a_path_stays_what_it_is() -> None:

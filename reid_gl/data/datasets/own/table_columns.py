@@ -19,7 +19,7 @@ COLUMNS = ("path", "pid", "camid", "split", *BOX_COLUMNS, "tracklet", *ROLE_COLU
 GROUP_COLUMNS = {"camid": "cameras", "tracklet": "tracks", "clothes": "clothes", "date": "dates"}
 """Columns of names or numbers, and what they name."""
 TABLE_COLUMNS = (*COLUMNS, "clothes", "date", "ignore")
-"""The columns of a data set; COLUMNS are those that a list of images may have, too."""
+"""The columns of a data set."""
 OTHER_NAMES = {
     "path": ("image", "img", "file", "filename", "file_name", "image_path", "img_path", "name"),
     "pid": ("id", "person", "person_id", "identity", "label", "class", "class_id", "vehicle_id", "target"),

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """Sizes of a data set.
+    """Sizes of a data set; None for one that its authors did not publish.
 
     Attributes:
         training_images: training samples.
@@ -25,12 +25,12 @@ class SplitCounts:
         gallery_distractors: gallery samples of identity 0.
     """
 
-    training_images: int
-    training_identities: int
-    query_images: int
-    query_identities: int
-    gallery_images: int
-    gallery_distractors: int = 0
+    training_images: int | None
+    training_identities: int | None
+    query_images: int | None
+    query_identities: int | None
+    gallery_images: int | None
+    gallery_distractors: int | None = 0
 
 
 def count_dataset(dataset: ReidDataset) -> SplitCounts:
@@ -63,7 +63,9 @@ def check_counts(dataset: ReidDataset, published: SplitCounts, root: Path) -> No
     names = [field.name.replace("_", " ") for field in fields(SplitCounts)]
     sizes = zip(names, astuple(count_dataset(dataset)), astuple(published), strict=True)
     differences = [
-        f"{count:,} {name} (published {expected:,})" for name, count, expected in sizes if count != expected
+        f"{count:,} {name} (published {expected:,})"
+        for name, count, expected in sizes
+        if expected not in (None, count)
     ]
     if differences:
         warn_once(

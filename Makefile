@@ -10,13 +10,14 @@ FAST := tests/config tests/data tests/evaluation tests/losses tests/report $(wil
 # One thread per process, because more would compete for the cores.
 PYTEST := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 
-.PHONY: help install demo test coverage test-fast check minimum docs bench clean
+.PHONY: help install demo test coverage test-fast browser check minimum docs bench clean
 
 help:
 	@echo "make demo       render people, train, test, compare (about 5 minutes on two cores)"
 	@echo "make test       every check and every test"
 	@echo "make coverage   the tests again, with the share of lines that they run"
 	@echo "make test-fast  tests of pure functions (a minute)"
+	@echo "make browser    the pages of reports and galleries in the system's chromium, with playwright"
 	@echo "make check      lint, types and spelling only"
 	@echo "make minimum    the fast tests with the oldest dependencies allowed, in .venv-minimum"
 	@echo "make docs       the documentation as a site, in build/site"
@@ -61,6 +62,12 @@ coverage: $(READY)
 
 test-fast: $(READY)
 	@$(PYTEST) -m "not slow" $(FAST)
+
+# Not part of "test": playwright's driver takes 130 MB, and a browser is no dependency. No browser is downloaded.
+browser: $(READY)
+	@{ command -v chromium || command -v chromium-browser; } > /dev/null || { echo "no chromium found: apt install chromium"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "playwright>=1.40"
+	@$(PYTEST) tests/report/test_in_browser.py tests/gallery/browse/test_page.py
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .

@@ -100,18 +100,24 @@ def histogram_features(frame: Image8, boxes: NDArray[np.float64]) -> Floats:
     return np.stack(rows) if rows else np.empty((0, 1), np.float32)
 
 
-def record(folder: Path, kinds: dict[str, FeaturesOf]) -> Recording:
+def record(
+    folder: Path,
+    kinds: dict[str, FeaturesOf],
+    *,
+    boxes: str = "det/det.txt",
+    min_confidence: float = CONFIDENCE,
+) -> Recording:
     """Read a sequence and compute every kind of features of its detections."""
     sequence = load_sequence(folder)
     truth = read_ground_truth(folder / "gt" / "gt.txt", num_frames=sequence.num_frames)
-    detections = read_detections(folder / "det" / "det.txt", num_frames=sequence.num_frames)
-    detections = detections.select(detections.confidences >= CONFIDENCE)
+    detections = read_detections(folder / boxes, num_frames=sequence.num_frames)
+    detections = detections.select(detections.confidences >= min_confidence)
     rows: dict[str, list[Floats]] = {name: [] for name in kinds}
     for number, frame in iterate_frames(sequence):
-        boxes = detections.boxes[detections.rows_of(number)]
+        here = detections.boxes[detections.rows_of(number)]
         for name, features_of in kinds.items():
-            if len(boxes):
-                rows[name].append(features_of(frame, boxes))
+            if len(here):
+                rows[name].append(features_of(frame, here))
     features = {name: np.concatenate(parts) for name, parts in rows.items()}
     return Recording(sequence.num_frames, truth, detections, features)
 

@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
+from reid_gl.cli.extraction import add_extraction_arguments, read_extraction
 from reid_gl.cli.times import point_in_time
-from reid_gl.device import DEVICES
 from reid_gl.experiment.extract import choose_format, extract_to_file
 from reid_gl.experiment.extract_into import extract_into_gallery, frame_rate_of
 from reid_gl.experiment.extract_to_folder import extract_to_folder
@@ -18,8 +17,6 @@ from reid_gl.experiment.gallery import Recording
 from reid_gl.inference.bulk.crop_lists import list_crops
 from reid_gl.inference.bulk.part_plans import ON_ERROR
 from reid_gl.inference.bulk.ray_engine import import_ray, write_parts
-from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from reid_gl.inference.extractor.find_weights import find_weights
 
 ENGINES = ("local", "ray")
 
@@ -35,9 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help=".npz, .parquet, .npy for deep_sort, or a folder for BoxMOT's cache; none with --into; a folder "
         "of Parquet parts with --engine ray",
-    )
-    parser.add_argument(
-        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder, hf://"
     )
     parser.add_argument(
         "--engine",
@@ -57,9 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stride", type=int, default=1, metavar="N", help="every Nth frame of a video without boxes"
     )
-    parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)}; default: %(default)s")
     parser.add_argument("--precision", default="auto", help="float32, bfloat16, float16, int8; default: auto")
-    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: %(default)s")
     parser.add_argument(
         "--on-error",
         choices=ON_ERROR,
@@ -83,15 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gallery.add_argument(
         "--fps", type=float, metavar="RATE", help="frames a second; default: what the video says"
     )
-    add_foreign_arguments(parser)
+    add_extraction_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """The bar goes to stderr, a JSON object with what was written to stdout."""
     _check_output(options)
-    weights = find_weights(options.weights)
-    if not weights.is_file():
-        raise FileNotFoundError(f"weights {weights} do not exist")
+    extraction = read_extraction(options, precision=options.precision, flip=options.flip)
     crops = list_crops(
         options.source,
         boxes=options.boxes,
@@ -99,30 +89,20 @@ def run(options: argparse.Namespace) -> int:
         classes=options.classes,
         show_progress=True,
     )
-    settings: dict[str, Any] = {
-        "precision": options.precision,
-        "flip": options.flip,
-        **read_foreign(options).arguments(),
-    }
-    stat = weights.stat()
     common: dict[str, Any] = {
-        "identity": {"weights": weights.name, "bytes": stat.st_size, "changed": stat.st_mtime_ns, **settings},
+        "identity": extraction.identity,
         "batch_size": options.batch_size,
         "on_error": options.on_error,
         "show_progress": True,
     }
-    make_extractor = partial(
-        FeatureExtractor,
-        weights.absolute(),
-        device=options.device,
-        batch_size=options.batch_size,
-        **settings,
-    )
+    make_extractor = extraction.make_extractor
     if options.engine == "ray":
         engine = partial(write_parts, device=options.device)
         summary = extract_to_folder(crops, options.output, make_extractor, engine, **common)
     elif options.into is None:
-        summary = extract_to_file(crops, options.output, make_extractor, reid_name=weights.stem, **common)
+        summary = extract_to_file(
+            crops, options.output, make_extractor, reid_name=extraction.weights.stem, **common
+        )
     else:
         rate = frame_rate_of(Path(options.source), crops) if options.fps is None else options.fps
         recording = Recording(options.camera, options.start, rate)

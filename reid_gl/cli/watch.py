@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
-from reid_gl.device import DEVICES
+from reid_gl.cli.extraction import add_extraction_arguments, read_extraction
 from reid_gl.experiment.watch import WatchFiles, watch_video
 from reid_gl.inference.bulk.crop_lists import VIDEO_SUFFIXES, list_crops
-from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
-from reid_gl.inference.extractor.find_weights import find_weights
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
 
 
@@ -22,9 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, help="video, or folder of a MOT Challenge sequence")
     parser.add_argument(
         "output", type=Path, help="video to write, .mp4; the contact sheet is the .html of the same name"
-    )
-    parser.add_argument(
-        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder of reid"
     )
     parser.add_argument(
         "--boxes",
@@ -43,9 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "accept rate of 1 %%, or else measured on the video",
     )
     parser.add_argument("--force", action="store_true", help="replace files that exist")
-    parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)}; default: %(default)s")
-    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: %(default)s")
-    add_foreign_arguments(parser)
+    add_extraction_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,9 +43,7 @@ def run(options: argparse.Namespace) -> int:
     files = WatchFiles(options.output, options.force)
     files.check(options.source)
     _check_source(options.source, options.boxes)
-    weights = find_weights(options.weights)
-    if not weights.is_file():
-        raise FileNotFoundError(f"weights {weights} do not exist")
+    extraction = read_extraction(options)
     crops = list_crops(options.source, boxes=options.boxes, show_progress=True)
     if options.min_confidence is not None:
         kept = crops.columns["confidences"] >= options.min_confidence
@@ -65,22 +53,14 @@ def run(options: argparse.Namespace) -> int:
                 f"no box has a confidence of at least {options.min_confidence:g}, the highest is {highest:g}"
             )
         crops = crops.select(kept)
-    settings: dict[str, Any] = read_foreign(options).arguments()
-    stat = weights.stat()
     summary = watch_video(
         options.source,
         crops,
         files,
-        partial(
-            FeatureExtractor,
-            weights,
-            device=options.device,
-            batch_size=options.batch_size,
-            **settings,
-        ),
-        calibration=load_calibration(weights),
+        extraction.make_extractor,
+        calibration=load_calibration(extraction.weights),
         threshold=options.threshold,
-        identity={"weights": weights.name, "bytes": stat.st_size, "changed": stat.st_mtime_ns, **settings},
+        identity=extraction.identity,
         batch_size=options.batch_size,
         show_progress=True,
     )

@@ -20,6 +20,7 @@ from reid_gl.evaluation.scores.breakdown import paired_difference
 from reid_gl.evaluation.scores.rank_lists import NOTHING
 from reid_gl.experiment.report_images import describe_images, make_thumbnails, rows_of_sides
 from reid_gl.experiment.report_run import Ranking, choose_queries, describe_ranking, describe_run, rank_run
+from reid_gl.experiment.report_similarity import MAX_BYTES, make_similarity_maps
 from reid_gl.experiment.score import ScoredFeatures, compute_features, load_candidate
 from reid_gl.files import write_text
 from reid_gl.own_files import check_replaceable
@@ -32,7 +33,13 @@ logger = logging.getLogger(__name__)
 MAX_LISTED = 3_600
 """Queries with rank lists; of larger test sets a third of them are the worst, a third the best."""
 FIRST = 100
-"""Worst and best queries whose images get thumbnails before those of all others."""
+"""Worst, best and random queries whose images come before those of all others."""
+MAX_PAGE_BYTES = 25_000_000
+"""Thumbnails fill what the rest of the page leaves of it."""
+BYTES_OF_NUMBER = 7
+"""Of the number of an image's thumbnail in the page."""
+PAGE_FACTOR = 2654435761
+"""The page's random order is that of (row + 1) times this, modulo 2 ** 32."""
 
 
 def run_report(
@@ -103,23 +110,33 @@ def write_report(tested: Sequence[ScoredFeatures], page: Path) -> dict[str, Any]
     rankings = [ranking for number, one in enumerate(tested) for ranking in rank_run(one, number)]
     shown = choose_queries(rankings[0].result.average_precision.tolist(), MAX_LISTED)
     offset = len(sides[0]) if sides[1] else 0
-    lists = [describe_ranking(ranking, shown, offset) for ranking in rankings]
-    runs = [describe_run(one, name) for one, name in zip(tested, names, strict=True)]
-    on_maps = [place for run in runs if run["map"] for place in run["map"]["places"]]
-    order = itertools.chain(on_maps, _order(rankings, shown, offset))
-    thumbnails, numbers = make_thumbnails(samples, order)
-    data = {
+    first_tested = next(one for one in rankings if one.is_tested).result.average_precision
+    rows = _most_important_first(first_tested, shown)
+    runs = []
+    for number, (one, name) in enumerate(zip(tested, names, strict=True)):
+        own = _lists([ranking for ranking in rankings if ranking.run == number], rows, offset)
+        maps = make_similarity_maps(one.candidate, samples, own, MAX_BYTES // len(tested))
+        runs.append({**describe_run(one, name), "similarity_maps": maps})
+    data: dict[str, Any] = {
         "made": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "version": reid_gl.__version__,
         "dataset": tested[0].candidate.dataset.name,
-        "images": {**describe_images(samples), "thumbnails": numbers},
+        "images": describe_images(samples),
         "queries": rankings[0].lists.queries.tolist(),
         "shown": shown.tolist(),
         "runs": runs,
-        "lists": lists,
+        "lists": [describe_ranking(ranking, shown, offset) for ranking in rankings],
         "comparisons": _compare(rankings),
     }
-    write_text(page, format_report(f"{data['dataset']}: {', '.join(names)}", data, thumbnails))
+    title = f"{data['dataset']}: {', '.join(names)}"
+    on_maps = [place for run in runs if run["map"] for place in run["map"]["places"]]
+    on_lists = itertools.chain.from_iterable(
+        (query, *places) for query, places in _lists(rankings, rows, offset)
+    )
+    room = MAX_PAGE_BYTES - len(format_report(title, data, []).encode()) - BYTES_OF_NUMBER * len(samples)
+    thumbnails, numbers = make_thumbnails(samples, itertools.chain(on_maps, on_lists), room)
+    data["images"]["thumbnails"] = numbers
+    write_text(page, format_report(title, data, thumbnails))
     return {
         "report": str(page),
         "bytes": page.stat().st_size,
@@ -163,16 +180,26 @@ def _names(weights: Sequence[Path]) -> list[str]:
     return [str(path) for path in weights]
 
 
-def _order(rankings: Sequence[Ranking], shown: NDArray[np.int64], offset: int) -> Iterator[int]:
-    """Yield the images to make thumbnails of, the most important first."""
-    precision = np.nan_to_num(rankings[0].result.average_precision[shown], nan=-1.0)
-    worst_first = shown[np.argsort(precision, kind="stable")]
-    random = np.random.default_rng(0).permutation(shown)
-    for row in itertools.chain(worst_first[:FIRST], worst_first[-FIRST:], random):
-        yield int(rankings[0].lists.queries[row])
-        for ranking in rankings:
-            places = ranking.lists.places[row]
-            yield from (places[places != NOTHING] + offset).tolist()
+def _most_important_first(average_precision: NDArray[np.float64], shown: NDArray[np.int64]) -> list[int]:
+    """Return the rows that are shown in the order in which a reader is likely to meet them.
+
+    The worst, the best and random ones take turns; each of the three is in the order of the page.
+    """
+    precision = np.nan_to_num(average_precision[shown], nan=-1.0)
+    random = shown[np.argsort((shown + 1) * PAGE_FACTOR % 2**32, kind="stable")]
+    orders = [shown[np.argsort(sign * precision, kind="stable")] for sign in (1, -1)]
+    turns = itertools.chain.from_iterable(
+        zip(*(one[:FIRST].tolist() for one in (*orders, random)), strict=True)
+    )
+    return list(dict.fromkeys(itertools.chain(turns, random.tolist())))
+
+
+def _lists(rankings: Sequence[Ranking], rows: Sequence[int], offset: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield for each row the place of the query and the places of the images on any of its lists."""
+    for row in rows:
+        places = np.concatenate([ranking.lists.places[row] for ranking in rankings])
+        found = dict.fromkeys((places[places != NOTHING] + offset).tolist())
+        yield int(rankings[0].lists.queries[row]), list(found)
 
 
 def _compare(rankings: Sequence[Ranking]) -> list[dict[str, Any]]:

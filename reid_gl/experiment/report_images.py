@@ -18,8 +18,6 @@ from reid_gl.records import JUNK_PID, ReidDataset, Sample
 HEIGHT, WIDTH = 96, 96
 """Thumbnails fit into this size; a person of 128 x 64 pixels becomes 96 x 48."""
 QUALITY = 60
-MAX_BYTES = 14_500_000
-"""All thumbnails together; in base64 they take 19.3 MB, which leaves 5.7 MB of a page for everything else."""
 AT_ONCE = 256
 
 
@@ -50,12 +48,15 @@ def describe_images(samples: Sequence[Sample]) -> dict[str, Any]:
     }
 
 
-def make_thumbnails(samples: Sequence[Sample], order: Iterable[int]) -> tuple[list[bytes], list[int]]:
+def make_thumbnails(
+    samples: Sequence[Sample], order: Iterable[int], room: int
+) -> tuple[list[bytes], list[int]]:
     """Make small copies of images until they fill their part of the page.
 
     Args:
         samples: M images.
         order: places among them, the most important first; a place may come several times.
+        room: bytes of the page that they may take.
 
     Returns:
         The copies as WebP files, and for each image the number of its copy (M,), -1 for none: the image was
@@ -64,7 +65,6 @@ def make_thumbnails(samples: Sequence[Sample], order: Iterable[int]) -> tuple[li
     wanted = list(dict.fromkeys(order))
     thumbnails: list[bytes] = []
     numbers = [-1] * len(samples)
-    left = MAX_BYTES
     with (
         ThreadPoolExecutor(4) as pool,
         tqdm(total=len(wanted), unit="image", desc="thumbnails", disable=None) as bar,
@@ -74,12 +74,17 @@ def make_thumbnails(samples: Sequence[Sample], order: Iterable[int]) -> tuple[li
             for place, copy in zip(
                 places, pool.map(_thumbnail_of, [samples[one] for one in places]), strict=True
             ):
-                if copy and len(copy) <= left:
+                if copy and bytes_in_page(copy) <= room:
                     numbers[place] = len(thumbnails)
                     thumbnails.append(copy)
-                    left -= len(copy)
+                    room -= bytes_in_page(copy)
             bar.update(len(places))
     return thumbnails, numbers
+
+
+def bytes_in_page(thumbnail: bytes) -> int:
+    """Return what a thumbnail takes of a page: base64, and one or two signs around it."""
+    return 4 * -(-len(thumbnail) // 3) + 2
 
 
 def _thumbnail_of(sample: Sample) -> bytes:

@@ -125,18 +125,39 @@ def watch_video(
     )
     features = np.concatenate([part for part, _ in parts])
     found, threshold = _identify(crops, features, threshold, calibration, rate)
-    facts = {
+    facts = _describe(crops, found, threshold)
+    facts["frames"] = _write_files(files, source, crops, found, rate, facts, show_progress)
+    remove_parts(parts)
+    return {"video": str(files.video), "sheet": str(files.sheet), **facts}
+
+
+def _describe(crops: CropList, found: Identities, threshold: float) -> dict[str, Any]:
+    """Return the facts above the contact sheet, except the number of frames."""
+    return {
         "boxes": len(crops),
         "tracklets": int(np.unique(found.tracklets[found.tracklets >= 0]).size),
         "identities": found.count,
         "boxes_without_identity": int((found.numbers == 0).sum()),
         "threshold": round(threshold, 4),
     }
+
+
+def _write_files(
+    files: WatchFiles,
+    source: Path,
+    crops: CropList,
+    found: Identities,
+    rate: float,
+    facts: dict[str, Any],
+    show_progress: bool,
+) -> int:
+    """Write video and contact sheet, both or none, and return the number of frames."""
     with unfinished_beside(files.video) as unfinished:
         video, sheet = unfinished / files.video.name, unfinished / files.sheet.name
         num_frames, thumbnails = _write_video(video, source, crops, found, rate, show_progress)
-        facts = {"frames": num_frames, **facts}
-        lines = [f"{name.replace('_', ' '):<23} {value}" for name, value in facts.items()]
+        lines = [
+            f"{name.replace('_', ' '):<23} {value}" for name, value in {"frames": num_frames, **facts}.items()
+        ]
         text = format_identity_sheet(
             crops.name,
             lines,
@@ -149,8 +170,7 @@ def watch_video(
         sheet.write_text(text, encoding="utf-8")
         sheet.replace(files.sheet)
         video.replace(files.video)
-    remove_parts(parts)
-    return {"video": str(files.video), "sheet": str(files.sheet), **facts}
+    return num_frames
 
 
 def _identify(

@@ -17,6 +17,7 @@ from reid_gl.distributed.agreement import agreement, gather_blocks, own_block
 from reid_gl.distributed.ranks import is_first
 from reid_gl.inference.strategies.apply import Strategies, apply_strategies, input_preprocessing
 from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
+from reid_gl.models.evaluation_mode import evaluation_mode
 from reid_gl.records import Features, Sample
 
 
@@ -104,31 +105,26 @@ def _run(
     loader = BatchLoader(batches, consecutive_keys(len(samples), batch_size), num_workers=num_workers)
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     dtype = choose_precision(precision, device)
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
     embeddings, done = np.empty((0, 0), dtype=np.float32), 0
-    try:
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
-            tqdm(
-                total=len(samples),
-                unit="image",
-                disable=None if show_progress and is_first() else True,
-                desc="features",
-            ) as bar,
-        ):
-            for batch in loader:
-                images = preprocessing.normalize(batch.images.to(device))
-                rows = net(images.contiguous(memory_format=torch.channels_last)).float().cpu().numpy()
-                if not done:  # fill in place: concatenating batches at the end would double the memory
-                    embeddings = np.empty((len(samples), rows.shape[1]), dtype=np.float32)
-                embeddings[done : done + len(rows)] = rows
-                done += len(rows)
-                bar.update(len(rows))
-    finally:
-        for module, was_training in modes:
-            module.training = was_training
+    with (
+        evaluation_mode(net),
+        torch.inference_mode(),
+        torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
+        tqdm(
+            total=len(samples),
+            unit="image",
+            disable=None if show_progress and is_first() else True,
+            desc="features",
+        ) as bar,
+    ):
+        for batch in loader:
+            images = preprocessing.normalize(batch.images.to(device))
+            rows = net(images.contiguous(memory_format=torch.channels_last)).float().cpu().numpy()
+            if not done:  # fill in place: concatenating batches at the end would double the memory
+                embeddings = np.empty((len(samples), rows.shape[1]), dtype=np.float32)
+            embeddings[done : done + len(rows)] = rows
+            done += len(rows)
+            bar.update(len(rows))
     return embeddings
 
 

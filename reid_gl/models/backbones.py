@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.models.convolution import use_small_map_convolutions
+from reid_gl.models.evaluation_mode import evaluation_mode
 from reid_gl.models.ibn import NUM_BLOCKS as IBN_RESNETS
 from reid_gl.models.ibn import make_ibn_resnet
 from reid_gl.models.timm_backbones import PREFIX, is_timm, make_timm_backbone
@@ -131,13 +132,8 @@ def feature_map_width(backbone: nn.Module) -> int:
     """
     tensors = [*backbone.parameters(), *backbone.buffers()]
     like = next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
-    modes = {module: module.training for module in backbone.modules()}
-    try:
-        with torch.no_grad():
-            maps = backbone.eval()(torch.zeros(1, 3, 256, 128, device=like.device, dtype=like.dtype))
-    finally:
-        for module, was_training in modes.items():
-            module.training = was_training
+    with evaluation_mode(backbone), torch.no_grad():
+        maps = backbone(torch.zeros(1, 3, 256, 128, device=like.device, dtype=like.dtype))
     if not isinstance(maps, Tensor) or maps.ndim != 4:
         found = tuple(maps.shape) if isinstance(maps, Tensor) else type(maps).__name__
         raise ValueError(f"the backbone must return a feature map (N, D, H, W), got {found} for one image")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from reid_gl.config import load_run_config
 from reid_gl.evaluation import RerankSettings, evaluate_camera_pairs, evaluate_features, mean_ap_interval
 from reid_gl.evaluation.scores.rank_lists import IGNORED, RIGHT
+from reid_gl.experiment import report
 from reid_gl.experiment.report import run_report
 from reid_gl.experiment.score import ScoredFeatures, run_test
 from reid_gl.report.page import read_report
@@ -127,6 +130,38 @@ def test_what_the_run_folder_holds_is_in_the_report(data: dict[str, Any], nasty:
     assert sum(run["distances"]["different"]) == 8 * (49 - 6)
     assert len(run["map"]["places"]) == 8 * 7
     assert run["distances"]["note"].startswith("No thresholds: reid-gl calibrate")
+
+
+def test_each_run_shows_where_the_similarity_to_every_image_on_its_lists_comes_from(
+    data: dict[str, Any],
+) -> None:
+    for number, run in enumerate(data["runs"]):
+        maps = run["similarity_maps"]
+        assert maps["note"] == ""
+        assert len(maps["queries"]) == 8
+        for place, row in enumerate(data["shown"]):
+            listed = [one["shown"][place][0] for one in data["lists"] if one["run"] == number]
+            places, text = maps["queries"][str(data["queries"][row])]
+            assert set(places) == {image for images in listed for image in images}
+            assert len(base64.b64decode(text)) == len(places) * 2 * maps["height"] * maps["width"]
+
+
+def test_the_worst_the_best_and_random_queries_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "FIRST", 2)
+    precision = np.array([0.5, 1.0, 0.2, np.nan, 1.0, 0.7])
+    shown = np.array([0, 1, 2, 3, 4])
+    random = sorted(range(5), key=lambda row: (row + 1) * 2654435761 % 2**32)
+    expected = [3, 1, random[0], 2, 4, random[1], *random]
+    assert report._most_important_first(precision, shown) == list(dict.fromkeys(expected))
+
+
+def test_thumbnails_fill_what_is_left_of_the_page(
+    nasty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, summary: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(report, "MAX_PAGE_BYTES", summary["bytes"] - 8_000)
+    fewer = run_report([nasty / "a", nasty / "b"], tmp_path / "report.html")
+    assert 0 < fewer["thumbnails"] < summary["thumbnails"]
+    assert summary["bytes"] - 12_000 < fewer["bytes"] <= summary["bytes"] - 8_000
 
 
 def test_comparisons_are_of_the_first_run_and_of_re_ranking(data: dict[str, Any]) -> None:

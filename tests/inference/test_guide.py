@@ -12,11 +12,12 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "inference.md").read_text()
 
 
 def test_the_examples_run() -> None:
-    first, second, own, third = run_page("docs/inference.md")
+    first, second, own, third, maps = run_page("docs/inference.md")
     assert first == "mixing 0.57, slope 1, beta 0.002 | re-ranked with k1 = 6"
     assert second.endswith("[0.0, 0.0]]")
     assert own == "16"
     assert third == "40"
+    assert maps == "torch.Size([2, 63, 31]) torch.Size([2, 63, 31]) torch.Size([2])"
 
 
 def test_the_table_of_presets_is_the_code() -> None:

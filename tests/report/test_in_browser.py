@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,10 @@ import pytest
 
 from reid_gl.experiment.report import run_report
 from reid_gl.report.page import read_report
+from tests.browser import needs_browser, open_browser
 from tests.finished_run import write_hard_people, write_run
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+pytestmark = needs_browser
 NASTY = "<img src=x onerror=alert(1)>\"'&"
 
 
@@ -35,10 +31,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as program:
-        opened = program.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with open_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -148,6 +142,46 @@ def test_keys_move_between_queries_and_open_an_image(page: Any) -> None:
     page.keyboard.press("/")
     page.keyboard.type("104")
     assert identities(page) == ["104"]
+
+
+def test_a_click_shows_where_the_similarity_comes_from(page: Any, report: Path) -> None:
+    page.locator("#cards article").first.locator(".strip .shot").first.click()
+    canvases = page.locator("dialog canvas")
+    assert canvases.count() == 2
+    pixels = "node.getContext('2d').getImageData(0, 0, node.width, node.height).data"
+    drawn = f"node => Math.max(...{pixels}.filter((_, place) => place % 4 === 3))"
+    assert [canvas.evaluate(drawn) for canvas in canvases.all()] == [199, 199]  # 0.78 of 255
+    for canvas, image in zip(canvases.all(), page.locator("dialog img").all(), strict=True):
+        page.wait_for_function("node => node.style.width === '100%'", arg=canvas.element_handle())
+        assert canvas.bounding_box() == image.bounding_box()
+    first, second = (canvas.get_attribute("aria-label") for canvas in canvases.all())
+    assert first.startswith("similarity map of the query: upper third ")
+    shares = [int(number) for number in re.findall(r"(\d+) %", second)]
+    assert len(shares) == 3
+    assert abs(sum(shares) - 100) <= 1
+    toggle = page.locator("#heat")
+    assert toggle.get_attribute("aria-pressed") == "true"
+    page.keyboard.press("m")
+    assert toggle.get_attribute("aria-pressed") == "false"
+    assert not canvases.first.is_visible()
+    page.keyboard.press("Escape")
+    page.locator("#cards article").first.locator(".strip .shot").nth(1).click()
+    assert not page.locator("dialog canvas").first.is_visible()  # it stays as it was
+    page.locator("#heat").click()
+    assert page.locator("dialog canvas").first.is_visible()
+
+
+def test_an_image_without_a_map_says_so(page: Any) -> None:
+    page.evaluate("for (const run of data.runs) run.similarity_maps.queries = {}")
+    shot = page.locator("#cards article").first.locator(".strip .shot").first
+    shot.click()
+    assert "No similarity map of this image" in page.locator("dialog").inner_text()
+    assert page.locator("dialog canvas, #heat").count() == 0
+    page.keyboard.press("m")
+    page.keyboard.press("Escape")
+    page.evaluate("for (const run of data.runs) run.similarity_maps.note = 'exported networks have none'")
+    shot.click()
+    assert "exported networks have none" in page.locator("dialog").inner_text()
 
 
 def test_a_chart_says_its_values_under_the_pointer(page: Any, report: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,19 +10,17 @@ from typing import Any
 import pytest
 
 from reid_gl.gallery.browse.server import BrowseServer
+from tests.browser import needs_browser, open_browser
 from tests.gallery.browse.test_server import png, server  # noqa: F401 - a fixture
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")]
+pytestmark = needs_browser
 
 
 @pytest.fixture
 def page(server: BrowseServer) -> Iterator[Any]:  # noqa: F811
     """The page as the printed address opens it; at the end, nothing may have gone wrong in it."""
     complaints: list[str] = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with open_browser() as browser:
         page = browser.new_page()
         page.set_default_timeout(60_000)
         page.on("console", lambda line: complaints.append(line.text) if line.type != "log" else None)
@@ -31,7 +28,6 @@ def page(server: BrowseServer) -> Iterator[Any]:  # noqa: F811
         page.goto(server.address)
         page.wait_for_selector("#rows .card img")
         yield page
-        browser.close()
     assert complaints == []
 
 

@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from reid_gl.cli.main import main
 from reid_gl.models import read_checkpoint
-from tests.distributed.run_ranks import rank_environment, run_command, run_ranks
+from tests.distributed.run_ranks import rank_environment, run_command, run_ranks, start_torchrun
 from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[2]
 LONG = 40
 """Epochs of a run that is to be interrupted: of three steps each."""
 
@@ -33,45 +29,22 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [*SMALL, "DATA.ROOT", str(people)]
 
 
-@contextmanager
-def started(words: list[str], *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Two ranks under torchrun; torchrun ends what is left of them if the test fails."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    launcher = subprocess.Popen(
-        [*torchrun, *options, "tools/train.py", *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield launcher
-    finally:
-        if launcher.poll() is None:
-            launcher.terminate()
-            launcher.communicate()
-
-
-def wait_for_epoch(process: subprocess.Popen[str], folder: Path, epoch: int) -> None:
+def wait_for_epoch(launcher: BaseProcess, folder: Path, epoch: int) -> None:
     log = folder / "log.jsonl"
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         text = log.read_text() if log.exists() else ""
         if f'"epoch": {epoch}, ' in text and (folder / "training.ckpt").exists():
             return
-        assert process.poll() is None, process.communicate()[1]
+        assert launcher.is_alive()
         time.sleep(0.1)
     raise AssertionError("no step within five minutes")
 
 
-def process_of_rank(launcher: subprocess.Popen[str], rank: int) -> int:
-    """Id of the process that torchrun started as this rank."""
-    for children in Path(f"/proc/{launcher.pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            if f"\0RANK={rank}\0" in f"\0{Path(f'/proc/{child}/environ').read_text()}\0":
-                return int(child)
-    raise AssertionError(f"torchrun has no rank {rank}")
+def children_of(process: BaseProcess) -> list[int]:
+    """Ids of the processes that a process has started, in this order."""
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return sorted(int(child) for children in tasks for child in children.read_text().split())
 
 
 def test_a_killed_rank_costs_at_most_what_came_after_the_last_checkpoint(
@@ -79,11 +52,17 @@ def test_a_killed_rank_costs_at_most_what_came_after_the_last_checkpoint(
 ) -> None:
     folder = tmp_path / "run"
     words = [*words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", "8", "SOLVER.EVALUATE_EVERY", "4"]
-    with started(words, "--max-restarts", "1") as launcher:
+    files = {"output": tmp_path / "output", "errors": tmp_path / "errors"}
+    launcher = start_torchrun(words, "--max-restarts", "1", **files)
+    try:
         wait_for_epoch(launcher, folder, 3)
-        os.kill(process_of_rank(launcher, 1), signal.SIGKILL)
-        output, errors = launcher.communicate(timeout=120)
-    assert launcher.returncode == 0, errors
+        second = children_of(launcher)[1]
+        os.kill(second, signal.SIGKILL)
+        launcher.join(120)
+    finally:
+        launcher.terminate()
+    output, errors = (file.read_text() for file in files.values())
+    assert launcher.exitcode == 0, errors
     assert "rank 0 of 2 lost another rank" in errors
     resumed_after = int(errors.split("resuming after epoch ")[1].split(",")[0])
     assert 2 <= resumed_after <= 8
@@ -95,11 +74,15 @@ def test_a_killed_rank_costs_at_most_what_came_after_the_last_checkpoint(
 
 def test_a_signal_to_torchrun_saves_once_and_ends_all(words: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with started([*words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", str(LONG)]) as launcher:
+    words = [*words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", str(LONG)]
+    launcher = start_torchrun(words, output=tmp_path / "output", errors=tmp_path / "errors")
+    try:
         wait_for_epoch(launcher, folder, 2)
-        launcher.send_signal(signal.SIGTERM)
-        errors = launcher.communicate(timeout=120)[1]
-    check_stopped(folder, errors)
+    finally:
+        launcher.terminate()
+    launcher.join(120)
+    assert launcher.exitcode
+    check_stopped(folder, (tmp_path / "errors").read_text())
 
 
 def test_a_signal_to_one_rank_saves_once_and_ends_all(words: list[str], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ UNTESTED = {
     "data/datasets/own/parquet_files": "tested with table_files, which chooses it",
     "distributed/place": "what torchrun says; tested with ranks, which read it",
     "experiment/gallery": "tested with cli/gallery and experiment/extract_into",
+    "experiment/job_process": "tested with jobs, which starts it",
     "experiment/same_everywhere": "needs ranks: experiment/train_on_ranks",
     "gallery/answers": "tested with gallery/gallery, whose answers they are",
     "gallery/checks": "tested with gallery/gallery, whose arguments they check",

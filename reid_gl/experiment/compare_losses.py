@@ -14,7 +14,7 @@ from urllib.parse import quote
 import torch
 
 from reid_gl.config import load_experiment
-from reid_gl.experiment.jobs import Job
+from reid_gl.experiment.job_process import Job
 from reid_gl.experiment.load_data import hold_out
 from reid_gl.experiment.make_network import make_losses
 from reid_gl.experiment.score import run_test

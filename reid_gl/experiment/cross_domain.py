@@ -12,7 +12,7 @@ from urllib.parse import quote
 import torch
 
 from reid_gl.config import load_experiment
-from reid_gl.experiment.jobs import Job
+from reid_gl.experiment.job_process import Job
 from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.experiment.score import run_tests
 from reid_gl.experiment.series import (

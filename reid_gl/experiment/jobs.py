@@ -5,57 +5,31 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import signal
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import cv2
-import numba
 import torch
 from tqdm import tqdm
 
+from reid_gl.experiment.job_process import Job, Share, be_job
+from reid_gl.process_signals import signals_held
 from reid_gl.training.fit import Interrupted
 
 logger = logging.getLogger(__name__)
 
-OWN_MESSAGES = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
-"""Errors that say in one sentence what is wrong; others are shown with their traceback."""
+START_METHOD: Final = "spawn"  # CUDA and OpenMP do not survive a fork
 POLL_SECONDS = 0.2
 MOST_LINES = 15
 """Lines of a process's last words that an error shows."""
 
 StopSignal = Callable[[], int]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A function to call in a process of its own, which leaves its result in files.
-
-    Attributes:
-        name: for messages.
-        function: a module's function, called with the arguments and then a function that returns the number
-            of the signal that asks to stop, or 0.
-        arguments: can be pickled.
-    """
-
-    name: str
-    function: Callable[..., object]
-    arguments: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class _Share:
-    """What a process gets of the machine; the GPU is named as in CUDA_VISIBLE_DEVICES, or None for all."""
-
-    num_threads: int
-    gpu: str | None
-    tunes_convolutions: bool
 
 
 @dataclass(frozen=True)
@@ -101,25 +75,41 @@ def run_jobs(
     """
     count = max(1, min(num_jobs, len(jobs)))
     shares = [
-        _Share(
+        Share(
             max(1, torch.get_num_threads() // count),
             gpus[slot % len(gpus)] if gpus else None,
             torch.backends.cudnn.benchmark,
         )
         for slot in range(count)
     ]
-    with tempfile.TemporaryDirectory() as folder, tqdm(total=len(jobs), unit="run", disable=None) as bar:
+    bar = tqdm(total=len(jobs), unit="run", smoothing=0, disable=None)
+    with tempfile.TemporaryDirectory() as folder, bar:
         failures = _run_on(shares, deque(jobs), Path(folder), bar, stop_signal)
     if failures:
         told = "; ".join(f"{name}: {message}" for name, message in failures.items())
+        others = ", the others are finished and kept" if len(failures) < len(jobs) else ""
         raise ChildProcessError(
-            f"{len(failures)} of {len(jobs)} runs failed, the others are finished and kept: {told}. The same "
-            "command repeats only what is missing"
+            f"{len(failures)} of {len(jobs)} runs failed{others}: {told}. The same command repeats only what "
+            "is missing"
         )
 
 
+def describe_rest(start: float, done: int, total: int) -> str:
+    """Return ", about N min left" for the runs that are left, or "" if none is done or all are.
+
+    Args:
+        start: time.perf_counter() when the first run began.
+        done: number of finished runs.
+        total: number of all runs.
+    """
+    if not 0 < done < total:
+        return ""
+    minutes = (time.perf_counter() - start) / done * (total - done) / 60
+    return f", about {minutes:.0f} min left"
+
+
 def _run_on(
-    shares: Sequence[_Share],
+    shares: Sequence[Share],
     waiting: deque[Job],
     folder: Path,
     bar: tqdm[Any],
@@ -129,6 +119,7 @@ def _run_on(
     failures: dict[str, str] = {}
     running: list[_Running] = []
     free, number, total = deque(range(len(shares))), 0, len(waiting)
+    start = time.perf_counter()
     try:
         while running or waiting:
             if not number and (number := stop_signal()):
@@ -148,9 +139,11 @@ def _run_on(
                 running.remove(child)
                 free.append(child.slot)
                 bar.update()
-                if message and not number:
-                    logger.error("%s failed: %s", child.job.name, message)
+                if number:
+                    continue
+                if message:
                     failures[child.job.name] = message
+                _report(child.job, message, start, total - len(waiting) - len(running), total)
     finally:
         for child in running:
             child.process.kill()
@@ -160,12 +153,23 @@ def _run_on(
     return failures
 
 
-def _start(job: Job, slot: int, share: _Share, folder: Path) -> _Running:
-    context = multiprocessing.get_context("spawn")  # CUDA and OpenMP do not survive a fork
+def _report(job: Job, message: str, start: float, done: int, total: int) -> None:
+    """Log that a job is over, and how many of all are."""
+    if message:
+        logger.error("%s failed: %s", job.name, message)
+    else:
+        logger.info("%s is finished", job.name)
+    logger.info("%d of %d runs are over%s", done, total, describe_rest(start, done, total))
+
+
+def _start(job: Job, slot: int, share: Share, folder: Path) -> _Running:
+    context = multiprocessing.get_context(START_METHOD)
     messages, sender = context.Pipe(duplex=False)
     words_file = folder / f"{slot}.txt"
-    process = context.Process(target=_be_job, args=(job, share, sender, words_file))
-    process.start()
+    words_file.unlink(missing_ok=True)  # of the job before
+    process = context.Process(target=be_job, args=(job, share, sender, words_file))
+    with signals_held(context):
+        process.start()
     sender.close()
     return _Running(job, slot, process, messages, words_file)
 
@@ -193,54 +197,3 @@ def _listen(child: _Running) -> tuple[bool, str]:
     lines = words.read_text(encoding="utf-8", errors="replace").splitlines() if words.exists() else []
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     return True, "\n".join([f"its process {how}", *lines[-MOST_LINES:]])
-
-
-def _be_job(job: Job, share: _Share, messages: Connection, words_file: Path) -> None:
-    """Be the process of a job: send its log messages, and at the end the error's message or ""."""
-    noted: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):  # a terminal's Ctrl-C reaches every process
-        signal.signal(number, lambda number, frame: noted.append(number))
-    with words_file.open("wb") as file:  # one display: nothing that is not a message reaches the terminal
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    _take(share)
-    package = logging.getLogger("reid_gl")
-    package.handlers[:], package.propagate = [_Sender(messages)], False
-    package.setLevel(logging.INFO)
-    parent = parent_process()
-
-    def stop_signal() -> int:
-        if parent is not None and not parent.is_alive():
-            return int(signal.SIGTERM)
-        return noted[0] if noted else 0
-
-    message = ""
-    try:
-        job.function(*job.arguments, stop_signal)
-    except Interrupted as stop:
-        message = f"stopped by signal {stop.signal_number}; its state is saved"
-    except OWN_MESSAGES as error:
-        message = f"{type(error).__name__}: {error}"
-    messages.send(("end", message))
-
-
-def _take(share: _Share) -> None:
-    """Set what belongs to the whole process, before anything is computed in it."""
-    torch.set_num_threads(share.num_threads)
-    numba.set_num_threads(min(share.num_threads, numba.get_num_threads()))
-    cv2.setNumThreads(share.num_threads)
-    torch.backends.cudnn.benchmark = share.tunes_convolutions
-    if share.gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = share.gpu
-
-
-class _Sender(logging.Handler):
-    """Log handler that sends messages to the process that shows them."""
-
-    def __init__(self, messages: Connection) -> None:
-        super().__init__()
-        self._messages = messages
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send one message."""
-        self._messages.send(("log", record.name, record.levelno, record.getMessage()))

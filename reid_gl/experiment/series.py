@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from reid_gl.config import Config, describe_changes, read_experiment
-from reid_gl.experiment.jobs import Job, gpus_to_deal, run_jobs
+from reid_gl.experiment.job_process import Job
+from reid_gl.experiment.jobs import POLL_SECONDS, describe_rest, gpus_to_deal, run_jobs
 from reid_gl.experiment.train import run_training
 from reid_gl.files import partial_of, write_text
 from reid_gl.records import ReidDataset
-from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE, describe_environment
+from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE, describe_environment, is_in_use
 from reid_gl.untrusted.json_files import read_json_object
 
 logger = logging.getLogger(__name__)
 
 MAY_CHANGE = ("DATA.NUM_WORKERS", "MODEL.DEVICE", "OUTPUT_DIR")  # a series on other images is another series
 RESULT_FILE = "result.json"
+SECONDS_TO_WAIT = 60
+"""How long a run waits for the process that still saves it, after a command with several jobs was killed."""
 OWN_FILES = ("environment.json", *(partial_of(Path(name)).name for name in ("environment.json", CONFIG_FILE)))
 """Files of a series that was stopped before its first run."""
 
@@ -69,6 +72,11 @@ def train_or_resume(config: Config, place: Path, stop_signal: Callable[[], int])
     Raises:
         What run_training raises.
     """
+    deadline = time.monotonic() + SECONDS_TO_WAIT
+    if is_in_use(place):
+        logger.info("another process still trains in %s: waiting for it", place)
+    while is_in_use(place) and time.monotonic() < deadline and not stop_signal():
+        time.sleep(POLL_SECONDS)
     return run_training(config, resume=(place / TRAINING_FILE).is_file(), stop_signal=stop_signal)
 
 
@@ -108,9 +116,8 @@ def run_unfinished(
         return
     start = time.perf_counter()
     for number, job in enumerate(left):
-        minutes = (time.perf_counter() - start) / max(1, number) * (len(left) - number) / 60
-        about = f", about {minutes:.0f} min left" if number else ""
-        logger.info("run %d of %d%s: %s", number + 1, len(left), about, job.name)
+        rest = describe_rest(start, number, len(left))
+        logger.info("run %d of %d%s: %s", number + 1, len(left), rest, job.name)
         job.function(*job.arguments, stop_signal)
 
 

@@ -79,6 +79,22 @@ def find_run(path: str | Path, *, resume: bool) -> bool:
     return False
 
 
+def is_in_use(folder: Path) -> bool:
+    """Return whether another process trains in a folder, which need not exist.
+
+    Must not be called while this process trains in it: that would release its lock.
+    """
+    path = folder / LOCK_FILE
+    if fcntl is None or not os.access(path, os.W_OK):
+        return False
+    with path.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return isinstance(error, (BlockingIOError, PermissionError))  # else a file system without locks
+    return False
+
+
 @contextmanager
 def open_run_folder(path: str | Path, *, config_text: str, resuming: bool) -> Iterator[Path]:
     """Create a new run folder, or enter the one to resume; no other process can train in it meanwhile.

@@ -14,10 +14,13 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import torch
+from torch.distributed.run import main as torchrun
 
 from reid_gl.cli.main import main
 from reid_gl.distributed.ranks import join_ranks
+from reid_gl.experiment import jobs
 
+ROOT = Path(__file__).parents[2]
 LIMIT = 120.0
 """Seconds after which ranks that wait for one another are ended."""
 PRELOADED = [
@@ -25,6 +28,7 @@ PRELOADED = [
     "tests.distributed.run_ranks",
     "tests.training.rank_steps",
     "tests.experiment.rank_training",
+    "reid_gl.cli.cross_domain",
     "reid_gl.cli.train",
     "reid_gl.losses.metric_learning",
 ]
@@ -119,8 +123,28 @@ def start_command(words: Sequence[object], errors: Path) -> ForkServerProcess:
 def _be_command(words: Sequence[str], errors: Path) -> None:
     os.setsid()
     multiprocessing.set_start_method("fork", force=True)  # as in a shell: workers inherit signal handlers
+    jobs.START_METHOD = "fork"  # type: ignore[misc] # possible here, where nothing has been computed
     _write_errors_to(errors)
     run_command(words)
+
+
+def start_torchrun(words: Sequence[str], *options: str, output: Path, errors: Path) -> ForkServerProcess:
+    """Start torchrun with two ranks of `train`, in a group of their own; what they write goes to files."""
+    train = [str(ROOT / "tools" / "train.py"), *words]
+    forked = ["--start-method", "fork", "--run-path"]  # the ranks, too, so that nothing is imported again
+    words = ["--standalone", "--nproc-per-node", "2", *forked, *options, *train]
+    process = forkserver().Process(target=_be_torchrun, args=(words, output, errors))
+    process.start()
+    return process
+
+
+def _be_torchrun(words: Sequence[str], output: Path, errors: Path) -> None:
+    os.setsid()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with output.open("w") as file:
+        os.dup2(file.fileno(), 1)
+    _write_errors_to(errors)
+    torchrun(list(words))
 
 
 def run_command(words: Sequence[str]) -> None:

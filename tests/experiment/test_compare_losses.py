@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from reid_gl.config import load_config, load_experiment
-from reid_gl.experiment import compare_losses, series
+from reid_gl.experiment import compare_losses, jobs, series
 from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison, vary_setting
 from reid_gl.experiment.load_data import load_data
 from reid_gl.training.fit import Interrupted
+from tests.distributed.run_ranks import forkserver
 
 CE = parse_losses("ce")
 
@@ -104,10 +105,11 @@ def test_every_contender_is_trained_with_every_seed_and_nothing_twice(
 
 
 def test_jobs_give_the_results_of_one_after_the_other_and_resume(
-    small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="reid_gl")
-    words = [*small, "COMPARE.NUM_EPOCHS", "1", "MODEL.BACKBONE", "timm:test_resnet"]
+    monkeypatch.setattr(jobs, "START_METHOD", forkserver().get_start_method())  # has imported everything
+    words = [*small, "COMPARE.NUM_EPOCHS", "1"]
     triplet = parse_losses("triplet")
     first = compare(words, tmp_path / "one", CE, triplet)
     both = compare(words, tmp_path / "two", CE, triplet, num_jobs=2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -8,19 +9,22 @@ from typing import Any
 import pytest
 
 from reid_gl.config import load_experiment
+from reid_gl.experiment import jobs
 from reid_gl.experiment.cross_domain import run_cross_domain
 from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.training.fit import Interrupted
+from tests.distributed.run_ranks import forkserver
+from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
 
 
-@pytest.fixture
-def words(words: list[str], tmp_path: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def words(people: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """One epoch; beside Market-1501's folder one of people in its layout under another name."""
-    write_people(tmp_path / "data" / "synthetic")
-    market = words[words.index("DATA.ROOT") + 1]
-    (tmp_path / "data" / "market1501").symlink_to(market)
-    return [*words, "DATA.ROOT", str(tmp_path / "data"), "SOLVER.NUM_EPOCHS", "1"]
+    root = tmp_path_factory.mktemp("data")
+    write_people(root / "synthetic")
+    (root / "market1501").symlink_to(people)
+    return [*SMALL, "DATA.ROOT", str(root), "SOLVER.NUM_EPOCHS", "1"]
 
 
 def run(words: list[str], folder: Path, **more: Any) -> dict[str, Any]:
@@ -28,9 +32,15 @@ def run(words: list[str], folder: Path, **more: Any) -> dict[str, Any]:
     return run_cross_domain(None, words, folder=folder, **names)
 
 
-def test_every_row_is_scored_on_every_set(words: list[str], tmp_path: Path) -> None:
-    folder = tmp_path / "matrix"
-    summary = run(words, folder)
+@pytest.fixture(scope="module")
+def straight(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A matrix that nothing stopped: its folder, and what run_cross_domain returned."""
+    folder = tmp_path_factory.mktemp("straight") / "matrix"
+    return folder, run(words, folder)
+
+
+def test_every_row_is_scored_on_every_set(words: list[str], straight: tuple[Path, dict[str, Any]]) -> None:
+    folder, summary = straight
     assert list(summary["rows"]) == ["synthetic", "market1501,synthetic"]
     for row in summary["rows"].values():
         assert list(row) == ["market1501", "synthetic"]
@@ -43,16 +53,45 @@ def test_every_row_is_scored_on_every_set(words: list[str], tmp_path: Path) -> N
     assert {path: path.stat().st_mtime_ns for path in folder.glob("*/model.ckpt")} == before
 
 
-def test_it_goes_on_where_it_was_stopped(words: list[str], tmp_path: Path) -> None:
+def test_it_goes_on_where_it_was_stopped(
+    words: list[str], straight: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
     steps = count(1)
     with pytest.raises(Interrupted):
         run(words, tmp_path / "a", stop_signal=lambda: 15 if next(steps) == 4 else 0)
     assert not (tmp_path / "a" / "synthetic" / "result.json").exists()
-    gone_on = run(words, tmp_path / "a")
-    straight = run(words, tmp_path / "b")
-    for names, row in straight["rows"].items():
-        for tested, scores in row.items():
-            assert gone_on["rows"][names][tested]["mAP"] == scores["mAP"]
+    assert maps(run(words, tmp_path / "a")) == maps(straight[1])
+
+
+def maps(summary: dict[str, Any]) -> dict[str, dict[str, float]]:
+    rows = summary["rows"].items()
+    return {names: {tested: scores["mAP"] for tested, scores in row.items()} for names, row in rows}
+
+
+def test_jobs_fill_the_same_matrix_and_one_that_fails_is_named(
+    words: list[str],
+    straight: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="reid_gl")
+    monkeypatch.setattr(jobs, "START_METHOD", forkserver().get_start_method())  # has imported everything
+    folder = tmp_path / "matrix"
+    assert maps(run(words, folder, num_jobs=2)) == maps(straight[1])
+    for names in straight[1]["rows"]:
+        assert any(message.startswith(f"[{names}] {names}: ") for message in caplog.messages)
+        assert f"{names} is finished" in caplog.messages
+    (folder / "synthetic" / "result.json").unlink()
+    (folder / "market1501").mkdir()
+    (folder / "market1501" / "thesis.tex").write_text("years of work")
+    with pytest.raises(
+        ChildProcessError,
+        match=r"^1 of 2 runs failed, the others are finished and kept: market1501: FileExistsError: .*thesis",
+    ):
+        run(words, folder, num_jobs=2, train=["market1501", "synthetic"])
+    assert (folder / "synthetic" / "result.json").is_file()
+    assert "2 of 2 runs are over" in caplog.messages
 
 
 def test_training_sets_are_put_together_and_the_first_test_set_watches(words: list[str]) -> None:

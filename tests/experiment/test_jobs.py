@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from reid_gl.experiment import jobs
-from reid_gl.experiment.jobs import Job, gpus_to_deal, run_jobs
+from reid_gl.experiment.job_process import Job
+from reid_gl.experiment.jobs import describe_rest, gpus_to_deal, run_jobs
 from reid_gl.training.fit import Interrupted
 from tests.distributed.run_ranks import forkserver
 
@@ -47,7 +48,6 @@ def die(stop_signal: StopSignal) -> None:
 
 
 def wait_for_signal(path: Path, stop_signal: StopSignal) -> None:
-    path.with_suffix(".began").touch()
     deadline = time.monotonic() + 60
     while not (number := stop_signal()) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -56,8 +56,12 @@ def wait_for_signal(path: Path, stop_signal: StopSignal) -> None:
 
 
 def test_those_that_fail_are_named_with_their_messages_and_the_others_finish(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(jobs, "START_METHOD", forkserver().get_start_method())  # has imported everything
     caplog.set_level(logging.INFO, logger="reid_gl")
     todo = [
         Job("a", fail, ("no such image",)),
@@ -76,15 +80,17 @@ def test_those_that_fail_are_named_with_their_messages_and_the_others_finish(
     assert "[c] the answer is 42" in caplog.messages
     assert "a failed: ValueError: no such image" in caplog.messages
     assert "run 3 of 3: c" in caplog.messages
+    assert "c is finished" in caplog.messages
+    assert "3 of 3 runs are over" in caplog.messages
     assert "nobody" not in capfd.readouterr().out
 
 
-def test_a_signal_reaches_every_process_and_starts_no_other(tmp_path: Path) -> None:
-    files = [tmp_path / name for name in "ab"]
+def test_a_signal_reaches_a_process_that_still_imports_and_starts_no_other(tmp_path: Path) -> None:
+    files, calls = [tmp_path / name for name in "ab"], count()
     todo = [Job(file.name, wait_for_signal, (file,)) for file in files]
 
     def stop_signal() -> int:
-        return signal.SIGINT if files[0].with_suffix(".began").exists() else 0
+        return signal.SIGINT if next(calls) else 0
 
     with pytest.raises(Interrupted) as caught:
         run_jobs(todo, num_jobs=1, gpus=[], stop_signal=stop_signal)
@@ -104,6 +110,12 @@ def test_a_second_signal_ends_the_processes_at_once(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_jobs([Job("a", wait_for_signal, (tmp_path / "a",))], num_jobs=2, gpus=[], stop_signal=stop_signal)
     assert jobs.multiprocessing.active_children() == []
+
+
+def test_the_time_left_is_what_the_finished_runs_took() -> None:
+    ten_minutes_ago = time.perf_counter() - 600
+    assert describe_rest(ten_minutes_ago, 2, 6) == ", about 20 min left"
+    assert describe_rest(ten_minutes_ago, 0, 6) == describe_rest(ten_minutes_ago, 6, 6) == ""
 
 
 @pytest.mark.parametrize(

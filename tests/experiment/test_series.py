@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,30 @@ def test_a_training_goes_on_where_there_is_a_state(
         (tmp_path / TRAINING_FILE).touch()
     config = load_config(None, WORDS)
     assert train_or_resume(config, tmp_path, lambda: 15) == (config, was_begun, 15)
+
+
+@pytest.mark.parametrize(("is_stopped", "num_looks"), [(False, 4), (True, 2)])
+def test_a_run_that_is_still_being_saved_is_waited_for(
+    is_stopped: bool,
+    num_looks: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="reid_gl")
+    looks: list[Path] = []
+
+    def is_in_use(folder: Path) -> bool:
+        looks.append(folder)
+        (tmp_path / TRAINING_FILE).touch()  # the other process saves
+        return len(looks) < 4
+
+    monkeypatch.setattr(series, "is_in_use", is_in_use)
+    monkeypatch.setattr(series, "POLL_SECONDS", 0)
+    monkeypatch.setattr(series, "run_training", lambda *_, resume, **__: resume)
+    assert train_or_resume(load_config(None, WORDS), tmp_path, lambda: 15 * is_stopped)
+    assert looks == [tmp_path] * num_looks
+    assert caplog.messages == [f"another process still trains in {tmp_path}: waiting for it"]
 
 
 def test_a_result_that_a_crash_has_damaged(tmp_path: Path) -> None:

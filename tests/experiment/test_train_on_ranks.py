@@ -39,9 +39,11 @@ def test_ranks_train_like_one_process_and_resume_bit_for_bit(words: list[str], t
     assert [line["type"] for line in lines] == ["step", "evaluation"] * 2
 
     alone = train([*words, "OUTPUT_DIR", str(tmp_path / "alone"), "SOLVER.NUM_EPOCHS", "1"])
-    expected, found = log_lines(alone)[0], lines[0]
+    expected = log_lines(alone)
     for term in ("group", "cross_entropy", "total"):
-        assert found[term] == pytest.approx(expected[term], rel=0.02)
+        assert lines[0][term] == pytest.approx(expected[0][term], rel=0.02)
+    for score in ("rank1", "mAP"):  # seeds differ by more
+        assert lines[1][score] == pytest.approx(expected[1][score], abs=0.02)
 
     for world_size in (1, 4):
         elsewhere = tmp_path / f"on_{world_size}"

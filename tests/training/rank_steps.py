@@ -18,29 +18,32 @@ from reid_gl.training.parallel import ParallelBackbone, share_statistics
 from reid_gl.training.step import StepSettings, train_step
 
 PEOPLE, IMAGES, WIDTH = 8, 4, 24
-OTHERS = [
-    *("LOSS.GROUP.ANCHORS_PER_CLASS", "others", "LOSS.GROUP.SIMILARITY_SCALE", "10."),
-    *(
-        "LOSS.GROUP.SELF_SIMILARITY",
-        "False",
-        "LOSS.GROUP.NUM_STEPS",
-        "1",
-        "LOSS.GROUP.POSITIVES",
-        "geometric",
-    ),
-]
+FORMS_OF_GROUP_LOSS: dict[str, dict[str, str]] = {
+    "the paper": {"SELF_SIMILARITY": "False", "NUM_STEPS": "3", "TEMPERATURE": "1."},
+    "the authors' code": {"ANCHOR_CHOICE": "first", "ANCHORS_PER_CLASS": "1"},
+    "the batch": {"CLASS_SUBSET": "batch"},
+    "shifted cosines": {"SIMILARITY": "cosine", "NEGATIVES": "shift"},
+    "sharp similarities": {"SIMILARITY_SCALE": "10.", "SELF_SIMILARITY": "False"},
+    "others": {
+        "ANCHORS_PER_CLASS": "others",
+        "SIMILARITY_SCALE": "10.",
+        "SELF_SIMILARITY": "False",
+        "NUM_STEPS": "1",
+        "POSITIVES": "geometric",
+    },
+}
+
+
+def loss_words(*names: str, **settings: str) -> list[str]:
+    """Overrides for losses of weight 1, the first of them with settings."""
+    words = ["LOSS.NAMES", f"[{', '.join(names)}]", "LOSS.WEIGHTS", str([1.0] * len(names))]
+    return words + [word for key in settings for word in (f"LOSS.{names[0].upper()}.{key}", settings[key])]
+
+
 CASES: dict[str, list[str]] = {
-    **{name: ["LOSS.NAMES", f"[{name}]", "LOSS.WEIGHTS", "[1.0]"] for name in LOSSES},
-    "group of the batch": [
-        "LOSS.NAMES",
-        "[group]",
-        "LOSS.WEIGHTS",
-        "[1.0]",
-        "LOSS.GROUP.CLASS_SUBSET",
-        "batch",
-    ],
-    "group of others": ["LOSS.NAMES", "[group]", "LOSS.WEIGHTS", "[1.0]", *OTHERS],
-    "all": ["LOSS.NAMES", f"[{', '.join(LOSSES)}]", "LOSS.WEIGHTS", str([0.5] * len(LOSSES))],
+    **{name: loss_words(name) for name in LOSSES},
+    **{f"group of {form}": loss_words("group", **keys) for form, keys in FORMS_OF_GROUP_LOSS.items()},
+    "all": loss_words(*LOSSES),
 }
 """Configurations by name; Group Loss draws its anchors at random unless others vote."""
 

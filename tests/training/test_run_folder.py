@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.training.run_folder import find_run, open_run_folder
+from reid_gl.training.run_folder import find_run, is_in_use, open_run_folder
 
 
 def start(folder: Path, config_text: str = "SEED: 1\n") -> Path:
@@ -88,7 +88,10 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
         while not ready.exists():
             assert other.poll() is None
             time.sleep(0.05)
+        assert is_in_use(folder)
         with pytest.raises(BlockingIOError, match=rf"another process \({other.pid}\) trains in .*run: wait"):
             start(folder)
         other.kill()
+    assert not is_in_use(folder)
+    assert not is_in_use(tmp_path / "nowhere")
     assert start(folder) == folder  # a lock does not outlive its process

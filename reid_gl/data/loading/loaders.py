@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import multiprocessing
 import signal
 import weakref
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from reid_gl.data.loading.images import Image8, UnreadableImageError, check_imag
 from reid_gl.data.loading.random_changes import Changes
 from reid_gl.data.loading.sampler import WHOLE, BatchKey, Part
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.process_signals import NUMBERS, signals_held
 from reid_gl.records import Batch, Sample
 
 
@@ -146,13 +148,19 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         try:
-            for item in self._loader:
+            for item in self._items():
                 yield item if self._change_on is None else self._changed(item, self._change_on)
         except (UnreadableImageError, FileNotFoundError) as error:
             # a worker's error contains its traceback as text; the last line is the message for the user
             message = str(error).strip().splitlines()[-1]
             _end_workers(self._loader)
             raise type(error)(message.removeprefix(f"{_qualified_name(error)}: ")) from None
+
+    def _items(self) -> Iterator[Any]:
+        if not self._loader.num_workers:
+            return iter(self._loader)
+        with signals_held(multiprocessing.get_context()):
+            return iter(self._loader)
 
     def _changed(self, item: tuple[BatchKey, Batch], device: torch.device) -> Batch:
         key, batch = item
@@ -203,11 +211,12 @@ def check_images(samples: Sequence[Sample], *, num_threads: int = 4) -> None:
 def _prepare_worker(worker: int) -> None:
     """Set up a worker: no OpenCV threads, and no reaction to signals.
 
-    The trainer handles SIGINT and SIGTERM: it finishes its step and then stops the workers.
+    The trainer handles SIGINT and SIGTERM: it finishes its step and then stops the workers, which were
+    started with both signals held back.
     """
     cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in NUMBERS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @functools.cache

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -259,6 +260,51 @@ def test_a_program_that_fails_does_not_wait_for_its_workers(make_samples: MakeSa
     run = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
     assert run.returncode == 1
     assert run.stderr.strip().endswith("RuntimeError: out of memory")
+
+
+GROUP_SIGNALS = """
+import multiprocessing, os, signal, sys, threading
+from reid_gl.data.loading.loaders import BatchLoader, ImageBatches, consecutive_keys
+from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.records import Sample
+
+numbers, noted, is_over = (signal.SIGINT, signal.SIGTERM), set(), threading.Event()
+
+def signal_all():
+    while not is_over.wait(0.1):
+        for number in numbers:
+            os.killpg(0, number)
+
+for number in numbers:
+    signal.signal(number, lambda number, frame: noted.add(number))
+batches = ImageBatches([Sample(sys.argv[1], 1)] * 40, [0] * 40, preprocessing=Preprocessing(16, 8))
+threading.Thread(target=signal_all, daemon=True).start()
+for method in ("fork", "forkserver", "spawn"):
+    multiprocessing.set_start_method(method, force=True)
+    loader = BatchLoader(batches, consecutive_keys(40, 2), num_workers=1)
+    print(method, [len(list(loader)) for epoch in range(2)])
+is_over.set()
+print(sorted(map(int, noted)))
+"""
+
+
+@pytest.mark.slow
+def test_signals_to_the_whole_group_end_no_worker(make_samples: MakeSamples) -> None:
+    """Neither workers, also while they start, nor the server of "forkserver" (decision 12)."""
+    run = subprocess.run(
+        [sys.executable, "-c", GROUP_SIGNALS, make_samples((1, 0))[0].path],
+        start_new_session=True,
+        timeout=300,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        "fork [20, 20]",
+        "forkserver [20, 20]",
+        "spawn [20, 20]",
+        f"[{int(signal.SIGINT)}, {int(signal.SIGTERM)}]",
+    ]
 
 
 def test_check_images_names_the_first_five(make_samples: MakeSamples, tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""Processes started with signals held back are in data/loading/test_loaders and experiment/test_jobs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from reid_gl.process_signals import NUMBERS, release_signals, signals_held
+
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def noted() -> Iterator[list[int]]:
+    """Signals that this process gets."""
+    numbers: list[int] = []
+    before = [signal.signal(number, lambda number, frame: numbers.append(number)) for number in NUMBERS]
+    yield numbers
+    for number, handler in zip(NUMBERS, before, strict=True):
+        signal.signal(number, handler)
+
+
+def masked() -> set[int]:
+    return {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_signal_comes_after_the_block(number: signal.Signals, noted: list[int]) -> None:
+    before = masked()
+    with pytest.raises(ZeroDivisionError), signals_held(FORK):  # noqa: PT012
+        signal.raise_signal(number)
+        assert noted == []
+        assert masked() == before | {int(number) for number in NUMBERS}
+        _ = 1 / 0
+    assert noted == [number]
+    assert masked() == before
+
+
+def test_blocks_may_be_nested(noted: list[int]) -> None:
+    with signals_held(FORK):
+        with signals_held(FORK):
+            signal.raise_signal(signal.SIGTERM)
+        assert noted == []
+    assert noted == [signal.SIGTERM]
+
+
+def test_what_was_held_back_comes_when_the_process_is_ready(noted: list[int]) -> None:
+    with signals_held(FORK):
+        signal.raise_signal(signal.SIGINT)
+        release_signals()
+        assert noted == [signal.SIGINT]

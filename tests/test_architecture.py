@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = {
     "reid_gl": (
         "distributed",
-        "records similarity device files own_files process_signals untrusted",
+        "records similarity device files own_files process_signals seeds untrusted",
         "losses models data evaluation",
         "synthetic inference",
         "training tracking gallery report compat",

@@ -15,6 +15,7 @@ import torch
 from reid_gl.config import Experiment, load_experiment
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.report.scores import format_scores
+from reid_gl.seeds import check_seed
 
 KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z][A-Z0-9_]*)+|SEED|OUTPUT_DIR")
 
@@ -54,7 +55,12 @@ def split_overrides(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def prepare_torch(seed: int) -> None:
-    """Apply process-wide settings; no other part of the package changes them."""
+    """Apply process-wide settings; no other part of the package changes them.
+
+    Raises:
+        ValueError: as check_seed.
+    """
+    check_seed(seed)
     torch.manual_seed(seed)
     torch.backends.cudnn.benchmark = True
 

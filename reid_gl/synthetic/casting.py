@@ -81,23 +81,51 @@ def draw_people(rng: np.random.Generator, num_people: int) -> list[Person]:
     uppers = list(dict.fromkeys(draw_upper(rng) for _ in range(max(1, min(64, num_people // 3)))))
     lowers = list(dict.fromkeys(draw_lower(rng) for _ in range(max(1, min(36, num_people // 3)))))
     people: list[Person] = []
-    looks = np.empty((num_people, len(LOOK_WEIGHTS)), dtype="U16")
+    looks = _Looks(num_people)
     pairs = zip(deal(rng, uppers, num_people), deal(rng, lowers, num_people), strict=True)
     for upper, lower in pairs:
-        people.append(draw_distinct(rng, upper, lower, looks[: len(people)]))
-        looks[len(people) - 1] = look(people[-1])
+        people.append(_draw_distinct(rng, upper, lower, looks))
+        looks.add(people[-1])
     return people
 
 
-def draw_distinct(
-    rng: np.random.Generator, upper: Garment, lower: Garment, taken: NDArray[np.str_]
-) -> Person:
-    """Draw a wearer of two given garments who differs from all given looks (N, attributes)."""
-    weights = np.array(list(LOOK_WEIGHTS.values()))
+class _Looks:
+    """The looks of the people drawn so far, as numbers: words would be compared ten times as slowly.
+
+    Args:
+        num_people: maximum number of people.
+    """
+
+    def __init__(self, num_people: int) -> None:
+        self._rows = np.empty((num_people, len(LOOK_WEIGHTS)), dtype=np.uint16)
+        self._numbers: list[dict[str, int]] = [{} for _ in LOOK_WEIGHTS]
+        self._weights = np.array(list(LOOK_WEIGHTS.values()))
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Number of people."""
+        return self._count
+
+    def add(self, person: Person) -> None:
+        """Add a person's look."""
+        self._rows[self._count] = self._encode(person)
+        self._count += 1
+
+    def nearest(self, person: Person) -> float:
+        """Return the distance to the most similar person; infinity if there is none."""
+        differs = self._rows[: self._count] != self._encode(person)
+        return float((differs @ self._weights).min(initial=np.inf))
+
+    def _encode(self, person: Person) -> NDArray[np.uint16]:
+        pairs = zip(self._numbers, look(person), strict=True)
+        return np.array([numbers.setdefault(word, len(numbers)) for numbers, word in pairs], dtype=np.uint16)
+
+
+def _draw_distinct(rng: np.random.Generator, upper: Garment, lower: Garment, taken: _Looks) -> Person:
+    """Draw a wearer of two given garments who differs from everybody drawn so far."""
     for _ in range(MAX_TRIES):
         person = draw_person(rng, upper, lower)
-        distances = (taken != np.array(look(person))) @ weights
-        if distances.min(initial=np.inf) >= MIN_DISTANCE:
+        if taken.nearest(person) >= MIN_DISTANCE:
             return person
     raise ValueError(
         f"cannot draw a person who differs from the {len(taken)} drawn so far in {MAX_TRIES} tries: "

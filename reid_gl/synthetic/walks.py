@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 import math
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -78,6 +80,30 @@ class _Candidate:
     depths: tuple[float, float]
 
 
+@dataclass
+class _Past:
+    """The visits of one person that are planned already.
+
+    Attributes:
+        last_camera: camera of the last one; None before the first.
+        counts: number of visits by camera.
+        ends: last frame by camera.
+        ways_out: position at the end of the last one, by camera, in statures to the right of the middle.
+    """
+
+    last_camera: int | None = None
+    counts: Counter[int] = field(default_factory=Counter)
+    ends: dict[int, float] = field(default_factory=dict)
+    ways_out: dict[int, float] = field(default_factory=dict)
+
+    def add(self, visit: Visit) -> None:
+        """Note a visit."""
+        self.last_camera = visit.camera
+        self.counts[visit.camera] += 1
+        self.ends[visit.camera] = max(visit.times[-1], self.ends.get(visit.camera, -math.inf))
+        self.ways_out[visit.camera] = visit.across[-1]
+
+
 def plan_visits(
     rng: np.random.Generator,
     *,
@@ -106,39 +132,47 @@ def plan_visits(
         The visits in the order in which they were planned.
     """
     visits: list[Visit] = []
+    pasts = [_Past() for _ in range(num_people)]
     meetings = [(float(rng.uniform(0.3, 2.0)) * frame_rate, camera) for camera in range(num_cameras)]
     heapq.heapify(meetings)
     while meetings and meetings[0][0] < num_frames + 3 * frame_rate:
         time, camera = heapq.heappop(meetings)
-        visits += _meet(rng, visits, num_people, camera, time, frame_rate, aspect)
+        planned = _meet(rng, pasts, camera, time, frame_rate, aspect)
+        for visit in planned:
+            pasts[visit.person].add(visit)
+        visits += planned
         heapq.heappush(meetings, (time + float(rng.uniform(*PACE_SECONDS)) * frame_rate, camera))
     return visits
 
 
-def free_from(visits: list[Visit], person: int, camera: int, frame_rate: float, pause: float) -> float:
-    """First frame at which a person may enter a camera's view; pause is in seconds."""
+def free_from(ends: Mapping[int, float], camera: int, frame_rate: float, pause: float) -> float:
+    """Return the first frame at which a person may enter a camera's view.
+
+    Args:
+        ends: last frame of the person's visits, by camera.
+        camera: the camera to enter.
+        frame_rate: frames per second.
+        pause: time before a return to the same camera, in seconds.
+    """
     free = -math.inf
-    for visit in visits:
-        if visit.person == person:
-            travel = abs(visit.camera - camera) * TRAVEL_SECONDS if visit.camera != camera else pause
-            free = max(free, visit.times[-1] + travel * frame_rate)
+    for other, end in ends.items():
+        travel = abs(other - camera) * TRAVEL_SECONDS if other != camera else pause
+        free = max(free, end + travel * frame_rate)
     return free
 
 
-def _by_likelihood(rng: np.random.Generator, visits: list[Visit], num_people: int, camera: int) -> list[int]:
+def _by_likelihood(rng: np.random.Generator, pasts: list[_Past], camera: int) -> list[int]:
     """Order all people: first those this camera saw last, then those it saw least often."""
     keys = []
-    for person in range(num_people):
-        own = [visit.camera for visit in visits if visit.person == person]
-        comes_back = own[-1:] == [camera] and rng.random() < RETURN_SHARE
-        keys.append(float(rng.uniform(0, 1.5)) + own.count(camera) - 10 * comes_back)
-    return sorted(range(num_people), key=keys.__getitem__)
+    for past in pasts:
+        comes_back = past.last_camera == camera and rng.random() < RETURN_SHARE
+        keys.append(float(rng.uniform(0, 1.5)) + past.counts[camera] - 10 * comes_back)
+    return sorted(range(len(pasts)), key=keys.__getitem__)
 
 
 def _meet(
     rng: np.random.Generator,
-    visits: list[Visit],
-    num_people: int,
+    pasts: list[_Past],
     camera: int,
     time: float,
     frame_rate: float,
@@ -146,15 +180,15 @@ def _meet(
 ) -> list[Visit]:
     """Plan up to three visits that reach one spot at about one time; fewer if most people are elsewhere."""
     wanted = int(rng.integers(2, 4))
-    order = _by_likelihood(rng, visits, num_people, camera)
+    order = _by_likelihood(rng, pasts, camera)
     spot = half_view(aspect, NEAREST) * float(rng.uniform(-0.4, 0.4))
     side = float(rng.choice(np.array([-1.0, 1.0])))
     planned: list[Visit] = []
     for person in order:
         if len(planned) == wanted:
             break
-        earlier = [v for v in visits if v.person == person and v.camera == camera]
-        entry = math.copysign(1.0, earlier[-1].across[-1]) if earlier else side
+        way_out = pasts[person].ways_out.get(camera)
+        entry = side if way_out is None else math.copysign(1.0, way_out)
         candidate = _Candidate(
             person,
             entry,
@@ -162,7 +196,7 @@ def _meet(
             (float(rng.uniform(NEAREST, FARTHEST)), float(rng.uniform(-0.35, 0.35))),
         )
         visit = _plan_walk(rng, candidate, camera, spot, time + float(rng.normal(0, 1.0)), frame_rate, aspect)
-        free = free_from(visits, person, camera, frame_rate, float(rng.uniform(*RETURN_SECONDS)))
+        free = free_from(pasts[person].ends, camera, frame_rate, float(rng.uniform(*RETURN_SECONDS)))
         if visit.times[0] >= free:
             planned.append(visit)
             side = -entry

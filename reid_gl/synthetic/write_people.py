@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 
 from reid_gl.files import finished_or_nothing
+from reid_gl.seeds import check_seed
 from reid_gl.synthetic.cameras import CAMERAS
 from reid_gl.synthetic.people import Person
 from reid_gl.synthetic.plan import (
@@ -31,10 +32,12 @@ from reid_gl.synthetic.plan import (
     plan_shots,
 )
 from reid_gl.synthetic.render import render_person
+from reid_gl.untrusted.json_files import read_json_object
 
 VERSION = 1
 CARD = "synthetic.json"
 SHOTS_PER_TASK = 60
+MOST_WORKERS = 1000
 DEFAULT_SIZE = SyntheticSize()
 
 
@@ -50,10 +53,10 @@ def write_synthetic(
 
     Args:
         out: folder to create; it will contain `bounding_box_train`, `query` and `bounding_box_test`.
-        seed: at least 0; another seed gives other people.
+        seed: see check_seed; another seed gives other people.
         size: number of people and images.
-        num_workers: number of processes that render. 1 uses the calling process; more need a script that
-            guards its code with `if __name__ == "__main__":`.
+        num_workers: number of processes that render, up to MOST_WORKERS. 1 uses the calling process; more
+            need a script that guards its code with `if __name__ == "__main__":`.
         progress: called with (images finished, images in total).
 
     Returns:
@@ -62,10 +65,11 @@ def write_synthetic(
 
     Raises:
         FileExistsError: `out` exists and is not this set.
-        ValueError: seed or num_workers is out of range.
+        ValueError: the seed or num_workers is out of range.
     """
-    if seed < 0 or num_workers < 1:
-        raise ValueError(f"seed is {seed} and num_workers {num_workers}: expected at least 0 and at least 1")
+    check_seed(seed)
+    if not 1 <= num_workers <= MOST_WORKERS:
+        raise ValueError(f"num_workers is {num_workers}: expected 1 to {MOST_WORKERS}")
     card = {"version": VERSION, "seed": seed, "size": asdict(size)}
     if Path(out).exists():
         return _counts_of(Path(out), card)
@@ -84,9 +88,9 @@ def _counts_of(out: Path, card: dict[str, object]) -> dict[str, int]:
     """Read the counts of a finished set; raise FileExistsError if it is not the set in `card`."""
     advice = "choose another folder or remove this one"
     try:
-        found = json.loads((out / CARD).read_text())
+        found = read_json_object(out / CARD, advice=advice)
         counts = {str(name): int(count) for name, count in found.pop("counts").items()}
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, OverflowError):
         raise FileExistsError(
             f"{out} exists but is not a finished synthetic set (no valid {CARD}): {advice}"
         ) from None

@@ -13,6 +13,7 @@ import numpy as np
 from reid_gl.data.mot.read import PEDESTRIAN, MotBoxes, MotSequence
 from reid_gl.data.mot.write import write_detections, write_ground_truth, write_sequence_info
 from reid_gl.files import finished_or_nothing
+from reid_gl.seeds import check_seed
 from reid_gl.synthetic.cameras import CAMERAS
 from reid_gl.synthetic.casting import draw_people
 from reid_gl.synthetic.detector import Detection, detect
@@ -82,7 +83,7 @@ def write_sequences(
 
     Args:
         out: folder to create; it appears complete or not at all.
-        seed: at least 0; another seed gives other people and other walks.
+        seed: see check_seed; another seed gives other people and other walks.
         size: size of the sequences.
         progress: called with (frames finished, frames in total).
 
@@ -93,8 +94,7 @@ def write_sequences(
         FileExistsError: `out` exists.
         ValueError: seed is out of range.
     """
-    if seed < 0:
-        raise ValueError(f"seed is {seed}: expected at least 0")
+    check_seed(seed)
     if Path(out).exists():
         raise FileExistsError(f"{out} exists: choose another folder or remove this one")
     people = draw_sequence_people(seed, size.num_people)

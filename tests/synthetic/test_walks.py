@@ -82,10 +82,9 @@ def test_by_hand_position_and_pose() -> None:
 
 
 def test_by_hand_when_somebody_is_free() -> None:
-    visits = [Visit(1, 0, (0.0, 100.0), (0.0, 1.0), (3.0, 3.0))]
-    assert free_from(visits, 0, 0, 10.0, 2.0) == -math.inf
-    assert free_from(visits, 1, 0, 10.0, 2.0) == 120.0
-    assert free_from(visits, 1, 2, 10.0, 2.0) == 100 + 2 * 10 * TRAVEL_SECONDS
+    assert free_from({}, 0, 10.0, 2.0) == -math.inf
+    assert free_from({0: 100.0}, 0, 10.0, 2.0) == 120.0
+    assert free_from({0: 100.0, 1: 90.0}, 2, 10.0, 2.0) == 100 + 2 * 10 * TRAVEL_SECONDS
 
 
 def test_one_person_alone_is_possible() -> None:

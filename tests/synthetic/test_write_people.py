@@ -8,7 +8,7 @@ import pytest
 
 from reid_gl.data.datasets.reading.market_layout import load_market_layout
 from reid_gl.synthetic.plan import SyntheticSize
-from reid_gl.synthetic.write_people import CARD, write_synthetic
+from reid_gl.synthetic.write_people import CARD, MOST_WORKERS, write_synthetic
 
 SMALL = SyntheticSize(
     num_train_identities=4,
@@ -99,7 +99,7 @@ def test_a_foreign_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-@pytest.mark.parametrize("card", ["", "[]", '{"version": 1}'])
+@pytest.mark.parametrize("card", ["", "[]", '{"version": 1}', '{"counts": {"train": 1e999}}', "[" * 5000])
 def test_a_broken_card_is_refused(tmp_path: Path, card: str) -> None:
     (tmp_path / CARD).write_text(card)
     with pytest.raises(FileExistsError, match="remove"):
@@ -125,7 +125,7 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
     assert seen[-1] == (total, total)
 
 
-@pytest.mark.parametrize("wrong", [{"seed": -1}, {"num_workers": 0}])
-def test_wrong_numbers_are_refused(tmp_path: Path, wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="expected at least"):
-        write_synthetic(tmp_path / "out", size=SMALL, **wrong)
+@pytest.mark.parametrize("number", [0, -1, MOST_WORKERS + 1, 10**30])
+def test_numbers_of_workers_that_no_machine_has_are_refused(tmp_path: Path, number: int) -> None:
+    with pytest.raises(ValueError, match=f"num_workers is {number}: expected 1 to 1000"):
+        write_synthetic(tmp_path / "out", size=SMALL, num_workers=number)

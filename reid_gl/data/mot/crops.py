@@ -15,12 +15,14 @@ import numpy as np
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
 from reid_gl.data.mot.classes import select_classes
 from reid_gl.data.mot.read import (
+    LARGEST,
     PEDESTRIAN,
     MotBoxes,
     MotSequence,
     load_sequence,
     read_ground_truth,
 )
+from reid_gl.seeds import check_seed
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +58,10 @@ class CropRule:
         """Refuse rules that make no sense."""
         if not 0 <= self.min_visibility <= 1:
             raise ValueError(f"min_visibility is {self.min_visibility}: expected a share from 0 to 1")
-        if min(self.min_width, self.min_height, self.stride) < 1 or self.seed < 0:
-            raise ValueError("min_width, min_height and stride must be at least 1, seed at least 0")
+        for name in ("min_width", "min_height", "stride"):
+            if not 1 <= getattr(self, name) <= LARGEST:
+                raise ValueError(f"{name} is {getattr(self, name)}: expected 1 to {LARGEST:,}")
+        check_seed(self.seed)
         if not 0 < self.train_share < 1:
             raise ValueError(f"train_share is {self.train_share}: expected a share between 0 and 1")
         if not self.classes:

@@ -103,7 +103,12 @@ def divide_test_identities(
 
     Returns:
         Query samples and gallery samples.
+
+    Raises:
+        ValueError: queries_per_camera is below 1.
     """
+    if queries_per_camera < 1:
+        raise ValueError(f"queries per camera must be at least 1, got {queries_per_camera}")
     query: list[Sample] = []
     gallery: list[Sample] = []
     for samples in groups:

@@ -18,6 +18,7 @@ from reid_gl.data.preparing.holdout import (
 )
 from reid_gl.data.preparing.labelled_tables import read_labelled_table
 from reid_gl.records import DISTRACTOR_PID, JUNK_PID, ReidDataset, Sample
+from reid_gl.seeds import check_seed
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +60,7 @@ def make_split(
     """
     if not 0 < train_share < 1:
         raise ValueError(f"the fraction of training identities must lie between 0 and 1, got {train_share}")
-    if queries_per_camera < 1 or seed < 0:
-        raise ValueError(
-            "queries per camera must be at least 1 and the seed at least 0, got "
-            f"{queries_per_camera} and {seed}"
-        )
+    check_seed(seed)
     groups = group_identities(_sort(samples))
     groups.pop(JUNK_PID, None)
     distractors = groups.pop(DISTRACTOR_PID, [])

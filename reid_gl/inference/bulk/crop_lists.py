@@ -168,7 +168,8 @@ def _list_table(path: Path) -> CropList:
 
 def _list_video(path: Path, boxes: BoxFile | None, stride: int, show_progress: bool) -> CropList:
     if boxes is None:
-        frames = np.arange(1, count_frames(path, show_progress=show_progress) + 1, stride)
+        count = count_frames(path, show_progress=show_progress)
+        frames = np.arange(1, count + 1, min(stride, count + 1))
         return CropList(path.stem, video=path, columns={"frames": frames})
     claimed = claimed_frames(path)
     found = boxes.read(None)

@@ -113,10 +113,8 @@ def test_share_out_of_range(share: float) -> None:
 
 
 def test_settings_and_data_that_do_not_do() -> None:
-    with pytest.raises(ValueError, match=r"queries per camera must be at least 1 .* got 0 and 0"):
+    with pytest.raises(ValueError, match="queries per camera must be at least 1, got 0"):
         make_split(people(4, 0, 1), queries_per_camera=0)
-    with pytest.raises(ValueError, match="the seed at least 0, got 1 and -1"):
-        make_split(people(4, 0, 1), seed=-1)
     with pytest.raises(
         ValueError,
         match=r"4 of 8 identities cannot be held out: only 0 were seen by two cameras, and two must "

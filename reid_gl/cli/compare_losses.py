@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="LOSS",
-        help="names as in LOSS.NAMES, or ce, ms, rll; join with +, also with weights: ce ce+group ce+0.4*rll",
+        help="names as in LOSS.NAMES, or ce, ms, rll; join with +, also with weights (else 1): ce "
+        "ce+group ce+0.4*rll",
     )
     parser.add_argument(
         "--vary",

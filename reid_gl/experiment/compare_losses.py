@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,9 @@ def run_comparison(
     num_epochs = base.comparison_epochs
     every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), *ALWAYS]
     for contender in contenders:  # report mistakes before the first run, not after an hour
-        make_losses(load_experiment(config_file, [*every, *contender.overrides]), 2, 2)
+        experiment = load_experiment(config_file, [*every, *contender.overrides])
+        make_losses(experiment, 2, 2)
+        _note_other_weights(contender.name, experiment.losses.weights, base.losses.weights)
     open_series(folder, base, kind="comparison")
     seeds = range(first_seed, first_seed + num_seeds)
     plan = [(contender, seed) for seed in seeds for contender in contenders]
@@ -150,6 +152,16 @@ def run_comparison(
     write_text(folder / COMPARISON_FILE, json.dumps(summary, indent=2) + "\n")
     _draw(summary, contenders, num_seeds, folder / IMAGE_FILE)
     return summary
+
+
+def _note_other_weights(name: str, compared: Mapping[str, float], configured: Mapping[str, float]) -> None:
+    """Warn of losses with weight 1 that the configuration weights differently."""
+    for loss, weight in compared.items():
+        if weight == 1.0 != configured.get(loss, 1.0):
+            logger.warning(
+                "%s compares %s with weight 1, the configuration gives it %g: write %g*%s for that",
+                *(name, loss, configured[loss], configured[loss], loss),
+            )
 
 
 def _run_all(

@@ -58,6 +58,19 @@ def test_losses_that_cannot_be_read(text: str, message: str) -> None:
         parse_losses(text)
 
 
+def test_weights_that_are_not_the_configuration_s_are_said(
+    small: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = [*small, "LOSS.NAMES", "[group, cross_entropy]", "LOSS.WEIGHTS", "[0.015, 1.0]"]
+    contenders = [parse_losses("ce+group"), parse_losses("ce+0.02*group"), parse_losses("ms")]
+    with pytest.raises(Interrupted):
+        compare(words, tmp_path / "compare", *contenders, stop_signal=lambda: 15)
+    said = [record.getMessage() for record in caplog.records if "weight" in record.getMessage()]
+    assert said == [
+        "ce+group compares group with weight 1, the configuration gives it 0.015: write 0.015*group for that"
+    ]
+
+
 def test_values_of_a_setting_become_contenders() -> None:
     contenders = vary_setting("LOSS.GROUP.NUM_STEPS", ["1", "3"], CE)
     assert [one.name for one in contenders] == ["ce,LOSS.GROUP.NUM_STEPS=1", "ce,LOSS.GROUP.NUM_STEPS=3"]

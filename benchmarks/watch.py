@@ -36,7 +36,7 @@ from reid_gl.tracking.frame_threshold import measure_threshold
 from reid_gl.tracking.identities import assign_identities
 
 OURS = "our network"
-DEEP_SORT = (0.1, 0.2, 0.3, 0.4)
+DEEP_SORT = (0.2, 0.3, 0.4)
 """Appearance thresholds that are tried for DeepSORT; the best IDF1 on this sequence is shown."""
 
 

@@ -64,7 +64,8 @@ class SoliderSwin(nn.Module):
             for block in stage.blocks:
                 maps = maps + _attend(block, block.norm1(maps))
                 maps = maps + block.mlp(block.norm2(maps))
-        return torch.as_tensor(swin.norm(maps).mean(dim=(1, 2)))
+        pooled: Tensor = swin.norm(maps).mean(dim=(1, 2))
+        return pooled
 
 
 def _attend(block: Any, maps: Tensor) -> Tensor:  # noqa: ANN401 - timm has no types

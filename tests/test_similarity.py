@@ -43,7 +43,7 @@ def test_pearson_by_hand() -> None:
     assert torch.allclose(pearson_similarity(rows), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_agree_with_the_slow_versions(seed: int) -> None:
     first, second = _rows(seed, 4), 3 * _rows(seed + 100, 40) + 1  # 40 rows: cdist multiplies matrices
     for fast, slow in (
@@ -56,7 +56,7 @@ def test_agree_with_the_slow_versions(seed: int) -> None:
     assert torch.allclose(pearson_similarity(first), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_euclidean_keeps_small_distances_of_large_vectors(seed: int) -> None:
     centre = 1e4 * _rows(seed, 1, 64)
     first = (centre + 1e-3 * _rows(seed + 1, 5, 64)).float()

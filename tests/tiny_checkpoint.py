@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ SIZE = (64, 32)
 COLOURS = Preprocessing(*SIZE, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))
 
 
-def write_checkpoint(path: Path, *, feature: str = "after_neck", **other: Any) -> Path:
-    """Write a ResNet-18 for 64 x 32 images, with the statistics of coloured crops in its normalisations."""
+@functools.cache
+def _make_net() -> ReidNet:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = ReidNet(NetSettings("resnet18", 7)).train()
@@ -32,6 +33,12 @@ def write_checkpoint(path: Path, *, feature: str = "after_neck", **other: Any) -
         crops = torch.from_numpy(np.stack(coloured_crops(24, seed=1, size=SIZE))).permute(0, 3, 1, 2)
         with torch.no_grad():
             net(COLOURS.normalize(crops))
+    return net
+
+
+def write_checkpoint(path: Path, *, feature: str = "after_neck", **other: Any) -> Path:
+    """Write a ResNet-18 for 64 x 32 images, with the statistics of coloured crops in its normalisations."""
+    net = _make_net()  # always the same one
     header = {
         "format": "reid_gl/1",
         "net": net.settings.to_dict(),

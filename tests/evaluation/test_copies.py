@@ -9,7 +9,7 @@ from reid_gl.evaluation.copies import find_copies
 from reid_gl.records import Features
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_agrees_with_comparing_every_pair(seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows = rng.integers(-1, 2, (60, rng.integers(1, 5))).astype(np.float32)

@@ -31,7 +31,7 @@ def test_by_hand() -> None:
     assert of_centers.tolist() == [[0.0, 1.0], [0.0, 0.0], [-1.5, -2.0]]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_agrees_with_the_slow_version(seed: int) -> None:
     embeddings, labels, centers = _random_case(seed)
     expected = slow_center_loss(embeddings.tolist(), labels.tolist(), centers=centers.tolist())

@@ -52,7 +52,7 @@ def test_by_hand() -> None:
     assert gradient[0].tolist() == pytest.approx([0.0, 2 / 5 / (1 + math.e)], abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_agrees_with_the_slow_version(settings: dict[str, float], seed: int) -> None:
     embeddings, labels, weight = _random_case(seed)
@@ -95,7 +95,7 @@ def test_the_gradient_takes_the_factors_as_constants(settings: dict[str, float],
             assert of_weight[c, j].item() == pytest.approx(slope, rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_the_scale_of_rows_and_the_order_of_classes_do_not_matter(seed: int) -> None:
     embeddings, labels, weight = _random_case(seed)
     order = torch.randperm(4, generator=torch.Generator().manual_seed(seed))

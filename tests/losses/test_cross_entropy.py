@@ -33,7 +33,7 @@ def test_by_hand() -> None:
     assert smoothed.item() == pytest.approx(0.95 * math.log(4 / 3) + 0.05 * math.log(4))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.5])
 def test_agrees_with_the_slow_version(label_smoothing: float, seed: int) -> None:
     logits, labels = _case(seed)

@@ -32,7 +32,7 @@ def raw_value(name: str, ours: PeerLoss, rows: Tensor, labels: Tensor) -> Tensor
     return value
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("name", CASES)
 def test_agrees_with_the_slow_version(name: str, seed: int) -> None:
     case, (rows, labels) = CASES[name], random_batch(seed)

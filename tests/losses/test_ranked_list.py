@@ -68,7 +68,7 @@ def test_three_images_by_hand() -> None:
     assert value.item() == pytest.approx((0.75 * pull + 0.25 * push) / 3, abs=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_agrees_with_the_slow_version(settings: dict[str, float], seed: int) -> None:
     embeddings, labels = _random_case(seed)
@@ -77,7 +77,7 @@ def test_agrees_with_the_slow_version(settings: dict[str, float], seed: int) -> 
     assert ranked_list_loss(embeddings, labels, **settings).item() == pytest.approx(expected, abs=1e-10)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_both_ways_of_weighting_the_parts(seed: int) -> None:
     embeddings, labels = _random_case(seed)
     value = ranked_list_loss(embeddings, labels, negative_weight=0.3)
@@ -87,7 +87,7 @@ def test_both_ways_of_weighting_the_parts(seed: int) -> None:
     assert value.item() == pytest.approx(expected, abs=1e-10)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_the_similarity_form_takes_independent_entries(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     similarity = 2 * torch.rand(10, 10, generator=generator, dtype=torch.float64) - 1  # not symmetric

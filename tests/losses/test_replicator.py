@@ -35,7 +35,7 @@ def test_two_rows_by_hand() -> None:
     assert torch.allclose(refined, expected, atol=1e-15)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_agrees_with_the_slow_version(seed: int) -> None:
     similarities, prior, truth, _ = _random_case(seed)
     expected = prior.exp().tolist()

@@ -30,7 +30,7 @@ def test_by_hand() -> None:
     assert squares.item() == pytest.approx(12.5**0.5)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("exponent", [0.5, 3.0, 6.5])
 def test_gem_agrees_with_the_slow_version(exponent: float, seed: int) -> None:
     maps = _maps(seed)

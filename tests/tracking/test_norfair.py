@@ -86,7 +86,7 @@ def test_without_a_direction_the_distance_is_infinite(embeddings: tuple[Any, ...
     assert norfair_distance(known, _object(*embeddings)) == math.inf
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_distance_is_symmetric_and_in_range(seed: int) -> None:
     rng = np.random.default_rng(seed)
     first, second = (

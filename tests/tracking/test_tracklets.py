@@ -46,7 +46,7 @@ def random_rules(seed: int) -> tuple[dict[str, Any], set[frozenset[int]], dict[f
     return settings, *pairs
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_agrees_with_the_definition(seed: int) -> None:
     tracklets = random_case(seed)
     settings, overlapping, travel = random_rules(seed)
@@ -55,7 +55,7 @@ def test_agrees_with_the_definition(seed: int) -> None:
         assert found.tolist() == slow_associate(tracklets, threshold, overlapping, travel)
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", range(20))
 def test_no_identity_breaks_a_constraint(seed: int) -> None:
     tracklets = random_case(seed, num=40)
     settings, overlapping, travel = random_rules(seed)

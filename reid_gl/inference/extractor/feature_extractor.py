@@ -54,8 +54,8 @@ class FeatureExtractor:
     Args:
         weights: a reid_gl checkpoint; a state dict of another project, with `architecture` unless it is one
             of those that `reid-gl weights list` shows; an ONNX (.onnx), OpenVINO (.xml) or TorchScript
-            (.torchscript) file; a folder of ours or of Roboflow's `reid`; hf://owner/repo[@revision][/file];
-            or a runtime.
+            (.torchscript) file; a folder of ours or of Roboflow's `reid`; a runtime; or a name on a hub,
+            `hf://owner/repo[@revision][/file]`.
         device: "auto", "cuda", "cuda:1", "mps" or "cpu".
         precision: "auto" is the fastest safe one of the device; "float32", "bfloat16", "float16"; "int8" for
             files that were exported in int8.

@@ -45,7 +45,7 @@ def _parts(changes: Changes) -> list[np.ndarray]:
     return [changes.flip, changes.shift, changes.erased, changes.light, changes.cropping]  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_image_s_changes_follow_from_key_and_place_not_from_the_batch(seed: int) -> None:
     augmentation = Augmentation(pad=0, color_gain=0.2, crop_area=(0.1, 1.0))
     many, few = (augmentation.draw((seed, 5), num, 64, 32) for num in (9, 4))
@@ -60,7 +60,7 @@ def test_draws_differ() -> None:
     assert len({image.tobytes() for image in _changed(Augmentation(), _image(), num=20)}) == 20
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("color_gain", [0.0, 0.3])
 def test_agrees_with_one_step_after_the_other(seed: int, color_gain: float) -> None:
     rng = np.random.default_rng(seed)
@@ -77,7 +77,7 @@ def test_nothing_but_the_flip() -> None:
     assert (_changed(Augmentation(flip=0, pad=0, erase=0), image, num=20) == image).all()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_pad_and_crop_is_a_shift_over_black(seed: int) -> None:
     """Compared with padding and cutting literally, at every place a cut could start."""
     image = _image(seed, (9, 7))
@@ -95,7 +95,7 @@ def test_every_shift_comes_up_as_often() -> None:
     assert counts == pytest.approx(1000, rel=0.1)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_one_rectangle_within_limits_is_erased(seed: int) -> None:
     image = _image(seed, (256, 128))
     image[(image == (1, 2, 3)).all(axis=2)] = 9
@@ -188,7 +188,7 @@ def test_crops_are_distributed_as_torchvision_s() -> None:
     assert share.max() <= 1
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_crops_lie_inside_with_area_and_aspect_within_limits(seed: int) -> None:
     rng = np.random.default_rng(seed)
     height, width = int(rng.integers(60, 200)), int(rng.integers(60, 200))

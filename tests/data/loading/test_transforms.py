@@ -109,7 +109,7 @@ def test_normalize_gives_the_same_bits_in_any_memory_format_and_leaves_its_input
     assert torch.equal(numbers, given.float())
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(15))
 def test_the_centre_lies_where_torchvision_has_it(seed: int) -> None:
     rng = np.random.default_rng(seed)
     image = _image(seed, (int(rng.integers(1, 90)), int(rng.integers(1, 90))))

@@ -67,7 +67,7 @@ def plan_part(tmp_path: Path, pid: int) -> str:
     return part
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_identities_are_disjoint_and_queries_are_one_a_camera(two_cameras: Path, seed: int) -> None:
     rule = CropRule(shared_identities=True, seed=seed)
     crops = plan_crops(find_sequences([two_cameras]), rule)

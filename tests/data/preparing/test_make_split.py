@@ -76,7 +76,7 @@ def test_identities_are_disjoint_and_every_query_has_a_match_in_another_camera(
     assert max(Counter((sample.pid, sample.camid) for sample in dataset.query).values()) <= queries
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_unknown_cameras_keep_a_match_in_the_gallery(seed: int) -> None:
     rng = np.random.default_rng(seed)
     samples = [Sample(f"{pid}_{n}", pid) for pid in range(1, 13) for n in range(int(rng.integers(2, 6)))]

@@ -50,7 +50,7 @@ def test_four_images_by_hand() -> None:
     np.testing.assert_allclose(result, 1 - rows[:1] @ rows[1:].T, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_agrees_with_the_dense_version(seed: int) -> None:
     query, gallery, settings = _random_case(seed)
     expected = slow_gnn_rerank(np.concatenate([query, gallery]), len(query), **settings)

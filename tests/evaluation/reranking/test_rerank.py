@@ -48,7 +48,7 @@ def _random_case(seed: int, *, with_duplicates: bool = True) -> Case:
     return Case(pool[:num_queries], pool[num_queries:], settings)
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize("seed", range(50))
 def test_agrees_with_the_original_algorithm(seed: int) -> None:
     case = _random_case(seed)
     expected = slow_rerank(case.squared, len(case.query), **case.settings)
@@ -61,7 +61,7 @@ def test_agrees_with_the_original_algorithm(seed: int) -> None:
             assert np.argsort(new).tolist() == np.argsort(old).tolist()
 
 
-@pytest.mark.parametrize("seed", range(0, 200, 5))
+@pytest.mark.parametrize("seed", range(0, 200, 20))
 def test_distances_of_somebody_else_give_the_same(seed: int) -> None:
     case = _random_case(seed)
     distances, num = np.sqrt(case.squared), len(case.query)
@@ -70,7 +70,7 @@ def test_distances_of_somebody_else_give_the_same(seed: int) -> None:
     assert np.abs(result - slow_rerank(case.squared, num, **case.settings)).max() <= 1e-5
 
 
-@pytest.mark.parametrize("seed", range(0, 200, 10))
+@pytest.mark.parametrize("seed", range(0, 200, 40))
 def test_blocks_of_any_size_and_the_stream_give_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     case = _random_case(
         seed, with_duplicates=False

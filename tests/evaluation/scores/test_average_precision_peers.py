@@ -36,7 +36,7 @@ def _peer(distances: np.ndarray, query: Side, gallery: Side, *, use_cameras: boo
 
 
 @pytest.mark.parametrize("use_cameras", [True, False])
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_each_query_agrees_with_scikit_learn(seed: int, use_cameras: bool) -> None:
     query, gallery = _sides(seed, 15, 120)
     distances = np.random.default_rng(seed).permutation(15 * 120).reshape(15, 120) / 1_800

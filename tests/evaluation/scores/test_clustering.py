@@ -18,7 +18,7 @@ def test_f1_of_pairs_by_hand() -> None:
     assert pair_f1(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0])) == pytest.approx(2 / 4)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_f1_agrees_with_all_pairs(seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels, clusters = rng.integers(0, 4, 25), rng.integers(0, rng.integers(1, 9), 25)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import re
 import sys
 from collections.abc import Sequence
 
@@ -41,6 +42,7 @@ RENAMED = {"test": "score"}  # command to module, if pytest would collect a modu
 MOST_LETTERS = 2_000
 """Maximum length of an error message; a longer one quotes a file or lists thousands of things."""
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
+OUT_OF_MEMORY = re.compile(r"can't allocate memory|out of memory|Insufficient memory|bad_alloc")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,6 +79,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         logging.getLogger("reid_gl").error("%s: %s", type(error).__name__, _shortened(str(error)))
         return 1
+    except Exception as error:
+        if options.traceback or not _is_out_of_memory(error):
+            raise
+        logging.getLogger("reid_gl").error(
+            "not enough memory (%s): use smaller batches or images, or fewer of them at once",
+            _shortened(" ".join(str(error).split())) or type(error).__name__,
+        )
+        return 1
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, NumPy, torch or OpenCV asked for more memory than there is."""
+    return isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)) is not None
 
 
 def _shortened(message: str) -> str:

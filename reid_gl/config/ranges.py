@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reid_gl.seeds import NUM_SEEDS
+
 
 @dataclass(frozen=True)
 class Range:
@@ -52,15 +54,15 @@ COSINE = Range(-1, 1)
 ANGLE = Range(0, 180)
 OR_OFF = Range(meaning="negative for off")
 RANGES = {
-    "SEED": Range(0, 2**63, below=True),
-    "DATA.NUM_WORKERS": AMOUNT,
+    "SEED": Range(0, NUM_SEEDS, below=True),
+    "DATA.NUM_WORKERS": Range(0, 1000, meaning="processes"),
     "DATA.HOLDOUT": SHARE_NOT_ALL,
     "INPUT.SIZE": COUNT,
     "INPUT.SHORTER_SIDE": AMOUNT,
     "INPUT.MEAN": Range(0, 1, meaning="of pixels in [0, 1]"),
     "INPUT.STD": Range(0, 1, above=True, meaning="of pixels in [0, 1]"),
     "INPUT.FLIP": SHARE,
-    "INPUT.PAD": AMOUNT,
+    "INPUT.PAD": Range(0, 4096, meaning="pixels"),
     "INPUT.CROP_AREA": SHARE,
     "INPUT.ERASE": SHARE,
     "INPUT.ERASE_AREA": SHARE_NOT_NONE,
@@ -69,9 +71,9 @@ RANGES = {
     "MODEL.LAST_STRIDE": Range(only=(1, 2)),
     "MODEL.MIXED_WEIGHT": SHARE,
     "MODEL.GEM_EXPONENT": POSITIVE,
-    "MODEL.EMBEDDING_DIM": AMOUNT,
+    "MODEL.EMBEDDING_DIM": Range(0, 100_000),
     "LOSS.WEIGHTS": AMOUNT,
-    "LOSS.GROUP.NUM_STEPS": COUNT,
+    "LOSS.GROUP.NUM_STEPS": Range(1, 1000),
     "LOSS.GROUP.TEMPERATURE": POSITIVE,
     "LOSS.GROUP.ANCHORS_PER_CLASS": AMOUNT,
     "LOSS.GROUP.SIMILARITY_SCALE": OR_OFF,
@@ -110,8 +112,8 @@ RANGES = {
     "LOSS.CIRCLE_CLASSIFIER.SCALE": POSITIVE,
     "LOSS.CIRCLE_CLASSIFIER.LR_FACTOR": POSITIVE,
     "SOLVER.NUM_EPOCHS": COUNT,
-    "SOLVER.IDENTITIES_PER_BATCH": COUNT,
-    "SOLVER.IMAGES_PER_IDENTITY": COUNT,
+    "SOLVER.IDENTITIES_PER_BATCH": Range(1, 100_000),
+    "SOLVER.IMAGES_PER_IDENTITY": Range(1, 100_000),
     "SOLVER.BASE_LR": POSITIVE,
     "SOLVER.BACKBONE_LR_FACTOR": POSITIVE,
     "SOLVER.WEIGHT_DECAY": AMOUNT,
@@ -140,6 +142,9 @@ RANGES = {
 }
 """Range of each key. A test fails if a numeric key has no range."""
 
+LARGEST_WHOLE = 10**9
+"""Largest whole number of a key without an upper end: more epochs, images or neighbours than anybody has."""
+
 LENGTHS = {"INPUT.SIZE": 2, "INPUT.MEAN": 3, "INPUT.STD": 3, "INPUT.CROP_AREA": 2, "INPUT.ERASE_AREA": 2}
 """Required number of elements in a list."""
 
@@ -158,6 +163,9 @@ def check_ranges(values: Mapping[str, Any]) -> None:
         numbers = value if isinstance(value, list) else [value]
         if not all(isinstance(number, str) or allowed.holds(number) for number in numbers):
             raise ValueError(f"{key} must {allowed}, got {value}")
+        whole = [number for number in numbers if isinstance(number, int)]
+        if allowed.high == math.inf and max(whole, default=0) > LARGEST_WHOLE:
+            raise ValueError(f"{key} must be at most {LARGEST_WHOLE:,}, got {value}")
     for key, length in LENGTHS.items():
         if len(values[key]) != length:
             raise ValueError(f"{key} must have {length} numbers, got {values[key]}")

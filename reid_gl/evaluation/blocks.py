@@ -17,6 +17,8 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 BLOCK_CELLS = 16_000_000
 """Maximum number of distances in memory at once: 64 MB of float32."""
+LARGEST_BLOCK_BYTES = 2**30
+"""Maximum size of a block in re-ranking, however much memory the limit allows."""
 LARGEST = np.float64(1e17)
 """Largest allowed feature value; the squared distances of larger ones overflow float32."""
 FEW_ROWS = 64

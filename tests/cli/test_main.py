@@ -6,6 +6,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from reid_gl.cli.main import COMMANDS, RENAMED, main
 
@@ -75,6 +76,31 @@ def test_a_mistake_is_one_line_unless_more_is_asked_for(
     assert capsys.readouterr().err.splitlines()[1:] == [f"E {type(error).__name__}: no"]
     with pytest.raises(type(error), match="no"):
         main(["demo", "--traceback"])
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), "MemoryError"),
+        (MemoryError("Unable to allocate 8.00 TiB for an array"), "Unable to allocate 8.00 TiB for an array"),
+        (RuntimeError("[enforce fail]\nDefaultCPUAllocator: can't allocate memory: 99"), "99"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), "CUDA out of memory. Tried"),
+    ],
+)
+def test_a_lack_of_memory_is_one_line(
+    error: Exception, reason: str, outcome: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome.error = error
+    assert main(["demo"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()[1:]
+    assert line.startswith("E not enough memory (")
+    assert line.endswith(f"{reason}): use smaller batches or images, or fewer of them at once")
+
+
+def test_an_error_of_the_program_itself_keeps_its_traceback(outcome: SimpleNamespace) -> None:
+    outcome.error = RuntimeError("a mistake in the code")
+    with pytest.raises(RuntimeError, match="a mistake"):
+        main(["demo"])
 
 
 def test_a_message_that_quotes_a_whole_file_is_shortened(

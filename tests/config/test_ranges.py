@@ -100,6 +100,19 @@ def test_beyond_the_largest(key: str, word: str) -> None:
         load_config(None, [key, word])
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        key
+        for key, value in NUMBERS.items()
+        if isinstance(value if not isinstance(value, list) else value[0], int)
+    ],
+)
+def test_numbers_that_no_machine_can_count_to(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{key} must .*got \[?9{{30}}"):
+        load_config(None, write(key, "9" * 30))
+
+
 def test_one_number_of_a_list() -> None:
     with pytest.raises(ConfigError, match=r"INPUT.STD must lie in \(0, 1\], of pixels in \[0, 1\], got \[58"):
         load_config(None, ["INPUT.STD", "[58.4, 0.2, 0.2]"])

@@ -199,10 +199,11 @@ def read_ground_truth(path: str | Path, *, num_frames: int | None = None) -> Mot
     """
     table, lines = read_numbers(Path(path), TRUTH_COLUMNS)
     boxes = _as_boxes(table, lines, Path(path), num_frames)
-    places = np.stack([boxes.frames, boxes.ids], axis=1)
-    _, first, counts = np.unique(places, axis=0, return_index=True, return_counts=True)
-    if (counts > 1).any():
-        frame, identity = places[first[counts > 1][0]]
+    order = np.lexsort((boxes.ids, boxes.frames))
+    frames, ids = boxes.frames[order], boxes.ids[order]
+    again = np.flatnonzero((frames[1:] == frames[:-1]) & (ids[1:] == ids[:-1]))
+    if len(again):
+        frame, identity = frames[again[0]], ids[again[0]]
         both = lines[(table[:, 0] == frame) & (table[:, 1] == identity)][:2]
         raise ValueError(f"{path} lines {both.tolist()}: frame {frame} has id {identity} twice")
     return boxes

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import norm
 from torch import Tensor
 
-from reid_gl.evaluation.blocks import check_features
+from reid_gl.evaluation.blocks import LARGEST_BLOCK_BYTES, check_features
 from reid_gl.evaluation.compiled import compiled
 from reid_gl.similarity import unit_rows
 
@@ -234,4 +234,5 @@ def _block_rows(num: int, fixed: int, max_memory_gb: float | None) -> int:
             f"GNN re-ranking of {num:,} images needs up to {(fixed + row) / 2**30:.2f} GB beyond its "
             f"result, max_memory_gb allows {max_memory_gb}"
         )
-    return int((min(allowed, fixed + num * row) - fixed) // row)
+    most = fixed + min(num * row, max(row, LARGEST_BLOCK_BYTES))
+    return int((min(allowed, most) - fixed) // row)

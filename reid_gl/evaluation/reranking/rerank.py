@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from reid_gl.evaluation.blocks import LARGEST_BLOCK_BYTES
 from reid_gl.evaluation.reranking.neighbours import find_neighbours
 from reid_gl.evaluation.reranking.pools import FeaturePool, MatrixPool
 from reid_gl.evaluation.reranking.reciprocal import (
@@ -215,7 +216,8 @@ def _block_rows(pool: FeaturePool | MatrixPool, settings: RerankSettings, max_me
             f"re-ranking {pool.num:,} images needs {(fixed + row) / 2**30:.2f} GB beyond its result, "
             f"max_memory_gb allows {max_memory_gb}"
         )
-    num_rows = int((min(allowed, fixed + pool.num * row) - fixed) // row)
+    most = fixed + min(pool.num * row, max(row, LARGEST_BLOCK_BYTES))
+    num_rows = int((min(allowed, most) - fixed) // row)
     logger.info(
         "re-ranking %d images: about %.2f GB, %d at a time",
         pool.num,

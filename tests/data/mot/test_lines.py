@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reid_gl.data.mot import lines as lines_module
 from reid_gl.data.mot.lines import check_rows, read_numbers
 from tests.data.mot.made_up_boxes import random_lines
 
@@ -60,3 +61,64 @@ def test_the_first_row_that_breaks_a_rule_is_named_and_the_others_counted() -> N
         check_rows(np.array([True, False, True]), lines, Path("a"), "be good")
     with pytest.raises(ValueError, match=r"^a line 1 \(1 more lines like it\): be good$"):
         check_rows(np.array([False, True, False]), lines, Path("a"), "be good")
+
+
+def _usual(seed: int, num_lines: int) -> list[str]:
+    """Lines as trackers write them, with integers, decimals of any length and exponents."""
+    rng = np.random.default_rng(seed)
+    forms = ("%d", "%.2f", "%.17g", "%.3e", "%+.1f")
+    return [
+        ",".join(forms[int(form)] % value for form, value in zip(rng.integers(5, size=7), row, strict=True))
+        for row in rng.normal(scale=1e3, size=(num_lines, 7))
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n"])
+def test_usual_lines_are_read_together_and_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, end: str
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(end.join(_usual(seed, 50)), newline="")
+    with monkeypatch.context() as patch:
+        patch.setattr(lines_module, "_parse_plain", lambda lines: None)
+        expected = read_numbers(path, (7, 10))
+    monkeypatch.setattr(lines_module, "_parse_line", lambda *_: pytest.fail("read one by one"))
+    for size in (50_000, 7):
+        monkeypatch.setattr(lines_module, "LINES_AT_ONCE", size)
+        for found, slow in zip(read_numbers(path, (7, 10)), expected, strict=True):
+            assert np.array_equal(found, slow)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,2\n1,2\n1,2\n\n1,x\n", "line 5: expected numbers"),
+        ("1,2\n1,2\n1,2,3\n1,2,3\n", "line 3 has 3 numbers, line 1 has 2"),
+        ("1,2\n1,2\n1 2 3\n1 2 3\n", "line 3 has 3 numbers, line 1 has 2"),
+        ("1,2\n1,2\n1,2,3,4\n1,2,3,4\n", "line 3: expected 2 or 3 numbers, got 4"),
+        ("\n\n\n\n1,2\n\n1,2,\n1,2,3\n", "line 8 has 3 numbers, line 5 has 2"),
+    ],
+)
+def test_lines_are_compared_beyond_those_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.setattr(lines_module, "LINES_AT_ONCE", 2)
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_numbers(tmp_path / "a.txt", (2, 3))
+
+
+@pytest.mark.parametrize(
+    "line", ["1_0,2", "٣,2", "nan,2", "inf,2", "0x10,2", "1,2 3", '"1",2', "1;2", "#1,2"]
+)
+def test_words_that_numpy_may_take_for_numbers_are_read_as_by_python(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(f"5,6\n{line}\n")
+    try:
+        expected = [[5.0, 6.0], [float(word) for word in line.split(",")]]
+    except ValueError:
+        with pytest.raises(ValueError, match="line 2: expected numbers"):
+            read_numbers(path, (2, 3))
+    else:
+        assert np.array_equal(read_numbers(path, (2, 3))[0], expected, equal_nan=True)

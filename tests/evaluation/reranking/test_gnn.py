@@ -123,7 +123,9 @@ def test_without_layers_the_share_of_common_neighbours_counts() -> None:
     np.testing.assert_allclose(shared, shared.round(), atol=1e-5)
 
 
-def test_a_memory_limit_makes_small_blocks_or_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_memory_limit_makes_small_blocks_or_is_refused(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     query, gallery, _, _ = _clusters(3)
     with caplog.at_level(logging.INFO, logger="reid_gl"):
         graph = 3 * module.BYTES_PER_LINK * 26 * 360
@@ -139,6 +141,12 @@ def test_a_memory_limit_makes_small_blocks_or_is_refused(caplog: pytest.LogCaptu
         with pytest.raises(ValueError, match=message):
             gnn_rerank(query, gallery, max_memory_gb=limit)
     assert np.array_equal(gnn_rerank(query, gallery, k2=1, max_memory_gb=math.inf), expected)
+
+    monkeypatch.setattr(module, "LARGEST_BLOCK_BYTES", 5 * 360 * module.BYTES_PER_CELL)
+    with caplog.at_level(logging.INFO, logger="reid_gl"):
+        capped = gnn_rerank(query, gallery, k2=1, max_memory_gb=1e9)
+    np.testing.assert_allclose(capped, expected, atol=1e-6)
+    assert "graph of 0.00 GB, 5 queries at a time" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,20 @@ def test_a_memory_limit_makes_small_blocks(caplog: pytest.LogCaptureFixture) -> 
     assert [int(record.args[2]) for record in caplog.records if record.args] == [num, 3]
 
 
+@pytest.mark.parametrize("limit", [1e9, 1e300, math.inf, 10**30])
+def test_a_limit_beyond_any_machine_s_memory_is_not_used_up(
+    limit: float, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = _random_case(6)
+    num = len(case.query) + len(case.gallery)
+    expected = k_reciprocal_rerank(*case[:2])
+    monkeypatch.setattr(rerank, "LARGEST_BLOCK_BYTES", 3 * 8 * num)
+    with caplog.at_level(logging.INFO, logger="reid_gl"):
+        found = k_reciprocal_rerank(*case[:2], max_memory_gb=limit)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert [int(record.args[2]) for record in caplog.records if record.args] == [3]
+
+
 @pytest.fixture(scope="module")
 def torchreid_rerank() -> Callable[..., np.ndarray]:
     with warnings.catch_warnings():

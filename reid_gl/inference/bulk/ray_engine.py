@@ -13,6 +13,8 @@ from typing import Any
 from reid_gl.inference.bulk.parquet_parts import Part, PartWriter
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
+HERE = "local"
+"""Ray's address for a cluster of its own on this machine."""
 SECONDS_TO_CONNECT = 10.0
 
 
@@ -63,7 +65,7 @@ def write_parts(
         First row of each part that was attempted, in any order, and "" or the reason why it failed.
 
     Raises:
-        ConnectionError: the cluster cannot be reached.
+        ConnectionError: the cluster cannot be reached, or none can be started.
         ValueError: the cluster does not have the device.
     """
     ray = import_ray()
@@ -110,12 +112,12 @@ def _connected(ray: Any) -> Iterator[None]:  # noqa: ANN401
         _silence(ray)
         yield
         return
-    address = os.environ.get(ADDRESS_VARIABLE) or "local"
+    address = os.environ.get(ADDRESS_VARIABLE) or HERE
     check_address(address)
     os.environ.setdefault(
         "RAY_USAGE_STATS_ENABLED", "0"
     )  # Ray reports usage to its makers unless told not to
-    local = {"include_dashboard": False} if address == "local" else {}
+    local = {"include_dashboard": False} if address == HERE else {}
     try:
         ray.init(address, log_to_driver=False, logging_level="ERROR", **local)
     except (Exception, SystemExit) as error:  # Ray raises plain Exception, and exits if it waited in vain
@@ -147,6 +149,11 @@ def check_address(address: str) -> None:
 
 def _unreachable(address: str, error: BaseException) -> ConnectionError:
     reason = " ".join(str(error).split())[:200]
+    if address == HERE:
+        return ConnectionError(
+            f"cannot start Ray on this machine ({reason}): try again when the machine is less busy, or use "
+            "--engine local"
+        )
     return ConnectionError(
         f"cannot connect to the Ray cluster {address} ({reason}): check {ADDRESS_VARIABLE}, that the "
         "cluster runs, and its token (RAY_AUTH_TOKEN) if it asks for one; or unset it to use this machine"

@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from reid_gl.data.loading.images import Image8
+from reid_gl.inference.bulk import ray_engine
 from reid_gl.inference.bulk.crop_lists import CropList, list_crops
 from reid_gl.inference.bulk.parquet_parts import PLAN_FILE, Part, PartWriter
 from reid_gl.inference.bulk.part_plans import part_ranges
@@ -197,3 +199,18 @@ def test_a_cluster_that_cannot_be_reached() -> None:
             check_address(refused)
     check_address("auto")
     check_address("local")
+
+
+def test_ray_that_cannot_be_started_on_this_machine(
+    people: CropList, writer: PartWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(address: str, **_: Any) -> None:
+        raise Exception("The current node timed out during startup.")  # as Ray does on a busy machine
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    fake = SimpleNamespace(is_initialized=lambda: False, init=init)
+    monkeypatch.setattr(ray_engine, "import_ray", lambda: fake)
+    with pytest.raises(
+        ConnectionError, match=r"^cannot start Ray on this machine \(The current .* or use --engine local$"
+    ):
+        next(write_parts(_parts(people), writer, device="cpu"))

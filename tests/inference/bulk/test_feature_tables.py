@@ -9,7 +9,7 @@ import pytest
 
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.extract_many import FeatureParts, part_path
-from reid_gl.inference.bulk.feature_tables import write_npz, write_parquet
+from reid_gl.inference.bulk.feature_tables import arrow_table, write_npz, write_parquet
 
 FEATURES = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 VALID = np.array([True, False, True, True, True])
@@ -101,3 +101,10 @@ def test_a_file_that_fails_does_not_appear(parts: FeatureParts, tmp_path: Path) 
     with pytest.raises(ValueError, match="is broken"):
         write_npz(tmp_path / "features.npz", CropList("five", CROPS.paths), parts)
     assert not [path for path in tmp_path.iterdir() if "features" in path.name]
+
+
+def test_clothes_and_days_keep_their_titles() -> None:
+    pytest.importorskip("pyarrow")
+    groups = {"clothes": np.arange(5), "dates": np.arange(5), "camids": np.arange(5)}
+    table = arrow_table(CropList("five", CROPS.paths, columns=groups), FEATURES, VALID)
+    assert table.column_names == ["feature", "path", "clothes", "date", "camid"]

@@ -64,7 +64,12 @@ def make_similarity_maps(
     ):
         images = preprocessing.normalize(batch.images.to(candidate.device))
         maps = similarity_maps(
-            candidate.net, images[0], images[1:], feature=scoring.feature, inference=scoring.inference
+            candidate.net,
+            images[0],
+            images[1:],
+            feature=scoring.feature,
+            inference=scoring.inference,
+            precision=scoring.precision,
         )
         encoded = _encode(maps)
         max_bytes -= len(encoded)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, leaky_relu
 
+from reid_gl.device import choose_precision
 from reid_gl.inference.strategies.feature import feature_of
 from reid_gl.inference.strategies.pooling_statistics import refusal, trained_mixing
 from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
@@ -39,6 +40,7 @@ def similarity_maps(
     *,
     feature: str = "after_neck",
     inference: InferenceSettings = PLAIN,
+    precision: str = "float32",
 ) -> SimilarityMaps:
     """Show where in two images their similarity comes from.
 
@@ -58,6 +60,7 @@ def similarity_maps(
         feature: "before_neck", "after_neck" or "concatenated".
         inference: mixing and slope are applied. Views are not: the maps are those of the whole image alone,
             without its mirror image and crops. Beta does not change a cosine.
+        precision: dtype of the backbone's layers: "float32", "bfloat16", "float16" or "auto".
 
     Returns:
         The maps; their numbers can be compared within a map only.
@@ -74,8 +77,10 @@ def similarity_maps(
     if reason := refusal(net, feature, inference):
         raise ValueError(reason)
     assert isinstance(net, ReidNet)
+    device = query.device.type
+    dtype = choose_precision(precision, query.device)
     with evaluation_mode(net), torch.inference_mode(mode=False):
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
             maps = _last_maps(net, torch.cat([query[None], others]), inference)  # (1 + N, D, H', W')
         pair = [maps[:1].repeat(len(others), 1, 1, 1), maps[1:].clone()]
         with torch.enable_grad():

@@ -57,7 +57,10 @@ def test_the_maps_are_those_of_the_network_and_its_input(candidate: Candidate, s
         ]
     )
     images = candidate.preprocessing.normalize(images).to(candidate.device)
-    expected = similarity_maps(candidate.net, images[0], images[1:], feature=candidate.scoring.feature)
+    scoring = candidate.scoring
+    expected = similarity_maps(
+        candidate.net, images[0], images[1:], feature=scoring.feature, precision=scoring.precision
+    )
     for side, maps in enumerate((expected.on_query, expected.on_others)):
         scaled = 255 * maps / maps.amax(dim=(1, 2), keepdim=True)
         np.testing.assert_allclose(decode(found, 1)[:, side], scaled.cpu().numpy(), atol=1)

@@ -158,6 +158,15 @@ def test_nothing_of_the_network_changes_and_callers_may_be_in_any_mode() -> None
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
+def test_the_backbone_may_run_in_fewer_bits(tiny: ReidNet) -> None:
+    batch = images(3, (64, 32))
+    exact = similarity_maps(tiny, batch[0], batch[1:])
+    fewer = similarity_maps(tiny, batch[0], batch[1:], precision="bfloat16")
+    assert fewer.on_others.dtype == torch.float32
+    assert not torch.equal(fewer.on_others, exact.on_others)
+    torch.testing.assert_close(fewer.similarities, exact.similarities, atol=0.05, rtol=0)
+
+
 @pytest.mark.parametrize("backbone", ["timm:test_efficientnet", "osnet_x0_25", "resnet18_ibn_a"])
 def test_any_backbone_has_maps(backbone: str) -> None:
     if not backbone.startswith("resnet"):

@@ -34,8 +34,8 @@ class AdditionKey:
         )
 
 
-def make_key(text: str, metadata: Sequence[Sighting], count: int) -> AdditionKey:
-    """Return the key of an addition of `count` features.
+def make_key(text: str, metadata: Sequence[Sighting]) -> AdditionKey:
+    """Return the key of an addition.
 
     Features are left out of the fingerprint: a network may compute them a little differently when an image
     is sent again, for example in a batch of another size.
@@ -45,5 +45,5 @@ def make_key(text: str, metadata: Sequence[Sighting], count: int) -> AdditionKey
     """
     if not isinstance(text, str) or not 0 < len(text) <= LONGEST_KEY:
         raise ValueError(f"a key has 1 to {LONGEST_KEY} letters, got {text!r:.100}")
-    plain = [astuple(sighting) for sighting in check_sightings(metadata, count)]
+    plain = [astuple(sighting) for sighting in check_sightings(metadata, len(metadata))]
     return AdditionKey(text, hashlib.sha256(json.dumps(plain).encode()).hexdigest())

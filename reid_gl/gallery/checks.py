@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from numbers import Real
 
 
 def at_least_one(value: int, name: str) -> int:
@@ -27,8 +28,8 @@ def checked_age(seconds: float | None) -> float | None:
     Raises:
         ValueError: it is not a positive number.
     """
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise ValueError(f"rows are kept for a positive number of seconds, got {seconds}")
+    if seconds is not None and not (isinstance(seconds, Real) and 0 < seconds < math.inf):
+        raise ValueError(f"rows are kept for a positive number of seconds, got {seconds!r}")
     return seconds
 
 
@@ -38,6 +39,6 @@ def checked_cosine(value: float) -> float:
     Raises:
         ValueError: it is not in [-1, 1].
     """
-    if not -1 <= value <= 1:
-        raise ValueError(f"min_score is a cosine in [-1, 1], got {value}")
+    if not (isinstance(value, Real) and -1 <= value <= 1):
+        raise ValueError(f"min_score is a cosine in [-1, 1], got {value!r}")
     return value

@@ -90,7 +90,7 @@ class Gallery:
                 metadata do not fit; the message names the rows. Or the key was used for other metadata.
             OSError: the disk is full or not writable; nothing was stored.
         """
-        once = None if key is None else make_key(key, metadata, len(features))
+        once = None if key is None else make_key(key, metadata)
         return self.add_parts([(features, metadata)], key=once, user=user)
 
     def add_parts(self, parts: Parts, *, key: AdditionKey | None = None, user: str | None = None) -> Ints:

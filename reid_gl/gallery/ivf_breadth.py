@@ -35,7 +35,8 @@ def choose_breadth(index: IvfIndex, rows: IndexedRows) -> Breadth:
     """
     own, queries = _queries(rows)
     nearest = nearest_rows(rows.span(1, rows.state().next_id), own.tolist(), queries, K)
-    probes, tried, reached = FEWEST_PROBES, [], []
+    probes = FEWEST_PROBES
+    tried: list[Breadth] = []
     while True:
         probes = min(probes, index.num_lists)
         tried += _measured(index, own, queries, nearest, probes)

@@ -176,7 +176,7 @@ def test_retention(path: Path) -> None:
         gallery.add(features(1, seed=4), [Sighting()])
         assert gallery.stats().num_rows == 4
         assert gallery.keep_for(None) == gallery.apply_retention() == 0
-        for wrong in (0, -1, float("nan"), float("inf")):
+        for wrong in (0, -1, float("nan"), float("inf"), "30d"):
             with pytest.raises(ValueError, match="a positive number of seconds"):
                 gallery.keep_for(wrong)
 
@@ -262,6 +262,7 @@ def test_the_shortlist_is_reranked(path: Path) -> None:
         ({"shortlist": 0}, "shortlist must be"),
         ({"min_score": float("nan")}, "min_score is a cosine in"),
         ({"min_score": 40}, "min_score is a cosine in"),
+        ({"min_score": "0.5"}, r"min_score is a cosine in \[-1, 1\], got '0.5'"),
         ({"cameras": "front"}, "values of camera must be whole numbers, got 'front'"),
         ({"cameras": [0.5]}, "values of camera must be whole numbers"),
         ({"exclude": {"colour": 3}}, "rows cannot be selected by 'colour': expected one of id, camera"),
@@ -332,6 +333,8 @@ def test_an_addition_with_a_key_is_done_once(path: Path, monkeypatch: pytest.Mon
         for others in (metadata[:2], [*metadata[:2], Sighting(camera=9)]):
             with pytest.raises(ValueError, match="the key 'a' was used to add other rows: repeat exactly"):
                 gallery.add(vectors[: len(others)], others, key="a")
+        with pytest.raises(TypeError, match="features must be a numpy array, got int"):
+            gallery.add(3, metadata, key="e")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="a key has 1 to 400 letters, got ''"):
             gallery.add(vectors, metadata, key="")
         with pytest.raises(ValueError, match="NaN"):

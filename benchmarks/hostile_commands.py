@@ -141,6 +141,13 @@ def import_everything() -> None:
             importlib.import_module(name)
 
 
+def shown(value: str) -> tuple[str, ...]:
+    """Forms in which a message may show a value."""
+    with contextlib.suppress(ValueError):
+        return value, str(float(value))
+    return (value or "''",)
+
+
 def draw(trials: Sequence[Trial], count: int | None, seed: int) -> list[Trial]:
     """Shuffle the trials, so that a run that is stopped is a sample; take an equal share of each kind."""
     rng = random.Random(seed)
@@ -163,7 +170,7 @@ def all_trials() -> Iterator[Trial]:
             yield Trial(place.kind, f"{place.name}: {sort}", words, place.file, sort, named)
     for option, words, value in odd_words():
         name = option.lstrip("-")
-        named = (option, name, name.replace("-", "_"), value or "''")
+        named = (option, name, name.replace("-", "_"), *shown(value))
         yield Trial(
             "words", f"{' '.join(words[:3])} {option} {value!r:.40}", (*words, option, value), "", "", named
         )

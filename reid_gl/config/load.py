@@ -15,6 +15,7 @@ from reid_gl.config.choices import check_choices
 from reid_gl.config.defaults import default_config
 from reid_gl.config.ranges import check_ranges
 from reid_gl.config.values import MAX_BYTES, convert, parse_override, read_words, read_yaml
+from reid_gl.untrusted.json_files import what_is_wrong
 from reid_gl.untrusted.regular_file import read_regular_file
 
 logger = logging.getLogger(__name__)
@@ -188,6 +189,8 @@ def _is_in(key: str, places: Sequence[str]) -> bool:
 
 
 def _in_one_line(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return what_is_wrong(error)
     return " ".join(str(error).split())
 
 

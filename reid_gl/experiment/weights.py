@@ -32,7 +32,7 @@ from reid_gl.inference.strategies.apply import KEY as STRATEGIES
 from reid_gl.models import read_checkpoint
 from reid_gl.report.model_card import format_card
 from reid_gl.untrusted.json_files import what_is_wrong
-from reid_gl.untrusted.regular_file import read_regular_file
+from reid_gl.untrusted.regular_file import read_regular_file, why_no_file
 
 logger = logging.getLogger(__name__)
 
@@ -159,6 +159,8 @@ def _upload(
 
 def _read_scores(path: Path) -> tuple[str, Mapping[str, Any]]:
     """Read a result of `reid-gl test`: the name of its data set and the scores; no path is kept."""
+    if not path.is_file():
+        raise FileNotFoundError(f"scores {path} {why_no_file(path)}: give files that reid-gl test wrote")
     try:
         found = json.loads(read_regular_file(path, max_bytes=MAX_METRICS_BYTES))
         scores = {key: value for key, value in found.items() if _is_score(value)}

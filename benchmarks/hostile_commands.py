@@ -1,19 +1,26 @@
 """Hostile files and words given to the commands, each trial in a process with limits; counts the answers.
 
-    PYTHONPATH=. python benchmarks/hostile_commands.py --out trials.jsonl [--only TEXT]
+    PYTHONPATH=. python benchmarks/hostile_commands.py --out trials.jsonl [--only TEXT] [--sample N]
 
-Good files are made first: people, tables, features, a checkpoint and exports of it, a sequence, a video, a
-gallery. For each place where a command takes a file, hostile ones take the good one's place; options and keys
-get odd words. A trial is clear if the command succeeds or ends in an error that names the file or the word,
-in words of this package; unclear with a traceback or a library's own words; else a crash, out of memory or
-out of time. Appends one JSON line per trial and skips those that the file has. Linux only.
+Good files are made first: people, tables, features, a checkpoint and exports of it, runs and a report on one,
+a sequence, a video, a gallery. For each place where a command takes a file, hostile ones take the good one's
+place; options and keys get odd words. Each trial is a new process, forked from one that has imported the
+package and computed nothing, so a crash, a hang or a lack of memory ends that trial alone.
+
+A trial is clear if the command succeeds or ends in an error that names the file or the word, in words of
+this package; unclear with a traceback or a library's own words; else a crash, out of memory or out of time.
+Appends one JSON line per trial and skips those that the file has. A sample takes the same share of each kind
+of input. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import json
 import os
+import pkgutil
 import random
 import re
 import resource
@@ -23,16 +30,20 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hostile_json import JSON_SORTS, is_json
 from hostile_places import PLACES, make_good_files, odd_words
 
+import reid_gl
 from reid_gl.cli.main import main as run_command
 
 SECONDS, MORE_GB = 90.0, 3.0
+OPTIONAL = ("h5py", "onnx", "onnxruntime", "pyarrow.parquet", "safetensors.torch", "scipy.io", "timm")
+"""Modules that the package imports only when they are needed; none of them starts threads."""
 MOST_LETTERS = 2_200
 """Of a message."""
 FOREIGN_WORDS = re.compile(
@@ -97,6 +108,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", default="", help="trials whose name contains this")
+    parser.add_argument("--sample", type=int, metavar="N", help="only so many trials; default: all")
+    parser.add_argument("--seed", type=int, default=7, help="of the order and of the sample")
     options = parser.parse_args()
     done = {json.loads(line)["name"] for line in options.out.open()} if options.out.exists() else set()
     with tempfile.TemporaryDirectory(prefix="hostile") as name, options.out.open("a") as out:
@@ -109,8 +122,9 @@ def main() -> None:
         if os.waitpid(process, 0)[1]:
             raise RuntimeError("the good files could not be made")
         work.rename(good)  # trials work in copies at the place where the files were made
-        trials = [one for one in all_trials() if options.only in one.name and one.name not in done]
-        random.Random(7).shuffle(trials)  # a run that is stopped is a sample
+        import_everything()
+        trials = draw([one for one in all_trials() if options.only in one.name], options.sample, options.seed)
+        trials = [one for one in trials if one.name not in done]
         sys.stderr.write(f"{len(trials)} trials\n")
         for trial in trials:
             answer, detail, seconds = attempt(trial, good, work)
@@ -120,16 +134,46 @@ def main() -> None:
     count(options.out)
 
 
+def import_everything() -> None:
+    """Import what the commands import, so that a forked process starts at once."""
+    for name in (*OPTIONAL, *(module.name for module in pkgutil.walk_packages(reid_gl.__path__, "reid_gl."))):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def shown(value: str) -> tuple[str, ...]:
+    """Forms in which a message may show a value."""
+    with contextlib.suppress(ValueError):
+        return value, str(float(value))
+    return (value or "''",)
+
+
+def draw(trials: Sequence[Trial], count: int | None, seed: int) -> list[Trial]:
+    """Shuffle the trials, so that a run that is stopped is a sample; take an equal share of each kind."""
+    rng = random.Random(seed)
+    shuffled = rng.sample(trials, len(trials))
+    if count is None:
+        return shuffled
+    kinds: dict[str, list[Trial]] = defaultdict(list)
+    for trial in shuffled:
+        kinds[trial.kind].append(trial)
+    taken = {one.name for own in kinds.values() for one in own[: -(-count * len(own) // len(trials))]}
+    return [one for one in shuffled if one.name in taken]
+
+
 def all_trials() -> Iterator[Trial]:
     for place in PLACES:
         words = (*place.words,)
         yield Trial(place.kind, f"{place.name}: good", words, "", "", ())
-        for sort in HOSTILE:
+        for sort in (*HOSTILE, *(JSON_SORTS if is_json(place.file) else ())):
             named = (Path(place.file).name, Path(place.file).stem, Path(place.file).parent.name or "-")
             yield Trial(place.kind, f"{place.name}: {sort}", words, place.file, sort, named)
     for option, words, value in odd_words():
-        named = (option, option.lstrip("-"), value or "''")
-        yield Trial("words", f"{words[0]} {option} {value!r:.40}", (*words, option, value), "", "", named)
+        name = option.lstrip("-")
+        named = (option, name, name.replace("-", "_"), *shown(value))
+        yield Trial(
+            "words", f"{' '.join(words[:3])} {option} {value!r:.40}", (*words, option, value), "", "", named
+        )
 
 
 def attempt(trial: Trial, good: Path, work: Path) -> tuple[str, str, float]:
@@ -168,7 +212,10 @@ def be_trial(trial: Trial, work: Path) -> None:
             (path,) = Path().glob(trial.file)
             content = path.read_bytes()
             path.unlink()
-            HOSTILE[trial.sort](path.absolute(), content)
+            if trial.sort in JSON_SORTS:
+                path.write_text(JSON_SORTS[trial.sort](content.decode()))
+            else:
+                HOSTILE[trial.sort](path.absolute(), content)
         for number, file in ((1, ".stdout"), (2, ".stderr")):
             os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), number)
         limit = int(Path("/proc/self/statm").read_text().split()[0]) * 4096 + int(MORE_GB * 2**30)
@@ -206,7 +253,7 @@ def judge(trial: Trial, code: int, text: str) -> tuple[str, str]:
     if (
         len(message) > MOST_LETTERS
         or FOREIGN_WORDS.search(message)
-        or not any(word in message for word in trial.named or ("",))
+        or not any(word in text for word in trial.named or ("",))
     ):
         return "unclear", message
     return "clear", message

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +14,14 @@ import numpy as np
 import safetensors.torch
 import scipy.io
 import torch
-from tests.inference.exporting.mean_colour import describe, write
 
 from reid_gl.cli.main import main as run_command
 from reid_gl.config.defaults import all_keys
 from reid_gl.experiment import extract
 from reid_gl.models import read_checkpoint
 from tests.experiment.conftest import SMALL
+from tests.finished_run import ABLATION
+from tests.inference.exported.mean_colour import describe, write
 from tests.made_up_people import write_people
 from tests.made_up_videos import noise_frames, write_sequence, write_video
 
@@ -32,6 +35,15 @@ FOREIGN = (*GIVEN, "--pixel-range", "1", "--channel-order", "rgb", "--kernel", "
 RESNET = ("--architecture", "timm:test_resnet", "--input-size", "64", "32")
 PEOPLE_FOLDER = "people/bounding_box_train"
 COMPARE = ("compare-losses", "--losses", "ce", "--seeds", "1", "--output", "compared")
+MATRIX = ("cross-domain", "--train", "market1501", "--test", "market1501", "--output", "matrix", *DATA)
+CARD = ("weights", "card", "run/model.ckpt", "card", "--metrics", "metrics.json")
+PUBLISHED = ("extract", PEOPLE_FOLDER, "o.npz", "--weights", "published")
+REPORT = ("report", "run", "--out", "new.html")
+RENDER = (
+    *("make-synthetic", "--out", "synthetic", "--train-identities", "2", "--test-identities", "2"),
+    *("--queries", "4", "--distractors", "0", "--workers", "1"),
+)
+WATCH = ("watch", "S1", "o.mp4", "--weights", "run/model.ckpt", "--threshold", "0.3")
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,21 @@ PLACES = (
     Place("run folder", "run/log.jsonl", ("train", *DATA, "OUTPUT_DIR", "run", "--resume")),
     Place("run folder", "compared/config.yml", (*COMPARE, *DATA)),
     Place("run folder", "compared/ce/seed0/result.json", (*COMPARE, *DATA)),
+    Place("run folder", "matrix/market1501/result.json", MATRIX),
+    Place("run folder", "matrix/config.yml", MATRIX),
+    *(Place("run folder", f"run/{file}", REPORT) for file in ("config.yml", "environment.json", "log.jsonl")),
+    Place("run folder", "run/ablation_market1501_before_neck.json", REPORT),
+    Place("checkpoint", "run/model.ckpt", REPORT),
+    Place("own files", "report.html", ("plot", "report.html", "--out", "figures")),
+    Place("own files", "report.html", ("report", "run", "--out", "report.html")),
+    Place("own files", "synthetic/synthetic.json", RENDER),
+    Place("weights", "metrics.json", CARD),
+    Place("weights", "run/model.ckpt", CARD),
+    *(Place("weights", f"published/{file}", PUBLISHED) for file in ("config.json", "model.safetensors")),
+    *(
+        Place("weights", f"published/{file}", ("weights", "verify", "published"))
+        for file in ("manifest.json", "config.json")
+    ),
     Place(
         "own files",
         "parts.npz.parts/000000000000.npz",
@@ -118,6 +145,7 @@ PLACES = (
         for file in ("seqinfo.ini", "gt/gt.txt", "img1/000002.png")
     ),
     Place("sequence", "S1/det/det.txt", ("extract", "S1", "o.npz", "--weights", "run/model.ckpt")),
+    *(Place("sequence", f"S1/{file}", WATCH) for file in ("det/det.txt", "img1/000002.png")),
     Place("video", "v.avi", ("extract", "v.avi", "o.npz", "--weights", "run/model.ckpt")),
     Place(
         "video",
@@ -139,13 +167,18 @@ PLACES = (
 SEEN = "".join(f"{frame},{pid},2,3,24,35,1,1,1\n" for frame in (1, 2) for pid in (1, 2, 3, 4))
 NUMBERS = ("-1", "0", "nan", "1e9", "9" * 30, "x", "")
 OPTIONS = (
-    ("evaluate-features f.npz --rerank", ("--k1", "--k2", "--lambda", "--max-memory-gb", "--verification")),
+    ("evaluate-features f.npz --rerank", ("--k1", "--k2", "--lambda", "--max-memory-gb")),
+    ("evaluate-features f.npz --gnn-rerank", ("--max-memory-gb",)),
+    ("evaluate-features rows.npz", ("--reassociation",)),
     ("extract people/query o.npz --weights run/model.ckpt", ("--batch-size", "--precision", "--device")),
     ("extract v.avi o.npz --weights run/model.ckpt", ("--stride",)),
     ("extract people/query --into new.db --weights run/model.ckpt", ("--camera", "--start", "--fps")),
     ("gallery search people.db --rows 1", ("--k", "--min-score", "--shortlist", "--prior", "--exclude")),
     ("gallery delete people.db", ("--pids", "--older-than", "--cameras", "--rows", "--start")),
-    ("mot-to-reid S1 --out o", ("--min-visibility", "--min-width", "--stride", "--train-share", "--seed")),
+    (
+        "mot-to-reid S1 --out o",
+        ("--min-visibility", "--min-width", "--stride", "--train-share", "--seed", "--classes"),
+    ),
     (
         f"make-split {PEOPLE_FOLDER} --out people/split.csv --pattern (?P<pid>\\d+)_c(?P<camera>\\d)",
         ("--train-share", "--queries-per-camera", "--seed", "--pattern"),
@@ -158,10 +191,18 @@ OPTIONS = (
     ("export run/model.ckpt --format torchscript", ("--square-size", "--precision", "--profile", "--out")),
     ("check-dataset market1501 people", ("--html", "--pattern")),
     ("pair-weights", ("--losses", "--output")),
+    ("pair-weights --losses ce", ("--output",)),
+    ("demo --out demo", ("--seed",)),
+    ("plot report.html", ("--out",)),
+    (" ".join(WATCH), ("--min-confidence", "--threshold", "--batch-size")),
+    (
+        f"extract {PEOPLE_FOLDER} o.npz --weights net.onnx {' '.join(FOREIGN)}",
+        ("--input-size", "--mean", "--std", "--pixel-range"),
+    ),
     ("calibrate --features f.npz", ("--output", "--on")),
     (f"{' '.join(COMPARE)} {' '.join(DATA)}", ("--seeds", "--jobs", "--losses", "--output")),
 )
-VALUES = ("-1", "nan", "[1, 2]", "x", "1e30", "")
+VALUES = ("-1", "nan", "[1, 2]", "x", "1e30", "9" * 30, "")
 
 
 def odd_words() -> Iterator[tuple[str, tuple[str, ...], str]]:
@@ -197,6 +238,9 @@ def make_good_files(folder: Path) -> None:
     _call("train", *TINY, "DATA.ROOT", "people", "OUTPUT_DIR", "run", "DATA.CACHE", "cache")
     _call(*COMPARE, *DATA)
     _write_networks()
+    _call(*MATRIX)
+    _write_run_files()
+    _call(*RENDER)
     write_sequence(Path("S1"), noise_frames(2), det="1,-1,2,3,24,35,0.9\n", gt=SEEN)
     write_video(Path("v.avi"), noise_frames(4))
     Path("det.txt").write_text("1,-1,2,3,24,35,0.9\n2,-1,2,3,24,35,0.9\n")
@@ -222,6 +266,16 @@ def _write_features() -> None:
     with h5py.File("f.h5", "w") as file:
         for name, values in arrays.items():
             file[name] = values
+
+
+def _write_run_files() -> None:
+    """Write what commands make of a run: scores, an ablation, a report, a folder to publish."""
+    _call("test", *DATA)
+    (scores,) = Path("run").glob("test_*.json")
+    shutil.copyfile(scores, "metrics.json")
+    Path("run/ablation_market1501_before_neck.json").write_text(json.dumps(ABLATION))
+    _call("report", "run", "--out", "report.html")
+    _call("weights", "card", "run/model.ckpt", "published")
 
 
 def _write_networks() -> None:

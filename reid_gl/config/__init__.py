@@ -11,6 +11,7 @@ from reid_gl.config.load import (
     dump_config,
     load_config,
     load_run_config,
+    read_kept,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "load_run_config",
     "read_experiment",
     "read_holdout",
+    "read_kept",
 ]

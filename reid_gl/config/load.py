@@ -14,7 +14,9 @@ from yacs.config import CfgNode
 from reid_gl.config.choices import check_choices
 from reid_gl.config.defaults import default_config
 from reid_gl.config.ranges import check_ranges
-from reid_gl.config.values import convert, parse_override, read_words, read_yaml
+from reid_gl.config.values import MAX_BYTES, convert, parse_override, read_words, read_yaml
+from reid_gl.untrusted.json_files import what_is_wrong
+from reid_gl.untrusted.regular_file import read_regular_file
 
 logger = logging.getLogger(__name__)
 
@@ -70,9 +72,9 @@ def load_run_config(path: Path, overrides: Sequence[str] = ()) -> CfgNode:
 
     Raises:
         ConfigError: the file is not such a configuration, or as load_config for the overrides.
-        OSError: the file cannot be read.
+        ValueError, OSError: as read_kept.
     """
-    config, unknown = read_dump(path.read_text(encoding="utf-8", errors="replace"))
+    config, unknown = read_dump(read_kept(path), str(path))
     if unknown:
         logger.warning("%s has entries that this version does not know: %s", path, ", ".join(unknown))
     _override(config, overrides)
@@ -105,8 +107,22 @@ def dump_config(config: CfgNode) -> str:
     return str(config.dump())
 
 
-def read_dump(text: str) -> tuple[CfgNode, dict[str, Any]]:
+def read_kept(path: Path) -> str:
+    """Return the text of a configuration that a run folder keeps, whatever it holds.
+
+    Raises:
+        ValueError: it is no regular file, or too large for a configuration.
+        OSError: it cannot be read.
+    """
+    return read_regular_file(path, max_bytes=MAX_BYTES).decode("utf-8", errors="replace")
+
+
+def read_dump(text: str, source: str = "a kept configuration") -> tuple[CfgNode, dict[str, Any]]:
     """Read the output of dump_config, possibly from another version; keys it lacks get their defaults.
+
+    Args:
+        text: the output.
+        source: its name in messages.
 
     Returns:
         The configuration, and the entries that this version cannot use: unknown keys and values of a wrong
@@ -118,13 +134,13 @@ def read_dump(text: str) -> tuple[CfgNode, dict[str, Any]]:
     try:
         values = read_words(text) or {}
     except yaml.YAMLError as error:
-        raise ConfigError(f"a kept configuration is no valid YAML: {_in_one_line(error)}") from None
+        raise ConfigError(f"{source} is no valid YAML: {_in_one_line(error)}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"a kept configuration must hold keys and values, found {type(values).__name__}")
+        raise ConfigError(f"{source} must hold keys and values, found {type(values).__name__}")
     config, unknown = default_config(), {}
     for key, words in _leaves(values):
         try:
-            _set(config, key, words, "a kept configuration")
+            _set(config, key, words, source)
         except ConfigError:
             unknown[key] = words
     return config, unknown
@@ -140,18 +156,21 @@ def changed_keys(text: str) -> dict[str, Any]:
     return {key: value for key, value in _leaves(read_dump(text)[0]) if value != defaults[key]}
 
 
-def describe_changes(old: str, new: str, *, may_change: Sequence[str] = ()) -> str:
+def describe_changes(
+    old: str, new: str, *, may_change: Sequence[str] = (), source: str = "a kept configuration"
+) -> str:
     """Describe the first keys that differ between two configurations; "" if there are none.
 
     Args:
         old: YAML from dump_config, possibly of another version; keys that it lacks get their defaults.
         new: YAML from dump_config of this version.
         may_change: keys or sections to ignore.
+        source: name of the old one in messages.
 
     Raises:
         ConfigError: as read_dump.
     """
-    kept, unknown = read_dump(old)
+    kept, unknown = read_dump(old, source)
     before, now = (dict(_leaves(one)) for one in (kept, read_dump(new)[0]))
     changed = {
         key: f"{key} was {before[key]!r}, is now {now[key]!r}" for key in now if before[key] != now[key]
@@ -170,6 +189,8 @@ def _is_in(key: str, places: Sequence[str]) -> bool:
 
 
 def _in_one_line(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return what_is_wrong(error)
     return " ".join(str(error).split())
 
 

@@ -21,6 +21,7 @@ from reid_gl.experiment.score import run_test
 from reid_gl.experiment.series import (
     RESULT_FILE,
     check_num_jobs,
+    is_share,
     open_series,
     read_result,
     run_unfinished,
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 ALWAYS = ("SOLVER.CHECKPOINT_EVERY", "1", "SOLVER.EVALUATE_EVERY", "0")  # the comparison uses the last epoch
 OWN_KEYS = ("SEED", "OUTPUT_DIR", "SOLVER.NUM_EPOCHS", "COMPARE.NUM_EPOCHS", *ALWAYS[::2])
+MOST_SEEDS = 10_000
+MOST_SECONDS = 1e12
 COMPARISON_FILE = "comparison.json"
 IMAGE_FILE = "comparison.png"
 
@@ -111,7 +114,7 @@ def run_comparison(
         config_file: the experiment; every run takes COMPARE.NUM_EPOCHS epochs.
         overrides: configuration keys and values for all contenders.
         contenders: what to compare.
-        num_seeds: number of runs of each contender.
+        num_seeds: number of runs of each contender, up to MOST_SEEDS.
         folder: folder for the results; each run has a folder in it.
         first_seed: seed of the first run; the next runs count up from it.
         num_jobs: runs at the same time, see run_unfinished; the results are the same.
@@ -130,6 +133,8 @@ def run_comparison(
     check_num_jobs(num_jobs)
     if num_seeds < 1 or not contenders:
         raise ValueError(f"expected losses or values and a seed, got {len(contenders)} and {num_seeds} seeds")
+    if num_seeds > MOST_SEEDS:
+        raise ValueError(f"--seeds must be at most {MOST_SEEDS:,}, got {num_seeds}")
     if len({one.name for one in contenders}) < len(contenders):
         raise ValueError(f"something is given twice: {' '.join(one.name for one in contenders)}")
     base = load_experiment(config_file, overrides)
@@ -183,7 +188,7 @@ def _run_all(
     runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender, _ in plan}
     for (contender, _), place in zip(plan, places, strict=True):
         _drop_weights(place)
-        runs[contender.name].append(read_result(place))
+        runs[contender.name].append(read_result(place, _find_fault))
     return runs
 
 
@@ -206,6 +211,19 @@ def _run(
     result |= {"seconds": round(time.perf_counter() - start, 1), "was_resumed": resume}
     write_text(place / RESULT_FILE, json.dumps(result, indent=2) + "\n")
     _drop_weights(place)
+
+
+def _find_fault(result: dict[str, Any]) -> str:
+    """Return what is wrong with the result of a run; "" if nothing is."""
+    if isinstance(result.get("error"), str):
+        return ""
+    for score in SCORES:
+        if (score in result or score != "NMI") and not is_share(result.get(score)):
+            return f"has no {score} in [0, 1]"
+    seconds = result.get("seconds")
+    if not isinstance(seconds, int | float) or not 0 <= seconds < MOST_SECONDS:
+        return "has no number of seconds"
+    return "" if isinstance(result.get("was_resumed"), bool) else "does not say whether it was_resumed"
 
 
 def _drop_weights(place: Path) -> None:

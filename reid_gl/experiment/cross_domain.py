@@ -18,6 +18,7 @@ from reid_gl.experiment.score import run_tests
 from reid_gl.experiment.series import (
     RESULT_FILE,
     check_num_jobs,
+    is_share,
     open_series,
     read_result,
     run_unfinished,
@@ -29,6 +30,7 @@ from reid_gl.report.figures import save_figure
 
 MATRIX_FILE = "cross_domain.json"
 IMAGE_FILE = "cross_domain.png"
+DRAWN = ("rank1", "mAP")
 
 
 def run_cross_domain(
@@ -77,7 +79,8 @@ def run_cross_domain(
         for names, place in places.items()
     }
     run_unfinished(jobs, num_jobs=num_jobs, device=common.device, stop_signal=stop_signal)
-    rows = {names: read_result(place) for names, place in places.items()}
+    rows = {names: read_result(place, _find_fault) for names, place in places.items()}
+    _check_same_columns(rows, folder)
     summary = {"rows": rows}
     write_text(folder / MATRIX_FILE, json.dumps(summary, indent=2) + "\n")
     save_figure(draw_matrix(rows), folder / IMAGE_FILE)
@@ -93,3 +96,21 @@ def _run(
     weights, _ = train_or_resume(experiment, place, stop_signal)
     scores = run_tests(replace(experiment, weights=weights))
     write_text(place / RESULT_FILE, json.dumps(scores, indent=2) + "\n")
+
+
+def _find_fault(result: dict[str, Any]) -> str:
+    """Return what is wrong with the scores of a row; "" if nothing is."""
+    for name, scores in result.items():
+        if not isinstance(scores, dict) or not all(is_share(scores.get(score)) for score in DRAWN):
+            return f"has no {' and '.join(DRAWN)} in [0, 1] of {name}"
+    return "" if result else "has no scores"
+
+
+def _check_same_columns(rows: dict[str, dict[str, Any]], folder: Path) -> None:
+    first, *others = ({*row} for row in rows.values())
+    for names, columns in zip(list(rows)[1:], others, strict=True):
+        if columns != first:
+            raise ValueError(
+                f"the result of {names} in {folder} is of the test sets {', '.join(sorted(columns))}, others "
+                f"are of {', '.join(sorted(first))}: delete {RESULT_FILE} of the wrong one to test it again"
+            )

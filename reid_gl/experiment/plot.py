@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +36,21 @@ def run_plot(
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file: name a folder for the figures")
-    try:
+    with _damage_named(report):
         figures = draw_figures(data)
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ValueError(f"{report} is damaged ({error!r}): make the report again") from None
     files = {name: folder / f"{name}.{form}" for name in figures}
     for path in files.values():
         check_replaceable(path, force=force)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, path in files.items():
-        save_figure(figures[name], path)
+    with _damage_named(report):  # a figure is laid out only when it is saved
+        for name, path in files.items():
+            save_figure(figures[name], path)
     return {"figures": {name: str(path) for name, path in files.items()}}
+
+
+@contextmanager
+def _damage_named(report: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise ValueError(f"{report} is damaged ({error!r}): make the report again") from None

@@ -199,7 +199,7 @@ def _read_ablation(path: Path) -> dict[str, Any] | None:
         rows = [
             {
                 "on": [str(name) for name in row["on"]],
-                **{key: float(row[key]) for key in ("rank1", "mAP", "gain")},
+                **{key: _finite(row[key]) for key in ("rank1", "mAP", "gain")},
             }
             for row in found["rows"]
         ]
@@ -208,7 +208,7 @@ def _read_ablation(path: Path) -> dict[str, Any] | None:
             "switches": [str(name) for name in found["switches"]],
             "caution": str(found["caution"]),
         }
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         logger.warning("%s is no result of test --ablate and is left out", path)
         return None
 
@@ -217,7 +217,8 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     if not path.is_file() or path.stat().st_size > MAX_SIDE_FILE:
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8", errors="replace"), parse_constant=_no_constant)
+        text = path.read_text(encoding="utf-8", errors="replace")
+        found = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -226,8 +227,12 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return found
 
 
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is no number")
+def _finite(number: str | float) -> float:
+    """Return a number that a page can hold; JSON has no NaN and no infinity, but 1e999 reads as infinity."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is no number")
+    return value
 
 
 def choose_queries(average_precision: Sequence[float], limit: int) -> NDArray[np.int64]:

@@ -9,14 +9,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from reid_gl.config import Config, describe_changes, read_experiment
 from reid_gl.experiment.job_process import Job
 from reid_gl.experiment.jobs import POLL_SECONDS, describe_rest, gpus_to_deal, run_jobs
+=======
+from reid_gl.config import Config, describe_changes, read_experiment, read_kept
+from reid_gl.experiment.jobs import Job, gpus_to_deal, run_jobs
+>>>>>>> s5-hostile
 from reid_gl.experiment.train import run_training
 from reid_gl.files import partial_of, write_text
 from reid_gl.records import ReidDataset
 from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE, describe_environment, is_in_use
 from reid_gl.untrusted.json_files import read_json_object
+from reid_gl.untrusted.regular_file import why_no_file
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +48,8 @@ def open_series(folder: Path, config: Config, *, kind: str) -> None:
     """
     config_file, text = folder / CONFIG_FILE, read_experiment(config).config_text
     if config_file.is_file():
-        old = config_file.read_text(encoding="utf-8")
-        if changed := describe_changes(old, text, may_change=MAY_CHANGE):
+        old, name = read_kept(config_file), str(config_file)
+        if changed := describe_changes(old, text, may_change=MAY_CHANGE, source=name):
             raise ValueError(
                 f"{folder} holds a {kind} of another configuration ({changed}): choose another folder with "
                 "--output"
@@ -80,13 +86,26 @@ def train_or_resume(config: Config, place: Path, stop_signal: Callable[[], int])
     return run_training(config, resume=(place / TRAINING_FILE).is_file(), stop_signal=stop_signal)
 
 
-def read_result(place: Path) -> dict[str, Any]:
+def read_result(place: Path, find_fault: Callable[[dict[str, Any]], str]) -> dict[str, Any]:
     """Read what a finished run has left.
 
+    Args:
+        place: folder of the run.
+        find_fault: returns what is wrong with a result, such as "has no mAP in [0, 1]"; "" if nothing is.
+
     Raises:
-        ValueError: it is damaged.
+        ValueError: it is damaged, or no such result.
     """
-    return read_json_object(place / RESULT_FILE, advice="delete it to test and train this run again")
+    path, advice = place / RESULT_FILE, "delete it to test and train this run again"
+    result = read_json_object(path, advice=advice)
+    if fault := find_fault(result):
+        raise ValueError(f"{path} {fault}: {advice}")
+    return result
+
+
+def is_share(value: object) -> bool:
+    """Return whether a value of a JSON file is a number in [0, 1]."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def run_unfinished(
@@ -105,9 +124,13 @@ def run_unfinished(
         stop_signal: number of the signal that asks to stop, or 0.
 
     Raises:
+        ValueError: a result file is no regular file.
         Interrupted: stopped by a signal.
         ChildProcessError: of several jobs some failed; one that runs in this process raises its own error.
     """
+    for path in (place / RESULT_FILE for place in jobs):
+        if path.exists() and not path.is_file():  # it could not be replaced after the training
+            raise ValueError(f"{path} {why_no_file(path)}: remove it")
     left = [job for place, job in jobs.items() if not (place / RESULT_FILE).is_file()]
     if done := len(jobs) - len(left):
         logger.info("%d of %d runs are finished", done, len(jobs))

@@ -9,8 +9,14 @@ from typing import Any
 
 from torch import nn
 
+<<<<<<< HEAD
 from reid_gl.config import Config, Experiment, describe_changes, read_experiment
 from reid_gl.data.loading.sampler import check_parts
+=======
+from reid_gl.config import Config, Experiment, describe_changes, read_experiment, read_kept
+from reid_gl.data.loading.loaders import check_images, make_label_map
+from reid_gl.data.loading.sampler import BalancedSampler, PKSampler, check_parts
+>>>>>>> s5-hostile
 from reid_gl.distributed.agreement import agreement, first_on_each_host, on_first
 from reid_gl.distributed.place import num_restarts
 from reid_gl.distributed.ranks import is_first, ranks
@@ -117,9 +123,11 @@ def _find_run(experiment: Experiment, *, resume: bool) -> bool:
 
 
 def _check_same_config(experiment: Experiment, folder: Path) -> None:
-    old = (folder / CONFIG_FILE).read_text(encoding="utf-8")
+    kept = folder / CONFIG_FILE
     same_pixels = () if experiment.augmentation.crops else ("DATA.CACHE",)  # docs/input.md
-    if changed := describe_changes(old, experiment.config_text, may_change=(*MAY_CHANGE, *same_pixels)):
+    may_change = (*MAY_CHANGE, *same_pixels)
+    new = experiment.config_text
+    if changed := describe_changes(read_kept(kept), new, may_change=may_change, source=str(kept)):
         raise ValueError(
             f"the run in {folder} was started with another configuration ({changed}): resume it with the "
             "same one, or start a new OUTPUT_DIR"

@@ -31,11 +31,13 @@ from reid_gl.inference.extractor.weights_folder import (
 from reid_gl.inference.strategies.apply import KEY as STRATEGIES
 from reid_gl.models import read_checkpoint
 from reid_gl.report.model_card import format_card
-from reid_gl.untrusted.regular_file import read_regular_file
+from reid_gl.untrusted.json_files import what_is_wrong
+from reid_gl.untrusted.regular_file import read_regular_file, why_no_file
 
 logger = logging.getLogger(__name__)
 
 MAX_METRICS_BYTES = 10_000_000
+LARGEST_SCORE = 1e15
 
 
 def write_weights_folder(
@@ -157,13 +159,20 @@ def _upload(
 
 def _read_scores(path: Path) -> tuple[str, Mapping[str, Any]]:
     """Read a result of `reid-gl test`: the name of its data set and the scores; no path is kept."""
+    if not path.is_file():
+        raise FileNotFoundError(f"scores {path} {why_no_file(path)}: give files that reid-gl test wrote")
     try:
         found = json.loads(read_regular_file(path, max_bytes=MAX_METRICS_BYTES))
-        scores = {key: value for key, value in found.items() if isinstance(value, int | float)}
-        data, protocol = str(found["dataset"]), found["protocol"]
-        scores["mAP"]
+        scores = {key: value for key, value in found.items() if _is_score(value)}
+        data, protocol = str(found["dataset"]), dict(found["protocol"])
+        if not 0 <= scores["mAP"] <= 1:
+            raise ValueError(f"its mAP is {scores['mAP']}, expected a number from 0 to 1")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
-            f"{path} has no scores ({type(error).__name__}: {error}): give files that reid-gl test wrote"
+            f"{path} has no scores ({what_is_wrong(error)}): give files that reid-gl test wrote"
         ) from None
     return data, {**scores, "protocol": protocol}
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_SCORE

@@ -36,9 +36,8 @@ def read_state_dict(path: Path) -> Tensors:
             f"{path} is no torch file, or holds Python objects ({name[1] if name else 'unknown'}), which are "
             "never loaded: save the network's state_dict() with the project that made it"
         ) from None
-    except BROKEN_FILE as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise NoTensorsError(f"{path} is truncated or no torch file ({reason})") from None
+    except BROKEN_FILE:
+        raise NoTensorsError(f"{path} is truncated or no torch file: copy or download it again") from None
     if isinstance(found, dict) and found.get("format") == CHECKPOINT_FORMAT:
         raise ValueError(
             f"{path} is a checkpoint of reid_gl and knows its network: leave the architecture out"

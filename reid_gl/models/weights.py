@@ -74,10 +74,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise NoCheckpointError(f"{path} is not a reid_gl checkpoint: {NOT_PLAIN}") from None
-    except BROKEN_FILE as error:
+    except BROKEN_FILE:
         raise NoCheckpointError(
-            f"checkpoint {path} is truncated or no checkpoint at all ({_first_line(error)}): "
-            "use another one of the run folder"
+            f"checkpoint {path} is truncated or no checkpoint at all: use another one of the run folder"
         ) from None
     found = checkpoint.get("format") if isinstance(checkpoint, dict) else type(checkpoint).__name__
     if found != CHECKPOINT_FORMAT:
@@ -113,9 +112,21 @@ def load_net(path: str | Path, *, backbone: nn.Module | None = None) -> LoadedNe
             "code is not in the checkpoint, and commands cannot open it, but Python can: "
             f"FeatureExtractor({str(path)!r}, backbone=net), or load_net likewise, with your network as net"
         )
-    net = ReidNet(settings, backbone)
+    net = build_stored_net(settings, str(path), backbone)
     load_tensors(net, checkpoint["model"], source=str(path))
     return LoadedNet(net.eval(), checkpoint)
+
+
+def build_stored_net(settings: NetSettings, source: str, backbone: nn.Module | None = None) -> ReidNet:
+    """Build the network of settings that a file holds.
+
+    Raises:
+        ValueError: the settings do not fit together; names the file, `source`.
+    """
+    try:
+        return ReidNet(settings, backbone)
+    except ValueError as error:
+        raise ValueError(f"{source} describes a network that cannot be built: {error}") from None
 
 
 def load_tensors(net: nn.Module, tensors: dict[str, Any], *, source: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reid_gl.report.figures import literal
+
 SCORES = {"rank1": ("rank-1", "#0072B2"), "mAP": ("mAP", "#D55E00"), "NMI": ("NMI", "#009E73")}
 """Title and colour; the colours suit all kinds of colour vision. Only image retrieval reports NMI."""
 NOTHING: dict[str, Any] = {"values": [], "mean": None, "std": None}
@@ -109,7 +111,7 @@ def _draw_rows(panel: Axes, results: Mapping[str, Mapping[str, Any]]) -> None:
         for place, result in zip(places, results.values(), strict=True):
             points = [100 * value for value in result.get(score, NOTHING)["values"]]
             panel.scatter(points, [place] * len(points), s=9, color=color, alpha=0.4, linewidths=0)
-    panel.set_yticks(places, list(results))
+    panel.set_yticks(places, [literal(name) for name in results])
     panel.set_ylim(len(results) - 0.5, -0.5)
     panel.set_xlabel("percent; bars: ± one standard deviation over seeds")
 
@@ -122,7 +124,7 @@ def _draw_lines(panel: Axes, results: Mapping[str, Mapping[str, Any]], values: S
         for place, result in zip(places, results.values(), strict=True):
             points = [100 * value for value in result.get(score, NOTHING)["values"]]
             panel.scatter([place] * len(points), points, s=9, color=color, alpha=0.4, linewidths=0)
-    panel.set_xticks(places, list(values))
+    panel.set_xticks(places, [literal(value) for value in values])
     panel.set_ylabel("percent; bars: ± one standard deviation over seeds")
 
 

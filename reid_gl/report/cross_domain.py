@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from reid_gl.report.figures import literal
+
 Rows = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
@@ -43,8 +45,8 @@ def draw_matrix(rows: Rows) -> Figure:
     for (row, column), value in np.ndenumerate(values):
         color = "white" if value < 55 else "black"
         panel.text(column, row, f"{value:.1f}", ha="center", va="center", color=color)
-    panel.set_xticks(range(len(columns)), columns, rotation=20, ha="right")
-    panel.set_yticks(range(len(rows)), list(rows))
+    panel.set_xticks(range(len(columns)), [literal(name) for name in columns], rotation=20, ha="right")
+    panel.set_yticks(range(len(rows)), [literal(name) for name in rows])
     panel.set_xlabel("tested on")
     panel.set_ylabel("trained on")
     panel.set_title("mAP (%)", loc="left", fontsize="medium")

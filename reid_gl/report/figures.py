@@ -18,3 +18,8 @@ def save_figure(figure: Figure, path: Path) -> None:
     form = path.suffix[1:].lower()
     with whole_or_nothing(path) as partial:
         figure.savefig(partial, format=form, metadata={MARKED_BY[form]: MARK})
+
+
+def literal(text: str) -> str:
+    """Return a text in a form that matplotlib shows letter by letter; between dollars it expects formulas."""
+    return text.replace("$", "\\$")

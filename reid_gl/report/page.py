@@ -12,6 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from reid_gl.untrusted.regular_file import quoted, why_no_file
+
 FORMAT = "reid_gl/report/1"
 TEMPLATE = "report.html"
 THUMBNAILS_IN_BLOCK = 128
@@ -56,19 +58,20 @@ def read_report(path: Path) -> dict[str, Any]:
         ValueError: the file is no such page, or one of another version.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"report {path} does not exist: make it with reid-gl report")
+        raise FileNotFoundError(f"report {path} {why_no_file(path)}: make it with reid-gl report")
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path} is too large for a report ({path.stat().st_size:,} bytes)")
     found = DATA.search(path.read_text(encoding="utf-8", errors="replace"))
     try:
         data = json.loads(found[1]) if found else None
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: no JSON, or a number of thousands of digits
         data = None
     if not isinstance(data, dict) or "format" not in data:
         raise ValueError(f"{path} is no report: expected a page written by reid-gl report or test --report")
     if data["format"] != FORMAT:
+        form = quoted(str(data["format"]))
         raise ValueError(
-            f"{path} is a report of the form {data['format']!r}, this version reads {FORMAT!r}: make it again"
+            f"{path} is a report of the form {form}, this version reads {FORMAT!r}: make it again"
         )
     return data
 

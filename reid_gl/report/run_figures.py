@@ -9,10 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reid_gl.report.figures import literal
+
 FORMS = ("svg", "png", "pdf")
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#AA4499", "#B07B00", "#44778C", "#882255", "#555555")
 """Suit all kinds of colour vision; the page uses the same, one for each run."""
 NUM_BINS = 20
+MOST_CELLS = 2_500
+"""Pairs of cameras whose numbers stand in their cells; more could not be read."""
+MOST_RUNS, MOST_ROWS = 100, 1_000
+"""Runs, and rows of an ablation, that figures can show."""
 NO_LOSSES = ("epoch", "images_per_second", "learning_rate", "gradient_norm")
 Data = Mapping[str, Any]
 
@@ -25,7 +31,13 @@ def draw_figures(data: Data) -> dict[str, Figure]:
 
     Returns:
         Figures outside pyplot's global state, by name.
+
+    Raises:
+        ValueError: there are too many runs, or rows of an ablation.
     """
+    rows = [len(run["ablation"]["rows"]) for run in data["runs"] if run["ablation"]]
+    if len(data["runs"]) > MOST_RUNS or max(rows, default=0) > MOST_ROWS:
+        raise ValueError(f"it has more than {MOST_RUNS} runs, or {MOST_ROWS} rows of an ablation")
     figures = {
         "cmc": _one_panel(_draw_cmc, data),
         "precision_recall": _one_panel(_draw_precision_recall, data),
@@ -48,7 +60,7 @@ def draw_figures(data: Data) -> dict[str, Figure]:
 def list_name(data: Data, ranking: Data) -> str:
     """Return the name of a rank list, with that of its run if there are several."""
     words = "re-ranked" if ranking["reranked"] else "not re-ranked"
-    return f"{data['runs'][ranking['run']]['name']}, {words}" if len(data["runs"]) > 1 else words
+    return f"{literal(data['runs'][ranking['run']]['name'])}, {words}" if len(data["runs"]) > 1 else words
 
 
 def _one_panel(draw: Callable[[Axes, Data], None], data: Data) -> Figure:
@@ -91,12 +103,12 @@ def _draw_cameras(panel: Axes, run: Data) -> None:
     cells = [[pairs[query, gallery] for gallery in across] for query in down]
     values = 100 * np.array([[np.nan if cell is None else cell for cell in row] for row in cells])
     panel.imshow(values, cmap="cividis", vmin=0, vmax=100, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
+    for (row, column), value in np.ndenumerate(values if values.size <= MOST_CELLS else values[:0]):
         color = "white" if value < 55 else "black"
         text = "–" if np.isnan(value) else f"{value:.1f}"
         panel.text(column, row, text, ha="center", va="center", color="black" if text == "–" else color)
-    panel.set_xticks(range(len(across)), [str(camera) for camera in across])
-    panel.set_yticks(range(len(down)), [str(camera) for camera in down])
+    panel.set_xticks(range(len(across)), [literal(str(camera)) for camera in across])
+    panel.set_yticks(range(len(down)), [literal(str(camera)) for camera in down])
     panel.set_xlabel("camera of the gallery images")
     panel.set_ylabel("camera of the queries")
     panel.set_title("mAP (%)", fontsize="medium", loc="left")
@@ -122,13 +134,14 @@ def _draw_distances(panel: Axes, found: Data) -> None:
 def _draw_training(panel: Axes, steps: Data) -> None:
     for number, (name, values) in enumerate(item for item in steps.items() if item[0] not in NO_LOSSES):
         numbers = [np.nan if value is None else value for value in values]
-        panel.plot(steps["epoch"], numbers, label=name.replace("_", " "), color=COLORS[number % len(COLORS)])
+        label, color = literal(name).replace("_", " "), COLORS[number % len(COLORS)]
+        panel.plot(steps["epoch"], numbers, label=label, color=color)
     _finish(panel, "epoch", "loss")
 
 
 def _draw_ablation(panel: Axes, ablation: Data) -> None:
     rows = sorted(ablation["rows"], key=lambda row: float(row["mAP"]))
-    names = [" + ".join(row["on"]) or "none" for row in rows]
+    names = [literal(" + ".join(row["on"])) or "none" for row in rows]
     panel.barh(names, [100 * row["mAP"] for row in rows], color=COLORS[0])
     panel.figure.set_figheight(1.0 + 0.24 * len(rows))  # type: ignore[union-attr]
     panel.tick_params(axis="y", labelsize=7)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from reid_gl.evaluation.thresholds.distance_histograms import LARGEST_DISTANCE
 from reid_gl.evaluation.thresholds.record import CalibratedPoint, Calibration
+from reid_gl.report.figures import literal
 
 # blue and vermilion of Okabe and Ito, which suit all kinds of colour vision
 SAME, DIFFERENT = "#D55E00", "#0072B2"
@@ -47,8 +48,8 @@ def draw_calibration(calibration: Calibration) -> Figure:
     _draw_distances(left, calibration)
     _draw_roc(right, calibration)
     figure.suptitle(
-        f"{calibration.source}\n{calibration.num_identities} identities, {calibration.num_same:,} genuine "
-        f"pairs, {calibration.num_different:,} impostor pairs"
+        f"{literal(calibration.source)}\n{calibration.num_identities} identities, "
+        f"{calibration.num_same:,} genuine pairs, {calibration.num_different:,} impostor pairs"
     )
     return figure
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
+from reid_gl.untrusted.regular_file import MAX_TEXT_BYTES, read_regular_file
+
 MAX_POINTS = 400
 """Longer curves are thinned out by averaging neighbouring lines."""
+LARGEST = 1e15
+"""Largest number that can be a loss, a score or a count of steps; others are left out."""
 PLACE = ("type", "epoch", "step")
 
 
@@ -22,14 +25,14 @@ def read_training_curves(path: Path) -> dict[str, Any] | None:
         "steps" and "evaluations", each with the "epoch" of every point, which is a fraction within an epoch,
         and a list of values by name. None if there is no log, or nothing in it. Lines that are not JSON
         objects of the log are skipped, because a killed run leaves half a line.
+
+    Raises:
+        ValueError: the log is too large.
     """
     if not path.is_file():
         return None
-    lines = [
-        line
-        for text in path.read_text(encoding="utf-8", errors="replace").splitlines()
-        if (line := _read(text))
-    ]
+    content = read_regular_file(path, max_bytes=MAX_TEXT_BYTES).decode("utf-8", errors="replace")
+    lines = [line for text in content.splitlines() if (line := _read(text))]
     longest = max((line["step"] for line in lines), default=0)
     curves = {}
     for name, kind in (("steps", "step"), ("evaluations", "evaluation")):
@@ -43,9 +46,9 @@ def read_training_curves(path: Path) -> dict[str, Any] | None:
 def _read(text: str) -> dict[str, Any] | None:
     try:
         line = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: no JSON, or a number of thousands of digits
         return None
-    if not isinstance(line, dict) or not all(isinstance(line.get(name), int) for name in ("epoch", "step")):
+    if not isinstance(line, dict) or not all(_is_count(line.get(name)) for name in ("epoch", "step")):
         return None
     return line if isinstance(line.get("type"), str) else None
 
@@ -66,7 +69,11 @@ def _thin_out(epochs: list[float], lines: list[dict[str, Any]]) -> dict[str, Any
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and _is_number(value) and value >= 0
 
 
 def _mean(values: list[float]) -> float | None:

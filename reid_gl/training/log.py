@@ -13,6 +13,7 @@ from tqdm import tqdm
 from reid_gl.files import write_text
 from reid_gl.training.event_file import EventFile
 from reid_gl.training.run_folder import LOG_FILE, TENSORBOARD_FOLDER
+from reid_gl.untrusted.regular_file import MAX_TEXT_BYTES, read_regular_file
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,8 @@ def _drop_lines_after(path: Path, epoch: int, step: int) -> None:
     if not path.exists():
         return
     kept = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    content = read_regular_file(path, max_bytes=MAX_TEXT_BYTES).decode("utf-8", errors="replace")
+    for text in content.splitlines():
         try:
             line = json.loads(text)
             if (line["epoch"], line["step"]) <= (epoch, step):

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from reid_gl.untrusted.sizes import MAX_ARRAYS_BYTES, largest_content
 
 BROKEN = (
     *(OSError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, SyntaxError, MemoryError),
-    *(RecursionError, RuntimeError, OverflowError, zipfile.BadZipFile, zlib.error),
+    *(RecursionError, RuntimeError, OverflowError, zipfile.BadZipFile, zlib.error, TokenError),
 )
 """Errors that zipfile and NumPy raise for damaged files."""
 

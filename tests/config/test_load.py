@@ -225,3 +225,10 @@ def test_only_what_differs_from_the_defaults_is_a_changed_key() -> None:
     assert changed_keys(dump_config(default_config())) == {}
     text = dump_config(load_config(None, ["SEED", "3", "INPUT.SIZE", "[64,32]"]))
     assert changed_keys(text) == {"SEED": 3, "INPUT.SIZE": [64, 32], "OUTPUT_DIR": "runs/custom"}
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.yml"
+    path.write_text("SEED: 1\n", encoding="utf-16")
+    with pytest.raises(ConfigError, match=r"config file .*x\.yml is no valid YAML: no UTF-8 text$"):
+        load_config(path)

@@ -205,13 +205,14 @@ def test_a_run_that_diverges_is_noted_and_the_others_resuming(small: list[str], 
     [
         ([CE], 0, "expected losses or values and a seed, got 1 and 0 seeds"),
         ([], 1, "expected losses or values and a seed, got 0 and 1 seeds"),
+        ([CE], 10**30, "--seeds must be at most 10,000, got 1000000000000000000000000000000"),
         ([CE, CE], 1, "something is given twice: ce ce"),
         ([CE, parse_losses("tripplet")], 1, "unknown loss 'tripplet'; the nearest one is 'triplet'"),
         (vary_setting("LOSS.GROUP.STEPS", ["1"], None), 1, "the nearest one is 'LOSS.GROUP.NUM_STEPS'"),
         (
             vary_setting("LOSS.GROUP.NUM_STEPS", ["0"], None),
             1,
-            "LOSS.GROUP.NUM_STEPS must be at least 1, got 0",
+            r"LOSS.GROUP.NUM_STEPS must lie in \[1, 1000\], got 0",
         ),
     ],
 )
@@ -243,3 +244,31 @@ def test_a_foreign_file_in_a_run_s_folder_is_not_deleted(small: list[str], tmp_p
     with pytest.raises(FileExistsError, match=r"seed0 holds thesis.tex, and no run to resume"):
         compare(small, folder, CE)
     assert note.read_text() == "years of work"
+
+
+RESULT = {"rank1": 0.5, "mAP": 0.25, "seconds": 3.0, "was_resumed": False}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"mAP": "0.5"}, r"has no mAP in \[0, 1\]"),
+        ({"rank1": float("nan")}, r"has no rank1 in \[0, 1\]"),
+        ({"NMI": [1]}, r"has no NMI in \[0, 1\]"),
+        ({"seconds": 10**400}, "has no number of seconds"),
+        ({"was_resumed": None}, "does not say whether it was_resumed"),
+        ({"error": {"a": 1}, "mAP": None}, r"has no mAP in \[0, 1\]"),
+    ],
+)
+def test_a_result_with_other_values_is_named(
+    small: list[str], tmp_path: Path, change: dict[str, Any], fault: str
+) -> None:
+    folder = tmp_path / "compared"
+    series.open_series(folder, load_config(None, small), kind="comparison")
+    path = folder / "ce" / "seed0" / "result.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({**RESULT, **change}))
+    with pytest.raises(ValueError, match=rf"seed0/result\.json {fault}: delete it to test and train"):
+        compare(small, folder, CE)
+    path.write_text(json.dumps(RESULT))
+    assert compare(small, folder, CE)["results"]["ce"]["mAP"]["values"] == [0.25]

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from reid_gl.config import load_experiment
+<<<<<<< HEAD
 from reid_gl.experiment import jobs
+=======
+from reid_gl.experiment import series
+>>>>>>> s5-hostile
 from reid_gl.experiment.cross_domain import run_cross_domain
 from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.training.fit import Interrupted
@@ -120,3 +124,34 @@ def test_mistakes_come_to_light_first(
     with pytest.raises(ValueError, match=message):
         run(words, tmp_path / "matrix", **names)
     assert not (tmp_path / "matrix").exists()
+
+
+GOOD = {"rank1": 0.5, "mAP": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ({}, r"result\.json has no scores: delete it"),
+        ({"market1501": GOOD, "synthetic": 3}, r"result\.json has no rank1 and mAP in \[0, 1\] of synthetic"),
+        (
+            {"market1501": {**GOOD, "mAP": "x"}},
+            r"result\.json has no rank1 and mAP in \[0, 1\] of market1501",
+        ),
+        ({"market1501": GOOD}, "is of the test sets market1501, others are of market1501, synthetic"),
+    ],
+)
+def test_a_result_with_other_values_is_named(
+    words: list[str], tmp_path: Path, result: dict[str, Any], message: str
+) -> None:
+    folder = tmp_path / "matrix"
+    common = load_experiment(None, [*words, "DATA.TEST_NAMES", "market1501,synthetic"])
+    series.open_series(folder, common, kind="matrix")
+    for names, found in (
+        ("synthetic", {"market1501": GOOD, "synthetic": GOOD}),
+        ("market1501,synthetic", result),
+    ):
+        (folder / names).mkdir()
+        (folder / names / "result.json").write_text(json.dumps(found))
+    with pytest.raises(ValueError, match=message):
+        run(words, folder)

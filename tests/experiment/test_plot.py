@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +40,34 @@ def test_a_foreign_file_stays(report: Path, tmp_path: Path) -> None:
         run_plot(report, mine)
 
 
-def test_a_damaged_report_is_one_sentence(report: Path, tmp_path: Path) -> None:
-    report.write_text(format_report("title", {"lists": 3}, []))
-    with pytest.raises(ValueError, match=r"is damaged .*: make the report again"):
-        run_plot(report, tmp_path / "figures")
+DAMAGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no lists": lambda data: data.pop("lists"),
+    "lists are a number": lambda data: data.update(lists=3),
+    "unlike lengths": lambda data: data["runs"][0]["distances"].update(same=[1, 2]),
+    "a word for a number": lambda data: data["lists"][0].update(cmc=["x"]),
+    "no pair at all": lambda data: data["runs"][0]["distances"].update(same=[0] * 4, different=[0] * 4),
+    "a huge number": lambda data: data["lists"][0].update(cmc=[10**400]),
+    "too many runs": lambda data: data.update(runs=data["runs"] * 101),
+    "a tall ablation": lambda data: data["runs"][0]["ablation"].update(
+        rows=data["runs"][0]["ablation"]["rows"] * 1001
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_report_is_one_sentence(report: Path, tmp_path: Path, damage: str) -> None:
+    data = report_data(1)
+    DAMAGES[damage](data)
+    report.write_text(format_report("title", data, []))
+    with pytest.raises(ValueError, match=r"report\.html is damaged .*: make the report again"):
+        run_plot(report, tmp_path / "figures", form="png")
+
+
+def test_names_with_dollars_are_no_formulas(report: Path, tmp_path: Path) -> None:
+    data = report_data(2)
+    data["runs"][0]["name"] = "a$\\nothing$b"
+    data["runs"][0]["ablation"]["rows"][0]["on"] = ["$^$"]
+    data["runs"][0]["training"]["steps"]["$_$"] = [1.0, 2.0]
+    report.write_text(format_report("title", data, []))
+    written = run_plot(report, tmp_path / "figures")["figures"]
+    assert {"cmc", "training_1", "ablation_1"} <= written.keys()

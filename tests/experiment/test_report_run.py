@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from reid_gl.config import load_run_config, read_experiment
+from reid_gl.experiment import report_run
 from reid_gl.experiment.report_run import choose_queries, describe_run, rank_run
 from reid_gl.experiment.score import ScoredFeatures, compute_features, load_candidate
 from tests.finished_run import write_run
@@ -50,6 +51,18 @@ def test_side_files_that_are_something_else_are_left_out(run: Path, caplog: pyte
     assert (found["environment"], found["ablation"], found["training"]) == (None, None, None)
     assert "environment.json is not a JSON object and is left out" in caplog.text
     assert "is no result of test --ablate and is left out" in caplog.text
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", '"nan"', "1" + "0" * 400])
+def test_numbers_that_a_page_cannot_hold_are_left_out(
+    number: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "ablation.json"
+    path.write_text(
+        f'{{"switches": [], "caution": "", "rows": [{{"on": [], "rank1": {number}, "mAP": 0, "gain": 0}}]}}'
+    )
+    assert report_run._read_ablation(path) is None
+    assert "ablation.json is no" in caplog.text
 
 
 def test_re_ranking_is_left_out_of_sets_that_are_too_large_for_it(

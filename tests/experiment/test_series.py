@@ -9,7 +9,15 @@ import pytest
 
 from reid_gl.config import load_config
 from reid_gl.experiment import series
-from reid_gl.experiment.series import OWN_FILES, open_series, read_result, train_or_resume
+from reid_gl.experiment.jobs import Job
+from reid_gl.experiment.series import (
+    OWN_FILES,
+    is_share,
+    open_series,
+    read_result,
+    run_unfinished,
+    train_or_resume,
+)
 from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE
 
 WORDS = ["DATA.ROOT", "here"]
@@ -104,4 +112,36 @@ def test_a_run_that_is_still_being_saved_is_waited_for(
 def test_a_result_that_a_crash_has_damaged(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text('{"mAP": ')
     with pytest.raises(ValueError, match=r"result.json is not JSON .*: delete it to test and train this run"):
-        read_result(tmp_path)
+        read_result(tmp_path, lambda result: "")
+    (tmp_path / "result.json").write_text('{"mAP": 7}')
+    assert read_result(tmp_path, lambda result: "") == {"mAP": 7}
+    with pytest.raises(ValueError, match=r"result.json has 1 part: delete it to test and train this run"):
+        read_result(tmp_path, lambda result: f"has {len(result)} part")
+
+
+@pytest.mark.parametrize("value", [1.5, -0.1, "0.5", None, True, [0.5], float("nan"), float("inf"), 10**30])
+def test_what_is_no_share(value: object) -> None:
+    assert not is_share(value)
+    assert is_share(0)
+    assert is_share(0.25)
+
+
+def test_a_result_that_is_no_file_is_refused_before_a_run(tmp_path: Path) -> None:
+    (tmp_path / "result.json").mkdir()
+    job = Job("one", lambda *_: pytest.fail("trained for nothing"), ())
+    with pytest.raises(ValueError, match=r"result.json is not a file but a folder: remove it"):
+        run_unfinished({tmp_path: job}, num_jobs=1, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff: [", r"config\.yml is no valid YAML"),
+        (b"[1]", r"config\.yml must hold keys and values, found list"),
+        (b"#" * 1_000_001, r"config\.yml has 1,000,001 bytes, more than the limit"),
+    ],
+)
+def test_a_damaged_configuration_is_named(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / CONFIG_FILE).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        open_series(tmp_path, load_config(None, WORDS), kind="matrix")

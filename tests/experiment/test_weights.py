@@ -11,6 +11,7 @@ import huggingface_hub
 import pytest
 import yaml
 
+from reid_gl.experiment import weights as weights_module
 from reid_gl.experiment.measure_thresholds import check_storable, store_calibration
 from reid_gl.experiment.score import write_result
 from reid_gl.experiment.weights import pull_weights, push_weights, verify_weights, write_weights_folder
@@ -151,3 +152,22 @@ def test_nothing_is_written_into_the_cache(
     monkeypatch.chdir(tmp_path)
     assert write_result({"mAP": 1.0}, weights, ["test", "market1501"]) == Path("test_market1501.json")
     assert (tmp_path / "test_market1501.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[1]", "a value in it is of another kind than expected"),
+        ("{", "wrong in line 1, column 2"),
+        ('{"dataset": "a", "protocol": {}}', "it lacks 'mAP'"),
+        ('{"dataset": "a", "protocol": {}, "mAP": 7}', "its mAP is 7, expected a number from 0 to 1"),
+        ('{"dataset": "a", "protocol": 3, "mAP": 0.5}', "a value in it is of another kind than expected"),
+    ],
+)
+def test_scores_that_no_test_wrote(text: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    with pytest.raises(FileNotFoundError, match=r"scores\.json does not exist: give files that"):
+        weights_module._read_scores(path)
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"scores\.json has no scores \({reason}\)"):
+        weights_module._read_scores(path)

@@ -124,6 +124,9 @@ def test_another_number_of_classes(checkpoint: dict[str, Any], path: Path) -> No
     )
     with pytest.raises(ValueError, match=message):
         load_net(path)
+    torch.save({**checkpoint, "net": {**NetSettings("resnet18", 3).to_dict(), "pooling": "x"}}, path)
+    with pytest.raises(ValueError, match=r"best\.pth describes a network that cannot be built: .*pooling"):
+        load_net(path)
 
 
 def test_other_tensors(net: ReidNet) -> None:

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from reid_gl.own_files import bears_mark
-from reid_gl.report.figures import MARKED_BY, save_figure
+from reid_gl.report.figures import MARKED_BY, literal, save_figure
 
 BEGINS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 
@@ -35,3 +35,10 @@ def test_a_figure_that_cannot_be_drawn_leaves_the_old_one(tmp_path: Path) -> Non
         save_figure(figure, path)
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_literal_text_is_no_formula(tmp_path: Path) -> None:
+    figure = _figure()
+    figure.text(0, 0, literal("$\\nothing$"))
+    save_figure(figure, tmp_path / "a.png")
+    assert (tmp_path / "a.png").is_file()

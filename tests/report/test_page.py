@@ -61,6 +61,7 @@ def test_another_file_is_no_report(tmp_path: Path) -> None:
         "",
         "<html>",
         '<script type="application/json" id="data">{</script>',
+        f'<script type="application/json" id="data">{{"a": {"9" * 5000}}}</script>',
         format_report("", {}, [])[:-900],
     ):
         path.write_text(text.replace(FORMAT, "") if "<!DOCTYPE" in text else text)
@@ -70,3 +71,9 @@ def test_another_file_is_no_report(tmp_path: Path) -> None:
     path.write_text(f'<script type="application/json" id="data">{text}</script>')
     with pytest.raises(ValueError, match=r"of the form 'reid_gl/report/9', this version reads"):
         read_report(path)
+
+
+def test_what_is_no_file_is_no_report(tmp_path: Path) -> None:
+    (tmp_path / "page.html").symlink_to("/dev/zero")
+    with pytest.raises(FileNotFoundError, match=r"page\.html is not a file but a device: make it with"):
+        read_report(tmp_path / "page.html")

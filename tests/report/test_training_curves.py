@@ -30,13 +30,29 @@ def test_steps_and_evaluations_by_epoch(tmp_path: Path) -> None:
 
 def test_broken_lines_are_skipped(tmp_path: Path) -> None:
     good = {"type": "step", "epoch": 0, "step": 10, "group": 4.0, "note": "text", "flag": True}
-    log = write_log(
-        tmp_path / "log.jsonl", '{"type": "st', "[1]", "3", {"type": "step"}, {"epoch": 1, "step": 1}, good
-    )
+    broken: list[object] = [
+        '{"type": "st',
+        "[1]",
+        "3",
+        "[" * 5000,
+        '{"epoch": ' + "9" * 5000 + "}",
+        {"epoch": 1, "step": 1},
+    ]
+    for epoch, step in ((0, -1), (True, 0), (10**400, 1), (1.5, 0)):
+        broken.append({"type": "step", "epoch": epoch, "step": step})
+    log = write_log(tmp_path / "log.jsonl", *broken, good)
     curves = read_training_curves(log)
     assert curves is not None
     assert list(curves["steps"]) == ["epoch", "group"]
+    assert curves["steps"]["epoch"] == [pytest.approx(10 / 11)]
     assert curves["steps"]["group"] == [4.0]
+
+
+def test_numbers_that_no_page_can_hold_are_left_out(tmp_path: Path) -> None:
+    line = {"type": "step", "epoch": 1, "step": 0, "a": 10**400, "b": 1e308, "c": float("inf"), "d": 2}
+    curves = read_training_curves(write_log(tmp_path / "log.jsonl", line, line))
+    assert curves is not None
+    assert curves["steps"] == {"epoch": [1.0, 1.0], "d": [2.0, 2.0]}
 
 
 def test_a_long_log_is_thinned_out_by_means(tmp_path: Path) -> None:

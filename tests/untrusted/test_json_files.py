@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reid_gl.untrusted.json_files import read_json_object
+from reid_gl.untrusted.json_files import parse_json, read_json_object, what_is_wrong
 
 
 def test_an_object_is_read(tmp_path: Path) -> None:
@@ -16,12 +17,12 @@ def test_an_object_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"a.json is not JSON \(Expecting value.*\): make it again"),
-        (b'{"a": "\xff"}', r"a.json is not JSON \(.*utf-8.*\): make it again"),
+        (b"", r"a.json is not JSON \(wrong in line 1, column 1\): make it again"),
+        (b'{"a": "\xff"}', r"a.json is not JSON \(no UTF-8 text\): make it again"),
         (b'{"a": 1', "is not JSON"),
-        (b"[" * 100_000, "is not JSON"),
+        (b"[" * 100_000, r"is not JSON \(nested too deeply\)"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "is not JSON"),
-        (b"9" * 10_000, "is not JSON"),
+        (b"9" * 10_000, r"is not JSON \(a number in it is too large\)"),
         (b"[1, 2]", "a.json is not a JSON object but a list: make it again"),
         (b"null", "not a JSON object but a NoneType"),
         (b" " * 101, "more than the limit of 100"),
@@ -41,3 +42,20 @@ def test_pipes_and_missing_files(tmp_path: Path) -> None:
         read_json_object(tmp_path / "pipe", advice="")
     with pytest.raises(FileNotFoundError):
         read_json_object(tmp_path / "nowhere", advice="")
+
+
+@pytest.mark.parametrize(
+    ("use", "reason"),
+    [
+        (lambda: {}["mean"], "it lacks 'mean'"),
+        (lambda: int("x"), "a value in it is of another kind than expected"),
+        (lambda: int([]), "a value in it is of another kind than expected"),
+        (lambda: dict([1]), "a value in it is of another kind than expected"),
+        (lambda: int(float("inf")), "a number in it is too large"),
+        (lambda: parse_json("[", "it", advice="help"), "it is not JSON (wrong in line 1, column 2): help"),
+    ],
+)
+def test_reasons_are_plain_words(use: Callable[[], object], reason: str) -> None:
+    with pytest.raises((ValueError, TypeError, LookupError, OverflowError)) as caught:
+        use()
+    assert what_is_wrong(caught.value) == reason

@@ -99,3 +99,13 @@ def test_a_single_array(tmp_path: Path) -> None:
     np.save(tmp_path / "o.npy", np.array([None]))
     with pytest.raises(ValueError, match=r"o\.npy: o\.npy holds Python objects"):
         read_npy(tmp_path / "o.npy")
+
+
+@pytest.mark.parametrize("start", [12, 40, 80])
+def test_zeros_in_a_header(start: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.arange(6).reshape(2, 3))
+    content = path.read_bytes()
+    path.write_bytes(content[:start] + bytes(30) + content[start + 30 :])
+    with pytest.raises(ValueError, match=r"a\.npy cannot be read as \.npy \(.*\): it is damaged"):
+        read_npy(path)

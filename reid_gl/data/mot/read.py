@@ -23,6 +23,7 @@ from reid_gl.data.loading.images import Image8, read_image
 from reid_gl.data.mot.frames import USUAL_DIGITS, find_frame_names
 from reid_gl.data.mot.lines import check_rows, read_numbers
 from reid_gl.data.mot.sequence_names import check_sequence_names
+from reid_gl.untrusted.json_files import what_is_wrong
 from reid_gl.untrusted.regular_file import read_lines, why_no_file
 
 PEDESTRIAN = 1
@@ -149,7 +150,7 @@ def load_sequence(folder: str | Path) -> MotSequence:
     except (configparser.Error, KeyError, ValueError) as error:
         raise ValueError(
             f"{path} is not a valid seqinfo.ini: expected [Sequence] with frameRate, seqLength, imWidth and "
-            f"imHeight; {type(error).__name__}: {str(error)[:200]}"
+            f"imHeight; {what_is_wrong(error)}"
         ) from None
     folder_name = entries.get("imDir", "img1")
     check_sequence_names(path, name=sequence.name, image_folder=folder_name, suffix=sequence.suffix)

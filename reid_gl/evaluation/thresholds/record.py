@@ -8,6 +8,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from reid_gl.untrusted.json_files import what_is_wrong
+
+NUMBERS = (
+    *("equal_error_rate", "num_identities", "num_same", "num_different"),
+    *("mean_cosine_same", "mean_cosine_different"),
+)
+LARGEST = 1e18
+"""Largest number in a calibration."""
 COLLAPSED = 0.9
 """Above this mean cosine of impostor pairs, direction hardly tells people apart."""
 
@@ -152,15 +160,42 @@ class Calibration:
                 fields[name] = tuple(tuple(row) for row in fields[name])
             for name in ("histogram_same", "histogram_different"):
                 fields[name] = tuple(fields[name])
-            return cls(**fields)
-        except (KeyError, TypeError, AttributeError) as error:
+            found = cls(**fields)
+            _check_types(found)
+            return found
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            reason = what_is_wrong(error)
             raise ValueError(
-                f"no calibration that this version reads ({error}): make it again with reid-gl calibrate"
+                f"no calibration that this version reads ({reason}): make it again with reid-gl calibrate"
             ) from None
 
     def _why_not(self, far: float) -> str:
         reasons = [reason for rate, reason in self.missing if math.isclose(rate, far)]
         return f" ({reasons[0]})" if reasons else ""
+
+
+def _check_types(found: Calibration) -> None:
+    """Raise ValueError unless texts are texts, and numbers finite numbers."""
+    pairs = found.camera_pairs
+    points = [*found.points, *(point for pair in pairs for point in pair.points)]
+    numbers: list[Any] = [rate for rate, _ in found.missing]
+    numbers += [getattr(found, name) for name in NUMBERS]
+    numbers += [
+        *found.histogram_same,
+        *found.histogram_different,
+        *(value for row in found.roc for value in row),
+    ]
+    for point in points:
+        low, high = point.interval
+        numbers += [point.false_accept_rate, point.threshold, low, high, point.true_accept_rate]
+    for pair in pairs:
+        numbers += [pair.query_camid, pair.gallery_camid, pair.equal_error_rate]
+    wrong = [value for value in numbers if not isinstance(value, int | float) or not abs(value) <= LARGEST]
+    texts = [found.source, *(reason for _, reason in found.missing)]
+    if wrong or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{wrong[0] if wrong else texts!r} is of another kind than expected")
+    if {len(row) for row in found.roc} - {3} or len(found.histogram_same) != len(found.histogram_different):
+        raise ValueError("its curves have other lengths than expected")
 
 
 def _find(points: tuple[CalibratedPoint, ...], far: float) -> CalibratedPoint | None:

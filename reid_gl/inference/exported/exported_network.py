@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from reid_gl.data.loading.transforms import Preprocessing, check_colors
+from reid_gl.untrusted.json_files import what_is_wrong
 
 Floats = NDArray[np.float32]
 Shape = tuple[int | None, ...]
@@ -107,7 +108,8 @@ def parse_description(text: str | bytes, source: str) -> dict[str, Any]:
             raise ValueError(f"{len(text):,} bytes, more than {MAX_DESCRIPTION:,}")
         description = json.loads(text)
     except (ValueError, RecursionError) as error:  # of JSON or of UTF-8, or nested brackets
-        raise ValueError(f"{source} is not JSON ({error}): remove it, or export the network again") from None
+        reason = what_is_wrong(error)
+        raise ValueError(f"{source} is not JSON ({reason}): remove it, or export the network again") from None
     found = description.get("format", EXPORT_FORMAT) if isinstance(description, dict) else description
     if found != EXPORT_FORMAT:
         raise ValueError(
@@ -140,7 +142,9 @@ def preprocessing_of(description: Mapping[str, Any], source: str) -> Preprocessi
         if "format" not in description:
             check_colors(preprocessing.mean, preprocessing.std)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"the preprocessing in {source} is incomplete ({error}): export again") from None
+        raise ValueError(
+            f"the preprocessing in {source} is incomplete ({what_is_wrong(error)}): export again"
+        ) from None
     except (ValueError, OverflowError) as error:
         raise ValueError(f"the preprocessing in {source} is invalid: {error}") from None
     return preprocessing

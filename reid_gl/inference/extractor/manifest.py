@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reid_gl.files import write_text
+from reid_gl.untrusted.json_files import what_is_wrong
 from reid_gl.untrusted.regular_file import check_regular_file, read_regular_file
 
 MANIFEST_FILE = "manifest.json"
@@ -55,9 +56,9 @@ def read_manifest(path: Path) -> dict[str, dict[str, Any]]:
             str(name): {"sha256": str(said["sha256"]), "bytes": int(said["bytes"])}
             for name, said in values["files"].items()
         }
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError(
-            f"{path} is no manifest ({type(error).__name__}: {error}): reid-gl weights card writes one"
+            f"{path} is no manifest ({what_is_wrong(error)}): reid-gl weights card writes one"
         ) from None
     for name, said in files.items():
         if not PLAIN_NAME.fullmatch(name) or not SHA256.fullmatch(str(said["sha256"])):

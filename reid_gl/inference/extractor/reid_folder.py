@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.untrusted.json_files import what_is_wrong
 
 CONFIG_FILE, WEIGHTS_FILE = "reid_config.json", "weights.safetensors"
 MAX_CONFIG_BYTES = 1_000_000
@@ -60,7 +61,7 @@ def read_reid_config(path: Path) -> ReidConfig:
         raise
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(
-            f"{path} is no reid_config.json ({type(error).__name__}: {error}): expected a JSON object with "
+            f"{path} is no reid_config.json ({what_is_wrong(error)}): expected a JSON object with "
             "architecture and preprocessing, as ReIDModel.save_pretrained writes it"
         ) from None
     if not isinstance(architecture, str) or not (architecture in OSNETS or TIMM_NAME.fullmatch(architecture)):

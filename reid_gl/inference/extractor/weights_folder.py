@@ -20,7 +20,8 @@ from reid_gl.inference.strategies.apply import KEY as STRATEGIES
 from reid_gl.models.backbones import is_known_backbone
 from reid_gl.models.reid_net import ReidNet
 from reid_gl.models.safetensors_files import read_safetensors, write_safetensors
-from reid_gl.models.weights import load_tensors, read_net_settings
+from reid_gl.models.weights import build_stored_net, load_tensors, read_net_settings
+from reid_gl.untrusted.json_files import parse_json
 from reid_gl.untrusted.regular_file import read_regular_file
 
 FOLDER_FORMAT = "reid_gl-weights/1"
@@ -109,16 +110,14 @@ def load_weights(weights: Path) -> tuple[ReidNet, dict[str, Any]]:
     if not is_known_backbone(settings.backbone):
         raise ValueError(f"{config} has the unknown backbone {settings.backbone!r}: it is of another version")
     with torch.random.fork_rng(devices=[]):  # random initial weights, replaced below
-        net = ReidNet(replace(settings, num_classes=1))
+        net = build_stored_net(replace(settings, num_classes=1), str(config))
     load_tensors(net, {**tensors, CLASSIFIER: torch.zeros(1, net.num_features)}, source=str(weights))
     return net.eval(), parts
 
 
 def _read_description(config: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(read_regular_file(config, max_bytes=MAX_CONFIG_BYTES))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{config} is not JSON ({error}): copy the folder again") from None
+    content = read_regular_file(config, max_bytes=MAX_CONFIG_BYTES)
+    found = parse_json(content, str(config), advice="copy the folder again")
     version = found.get("format") if isinstance(found, dict) else None
     if version != FOLDER_FORMAT:
         raise ValueError(f"{config} has the format {version!r}, expected {FOLDER_FORMAT!r}")

@@ -123,10 +123,13 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "KeyError"),
+        ("", "it lacks 'Sequence'"),
         ("[Sequence]\nframeRate=25\n", "seqlength|seqLength"),
-        ("[Sequence]\nframeRate=25\nseqLength=x\nimWidth=9\nimHeight=9\n", "invalid literal"),
-        ("frameRate=25\n", "MissingSectionHeader"),
+        (
+            "[Sequence]\nframeRate=25\nseqLength=x\nimWidth=9\nimHeight=9\n",
+            "a value in it is of another kind",
+        ),
+        ("frameRate=25\n", "no section headers"),
         ("[Sequence]\nframeRate=25\nseqLength=0\nimWidth=9\nimHeight=9\n", "must be above 0"),
     ],
 )

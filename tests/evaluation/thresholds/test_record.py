@@ -31,3 +31,34 @@ def test_the_threshold_of_cameras_by_hand() -> None:
         0.6,
     ]
     assert result.threshold(1e-3, 0, 1) == 0.2
+
+
+POINT = {"false_accept_rate": 0.01, "threshold": 0.4, "interval": [0.3, 0.5], "true_accept_rate": 0.9}
+GOOD = {
+    **{"source": "made up", "points": [POINT], "missing": [[0.001, "too few"]], "equal_error_rate": 0.1},
+    **{"num_identities": 2, "num_same": 9, "num_different": 9, "mean_cosine_same": 0.5},
+    **{"mean_cosine_different": 0.1, "histogram_same": [9], "histogram_different": [9]},
+    **{"roc": [[0.1, 0.1, 0.2]], "camera_pairs": []},
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": 7},
+        {"points": [{**POINT, "threshold": "0.4"}]},
+        {"points": [{**POINT, "interval": [0.3]}]},
+        {"points": [{**POINT, "true_accept_rate": float("nan")}]},
+        {"missing": [[0.001, 3]]},
+        {"missing": [0.001]},
+        {"num_same": 10**400},
+        {"histogram_same": ["x"]},
+        {"histogram_same": [9, 9]},
+        {"roc": [[0.1, 0.2]]},
+        {"equal_error_rate": None},
+    ],
+)
+def test_values_of_another_kind_are_no_calibration(change: dict[str, Any]) -> None:
+    assert Calibration.from_dict(GOOD).threshold(0.01) == 0.4
+    with pytest.raises(ValueError, match="no calibration that this version reads"):
+        Calibration.from_dict({**GOOD, **change})

@@ -62,7 +62,7 @@ def test_a_description_by_hand_needs_no_format_but_all_facts() -> None:
     older = {"format": EXPORT_FORMAT, "preprocessing": {**facts, "channel_order": "rgb"}}
     del older["preprocessing"]["channel_order"]
     assert preprocessing_of(older, "a") == SMALL
-    with pytest.raises(ValueError, match=r"in a is incomplete \('mean'\): export again"):
+    with pytest.raises(ValueError, match=r"in a is incomplete \(it lacks 'mean'\): export again"):
         preprocessing_of({"format": EXPORT_FORMAT, "preprocessing": {"height": 8}}, "a")
 
 

@@ -95,6 +95,10 @@ def test_loading_leaves_the_global_generator_as_it_was(folder: Path) -> None:
             "has the unknown backbone 'resnet9': it is of an",
         ),
         ({"net": {"backbone": "resnet34", "num_classes": 7}}, "does not fit the network in"),
+        (
+            {"net": {"backbone": "resnet18", "num_classes": 7, "embedding_dim": -1}},
+            r"config\.json describes a network that cannot be built: the embedding dimension must not",
+        ),
         ({"preprocessing": {"height": 64}}, r"model\.safetensors cannot be used: .*preprocessing"),
         ({"inference": {"feature": "after_neck", "x": 1}}, r"model\.safetensors cannot be used: test-time"),
     ],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reid_gl.data.datasets.own.table_columns import BOX_COLUMNS
+from reid_gl.untrusted.json_files import parse_json
 from reid_gl.untrusted.regular_file import read_regular_file
 
 MAX_BYTES = 1_000_000_000
@@ -36,10 +36,8 @@ class CocoTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            content = json.loads(read_regular_file(path, max_bytes=MAX_BYTES))
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(f"{path} is not JSON ({error}): write it again") from None
+        text = read_regular_file(path, max_bytes=MAX_BYTES)
+        content = parse_json(text, str(path), advice="write it again")
         parts = [content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations")]
         if not all(isinstance(part, list) and all(isinstance(one, dict) for one in part) for part in parts):
             raise ValueError(

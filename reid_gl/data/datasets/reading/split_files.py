@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from reid_gl.data.datasets.reading.splits import check_split
+from reid_gl.untrusted.json_files import parse_json
 from reid_gl.untrusted.regular_file import read_regular_file
 
 MAX_BYTES = 100_000_000
@@ -49,10 +49,8 @@ def read_split(path: Path, keys: Sequence[str], split: int, title: str) -> dict[
     Raises:
         ValueError: the file has another form, or there is no such split.
     """
-    try:
-        splits = json.loads(read_regular_file(path, max_bytes=MAX_BYTES))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON ({error}): take it again from where you got it") from None
+    content = read_regular_file(path, max_bytes=MAX_BYTES)
+    splits = parse_json(content, str(path), advice="take it again from where you got it")
     if not isinstance(splits, list) or not splits:
         raise ValueError(f"{path} is no list of splits: take it again from where you got it")
     check_split(split, len(splits), title)

@@ -9,14 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from reid_gl.config import Config, describe_changes, read_experiment
+from reid_gl.config import Config, describe_changes, read_experiment, read_kept
 from reid_gl.experiment.job_process import Job
 from reid_gl.experiment.jobs import POLL_SECONDS, describe_rest, gpus_to_deal, run_jobs
-=======
-from reid_gl.config import Config, describe_changes, read_experiment, read_kept
-from reid_gl.experiment.jobs import Job, gpus_to_deal, run_jobs
->>>>>>> s5-hostile
 from reid_gl.experiment.train import run_training
 from reid_gl.files import partial_of, write_text
 from reid_gl.records import ReidDataset

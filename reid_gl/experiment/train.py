@@ -9,14 +9,8 @@ from typing import Any
 
 from torch import nn
 
-<<<<<<< HEAD
-from reid_gl.config import Config, Experiment, describe_changes, read_experiment
-from reid_gl.data.loading.sampler import check_parts
-=======
 from reid_gl.config import Config, Experiment, describe_changes, read_experiment, read_kept
-from reid_gl.data.loading.loaders import check_images, make_label_map
-from reid_gl.data.loading.sampler import BalancedSampler, PKSampler, check_parts
->>>>>>> s5-hostile
+from reid_gl.data.loading.sampler import check_parts
 from reid_gl.distributed.agreement import agreement, first_on_each_host, on_first
 from reid_gl.distributed.place import num_restarts
 from reid_gl.distributed.ranks import is_first, ranks

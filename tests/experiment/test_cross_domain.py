@@ -9,11 +9,7 @@ from typing import Any
 import pytest
 
 from reid_gl.config import load_experiment
-<<<<<<< HEAD
-from reid_gl.experiment import jobs
-=======
-from reid_gl.experiment import series
->>>>>>> s5-hostile
+from reid_gl.experiment import jobs, series
 from reid_gl.experiment.cross_domain import run_cross_domain
 from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.training.fit import Interrupted

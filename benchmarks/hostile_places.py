@@ -184,7 +184,8 @@ OPTIONS = (
         ("--train-share", "--queries-per-camera", "--seed", "--pattern"),
     ),
     (
-        "make-synthetic --out o --test-identities 3 --queries 3 --distractors 0 --workers 1",
+        "make-synthetic --out o --train-identities 2 --test-identities 3 --queries 3 --distractors 0 "
+        "--workers 1",
         ("--train-identities", "--test-identities", "--queries", "--distractors", "--workers", "--seed"),
     ),
     ("make-synthetic --sequences --out o", ("--cameras", "--frames", "--people", "--frame-rate")),

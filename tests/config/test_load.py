@@ -232,3 +232,10 @@ def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
     path.write_text("SEED: 1\n", encoding="utf-16")
     with pytest.raises(ConfigError, match=r"config file .*x\.yml is no valid YAML: no UTF-8 text$"):
         load_config(path)
+
+
+@pytest.mark.parametrize("word", ["runs/exp #2", "2024", "off", "none of it", "[1]", "a: b"])
+def test_folders_may_be_called_anything(word: str, tmp_path: Path) -> None:
+    assert word == load_config(None, ["OUTPUT_DIR", word]).OUTPUT_DIR
+    path = write(tmp_path, f"OUTPUT_DIR: '{word}'\n")
+    assert word == load_config(path).OUTPUT_DIR

@@ -178,5 +178,5 @@ def test_a_folder_without_the_right_to_write_is_named(
 
 
 def test_a_batch_needs_images() -> None:
-    with pytest.raises(ValueError, match=r"SOLVER.IDENTITIES_PER_BATCH must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"SOLVER.IDENTITIES_PER_BATCH must lie in \[1, 100000\], got 0"):
         made_up_batch(load_experiment(None, ["SOLVER.IDENTITIES_PER_BATCH", "0"]))

@@ -21,7 +21,8 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_the_settings_of_the_file_are(path: Path) -> None:
     filled(path, 3)
-    assert sorted(file.name for file in path.parent.iterdir()) == [path.name, f"{path.name}.lock"]
+    names = [path.name, f"{path.name}.audit.jsonl", f"{path.name}.lock"]
+    assert sorted(file.name for file in path.parent.iterdir()) == names
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA page_size").fetchone() == (PAGE_BYTES,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)

@@ -93,7 +93,7 @@ def test_what_is_no_regular_file_is_not_read(
         read(path, net)
     path.unlink()
     path.mkdir()
-    with pytest.raises(ValueError, match=r"net\.pth is not a file but a folder"):
+    with pytest.raises(ValueError, match=r"net\.pth is (not a file but )?a folder"):
         read(path, net)
     path.rmdir()
     path.symlink_to("/dev/zero")

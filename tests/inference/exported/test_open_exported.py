@@ -182,7 +182,10 @@ def test_a_file_beside_it_may_hold_other_things_only(tmp_path: Path) -> None:
             '{"preprocessing": {"height": 8}}',
             r"preprocessing in .*net.onnx.json is incomplete: add width, mean, std, channel_order,",
         ),
-        ('{"format": "reid_gl/export/1", "preprocessing": {"height": 8}}', r"is incomplete \('mean'\)"),
+        (
+            '{"format": "reid_gl/export/1", "preprocessing": {"height": 8}}',
+            r"is incomplete \(it lacks 'mean'\)",
+        ),
     ],
 )
 def test_broken_descriptions(tmp_path: Path, text: str, message: str) -> None:

@@ -27,6 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     images.add_argument("--test-identities", type=int, default=size.num_test_identities, metavar="N")
     images.add_argument("--queries", type=int, default=size.num_queries, metavar="N")
     images.add_argument("--distractors", type=int, default=size.num_distractors, metavar="N")
+    images.add_argument(
+        "--worlds",
+        type=int,
+        default=size.num_worlds,
+        metavar="N",
+        help="spread the training identities over N sets of six cameras that differ from those of the test",
+    )
     images.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N")
     sequences = parser.add_argument_group("sequences in the layout of MOT Challenge")
     sequences.add_argument(
@@ -61,6 +68,7 @@ def _render(options: argparse.Namespace, progress: Callable[[int, int], None]) -
         num_test_identities=options.test_identities,
         num_queries=options.queries,
         num_distractors=options.distractors,
+        num_worlds=options.worlds,
     )
     counts = write_synthetic(
         folder, seed=options.seed, size=size, num_workers=options.workers, progress=progress

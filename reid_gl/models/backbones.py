@@ -164,8 +164,8 @@ def residual_sum(backbone: nn.Module, images: Tensor) -> Tensor:
     """
     if not isinstance(backbone, _ResNetMap):
         raise ValueError("the network does not end in a residual sum: expected one of torchvision's ResNets")
-    layers: Any = backbone
-    relu = layers.layer4[-1].relu
+    block: Any = _last_block(backbone, -1)
+    relu = block.relu
     given: list[Tensor] = []
 
     def record(_: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -181,8 +181,15 @@ def residual_sum(backbone: nn.Module, images: Tensor) -> Tensor:
     return given[0]
 
 
+def _last_block(resnet: nn.Module, place: int) -> nn.Module:
+    """A block of the last residual stage that has blocks; place 0 is its first one, -1 its last one."""
+    stages = (stage for name, stage in resnet.named_children() if name.startswith("layer"))
+    last = [stage for stage in stages if isinstance(stage, nn.Sequential) and len(stage)][-1]
+    return last[place]
+
+
 def _remove_last_stride(resnet: ResNet) -> None:
-    first_block: Any = resnet.layer4[0]
+    first_block: Any = _last_block(resnet, 0)
     strided = first_block.conv2 if hasattr(first_block, "conv3") else first_block.conv1
     for convolution in (strided, first_block.downsample[0]):
         convolution.stride = (1, 1)

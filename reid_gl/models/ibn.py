@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RELEASE = "https://github.com/XingangPan/IBN-Net/releases/download/v1.0"
 NUM_BLOCKS = {
     "resnet18_ibn_a": (2, 2, 2, 2),
+    "resnet18_ibn_a_c4": (2, 2, 2, 0),
     "resnet34_ibn_a": (3, 4, 6, 3),
     "resnet50_ibn_a": (3, 4, 6, 3),
     "resnet101_ibn_a": (3, 4, 23, 3),
@@ -27,11 +28,15 @@ NUM_BLOCKS = {
     "resnext50_ibn_a": (3, 4, 6, 3),
     "resnext101_ibn_a": (3, 4, 23, 3),
 }
-"""The networks, by the names of the authors, and the blocks of their four stages."""
-BASIC = ("resnet18_ibn_a", "resnet34_ibn_a")
+"""The networks, by the names of the authors, and the blocks of their four stages.
+
+resnet18_ibn_a_c4 is ours: resnet18_ibn_a without its last stage, a quarter of the parameters.
+"""
+BASIC = ("resnet18_ibn_a", "resnet18_ibn_a_c4", "resnet34_ibn_a")
 """Networks whose blocks have two convolutions; those of the others have three."""
 IMAGENET_FILES = {
     "resnet18_ibn_a": "resnet18_ibn_a-2f571257.pth",
+    "resnet18_ibn_a_c4": "resnet18_ibn_a-2f571257.pth",
     "resnet34_ibn_a": "resnet34_ibn_a-94bc1577.pth",
     "resnet50_ibn_a": "resnet50_ibn_a-d9d0bb7b.pth",
     "resnet101_ibn_a": "resnet101_ibn_a-59ea0ac6.pth",
@@ -66,7 +71,10 @@ def make_ibn_resnet(name: str) -> ResNet:
 
     groups, width = (32, 4) if name.startswith("resnext") else (1, 64)
     block_type = BasicBlock if name in BASIC else Bottleneck
-    resnet = ResNet(block_type, [*NUM_BLOCKS[name]], groups=groups, width_per_group=width)
+    resnet = ResNet(block_type, [max(1, n) for n in NUM_BLOCKS[name]], groups=groups, width_per_group=width)
+    if not NUM_BLOCKS[name][-1]:
+        resnet.layer4 = nn.Sequential()
+        resnet.fc = nn.Linear(resnet.fc.in_features // 2, resnet.fc.out_features)
     for stage in IBN_STAGES:
         for block in getattr(resnet, stage):
             block.bn1 = IBN(block.bn1.num_features)

@@ -92,7 +92,8 @@ def _long_hair(person: Person, joints: dict[str, Point], view: View) -> list[Par
 
 def _hood(person: Person, joints: dict[str, Point], view: View) -> Part:
     """The hood of a hoodie, which rests on the shoulders."""
-    cloth = plain_tile(CLOTH[person.upper.colour])
+    blue, green, red = np.clip(as_float(CLOTH[person.upper.colour]) * person.upper.dye, 0, 255).round()
+    cloth = plain_tile((int(blue), int(green), int(red)))
     ends = ((-0.05, joints["neck"][1] - 0.022, -0.035), (0.05, joints["neck"][1] - 0.022, -0.035))
     part = limb(view, ends, (0.036, 0.036), cloth)
     return replace(part, depth=-0.05 * math.cos(view.yaw) + 0.002, shade=0.8)

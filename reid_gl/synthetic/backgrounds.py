@@ -142,10 +142,18 @@ SCENES: dict[str, Callable[[np.random.Generator], ByteImage]] = {
 
 
 @lru_cache(maxsize=8)
-def scene_image(name: str) -> ByteImage:
-    """The whole scene, (SCENE_HEIGHT, SCENE_WIDTH, 3) uint8; it is the same for every seed."""
-    rng = np.random.default_rng((3, sorted(SCENES).index(name)))
+def scene_image(name: str, scenery: int = 0) -> ByteImage:
+    """The whole scene, (SCENE_HEIGHT, SCENE_WIDTH, 3) uint8; it is the same for every seed.
+
+    Args:
+        name: one of SCENES.
+        scenery: chooses the details; above 0 also the colours.
+    """
+    variant = (scenery,) if scenery else ()
+    rng = np.random.default_rng((3, sorted(SCENES).index(name), *variant))
     scene = SCENES[name](rng)
+    if scenery:
+        scene = np.clip(scene[..., rng.permutation(3)] * np.exp(rng.normal(0, 0.25, 3)), 0, 255)
     gain = _mottle(rng, SCENE_HEIGHT, SCENE_WIDTH, 60, 0.10) * _mottle(
         rng, SCENE_HEIGHT, SCENE_WIDTH, 6, 0.05
     )
@@ -155,7 +163,9 @@ def scene_image(name: str) -> ByteImage:
     return np.asarray(blurred, dtype=np.uint8)
 
 
-def crop_background(name: str, height: int, width: int, rng: np.random.Generator) -> FloatImage:
+def crop_background(
+    name: str, height: int, width: int, rng: np.random.Generator, *, scenery: int = 0
+) -> FloatImage:
     """Crop a random background for a person.
 
     Args:
@@ -163,11 +173,12 @@ def crop_background(name: str, height: int, width: int, rng: np.random.Generator
         height: number of rows.
         width: number of columns.
         rng: draws position, zoom and light.
+        scenery: see scene_image.
 
     Returns:
         (height, width, 3) float32 in [0, 255].
     """
-    scene = scene_image(name)
+    scene = scene_image(name, scenery)
     zoom = float(rng.uniform(0.85, 1.45))
     rows, columns = round(height * zoom), round(width * zoom)
     top = int(np.clip(GROUND + 0.33 * rows - rows * rng.uniform(0.85, 1.05), 0, SCENE_HEIGHT - rows))

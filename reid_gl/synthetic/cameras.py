@@ -29,6 +29,7 @@ class Camera:
         jitter: standard deviation of the detector's box, relative to its size.
         occlusion: share of images with an object in front of the person.
         quality: lowest and highest JPEG quality.
+        scenery: chooses the details and the colours of the background; 0 has the scene's own colours.
     """
 
     scene: str
@@ -46,6 +47,7 @@ class Camera:
     jitter: float
     occlusion: float
     quality: tuple[int, int]
+    scenery: int = 0
 
 
 FRONT, SIDE, BACK = 0.0, math.pi / 2, math.pi

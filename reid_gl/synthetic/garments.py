@@ -33,6 +33,7 @@ class Garment:
         texture: kind of pattern.
         period: texture pixels from one stripe, check or blob to the next.
         variant: selects the shape of the logo or the arrangement of the print.
+        dye: gains of blue, green and red of all colours of the garment.
     """
 
     cut: str
@@ -41,6 +42,7 @@ class Garment:
     texture: str
     period: int
     variant: int
+    dye: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 def _bands(length: int, period: int, share: float) -> FloatImage:
@@ -137,5 +139,6 @@ def cloth_tile(garment: Garment, part: str) -> FloatImage:
         tile[:, TILE_WIDTH // 2 - half_width : TILE_WIDTH // 2 + half_width] = as_float(CLOTH[inner])
     if part == "torso":
         tile[:4] *= 0.8
-    cloth: FloatImage = np.clip(tile * _folds(garment), 0, 255).astype(np.float32)
+    dyed = tile * np.asarray(garment.dye, dtype=np.float32)
+    cloth: FloatImage = np.clip(dyed * _folds(garment), 0, 255).astype(np.float32)
     return cloth

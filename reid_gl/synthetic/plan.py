@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from reid_gl.synthetic.body import Pose
-from reid_gl.synthetic.cameras import CAMERAS
 from reid_gl.synthetic.casting import draw_people
 from reid_gl.synthetic.people import Person
 from reid_gl.synthetic.render import Framing
+from reid_gl.synthetic.worlds import CAMERAS_PER_WORLD, camera_of, dye_clothes
 
 TRAIN, QUERY, GALLERY = "bounding_box_train", "query", "bounding_box_test"
 IMAGES_PER_DISTRACTOR = 3
@@ -30,6 +30,9 @@ class SyntheticSize:
         num_junk: gallery images that show a test identity badly and do not count.
         cameras_per_identity: number of cameras that see each person, at least 2 and at most 6.
         images_per_camera: training or gallery images per person and camera.
+        num_worlds: 0 films everybody with the same six cameras. Otherwise training identities are spread
+            over so many worlds, each with six cameras of its own and dyed clothes; test identities stay with
+            the six cameras, none of which was trained on.
     """
 
     num_train_identities: int = 200
@@ -39,6 +42,7 @@ class SyntheticSize:
     num_junk: int = 120
     cameras_per_identity: int = 5
     images_per_camera: int = 3
+    num_worlds: int = 0
 
     def __post_init__(self) -> None:
         """Refuse sizes that allow no evaluation protocol."""
@@ -47,8 +51,9 @@ class SyntheticSize:
             "num_test_identities": (1, 9999),
             "num_distractors": (0, 100_000),
             "num_junk": (0, 100_000),
-            "cameras_per_identity": (2, len(CAMERAS)),
+            "cameras_per_identity": (2, CAMERAS_PER_WORLD),
             "images_per_camera": (1, 90),
+            "num_worlds": (0, self.num_train_identities),
             "num_queries": (self.num_test_identities, self.num_test_identities * self.cameras_per_identity),
         }
         for name, (low, high) in limits.items():
@@ -71,7 +76,7 @@ class Shot:
         pid: identity as printed in the file name.
         person: index into the list of people; -1 shows no person.
         stream: seeds the random numbers; differs between people and between kinds of images.
-        camid: index into CAMERAS.
+        camid: number of the camera, see worlds.camera_of.
         number: number of the image within stream and camera, from 1.
         bad_box: whether the detector's box is wrong.
     """
@@ -100,13 +105,28 @@ def generator(seed: int, stream: int, camid: int, number: int) -> np.random.Gene
 def draw_cast(seed: int, size: SyntheticSize) -> list[Person]:
     """Draw all people: training identities, then test identities, then distractors."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, 0, 0, 0)))
-    return draw_people(rng, size.num_people)
+    if not size.num_worlds:
+        return draw_people(rng, size.num_people)
+    people: list[Person] = []
+    for world in range(size.num_worlds):
+        local = np.random.default_rng(np.random.SeedSequence((seed, 0, 0, 1 + world)))
+        count = sum(_world_of(person, size) == world for person in range(size.num_train_identities))
+        people += [dye_clothes(person, local) for person in draw_people(local, count)]
+    return people + draw_people(rng, size.num_people - size.num_train_identities)
 
 
-def _cameras_of(seed: int, stream: int, count: int) -> list[int]:
+def _world_of(person: int, size: SyntheticSize) -> int:
+    """The world of a training identity; -1 is the one with CAMERAS, where test identities are."""
+    if person >= size.num_train_identities or not size.num_worlds:
+        return -1
+    return person * size.num_worlds // size.num_train_identities
+
+
+def _cameras_of(seed: int, stream: int, size: SyntheticSize) -> list[int]:
     """Cameras that see the person of a stream."""
-    order = generator(seed, stream, 0, -1).permutation(len(CAMERAS))
-    return [int(camid) for camid in order[:count]]
+    order = generator(seed, stream, 0, -1).permutation(CAMERAS_PER_WORLD)
+    first = CAMERAS_PER_WORLD * (1 + _world_of(stream, size))
+    return [first + int(camid) for camid in order[: size.cameras_per_identity]]
 
 
 def _train_shots(seed: int, size: SyntheticSize) -> list[Shot]:
@@ -114,7 +134,7 @@ def _train_shots(seed: int, size: SyntheticSize) -> list[Shot]:
     return [
         Shot(TRAIN, 1 + person, person, person, camid, number)
         for person in range(size.num_train_identities)
-        for camid in _cameras_of(seed, person, size.cameras_per_identity)
+        for camid in _cameras_of(seed, person, size)
         for number in range(1, 1 + size.images_per_camera)
     ]
 
@@ -124,7 +144,7 @@ def _test_shots(seed: int, size: SyntheticSize) -> list[Shot]:
     shots: list[Shot] = []
     for index in range(size.num_test_identities):
         person = size.num_train_identities + index
-        camids = _cameras_of(seed, person, size.cameras_per_identity)
+        camids = _cameras_of(seed, person, size)
         num_queries = len(range(index, size.num_queries, size.num_test_identities))
         for camid in camids[:num_queries]:
             shots.append(Shot(QUERY, 1 + person, person, person, camid, 1 + size.images_per_camera))
@@ -142,7 +162,7 @@ def _distractor_shots(size: SyntheticSize) -> list[Shot]:
     for index in range(size.num_distractors):
         person = first + index // IMAGES_PER_DISTRACTOR
         nobody = index % round(1 / FALSE_DETECTION_SHARE) == 0
-        camid, number = (index * 5 + index // 6) % len(CAMERAS), 1 + index % IMAGES_PER_DISTRACTOR
+        camid, number = (index * 5 + index // 6) % CAMERAS_PER_WORLD, 1 + index % IMAGES_PER_DISTRACTOR
         shots.append(
             Shot(GALLERY, 0, -1 if nobody and index % 8 else person, person, camid, number, bad_box=nobody)
         )
@@ -154,7 +174,7 @@ def _junk_shots(size: SyntheticSize) -> list[Shot]:
     shots = []
     for index in range(size.num_junk):
         person = size.num_train_identities + index % size.num_test_identities
-        camid, number = (index * 7 + index // 6) % len(CAMERAS), 1 + index // size.num_test_identities
+        camid, number = (index * 7 + index // 6) % CAMERAS_PER_WORLD, 1 + index // size.num_test_identities
         shots.append(Shot(GALLERY, -1, person, size.num_people + person, camid, number, bad_box=True))
     return shots
 
@@ -167,7 +187,7 @@ def plan_shots(seed: int, size: SyntheticSize) -> list[Shot]:
 def draw_pose(seed: int, shot: Shot, rng: np.random.Generator) -> Pose:
     """Draw a pose; on a walk past one camera a person roughly keeps direction and pace."""
     walk = generator(seed, shot.stream, shot.camid, 0)
-    headings = CAMERAS[shot.camid].headings
+    headings = camera_of(seed, shot.camid).headings
     yaw = headings[(int(walk.integers(len(headings))) + shot.number // 3) % len(headings)]
     stride = float(walk.uniform(0.35, 1.0))
     return Pose(yaw + float(rng.normal(0, 0.28)), float(rng.uniform(0, 2 * math.pi)), stride)

@@ -113,7 +113,9 @@ def render_person(
     Returns:
         (HEIGHT, WIDTH, 3) uint8 BGR.
     """
-    canvas = crop_background(camera.scene, OVERSAMPLING * HEIGHT, OVERSAMPLING * WIDTH, rng)
+    canvas = crop_background(
+        camera.scene, OVERSAMPLING * HEIGHT, OVERSAMPLING * WIDTH, rng, scenery=camera.scenery
+    )
     if framing is None:
         framing = draw_framing(camera, rng)
     if rng.random() < BYSTANDER_SHARE:

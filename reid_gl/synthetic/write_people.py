@@ -17,7 +17,6 @@ import cv2
 
 from reid_gl.files import finished_or_nothing
 from reid_gl.seeds import check_seed
-from reid_gl.synthetic.cameras import CAMERAS
 from reid_gl.synthetic.people import Person
 from reid_gl.synthetic.plan import (
     GALLERY,
@@ -32,6 +31,7 @@ from reid_gl.synthetic.plan import (
     plan_shots,
 )
 from reid_gl.synthetic.render import render_person
+from reid_gl.synthetic.worlds import camera_of
 from reid_gl.untrusted.json_files import read_json_object
 
 VERSION = 1
@@ -70,7 +70,10 @@ def write_synthetic(
     check_seed(seed)
     if not 1 <= num_workers <= MOST_WORKERS:
         raise ValueError(f"num_workers is {num_workers}: expected 1 to {MOST_WORKERS}")
-    card = {"version": VERSION, "seed": seed, "size": asdict(size)}
+    sizes = asdict(size)
+    if not size.num_worlds:
+        del sizes["num_worlds"]  # sets without worlds are older than the field
+    card = {"version": VERSION, "seed": seed, "size": sizes}
     if Path(out).exists():
         return _counts_of(Path(out), card)
     shots = plan_shots(seed, size)
@@ -162,7 +165,7 @@ def render_shot(shot: Shot, seed: int, people: list[Person]) -> bytes:
         people: people of the set, see plan.draw_cast.
     """
     rng = generator(seed, shot.stream, shot.camid, shot.number)
-    camera = CAMERAS[shot.camid]
+    camera = camera_of(seed, shot.camid)
     person = None if shot.person < 0 else people[shot.person]
     pose = draw_pose(seed, shot, rng)
     framing = draw_bad_framing(rng) if shot.bad_box else None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights, make_backbone
-from reid_gl.models.backbones import ends_in_residual_sum
+from reid_gl.models.backbones import ends_in_residual_sum, residual_sum
 from reid_gl.models.ibn import IBN, IMAGENET_FILES, NUM_BLOCKS, ibn_imagenet_tensors, make_ibn_resnet
 from tests.reference.slow_public_networks import slow_resnet
 
@@ -73,7 +74,7 @@ def test_instance_norm_is_in_the_first_three_stages_only(name: str) -> None:
         f"layer{stage}.{place}.bn1.IN.weight" for stage in (1, 2, 3) for place in range(blocks[stage])
     }
     assert {key for key in names if key.endswith("IN.weight")} == expected
-    assert "layer4.0.bn1.weight" in names
+    assert ("layer4.0.bn1.weight" in names) == (name != "resnet18_ibn_a_c4")
     assert "layer1.0.bn1.BN.running_mean" in names
     assert not [key for key in names if "IN.running" in key]
 
@@ -154,3 +155,20 @@ def test_no_imagenet_weights_and_no_network(monkeypatch: pytest.MonkeyPatch) -> 
         deep = ReidNet(NetSettings("resnet152_ibn_a", 3))
     with pytest.raises(ValueError, match=r"no ImageNet weights for resnet152_ibn_a: set MODEL\.PRETRAINED"):
         load_backbone_weights(deep, "imagenet")
+
+
+@pytest.mark.parametrize(("last_stride", "shape"), [(1, (2, 256, 8, 4)), (2, (2, 256, 4, 2))])
+def test_c4_is_the_network_without_its_last_stage(last_stride: int, shape: tuple[int, ...]) -> None:
+    whole = _shaken(SMALL, 1)
+    short, num_features = make_backbone("resnet18_ibn_a_c4", last_stride=last_stride)
+    unused = short.eval().load_state_dict(whole.state_dict(), strict=False)
+    assert not unused.missing_keys
+    assert {key.split(".")[0] for key in unused.unexpected_keys} == {"layer4"}
+    with torch.inference_mode():
+        maps = short(_images())
+    assert (num_features, maps.shape) == (256, shape)
+    if last_stride == 2:
+        stages = dict(whole.named_children())
+        del stages["layer4"]
+        assert torch.equal(maps, torch.nn.Sequential(OrderedDict(stages))(_images()))
+    assert torch.equal(residual_sum(short, _images()).relu(), short(_images()))

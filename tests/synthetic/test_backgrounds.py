@@ -54,7 +54,7 @@ def test_crops_have_the_size_asked_for_and_vary_in_place_and_light(size: tuple[i
 def test_feet_stand_on_the_ground(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = np.zeros((SCENE_HEIGHT, SCENE_WIDTH, 3), np.uint8)
     scene[GROUND:] = 100
-    monkeypatch.setattr(backgrounds, "scene_image", lambda name: scene)
+    monkeypatch.setattr(backgrounds, "scene_image", lambda name, scenery: scene)
     rng = np.random.default_rng(0)
     for _ in range(50):
         is_ground = (crop_background("grass", 100, 50, rng) > 50).all(axis=(1, 2))

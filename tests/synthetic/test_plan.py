@@ -6,7 +6,16 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from reid_gl.synthetic.plan import GALLERY, QUERY, TRAIN, Shot, SyntheticSize, generator, plan_shots
+from reid_gl.synthetic.plan import (
+    GALLERY,
+    QUERY,
+    TRAIN,
+    Shot,
+    SyntheticSize,
+    draw_cast,
+    generator,
+    plan_shots,
+)
 
 MARKET_NAME = re.compile(r"(-1|\d{4})_c[1-6]s\d_\d{6}_\d{2}\.jpg")
 
@@ -92,3 +101,30 @@ def test_no_two_images_share_their_random_numbers(shots: list[Shot]) -> None:
 def test_impossible_sizes_are_refused(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{name} is {value}: expected"):
         SyntheticSize(**{name: value})
+
+
+def test_worlds_share_no_camera_with_each_other_or_with_the_test() -> None:
+    size = SyntheticSize(num_train_identities=20, num_test_identities=10, num_queries=20, num_worlds=3)
+    cameras_of: dict[int, set[int]] = defaultdict(set)
+    for shot in plan_shots(0, size):
+        cameras_of[shot.pid if shot.folder == TRAIN else 0].add(shot.camid)
+    assert cameras_of.pop(0) == set(range(6))
+    worlds = {pid: {camid // 6 for camid in seen} for pid, seen in cameras_of.items()}
+    assert sorted(worlds) == list(range(1, 21))
+    assert all(len(world) == 1 for world in worlds.values())
+    assert set().union(*worlds.values()) == {1, 2, 3}
+    assert [sum(world == {number} for world in worlds.values()) for number in (1, 2, 3)] == [7, 7, 6]
+
+
+def test_worlds_do_not_change_the_people_of_the_test_images() -> None:
+    size = SyntheticSize(num_train_identities=6, num_test_identities=4, num_queries=4, num_worlds=2)
+    people = draw_cast(0, size)
+    assert len(people) == size.num_people
+    assert len(set(people)) == len(people)
+    assert all(person.upper.dye != (1.0, 1.0, 1.0) for person in people[:6])
+    assert all(person.upper.dye == person.lower.dye == (1.0, 1.0, 1.0) for person in people[6:])
+
+
+def test_more_worlds_than_training_identities_are_refused() -> None:
+    with pytest.raises(ValueError, match="num_worlds is 5: expected 0 to 4"):
+        SyntheticSize(num_train_identities=4, num_worlds=5)

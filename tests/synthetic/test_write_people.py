@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -129,3 +130,18 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
 def test_numbers_of_workers_that_no_machine_has_are_refused(tmp_path: Path, number: int) -> None:
     with pytest.raises(ValueError, match=f"num_workers is {number}: expected 1 to 1000"):
         write_synthetic(tmp_path / "out", size=SMALL, num_workers=number)
+
+
+def test_a_set_with_worlds_is_another_set(written: Path, tmp_path: Path) -> None:
+    size = replace(SMALL, num_worlds=2)
+    counts = write_synthetic(tmp_path / "worlds", size=size, num_workers=1)
+    assert counts == write_synthetic(tmp_path / "worlds", size=size)
+    assert (counts["train"], counts["train_identities"]) == (16, 4)
+    data = load_market_layout(tmp_path / "worlds")
+    assert {sample.camid // 6 for sample in data.train} == {1, 2}
+    with pytest.raises(FileExistsError, match="is another synthetic set"):
+        write_synthetic(written, size=size)
+
+
+def test_sets_written_before_there_were_worlds_are_reused(written: Path) -> None:
+    assert "num_worlds" not in json.loads((written / CARD).read_text())["size"]

@@ -27,6 +27,7 @@ from reid_gl.inference.extractor.hub_files import is_in_hub_cache
 from reid_gl.inference.extractor.manifest import write_manifest
 from reid_gl.inference.extractor.stored_thresholds import KEY, read_own_checkpoint
 from reid_gl.inference.extractor.weights_folder import folder_config_beside
+from reid_gl.models.packaged import PACKAGED_FILE
 from reid_gl.records import Features, ReidDataset, Sample
 from reid_gl.report.figures import save_figure
 from reid_gl.report.thresholds import draw_calibration
@@ -128,6 +129,11 @@ def check_storable(weights: Path) -> None:
         raise ValueError(
             "thresholds cannot be stored in a hub's cache: copy the weights with reid-gl weights pull, and "
             "calibrate the copy"
+        )
+    if weights == PACKAGED_FILE:
+        raise ValueError(
+            f"thresholds cannot be stored in the package: copy {weights} to a folder of yours, and calibrate "
+            "the copy"
         )
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from reid_gl.models.convolution import use_small_map_convolutions
+from reid_gl.models.packaged import PACKAGED_ARCHITECTURE
 
 PREFIX = "timm:"
 WITHOUT_HEAD = {"pretrained": False, "num_classes": 0, "global_pool": ""}
@@ -139,8 +140,9 @@ def packaged_tensors(backbone: str) -> dict[str, Tensor]:
     """
     if backbone != PACKAGED_BACKBONE:
         raise ValueError(
-            f"MODEL.PRETRAINED package holds the weights of {PACKAGED_BACKBONE} only, not of {backbone}: set "
-            f"MODEL.BACKBONE {PACKAGED_BACKBONE}, or MODEL.PRETRAINED to imagenet, a file, or none"
+            f"MODEL.PRETRAINED package holds the weights of {PACKAGED_BACKBONE} and {PACKAGED_ARCHITECTURE} "
+            f"only, not of {backbone}: set MODEL.BACKBONE to one of them, or MODEL.PRETRAINED to imagenet, "
+            "a file, or none"
         )
     try:
         package = importlib.import_module(PACKAGE)

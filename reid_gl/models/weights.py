@@ -15,6 +15,7 @@ from torch import nn
 from reid_gl.models.backbones import is_known_backbone
 from reid_gl.models.ibn import IMAGENET_FILES as IBN_FILES
 from reid_gl.models.ibn import ibn_imagenet_tensors
+from reid_gl.models.packaged import PACKAGED_ARCHITECTURE, PACKAGED_FILE
 from reid_gl.models.reid_net import NetSettings, ReidNet
 from reid_gl.models.state_names import check_tensors, find_state_dict, fit_names, shown_names
 from reid_gl.models.timm_backbones import PACKAGED_BACKBONE, is_timm, packaged_tensors, timm_tensors
@@ -173,7 +174,7 @@ def load_backbone_weights(net: ReidNet, source: str) -> int:
     if source == "imagenet":
         tensors = _imagenet_tensors(net.settings.backbone)
     elif source == "package":
-        tensors = packaged_tensors(net.settings.backbone)
+        tensors = _package_tensors(net.settings.backbone)
     else:
         tensors = _file_tensors(source)
     own = net.backbone.state_dict()
@@ -205,6 +206,12 @@ def _imagenet_tensors(backbone: str) -> dict[str, Any]:
         raise ValueError(
             f"the ImageNet weights of {backbone} cannot be downloaded ({_first_line(error)}): {ways_out}"
         ) from None
+
+
+def _package_tensors(backbone: str) -> dict[str, Any]:
+    if backbone == PACKAGED_ARCHITECTURE:
+        return dict(read_checkpoint(PACKAGED_FILE)["model"])
+    return packaged_tensors(backbone)
 
 
 def _torchvision_tensors(backbone: str, ways_out: str) -> dict[str, Any]:

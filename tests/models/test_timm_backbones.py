@@ -253,7 +253,8 @@ def test_packaged_weights_of_another_network_without_the_package_and_changed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        ValueError, match=r"package holds the weights of timm:tf_efficientnet_lite0 only, not of resnet18"
+        ValueError,
+        match=r"holds the weights of timm:tf_efficientnet_lite0 and resnet18_ibn_a_c4 only, not of resnet18:",
     ):
         load_backbone_weights(ReidNet(NetSettings("resnet18", 3)), "package")
     (tmp_path / "file.pth").write_bytes(b"something else")

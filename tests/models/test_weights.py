@@ -13,6 +13,7 @@ import torch
 import torchvision.models
 
 from reid_gl.models import NetSettings, ReidNet, load_backbone_weights, load_net, read_checkpoint
+from reid_gl.models.packaged import PACKAGED_ARCHITECTURE, PACKAGED_FILE
 from reid_gl.models.weights import CHECKPOINT_FORMAT, load_tensors
 
 
@@ -232,3 +233,10 @@ def test_no_imagenet_weights_for_osnet(net: ReidNet, monkeypatch: pytest.MonkeyP
         ValueError, match=r"torchvision has no ImageNet weights for osnet_x1_0: set MODEL\.PRET"
     ):
         load_backbone_weights(net, "imagenet")
+
+
+def test_the_network_that_is_part_of_the_package_starts_a_backbone() -> None:
+    net = _net(backbone=PACKAGED_ARCHITECTURE)
+    assert load_backbone_weights(net, "package") == len(net.backbone.state_dict())
+    stored = read_checkpoint(PACKAGED_FILE)["model"]
+    assert torch.equal(net.backbone.state_dict()["conv1.weight"], stored["backbone.conv1.weight"].float())

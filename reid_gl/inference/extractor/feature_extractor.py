@@ -23,6 +23,7 @@ from reid_gl.inference.extractor.foreign import Foreign, GivenPreprocessing
 from reid_gl.inference.extractor.load_runtime import load_runtime
 from reid_gl.inference.extractor.runtime import Runtime
 from reid_gl.inference.extractor.stored_thresholds import NO_CALIBRATION, load_calibration, same_person
+from reid_gl.models.packaged import PACKAGED
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +53,9 @@ class FeatureExtractor:
     re-ranking, which needs a gallery.
 
     Args:
-        weights: a reid_gl checkpoint; a state dict of another project, with `architecture` unless it is one
-            of those that `reid-gl weights list` shows; an ONNX (.onnx), OpenVINO (.xml) or TorchScript
+        weights: "package", a small network that is part of reid_gl and has seen rendered people only; a
+            reid_gl checkpoint; a state dict of another project, with `architecture` unless it is one of
+            those that `reid-gl weights list` shows; an ONNX (.onnx), OpenVINO (.xml) or TorchScript
             (.torchscript) file; a folder of ours or of Roboflow's `reid`; a runtime; or a name on a hub,
             `hf://owner/repo[@revision][/file]`.
         device: "auto", "cuda", "cuda:1", "mps" or "cpu".
@@ -91,7 +93,7 @@ class FeatureExtractor:
 
     def __init__(
         self,
-        weights: str | Path | Runtime,
+        weights: str | Path | Runtime = PACKAGED,
         *,
         device: str = "auto",
         precision: str = "auto",

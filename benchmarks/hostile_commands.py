@@ -35,8 +35,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hostile_good_files import make_good_files
 from hostile_json import JSON_SORTS, is_json
-from hostile_places import PLACES, make_good_files, odd_words
+from hostile_places import PLACES
+from hostile_words import odd_words
 
 import reid_gl
 from reid_gl.cli.main import main as run_command

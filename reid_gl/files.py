@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +19,6 @@ except ImportError:  # Windows has no such locks, so leftovers are not removed t
 logger = logging.getLogger(__name__)
 
 IN_WORK = "-unfinished-"
-JUST_MADE = 60.0
-"""Seconds in which a folder may not have its lock yet."""
 
 
 def partial_of(path: Path) -> Path:
@@ -62,10 +59,12 @@ def unfinished_beside(out: Path) -> Iterator[Path]:
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(out)
-    unfinished = out.with_name(f".{out.name}{IN_WORK}{secrets.token_hex(4)}")
-    unfinished.mkdir()
+    key = secrets.token_hex(4)
+    unlocked, unfinished = (out.with_name(f".{out.name}{word}{key}") for word in ("-unlocked-", IN_WORK))
+    unlocked.mkdir()
     try:
-        with _locked(unfinished):
+        with _locked(unlocked):
+            unlocked.rename(unfinished)  # only now, so that nobody takes it for a leftover
             yield unfinished
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -74,7 +73,7 @@ def unfinished_beside(out: Path) -> Iterator[Path]:
 def _remove_leftovers(out: Path) -> None:
     for folder in out.parent.glob(f".{_literal(out.name)}{IN_WORK}*"):
         with contextlib.suppress(OSError):
-            if fcntl is not None and time.time() - folder.stat().st_mtime > JUST_MADE:
+            if fcntl is not None:
                 with _locked(folder):
                     logger.info("removing %s, which a stopped command left", folder)
                     shutil.rmtree(folder)

@@ -45,15 +45,13 @@ def evaluate(
 
     Args:
         model: any module that maps images (N, 3, H, W) to a tensor (N, D) or a ReidOutput.
-        dataset: its query and gallery are used, or only its queries if there is no gallery. Samples of one
-            side with the same tracklet are pooled into one (see pool_tracks), for cosine only.
-        preprocessing: converts images to the network's input; None means 256 x 128 (height x width) with
-            ImageNet statistics.
+        dataset: its queries, and its gallery if there is one. Samples of one side with the same tracklet are
+            pooled into one (see pool_tracks), for cosine only.
+        preprocessing: None means 256 x 128 (height x width) with ImageNet statistics.
         feature: "before_neck", "after_neck" or "concatenated", if the network returns both embeddings.
         metric: "cosine" or "euclidean"; beta-normalisation needs "euclidean".
         inference: pooling, views and normalisation at test time.
-        extra_queries: further images of the queries' identities in the queries' cameras (see pool_queries),
-            for cosine only.
+        extra_queries: further images of the queries (see pool_queries), for cosine only.
         query_pooling: how to pool a query with its extra images, "average" or "max".
         rerank: settings of k-reciprocal re-ranking; None for no re-ranking.
         max_memory_gb: memory limit of re-ranking, in addition to the features.

@@ -27,6 +27,7 @@ from reid_gl.inference.extractor.hub_files import is_in_hub_cache
 from reid_gl.inference.extractor.manifest import write_manifest
 from reid_gl.inference.extractor.stored_thresholds import KEY, read_own_checkpoint
 from reid_gl.inference.extractor.weights_folder import folder_config_beside
+from reid_gl.models.weight_files import check_regular
 from reid_gl.records import Features, ReidDataset, Sample
 from reid_gl.report.figures import save_figure
 from reid_gl.report.thresholds import draw_calibration
@@ -122,8 +123,7 @@ def store_calibration(weights: Path, calibration: Calibration) -> Path:
 
 def check_storable(weights: Path) -> None:
     """Raise unless thresholds can be stored with weights: FileNotFoundError or ValueError."""
-    if not weights.is_file():
-        raise FileNotFoundError(f"weights {weights} do not exist")
+    check_regular(weights)
     if is_in_hub_cache(weights):
         raise ValueError(
             "thresholds cannot be stored in a hub's cache: copy the weights with reid-gl weights pull, and "

@@ -15,6 +15,7 @@ from reid_gl.files import whole_or_nothing
 from reid_gl.gallery.ivf_index import IvfIndex, read_index
 from reid_gl.gallery.ivf_settings import Breadth, Marks
 from reid_gl.gallery.sqlite_file import RIGHTS, DamagedGalleryError
+from reid_gl.untrusted.regular_file import why_no_file
 
 ENDING = ".ivfpq"
 FORMAT = 1
@@ -105,6 +106,8 @@ def index_fault(path: Path, misfit: Callable[[Marks], str] | None = None) -> str
 
 
 def _description(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise cannot_be_used(path, f"it {why_no_file(path)}")
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - TAIL.size, 0))

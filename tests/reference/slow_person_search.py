@@ -53,9 +53,8 @@ def slow_person_search(
             continue
         matches = set()
         for scene, true_box in true_boxes.items():
-            fitting = [
-                g for g, (place, box) in enumerate(boxes) if place == scene and slow_overlap_enough(box, true_box)
-            ]
+            inside = [g for g, (place, _) in enumerate(boxes) if place == scene]
+            fitting = [g for g in inside if slow_overlap_enough(boxes[g][1], true_box)]
             if fitting:
                 matches.add(min(fitting, key=lambda g: row[g]))
         entries = sorted((row[g], g in matches) for g, (scene, _) in enumerate(boxes) if scene in scenes)

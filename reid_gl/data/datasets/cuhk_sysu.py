@@ -105,25 +105,19 @@ def load_cuhk_sysu(
     train = _read_training_people(folder / TRAIN)
     queries = _read_queries(folder / TESTS / f"{test_name}.mat", test_name)
     pool = _read_pool(folder / POOL)
-    first = 1 + max(train.values(), default=0)
-    labels = _label(queries, first)
-
-    def sample(entry: tuple[str, Corners], pid: int) -> Sample:
-        return Sample(_path(folder, entry[0]), pid, box=entry[1])
-
     frames = [*dict.fromkeys([*pool, *(name for query in queries for name in query.scenes)])]
-    gallery: tuple[Sample, ...]
+    first = 1 + max(train.values(), default=0)
     if detections:
-        cameras = {_path(folder, name): -1 for name in frames}
+        cameras = dict.fromkeys([_path(folder, name) for name in frames], -1)
         gallery = read_detections(detections, cameras, min_score=min_detection_score)
     else:
-        tested = {*frames, *(query.entry[0] for query in queries)}
-        boxes = [entry for entry in _read_all_boxes(folder / IMAGES) if entry[0] in tested]
-        entries = dict.fromkeys([*boxes, *labels])
-        gallery = tuple(sample(entry, labels.get(entry, DISTRACTOR_PID)) for entry in entries)
+        gallery = _true_boxes(folder, set(frames), _label(queries, first))
     dataset = ReidDataset(
-        tuple(sample(entry, pid) for entry, pid in train.items()),
-        tuple(sample(query.entry, pid) for pid, query in enumerate(queries, start=first)),
+        tuple(Sample(_path(folder, name), pid, box=box) for (name, box), pid in train.items()),
+        tuple(
+            Sample(_path(folder, query.entry[0]), pid, box=query.entry[1])
+            for pid, query in enumerate(queries, start=first)
+        ),
         gallery,
         {DEFAULT_SIZE: "cuhk_sysu", None: "cuhk_sysu_all"}.get(gallery_size, f"cuhk_sysu_{gallery_size}"),
         search=_search(folder, queries, frames, gallery, all_frames=gallery_size is None),
@@ -132,6 +126,16 @@ def load_cuhk_sysu(
     require_files([sample.path for sample in samples], f"the annotations of {folder}")
     check_counts(dataset, PUBLISHED, folder)
     return dataset
+
+
+def _true_boxes(folder: Path, frames: set[str], labels: Labels) -> tuple[Sample, ...]:
+    """Return the boxes of some images, those that the lists of queries know with their people."""
+    entries = dict.fromkeys([*_read_all_boxes(folder / IMAGES), *labels])
+    return tuple(
+        Sample(_path(folder, name), labels.get((name, box), DISTRACTOR_PID), box=box)
+        for name, box in entries
+        if name in frames
+    )
 
 
 def _read_variable(path: Path, name: str) -> Any:  # noqa: ANN401 - scipy's arrays of any kind

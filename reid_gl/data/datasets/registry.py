@@ -55,6 +55,7 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "dukemtmc_reid": load_dukemtmc_reid,
     "occluded_duke": load_occluded_duke,
     "cuhk01": load_cuhk01,
+    "cuhk01_871": partial(load_cuhk01, few_tested=True),
     "cuhk02": load_cuhk02,
     "cuhk03_classic_labelled": partial(load_cuhk03_classic, labelled=True),
     "cuhk03_classic_detected": partial(load_cuhk03_classic, labelled=False),

@@ -21,13 +21,13 @@ def on_a_line(places: list[float]) -> Features:
 
 
 def make_search(
-    boxes: list[tuple[int, Box]], searched: list[set[int]], truth: list[dict[int, Box]], *, num_scenes: int = 4
+    boxes: list[tuple[int, Box]], searched: list[set[int]], truth: list[dict[int, Box]]
 ) -> SceneSearch:
     targets = [(q, scene, box) for q, own in enumerate(truth) for scene, box in sorted(own.items())]
     return SceneSearch(
         np.array([scene for scene, _ in boxes], np.int64),
         np.array([box for _, box in boxes], np.int64).reshape(-1, 4),
-        np.array([[scene in own for scene in range(num_scenes)] for own in searched]),
+        np.array([[scene in own for scene in range(4)] for own in searched]),
         np.array([target[:2] for target in targets], np.int64).reshape(-1, 2),
         np.array([target[2] for target in targets], np.int64).reshape(-1, 4),
     )
@@ -39,7 +39,7 @@ def test_a_query_with_a_gallery_of_its_own_by_hand() -> None:
     gallery = on_a_line([1, 2, 4, 5, 3, 0.5])
     search = make_search(boxes, [{0, 1, 2}], [{0: LEFT, 1: LEFT, 3: LEFT}])
     result = evaluate_person_search(on_a_line([0]), gallery, search, metric="euclidean", max_rank=3)
-    # ranks 1 (scene 0), 2 and 3 (wrong), 4 (scene 1): the best box of all lies in a scene that is not searched
+    # ranks 1 (scene 0), 2 and 3 (wrong), 4 (scene 1): the nearest box of all is not searched
     assert result.cmc.tolist() == [1, 1, 1]
     assert result.mean_ap == pytest.approx((1 + 2 / 4) / 2)
     assert result.mean_inp == pytest.approx(2 / 4)
@@ -116,19 +116,19 @@ def test_agrees_with_the_definition(seed: int, monkeypatch: pytest.MonkeyPatch) 
     assert found.num_scored == expected.num_scored
 
 
-def test_re_ranking_changes_distances_only() -> None:
-    rng = np.random.default_rng(0)
-    query, gallery = (
-        Features(rng.normal(size=(count, 3)).astype(np.float32), *np.zeros((2, count), np.int64))
-        for count in (2, 12)
-    )
-    search = make_search([(number % 4, LEFT) for number in range(12)], [{0, 1}] * 2, [{0: LEFT}] * 2)
+def test_re_ranking_sees_the_boxes_of_all_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
+    query, gallery, asked = on_a_line([0]), on_a_line([1, 2, 3]), []
+
+    def reranked(*sides: np.ndarray, rerank: RerankSettings, **settings: object) -> list[np.ndarray]:
+        asked.append(([len(side) for side in sides], rerank))
+        return [np.array([[3.0, 2.0, 1.0]], np.float32)]
+
+    monkeypatch.setattr("reid_gl.evaluation.scores.person_search.feature_distances", reranked)
+    search = make_search([(0, LEFT), (1, RIGHT), (2, LEFT)], [{0, 1}], [{0: LEFT}])
     rerank = RerankSettings(k1=4, k2=2)
-    scored = evaluate_person_search(query, gallery, search, rerank=rerank)
-    assert scored.num_scored == 2
-    unchanged = replace(rerank, lambda_value=1.0)  # nothing but the original distances
-    plain = evaluate_person_search(query, gallery, search)
-    assert evaluate_person_search(query, gallery, search, rerank=unchanged).mean_ap == plain.mean_ap
+    result = evaluate_features(query, gallery, search=search, rerank=rerank, max_rank=3)
+    assert asked == [([1, 3], rerank)]
+    assert result.cmc.tolist() == [0, 1, 1]
 
 
 def test_what_does_not_fit_together() -> None:

@@ -12,7 +12,7 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.multi_query import pool_queries
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.same_images import NO_COPY, number_same_images
-from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.evaluation.scores.protocol import check_test_set
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.evaluation.track_pooling import pool_tracks
 from reid_gl.inference.extract import extract_features
@@ -55,7 +55,7 @@ def evaluate(
         query_pooling: how to pool a query with its extra images, "average" or "max".
         rerank: settings of k-reciprocal re-ranking; None for no re-ranking.
         max_memory_gb: memory limit of re-ranking, in addition to the features.
-        camera_filter: "auto", "on" or "off", see check_protocol.
+        camera_filter: "auto", "on" or "off", see check_test_set.
         batch_size: images per batch.
         num_workers: processes that read images.
         precision: dtype of the network's layers: "float32", "bfloat16", "float16" or "auto".
@@ -68,7 +68,7 @@ def evaluate(
         ValueError: nothing can be scored, a setting of `inference` does not apply to the feature, the metric
             or the network, or features are not finite.
     """
-    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    preflight = check_test_set(dataset, camera_filter=camera_filter)
     query, gallery = extract_sides(
         model,
         dataset,
@@ -91,6 +91,7 @@ def evaluate(
         max_memory_gb=max_memory_gb,
         use_cameras=preflight.use_cameras,
         draws=dataset.draws,
+        search=dataset.search,
     )
 
 

@@ -94,9 +94,9 @@ class IvfSearch:
     def _among(self, queries: Floats, wanted: int, allowed: Ints) -> list[Ints]:
         """Return rows to compare for each query, out of the allowed ones; if they are few, the nearest.
 
-        Of more, the index proposes some. The fewer are allowed, the more lists are searched, so that as many rows as without a filter are
-        seen; and the more candidates are compared, because close neighbours are missing, and codes
-        cannot tell distant ones apart.
+        Of more, the index proposes some. The fewer are allowed, the more lists are searched, so that as many
+        rows as without a filter are seen; and the more candidates are compared, because close neighbours are
+        missing, and codes cannot tell distant ones apart.
         """
         if len(allowed) <= max(FEW_ROWS, wanted):
             return self._nearest_of_all(queries, wanted, allowed)
@@ -116,7 +116,7 @@ class IvfSearch:
         return found
 
     def _nearest_of_all(self, queries: Floats, count: int, allowed: Ints) -> list[Ints]:
-        """Return the `count` allowed rows with the largest cosines to each query, read once for all queries."""
+        """Return the `count` allowed rows with the largest cosines to each query, read only once."""
         numbers, vectors = self._rows.vectors(allowed)
         found: list[Ints] = []
         step = max(1, MOST_PROPOSED // max(1, len(numbers)))

@@ -15,7 +15,7 @@ BITS = 8
 CODES = 2**BITS
 """Number of values of a byte of a code, each of which needs a row to be trained on."""
 ITERATIONS = 5
-"""Of k-means for the lists: twice as many take twice as long and find no more."""
+"""Of k-means for the lists; the usual 10 of faiss take twice as long."""
 
 
 def import_faiss() -> Any:  # noqa: ANN401 - it may not be installed

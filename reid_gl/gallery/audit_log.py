@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import os
 import time
 import zlib
@@ -13,6 +14,8 @@ from typing import IO, Any
 
 from reid_gl.gallery.sqlite_file import RIGHTS
 from reid_gl.untrusted.regular_file import why_no_file
+
+logger = logging.getLogger(__name__)
 
 ENDING = ".audit.jsonl"
 CHECKSUM = "crc"
@@ -78,6 +81,13 @@ class AuditLog:
             raise self._refusal(error) from error
         finally:
             os.close(descriptor)
+
+    def write_done(self, action: str, details: Mapping[str, Any]) -> None:
+        """Add a line that an action has been done; if that fails, only warn, because it has been done."""
+        try:
+            self.write(f"{action} done", details)
+        except OSError as error:
+            logger.warning("%s is done, but not logged: %s", action, error)
 
     def _refusal(self, error: OSError) -> OSError:
         reason = error.strerror or str(error)

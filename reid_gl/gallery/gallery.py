@@ -9,12 +9,12 @@ from pathlib import Path
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.gallery.addition_key import AdditionKey, make_key
-from reid_gl.gallery.additions import Parts, add_logged
+from reid_gl.gallery.additions import add_logged
 from reid_gl.gallery.answers import Answers, read_features
 from reid_gl.gallery.audit_log import AuditLog, current_user, log_problems
 from reid_gl.gallery.checks import at_least_one, checked_age
 from reid_gl.gallery.condition import Condition, TimeRange, Values, make_condition
-from reid_gl.gallery.engine import Engine, GalleryStats, Verification
+from reid_gl.gallery.engine import Engine, GalleryStats, Parts, Verification
 from reid_gl.gallery.export_rows import write_rows
 from reid_gl.gallery.faiss_engine import train_index_of
 from reid_gl.gallery.list_rows import list_rows
@@ -289,7 +289,9 @@ class Gallery:
     def _logged(
         self, action: str, condition: Condition, act: Callable[[Engine], int], **details: object
     ) -> int:
-        """Log an action, then perform it."""
+        """Log an action, perform it, and log on how many rows."""
         with self._turns.take() as engine:
             self._log.write(action, {"filter": condition.to_dict(), **details})
-            return act(engine)
+            count = act(engine)
+            self._log.write_done(action, {"rows": count})
+        return count

@@ -55,7 +55,7 @@ def evaluate(
         query_pooling: how to pool a query with its extra images, "average" or "max".
         rerank: settings of k-reciprocal re-ranking; None for no re-ranking.
         max_memory_gb: memory limit of re-ranking, in addition to the features.
-        camera_filter: "auto", "on" or "off", see check_test_set.
+        camera_filter: "auto", "on" or "off", see check_protocol.
         batch_size: images per batch.
         num_workers: processes that read images.
         precision: dtype of the network's layers: "float32", "bfloat16", "float16" or "auto".

@@ -111,7 +111,8 @@ def test_person_search_by_the_name_of_the_set(tmp_path: Path) -> None:
     _write_prw(tmp_path / "PRW")
     weights = write_checkpoint(tmp_path / "net.ckpt")
     names = "prw,prw_cross_camera"
-    words = ["DATA.NAMES", names, "DATA.ROOT", str(tmp_path), "MODEL.WEIGHTS", str(weights), "DEVICE", "cpu"]
+    words = ["DATA.NAMES", names, "DATA.ROOT", str(tmp_path)]
+    words += ["MODEL.WEIGHTS", str(weights), "MODEL.DEVICE", "cpu", "DATA.NUM_WORKERS", "0"]
     tested: list[ScoredFeatures] = []
     scores = run_tests(load_config(None, words), also=tested.append)
     assert list(scores) == names.split(",")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +62,13 @@ class _Query:
 
     Attributes:
         entry: image and box of the query.
-        scenes: the listed images, each with the box of the person, or None without her.
+        searched: the images of its list, up to 4,000.
+        boxes: the box of the person in those that show her.
     """
 
     entry: tuple[str, Corners]
-    scenes: dict[str, Corners | None]
+    searched: tuple[str, ...]
+    boxes: dict[str, Corners]
 
 
 def load_cuhk_sysu(
@@ -105,7 +108,7 @@ def load_cuhk_sysu(
     train = _read_training_people(folder / TRAIN)
     queries = _read_queries(folder / TESTS / f"{test_name}.mat", test_name)
     pool = _read_pool(folder / POOL)
-    frames = [*dict.fromkeys([*pool, *(name for query in queries for name in query.scenes)])]
+    frames = [*dict.fromkeys([*pool, *(name for query in queries for name in query.searched)])]
     first = 1 + max(train.values(), default=0)
     if detections:
         cameras = dict.fromkeys([_path(folder, name) for name in frames], -1)
@@ -178,7 +181,8 @@ def _read_queries(path: Path, variable: str) -> list[_Query]:
         if len(own) != 1:
             raise ValueError(f"query {number} in {path} has {len(own)} boxes: expected one; {AGAIN}")
         listed = _read_scenes(gallery, f"the gallery of query {number}", path)
-        queries.append(_Query(own[0], dict(reversed(listed))))  # an image that is listed twice counts once
+        boxes = {name: box for name, box in reversed(listed) if box is not None}  # the first one counts
+        queries.append(_Query(own[0], tuple(name for name, _ in listed), boxes))
     return queries
 
 
@@ -187,7 +191,7 @@ def _label(queries: Sequence[_Query], first: int) -> Labels:
     labels: Labels = {}
     for pid, query in enumerate(queries, start=first):
         labels[query.entry] = pid
-        labels.update({(name, box): pid for name, box in query.scenes.items() if box is not None})
+        labels.update(dict.fromkeys(query.boxes.items(), pid))
     return labels
 
 
@@ -204,9 +208,10 @@ def _search(
     searched = np.full((len(queries), len(frames)), all_frames)
     targets: list[dict[int, Corners]] = []
     for row, query in zip(searched, queries, strict=True):
-        row[numbers.get(query.entry[0], [])] = False
-        row[[numbers[name] for name in query.scenes]] = True
-        targets.append({numbers[name]: box for name, box in query.scenes.items() if box is not None})
+        if query.entry[0] in numbers:
+            row[numbers[query.entry[0]]] = False
+        row[[numbers[name] for name in query.searched]] = True
+        targets.append({numbers[name]: box for name, box in query.boxes.items()})
     return make_search([_path(folder, name) for name in frames], gallery, searched, targets)
 
 
@@ -227,7 +232,7 @@ def _frame_name(value: Any, path: Path) -> str:  # noqa: ANN401 - scipy's arrays
     name = read_text(value)
     if not _FRAME.fullmatch(name):
         raise ValueError(f"{path} names an image {name!r}: expected a name such as 's1.jpg'; {AGAIN}")
-    return name
+    return sys.intern(name)  # the lists name each image thousands of times
 
 
 def _corners(value: Any, frame: str, path: Path) -> Corners | None:  # noqa: ANN401

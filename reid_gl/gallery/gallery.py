@@ -39,7 +39,7 @@ class Gallery:
         calibration: thresholds of the network, for probabilities of matches.
         prior: expected share of the compared rows that show the person of the query; None takes that of the
             calibration, which suits galleries of the size of its data set. See same_person_probability.
-        audit_log: file that records every addition, search, export, change of identities and deletion; None
+        audit_log: file that records every addition, search, export, change and deletion; None
             takes `<file>.audit.jsonl` next to the gallery. A server has no default: name a file.
         user: name in the audit log; None takes the name in the operating system.
 
@@ -219,8 +219,10 @@ class Gallery:
         Returns:
             Number of deleted rows; ValueError if the age is not a positive number.
         """
+        age = checked_age(seconds)
         with self._turns.take() as engine:
-            engine.keep_for(checked_age(seconds))
+            self._log.write("keep", {"keep_seconds": age})
+            engine.keep_for(age)
             return self.apply_retention()
 
     def apply_retention(self) -> int:

@@ -211,9 +211,9 @@ def test_every_change_and_search_is_in_the_audit_log(path: Path, tmp_path: Path)
         "delete done": left.count(2),
     }
     lines = [line for line in lines if not line["action"].endswith(" done")]
-    actions = ["add", "add", "search", "merge", "set identity", "export", "delete", "retention"]
+    actions = ["add", "add", "search", "merge", "set identity", "export", "delete", "keep", "retention"]
     assert [line["action"] for line in lines] == actions
-    assert [line["user"] for line in lines] == ["eva", "door", *["eva"] * 6]
+    assert [line["user"] for line in lines] == ["eva", "door", *["eva"] * 7]
     assert [line["rows"] for line in lines[:2]] == [40, 1]
     search = lines[2]
     assert search["rows"] == [[match.id for match in answer]]
@@ -222,6 +222,7 @@ def test_every_change_and_search_is_in_the_audit_log(path: Path, tmp_path: Path)
     assert abs(search["at"] - time.time()) < 60
     assert lines[3]["filter"] == {"pid": [1]}
     assert lines[6]["filter"] == {"pid": [2]}
+    assert lines[7]["keep_seconds"] == 3600
 
 
 def test_nothing_is_done_without_an_audit_log(path: Path, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ PLACES = (
     Place("configuration", "base.yml", ("color-histogram", "--config-file", "x.yml", *DATA)),
     Place("run folder", "run/config.yml", ("train", *DATA, "OUTPUT_DIR", "run", "--resume")),
     Place("run folder", "run/log.jsonl", ("train", *DATA, "OUTPUT_DIR", "run", "--resume")),
+    Place("run folder", "run/.lock", ("train", *DATA, "OUTPUT_DIR", "run", "--resume")),
     Place("run folder", "compared/config.yml", (*COMPARE, *DATA)),
     Place("run folder", "compared/ce/seed0/result.json", (*COMPARE, *DATA)),
     Place("run folder", "matrix/market1501/result.json", MATRIX),
@@ -137,6 +138,8 @@ PLACES = (
     Place("gallery", "people.db", ("gallery", "verify", "people.db")),
     Place("gallery", "people.db", ("gallery", "add", "people.db", "rows.npz")),
     Place("gallery", "people.db.audit.jsonl", ("gallery", "search", "people.db", "--rows", "1")),
+    Place("gallery", "people.db.audit.jsonl", ("gallery", "verify", "people.db")),
+    Place("gallery", "people.db.lock", ("gallery", "add", "people.db", "rows.npz")),
     Place(
         "gallery",
         QUERY_IMAGE,
@@ -144,3 +147,25 @@ PLACES = (
     ),
     Place("MATLAB", "cuhk-03.mat", ("extract-cuhk03", "--mat", "cuhk-03.mat", "--out", "o")),
 )
+
+OUTPUTS = tuple(
+    Place("outputs", file, words)
+    for file, words in (
+        ("o", ("convert-dataset", "market1501", "people", "--to", "market", "--out", "o")),
+        ("o.csv", ("convert-dataset", "market1501", "people", "--to", "csv", "--out", "o.csv")),
+        ("o", (*RENDER[:2], "o", *RENDER[3:])),
+        ("o", ("mot-to-reid", "S1", "--out", "o")),
+        ("o", ("weights", "card", "run/model.ckpt", "o")),
+        ("o", ("plot", "report.html", "--out", "o")),
+        ("o.html", ("report", "run", "--out", "o.html")),
+        ("o.html", ("check-dataset", "market1501", "people", "--html", "o.html")),
+        ("o.npz", ("extract", PEOPLE_FOLDER, "o.npz", "--weights", "run/model.ckpt")),
+        ("o.npz", ("gallery", "export", "people.db", "o.npz")),
+        ("o.torchscript", ("export", "run/model.ckpt", "--format", "torchscript", "--out", "o.torchscript")),
+        ("o", ("train", *DATA, "OUTPUT_DIR", "o")),
+        ("o", (*COMPARE[:-1], "o", *DATA)),
+        ("o.mp4", (*WATCH[:2], "o.mp4", *WATCH[3:])),
+    )
+)
+"""Commands and what they write; something else stands in its place."""
+OUTPUT_SORTS = ("folder", "pipe", "device", "link to itself", "dangling link", "other text")

@@ -30,6 +30,7 @@ def partial_of(path: Path) -> Path:
 def whole_or_nothing(path: Path) -> Iterator[Path]:
     """A file beside `path` that takes its name if all goes well and disappears otherwise."""
     partial = partial_of(path)
+    partial.unlink(missing_ok=True)  # a link of that name would lead the writer to a file elsewhere
     try:
         yield partial
         partial.replace(path)
@@ -43,9 +44,35 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, unless it exists.
+
+    Raises:
+        NotADirectoryError: it, or one above it, is a file or a broken link.
+        OSError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        for part in (folder, *folder.parents):
+            if os.path.lexists(part) and not part.is_dir():
+                kind = "not a folder" if part.exists() else "a link to nothing"
+                raise NotADirectoryError(
+                    f"folder {folder} cannot be made, because {part} is {kind}: remove it, or choose another "
+                    "place"
+                ) from error
+        raise
+
+
 @contextmanager
 def finished_or_nothing(out: Path) -> Iterator[Path]:
-    """Yield a temporary folder next to `out`; it is renamed to `out` on success and deleted on failure."""
+    """Yield a temporary folder next to `out`; it is renamed to `out` on success and deleted on failure.
+
+    Raises:
+        FileExistsError: `out` is a broken link, to which a folder cannot be renamed.
+    """
+    if out.is_symlink() and not out.exists():
+        raise FileExistsError(f"{out} is a link to nothing: remove it, or choose another name")
     with unfinished_beside(out) as unfinished:
         yield unfinished
         unfinished.rename(out)
@@ -57,7 +84,7 @@ def unfinished_beside(out: Path) -> Iterator[Path]:
 
     Leftover folders of killed processes are removed first. Folders of running processes are locked, and kept.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     _remove_leftovers(out)
     key = secrets.token_hex(4)
     unlocked, unfinished = (out.with_name(f".{out.name}{word}{key}") for word in ("-unlocked-", IN_WORK))

@@ -85,8 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except USER_ERRORS as error:
         if options.traceback:
             raise
-        sentence = CURRENT_FOLDER_GONE if str(error) == NO_SUCH_FILE else _shortened(str(error))
-        logging.getLogger("reid_gl").error("%s: %s", type(error).__name__, sentence)
+        logging.getLogger("reid_gl").error("%s: %s", type(error).__name__, _shortened(_sentence(error)))
         return 1
     except Exception as error:
         advice = _advice(error)
@@ -95,6 +94,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = _shortened(" ".join(str(error).split())) or type(error).__name__
         logging.getLogger("reid_gl").error(advice, reason)
         return 1
+
+
+def _sentence(error: Exception) -> str:
+    """Return an error's message; that of the system begins with the files, and is without its number."""
+    if str(error) == NO_SUCH_FILE:
+        return CURRENT_FOLDER_GONE
+    if isinstance(error, OSError) and error.strerror and str(error).startswith("[Errno"):
+        files = [str(file) for file in (error.filename, error.filename2) if file is not None]
+        return ": ".join((*files, error.strerror))
+    return str(error)
 
 
 def _advice(error: Exception) -> str:

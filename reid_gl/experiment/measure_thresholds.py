@@ -18,7 +18,7 @@ from reid_gl.device import choose_device
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.experiment.load_data import hold_out, load_data
-from reid_gl.files import write_text
+from reid_gl.files import make_folder, write_text
 from reid_gl.inference.exported.exported_network import read_sidecar, sidecar_of
 from reid_gl.inference.exported.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
@@ -93,7 +93,7 @@ def report_calibration(calibration: Calibration, weights: Path | None, image: Pa
         )
     if calibration.collapse:
         logger.warning("%s", calibration.collapse)
-    image.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(image.parent)
     save_figure(draw_calibration(calibration), image)
     file = None if weights is None else str(store_calibration(weights, calibration))
     return {**calibration.to_dict(), "file": file, "picture": str(image)}

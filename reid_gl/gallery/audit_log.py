@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from reid_gl.gallery.sqlite_file import RIGHTS
+from reid_gl.gallery.sqlite_file import RIGHTS, real_path
 from reid_gl.untrusted.regular_file import why_no_file
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ MAX_SHOWN = 20
 
 def audit_path(gallery: Path) -> Path:
     """Return the default log of a gallery in a file, next to that file."""
-    file = gallery.resolve()
+    file = real_path(gallery)
     return file.with_name(file.name + ENDING)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from reid_gl.files import whole_or_nothing
 from reid_gl.gallery.ivf_index import IvfIndex, read_index
 from reid_gl.gallery.ivf_settings import Breadth, Marks
-from reid_gl.gallery.sqlite_file import RIGHTS, DamagedGalleryError
+from reid_gl.gallery.sqlite_file import RIGHTS, DamagedGalleryError, real_path
 from reid_gl.untrusted.regular_file import why_no_file
 
 ENDING = ".ivfpq"
@@ -27,7 +27,7 @@ BYTES_AT_ONCE = 2**24
 
 def index_path(gallery: Path) -> Path:
     """Return the index of a gallery, next to its file."""
-    file = gallery.resolve()
+    file = real_path(gallery)
     return file.with_name(file.name + ENDING)
 
 

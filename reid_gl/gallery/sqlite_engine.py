@@ -23,6 +23,7 @@ from reid_gl.gallery.sqlite_file import (
     lock_for_writing,
     open_file,
     read_state,
+    real_path,
     write_state,
 )
 from reid_gl.gallery.sqlite_keys import added_rows, remember_rows
@@ -53,7 +54,7 @@ class SqliteEngine:
     """
 
     def __init__(self, path: Path, mode: str) -> None:
-        path = path.resolve()  # resolved, so that two names of one file share a lock
+        path = real_path(path)  # so that two names of one file share a lock
         self._path, self._mode = path, mode
         self._lock = None if mode == "r" else lock_for_writing(path)
         try:

@@ -76,6 +76,11 @@ class State:
     keep_seconds: float | None = None
 
 
+def real_path(path: Path) -> Path:
+    """Return the absolute path with links followed; a link to itself stays (Path.resolve raises for it)."""
+    return Path(os.path.realpath(path))
+
+
 def open_file(path: Path, mode: str) -> sqlite3.Connection:
     """Open a gallery file; modes "r+" and "a" need the lock of `lock_for_writing` first.
 
@@ -88,7 +93,7 @@ def open_file(path: Path, mode: str) -> sqlite3.Connection:
         back an unfinished transaction of a killed writer.
 
     Raises:
-        FileNotFoundError: no such file, and the mode is not "a".
+        FileNotFoundError: no such file, and the mode is not "a"; or the path is a link to itself.
         IsADirectoryError: the path is a folder.
         DamagedGalleryError: the gallery is damaged and cannot be opened for writing.
         ValueError: the path is a pipe or a device, or the file belongs to another program or another version
@@ -97,6 +102,8 @@ def open_file(path: Path, mode: str) -> sqlite3.Connection:
     if path.is_dir():
         raise IsADirectoryError(f"gallery {path} is a folder: name a file")
     if not path.exists():
+        if path.is_symlink():
+            raise FileNotFoundError(f"gallery {path} is a link to itself: name another file")
         if mode != "a":
             raise FileNotFoundError(f"gallery {path} does not exist: add features to create it")
         _create(path)

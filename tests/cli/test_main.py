@@ -117,6 +117,26 @@ def test_a_killed_worker_is_one_line(
     assert line.endswith("): use fewer workers")
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device"), "OSError: No space left on device"),
+        (
+            PermissionError(13, "Permission denied", "run/.lock"),
+            "PermissionError: run/.lock: Permission denied",
+        ),
+        (OSError(18, "Invalid link", "a", None, "b"), "OSError: a: b: Invalid link"),
+        (FileNotFoundError("a.csv does not exist"), "FileNotFoundError: a.csv does not exist"),
+    ],
+)
+def test_an_error_of_the_system_is_shown_without_its_number(
+    error: Exception, line: str, outcome: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome.error = error
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"E {line}"
+
+
 def test_a_current_folder_that_was_deleted(
     outcome: SimpleNamespace,
     tmp_path: Path,

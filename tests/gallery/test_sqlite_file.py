@@ -62,6 +62,13 @@ def test_a_pipe_or_a_device_is_no_gallery(path: Path, mode: str) -> None:
             open_file(place, mode)
 
 
+@pytest.mark.parametrize("mode", ["r", "a"])
+def test_a_link_to_itself_is_no_gallery(path: Path, mode: str) -> None:
+    path.symlink_to(path)
+    with pytest.raises(FileNotFoundError, match=r"gallery .* is a link to itself: name another file"):
+        Gallery(path, mode)
+
+
 def test_a_lock_that_is_no_file(path: Path) -> None:
     os.mkfifo(path.with_name(f"{path.name}.lock"))
     with pytest.raises(OSError, match=r"\.lock is not a file but a pipe, and locks the gallery: delete it"):

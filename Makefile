@@ -67,7 +67,7 @@ test-fast: $(READY)
 browser: $(READY)
 	@{ command -v chromium || command -v chromium-browser; } > /dev/null || { echo "no chromium found: apt install chromium"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "playwright>=1.40"
-	@$(PYTEST) tests/report/test_in_browser.py tests/gallery/browse/test_page.py
+	@$(PYTEST) --dist loadfile tests/report/test_in_browser.py tests/gallery/browse/test_page.py
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .

@@ -1,11 +1,11 @@
 """What Ray costs: `extract --engine ray` beside the local engine, on the same crops and cores.
 
-    python benchmarks/extraction_engines.py [--crops 20000] [--repeats 3]
+    python benchmarks/extraction_engines.py [--crops 5000] [--repeats 1]
 
-Each extraction is a command in a process of its own, timed from its start to its end, engines in turn. A
-second list of one part tells the cost of starting from the cost of working. The local engine computes with
-all threads in one process; Ray starts a worker of one thread per core. Prints a Markdown page for
-docs/benchmarks/.
+Each extraction is a command in a process of its own, timed from its start to its end, engines in turn, and
+printed as soon as it ends; writing weights and crops is not timed. A second list of one part tells the cost
+of starting, which the last table subtracts. The local engine computes with all threads in one process; Ray
+starts a worker of one thread per core. Prints a Markdown page for docs/benchmarks/.
 """
 
 from __future__ import annotations
@@ -38,20 +38,25 @@ FEW = 64
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--crops", type=int, default=20_000, help="of the long list; default: %(default)s")
-    parser.add_argument("--repeats", type=int, default=3, help="of each extraction; default: %(default)s")
+    parser.add_argument("--crops", type=int, default=5_000, help="of the long list; default: %(default)s")
+    parser.add_argument("--repeats", type=int, default=1, help="of each extraction; default: %(default)s")
     options = parser.parse_args()
     print_header("Engines of extraction")
+    print(
+        f"{BACKBONE}, {HEIGHT} x {WIDTH}, float32, JPEG files of 160 x 70 pixels, {os.cpu_count()} cores.\n"
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         weights = save_weights(folder)
         lists = {size: write_crops(folder, size) for size in (FEW, options.crops)}
+        print("| engine | crops | seconds of the command |\n|---|---|---|", flush=True)
         seconds: dict[tuple[str, int], list[float]] = {}
         for _ in range(options.repeats):
             for size, crops in lists.items():
                 for engine, output in ENGINES.items():
                     took = extract(engine, crops, folder / output, weights)
                     seconds.setdefault((engine, size), []).append(took)
+                    print(f"| {engine} | {size:,} | {took:.1f} |", flush=True)
     print_table({case: statistics.median(all_) for case, all_ in seconds.items()}, options.crops)
 
 
@@ -100,9 +105,8 @@ def extract(engine: str, crops: Path, output: Path, weights: Path) -> float:
 
 def print_table(seconds: dict[tuple[str, int], float], number: int) -> None:
     print(
-        f"{BACKBONE}, {HEIGHT} x {WIDTH}, float32, JPEG files of 160 x 70 pixels, {os.cpu_count()} cores.\n"
+        f"\n| engine | {FEW} crops | {number:,} crops | difference, per 1,000 | images/s of the difference |"
     )
-    print(f"| engine | {FEW} crops | {number:,} crops | difference, per 1,000 | images/s of the difference |")
     print("|---|---|---|---|---|")
     for engine in ENGINES:
         few, many = seconds[engine, FEW], seconds[engine, number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +20,8 @@ BATCH, K = 1_000, 50
 NUM_SINGLE, NUM_TOGETHER, NUM_JUDGED = 300, 64, 100
 MORNING = 1.7e9
 IN_PROCESS = "qdrant://in-process/"
-"""Beginning of a URI for Qdrant's client without a server, which keeps rows in a temporary folder."""
+"""Beginning of a URI for Qdrant's client without a server, which keeps rows in QDRANT_FOLDER."""
+QDRANT_FOLDER = Path(tempfile.gettempdir(), "bench.qdrant")
 
 
 def opened(uri: str, mode: str = "a") -> Gallery:
@@ -29,7 +31,7 @@ def opened(uri: str, mode: str = "a") -> Gallery:
         return Gallery(uri, mode, audit_log=log)
     from qdrant_client import QdrantClient
 
-    client = QdrantClient(path=str(Path(tempfile.gettempdir(), "bench.qdrant")))
+    client = QdrantClient(path=str(QDRANT_FOLDER))
     with mock.patch("reid_gl.gallery.open_engine.connect", return_value=client):
         return Gallery(uri, mode, audit_log=log)
 
@@ -56,6 +58,8 @@ def add(num_rows: int, uri: str) -> dict[str, float | None]:
             for row in range(first, min(first + BATCH, num_rows))
         ]
 
+    if uri.startswith(IN_PROCESS):
+        shutil.rmtree(QDRANT_FOLDER, ignore_errors=True)  # of an earlier run
     with opened(uri) as gallery:
         start = time.perf_counter()
         for first in range(0, num_rows, BATCH):

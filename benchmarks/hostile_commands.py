@@ -4,8 +4,9 @@
 
 Good files are made first: people, tables, features, a checkpoint and exports of it, runs and a report on one,
 a sequence, a video, a gallery. For each place where a command takes a file, hostile ones take the good one's
-place; options and keys get odd words. Each trial is a new process, forked from one that has imported the
-package and computed nothing, so a crash, a hang or a lack of memory ends that trial alone.
+place, and others the place of what it writes; options and keys get odd words. Each trial is a new process,
+forked from one that has imported the package and computed nothing, so a crash, a hang or a lack of memory
+ends that trial alone.
 
 A trial is clear if the command succeeds or ends in an error that names the file or the word, in words of
 this package; unclear with a traceback or a library's own words; else a crash, out of memory or out of time.
@@ -35,8 +36,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hostile_good_files import make_good_files
 from hostile_json import JSON_SORTS, is_json
-from hostile_places import PLACES, make_good_files, odd_words
+from hostile_places import OUTPUT_SORTS, OUTPUTS, PLACES
+from hostile_words import odd_words
 
 import reid_gl
 from reid_gl.cli.main import main as run_command
@@ -168,6 +171,10 @@ def all_trials() -> Iterator[Trial]:
         for sort in (*HOSTILE, *(JSON_SORTS if is_json(place.file) else ())):
             named = (Path(place.file).name, Path(place.file).stem, Path(place.file).parent.name or "-")
             yield Trial(place.kind, f"{place.name}: {sort}", words, place.file, sort, named)
+    for place in OUTPUTS:
+        for sort in OUTPUT_SORTS:
+            named = (Path(place.file).name,)
+            yield Trial(place.kind, f"{place.name}, new: {sort}", place.words, place.file, sort, named)
     for option, words, value in odd_words():
         name = option.lstrip("-")
         named = (option, name, name.replace("-", "_"), *shown(value))
@@ -209,9 +216,9 @@ def be_trial(trial: Trial, work: Path) -> None:
     try:
         os.chdir(work)
         if trial.file:
-            (path,) = Path().glob(trial.file)
-            content = path.read_bytes()
-            path.unlink()
+            path = next(Path().glob(trial.file), Path(trial.file))
+            content = path.read_bytes() if path.exists() else b""
+            path.unlink(missing_ok=True)
             if trial.sort in JSON_SORTS:
                 path.write_text(JSON_SORTS[trial.sort](content.decode()))
             else:

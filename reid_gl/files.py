@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +19,6 @@ except ImportError:  # Windows has no such locks, so leftovers are not removed t
 logger = logging.getLogger(__name__)
 
 IN_WORK = "-unfinished-"
-JUST_MADE = 60.0
-"""Seconds in which a folder may not have its lock yet."""
 
 
 def partial_of(path: Path) -> Path:
@@ -33,6 +30,7 @@ def partial_of(path: Path) -> Path:
 def whole_or_nothing(path: Path) -> Iterator[Path]:
     """A file beside `path` that takes its name if all goes well and disappears otherwise."""
     partial = partial_of(path)
+    partial.unlink(missing_ok=True)  # a link of that name would lead the writer to a file elsewhere
     try:
         yield partial
         partial.replace(path)
@@ -46,9 +44,35 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, unless it exists.
+
+    Raises:
+        NotADirectoryError: it, or one above it, is a file or a broken link.
+        OSError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        for part in (folder, *folder.parents):
+            if os.path.lexists(part) and not part.is_dir():
+                kind = "not a folder" if part.exists() else "a link to nothing"
+                raise NotADirectoryError(
+                    f"folder {folder} cannot be made, because {part} is {kind}: remove it, or choose another "
+                    "place"
+                ) from error
+        raise
+
+
 @contextmanager
 def finished_or_nothing(out: Path) -> Iterator[Path]:
-    """Yield a temporary folder next to `out`; it is renamed to `out` on success and deleted on failure."""
+    """Yield a temporary folder next to `out`; it is renamed to `out` on success and deleted on failure.
+
+    Raises:
+        FileExistsError: `out` is a broken link, to which a folder cannot be renamed.
+    """
+    if out.is_symlink() and not out.exists():
+        raise FileExistsError(f"{out} is a link to nothing: remove it, or choose another name")
     with unfinished_beside(out) as unfinished:
         yield unfinished
         unfinished.rename(out)
@@ -60,12 +84,14 @@ def unfinished_beside(out: Path) -> Iterator[Path]:
 
     Leftover folders of killed processes are removed first. Folders of running processes are locked, and kept.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     _remove_leftovers(out)
-    unfinished = out.with_name(f".{out.name}{IN_WORK}{secrets.token_hex(4)}")
-    unfinished.mkdir()
+    key = secrets.token_hex(4)
+    unlocked, unfinished = (out.with_name(f".{out.name}{word}{key}") for word in ("-unlocked-", IN_WORK))
+    unlocked.mkdir()
     try:
-        with _locked(unfinished):
+        with _locked(unlocked):
+            unlocked.rename(unfinished)  # only now, so that nobody takes it for a leftover
             yield unfinished
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -74,7 +100,7 @@ def unfinished_beside(out: Path) -> Iterator[Path]:
 def _remove_leftovers(out: Path) -> None:
     for folder in out.parent.glob(f".{_literal(out.name)}{IN_WORK}*"):
         with contextlib.suppress(OSError):
-            if fcntl is not None and time.time() - folder.stat().st_mtime > JUST_MADE:
+            if fcntl is not None:
                 with _locked(folder):
                     logger.info("removing %s, which a stopped command left", folder)
                     shutil.rmtree(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -49,6 +49,26 @@ class Sample:
     date: int = -1
 
 
+@dataclass(frozen=True, eq=False)
+class SceneSearch:
+    """Person search: which whole images each query searches, and where its person is in them.
+
+    Attributes:
+        scenes: (G,) int64 number of the scene that each gallery box lies in, from 0.
+        boxes: (G, 4) int64 x1, y1, x2 and y2 of the gallery boxes, in pixels of their scenes.
+        searched: (Q, S) bool, whether a query searches a scene.
+        targets: (T, 2) int64 query and scene of each true box, in this order; a query has at most one in a
+            scene.
+        target_boxes: (T, 4) int64 x1, y1, x2 and y2 of the true boxes.
+    """
+
+    scenes: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+    searched: NDArray[np.bool_]
+    targets: NDArray[np.int64]
+    target_boxes: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class ReidDataset:
     """A training set and a test set with disjoint identities.
@@ -62,6 +82,7 @@ class ReidDataset:
         ks: values of K for Recall@K that are usual for the data set; empty for person and vehicle sets.
         draws: galleries that are searched one after another, each as places in `gallery`; scores are means
             over them (see evaluate_features). Empty if the whole gallery is searched.
+        search: the scenes that each query searches, for sets of person search; the gallery is boxes in them.
     """
 
     train: tuple[Sample, ...]
@@ -70,6 +91,7 @@ class ReidDataset:
     name: str = "custom"
     ks: tuple[int, ...] = ()
     draws: tuple[tuple[int, ...], ...] = ()
+    search: SceneSearch | None = field(default=None, compare=False)
 
 
 class Batch(NamedTuple):

@@ -14,8 +14,29 @@ from reid_gl.records import Sample
 WriteNoise = Callable[..., Path]
 MakeSamples = Callable[..., list[Sample]]
 
+TESTS = Path(__file__).parent
+LONGEST = (
+    "cli/test_torchrun.py",
+    "tracking/test_tracking_quality.py",
+    "experiment/test_train_on_ranks.py",
+    "cli/test_commands.py",
+    "experiment/test_compare_losses.py",
+    "inference/strategies/test_apply.py",
+    "test_notebooks.py",
+    "experiment/test_cross_domain.py",
+    "cli/test_export.py",
+    "cli/test_foreign.py",
+    "training/test_parallel.py",
+    "experiment/test_report.py",
+)
+"""Files whose tests or fixtures take more than ten seconds."""
 LOGGERS = ("reid_gl", "reid_gl.evaluation", "uvicorn")
 """What commands set up: the package's own logger, a part of it, and that of the server."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first: at the end, two workers can only share what has not begun."""
+    items.sort(key=lambda item: item.path.relative_to(TESTS).as_posix() not in LONGEST)
 
 
 @contextmanager

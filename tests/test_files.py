@@ -3,12 +3,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from reid_gl.files import JUST_MADE, finished_or_nothing, partial_of, whole_or_nothing, write_text
+from reid_gl.files import (
+    finished_or_nothing,
+    make_folder,
+    partial_of,
+    whole_or_nothing,
+    write_text,
+)
 
 
 def fail_in(out: Path) -> None:
@@ -57,8 +62,6 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_makes_stays(tmp_p
     ) as other:
         assert other.stdout is not None
         theirs = Path(other.stdout.readline().strip())
-        long_ago = time.time() - 2 * JUST_MADE
-        os.utime(theirs, (long_ago, long_ago))
         with finished_or_nothing(tmp_path / "o[1]x"):
             assert theirs.is_dir()
         with pytest.raises(RuntimeError):
@@ -90,6 +93,14 @@ def test_an_older_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
 
 
+def test_a_link_in_the_place_of_an_unfinished_file_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    partial_of(tmp_path / "a").symlink_to(victim)
+    write_text(tmp_path / "a", "new")
+    assert (victim.read_text(), (tmp_path / "a").read_text()) == ("precious", "new")
+
+
 def test_a_text_replaces_another_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     partial_of(path).write_text("left by a killed process")
@@ -97,3 +108,27 @@ def test_a_text_replaces_another_and_leaves_nothing_beside_it(tmp_path: Path) ->
         write_text(path, text)
         assert path.read_bytes().decode("utf-8") == text
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("target", ["nowhere", "out"])
+def test_a_broken_link_is_refused_before_the_work(target: str, tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / target)
+    with (
+        pytest.raises(FileExistsError, match=r"out is a link to nothing: remove it, or choose another name"),
+        finished_or_nothing(tmp_path / "out"),
+    ):
+        pytest.fail("the work began")
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_what_is_in_the_way(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, kind in (("file", "not a folder"), ("loop", "a link to nothing")):
+        for folder in (tmp_path / name, tmp_path / name / "b" / "c"):
+            message = f"{folder} cannot be made, because .*{name} is {kind}"
+            with pytest.raises(NotADirectoryError, match=message):
+                make_folder(folder)
+    with pytest.raises(OSError, match="name too long"):
+        make_folder(tmp_path / ("x" * 300))

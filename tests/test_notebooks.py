@@ -60,6 +60,8 @@ def test_the_training_learns_something(ran: dict[str, tuple[dict[str, Any], str]
     names, printed = ran["train_and_read_scores"]
     assert names["trained"]["mAP"] > names["untrained"]["mAP"]
     assert names["nearest"][0].camid != names["query"].camid or names["nearest"][0].pid != names["query"].pid
+    assert names["report"]["scores"]["run"]["mAP"] == names["trained"]["mAP"]
+    assert re.search(r"^output/report\.html, 0\.\d MB: mAP 0\.\d\d$", printed, flags=re.M)
     assert re.search(r"^untrained +rank-1 0\.\d\d   mAP 0\.\d\d$", printed, flags=re.M)
 
 

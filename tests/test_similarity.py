@@ -43,27 +43,27 @@ def test_pearson_by_hand() -> None:
     assert torch.allclose(pearson_similarity(rows), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_agree_with_the_slow_versions(seed: int) -> None:
-    first, second = _rows(seed, 4), 3 * _rows(seed + 100, 40) + 1  # 40 rows: cdist multiplies matrices
-    for fast, slow in (
-        (cosine_distance, slow_cosine_distance),
-        (euclidean_distance, slow_euclidean_distance),
-    ):
-        expected = torch.tensor(slow(first.tolist(), second.tolist()), dtype=torch.float64)
-        assert torch.allclose(fast(first, second), expected, atol=1e-12)
-    expected = torch.tensor(slow_pearson_similarity(first.tolist()), dtype=torch.float64)
-    assert torch.allclose(pearson_similarity(first), expected, atol=1e-12)
+def test_agree_with_the_slow_versions() -> None:
+    for seed in range(8):
+        first, second = _rows(seed, 4), 3 * _rows(seed + 100, 40) + 1  # 40 rows: cdist multiplies matrices
+        for fast, slow in (
+            (cosine_distance, slow_cosine_distance),
+            (euclidean_distance, slow_euclidean_distance),
+        ):
+            expected = torch.tensor(slow(first.tolist(), second.tolist()), dtype=torch.float64)
+            assert torch.allclose(fast(first, second), expected, atol=1e-12)
+        expected = torch.tensor(slow_pearson_similarity(first.tolist()), dtype=torch.float64)
+        assert torch.allclose(pearson_similarity(first), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_euclidean_keeps_small_distances_of_large_vectors(seed: int) -> None:
-    centre = 1e4 * _rows(seed, 1, 64)
-    first = (centre + 1e-3 * _rows(seed + 1, 5, 64)).float()
-    second = (centre + 1e-3 * _rows(seed + 2, 40, 64)).float()
-    slow = torch.tensor(slow_euclidean_distance(first.tolist(), second.tolist()))
-    assert 1e-3 < slow.min() < slow.max() < 5e-2
-    assert torch.allclose(euclidean_distance(first, second), slow, rtol=1e-4)
+def test_euclidean_keeps_small_distances_of_large_vectors() -> None:
+    for seed in range(8):
+        centre = 1e4 * _rows(seed, 1, 64)
+        first = (centre + 1e-3 * _rows(seed + 1, 5, 64)).float()
+        second = (centre + 1e-3 * _rows(seed + 2, 40, 64)).float()
+        slow = torch.tensor(slow_euclidean_distance(first.tolist(), second.tolist()))
+        assert 1e-3 < slow.min() < slow.max() < 5e-2
+        assert torch.allclose(euclidean_distance(first, second), slow, rtol=1e-4)
 
 
 def test_euclidean_keeps_small_distances_far_from_the_mean() -> None:

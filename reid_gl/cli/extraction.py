@@ -13,6 +13,7 @@ from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.device import DEVICES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.find_weights import find_weights
+from reid_gl.models.weight_files import check_regular
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ def read_extraction(options: argparse.Namespace, **settings: Any) -> Extraction:
 
     Raises:
         FileNotFoundError: the weights do not exist.
+        ValueError: they are a folder, a pipe or a device, or larger than weights can be.
     """
     weights = find_weights(options.weights)
-    if not weights.is_file():
-        raise FileNotFoundError(f"weights {weights} do not exist")
+    check_regular(weights)
     settings = {**settings, **read_foreign(options).arguments()}
     stat = weights.stat()
     return Extraction(

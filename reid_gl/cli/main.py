@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import logging
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -43,6 +45,12 @@ MOST_LETTERS = 2_000
 """Maximum length of an error message; a longer one quotes a file or lists thousands of things."""
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError, ArithmeticError)
 OUT_OF_MEMORY = re.compile(r"can't allocate memory|out of memory|Insufficient memory|bad_alloc")
+KILLED_WORKER = re.compile(r"worker .*(is killed by signal|exited unexpectedly)|terminated abruptly")
+"""Words of torch and of Python's process pools."""
+
+NO_SUCH_FILE = str(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+"""What Python says if the current folder was deleted; with another path missing, it names the path."""
+CURRENT_FOLDER_GONE = "the current folder was deleted: change to another one"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,21 +85,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except USER_ERRORS as error:
         if options.traceback:
             raise
-        logging.getLogger("reid_gl").error("%s: %s", type(error).__name__, _shortened(str(error)))
+        logging.getLogger("reid_gl").error("%s: %s", type(error).__name__, _shortened(_sentence(error)))
         return 1
     except Exception as error:
-        if options.traceback or not _is_out_of_memory(error):
+        advice = _advice(error)
+        if options.traceback or not advice:
             raise
-        logging.getLogger("reid_gl").error(
-            "not enough memory (%s): use smaller batches or images, or fewer of them at once",
-            _shortened(" ".join(str(error).split())) or type(error).__name__,
-        )
+        reason = _shortened(" ".join(str(error).split())) or type(error).__name__
+        logging.getLogger("reid_gl").error(advice, reason)
         return 1
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether Python, NumPy, torch or OpenCV asked for more memory than there is."""
-    return isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)) is not None
+def _sentence(error: Exception) -> str:
+    """Return an error's message; that of the system begins with the files, and is without its number."""
+    if str(error) == NO_SUCH_FILE:
+        return CURRENT_FOLDER_GONE
+    if isinstance(error, OSError) and error.strerror and str(error).startswith("[Errno"):
+        files = [str(file) for file in (error.filename, error.filename2) if file is not None]
+        return ": ".join((*files, error.strerror))
+    return str(error)
+
+
+def _advice(error: Exception) -> str:
+    """Return a sentence, with a place for the reason, if memory ran out, here or in a worker process."""
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+        return "not enough memory (%s): use smaller batches or images, or fewer of them at once"
+    if KILLED_WORKER.search(str(error)):
+        return "a worker process was killed, as systems do when memory runs out (%s): use fewer workers"
+    return ""
 
 
 def _shortened(message: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 
 def add_own_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +22,6 @@ def add_own_data_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def own_data_settings(options: argparse.Namespace) -> dict[str, str]:
+def own_data_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return these arguments as load_dataset takes them."""
     return {"pattern": options.pattern, "split_map": options.split_map, "leave_out": options.leave_out}

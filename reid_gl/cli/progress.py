@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tqdm import tqdm
 
+CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
+"""Characters that a terminal obeys, or that have no form in UTF-8."""
+
 
 class BarFriendlyHandler(logging.Handler):
-    """Log handler that writes to stderr without breaking an active progress bar."""
+    """Log handler that writes to stderr without breaking an active progress bar.
+
+    Characters that would control the terminal are shown by their numbers: names of files can contain them.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
-        tqdm.write(self.format(record), file=sys.stderr)
+        text = CONTROL.sub(lambda found: ascii(found[0])[1:-1], self.format(record))
+        tqdm.write(text, file=sys.stderr)
 
 
 @contextmanager

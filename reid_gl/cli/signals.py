@@ -1,4 +1,4 @@
-"""Turn SIGINT and SIGTERM into a flag that a loop polls, instead of interrupting a step."""
+"""Turn SIGINT and SIGTERM into a flag that a loop polls, or SIGTERM into an error that cleans up."""
 
 from __future__ import annotations
 
@@ -41,3 +41,25 @@ def noted_signals() -> Iterator[Callable[[], int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM arrived; like KeyboardInterrupt, it passes through code that handles errors."""
+
+
+@contextlib.contextmanager
+def termination_raises() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that its unfinished files are removed.
+
+    Raises:
+        TerminatedError: SIGTERM arrived.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

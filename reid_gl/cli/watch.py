@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import signal
 from pathlib import Path
+from typing import Any
 
 from reid_gl.cli.extraction import add_extraction_arguments, read_extraction
+from reid_gl.cli.signals import TerminatedError, termination_raises
 from reid_gl.experiment.watch import WatchFiles, watch_video
 from reid_gl.inference.bulk.crop_lists import VIDEO_SUFFIXES, list_crops
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +45,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """The bars go to stderr, a JSON object with what was written to stdout."""
+    """The bars go to stderr, a JSON object with what was written to stdout; 128 + n after signal n."""
     files = WatchFiles(options.output, options.force)
+    try:
+        with termination_raises():
+            print(json.dumps({"source": str(options.source), **_watch(options, files)}))
+    except KeyboardInterrupt as stop:
+        if files.parts.exists():
+            logger.warning("stopped: run the same command again to resume from %s", files.parts)
+        else:
+            logger.warning("stopped before the first file was written: run the same command again")
+        return 128 + (signal.SIGTERM if isinstance(stop, TerminatedError) else signal.SIGINT)
+    return 0
+
+
+def _watch(options: argparse.Namespace, files: WatchFiles) -> dict[str, Any]:
+    """Read what the options name, watch it, and return the summary."""
     files.check(options.source)
     _check_source(options.source, options.boxes)
     extraction = read_extraction(options)
@@ -53,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
                 f"no box has a confidence of at least {options.min_confidence:g}, the highest is {highest:g}"
             )
         crops = crops.select(kept)
-    summary = watch_video(
+    return watch_video(
         options.source,
         crops,
         files,
@@ -64,8 +84,6 @@ def run(options: argparse.Namespace) -> int:
         batch_size=options.batch_size,
         show_progress=True,
     )
-    print(json.dumps({"source": str(options.source), **summary}))
-    return 0
 
 
 def _check_source(source: Path, boxes: str | None) -> None:

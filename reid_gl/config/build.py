@@ -89,6 +89,8 @@ def _build_data(config: CfgNode) -> DataSettings:
         pattern=data.PATTERN,
         split_map=data.SPLIT_MAP,
         leave_out=data.LEAVE_OUT,
+        detections=data.DETECTIONS,
+        min_detection_score=data.MIN_DETECTION_SCORE,
         holdout=_build_holdout(config),
         num_workers=data.NUM_WORKERS,
         cache=Path(data.CACHE) if data.CACHE else None,

@@ -10,6 +10,7 @@ from yacs.config import CfgNode
 
 from reid_gl.config.keys import Key, argument
 from reid_gl.config.loss_keys import loss_keys
+from reid_gl.data.datasets.own.detections import MIN_SCORE
 from reid_gl.data.loading.augmentation import Augmentation
 from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.reranking.rerank import RerankSettings
@@ -69,6 +70,8 @@ DATA = {
         "", "meaning of other split names in `pattern` and `folders`, such as `probe=query,*=ignore`"
     ),
     "LEAVE_OUT": Key("", "regular expression of the paths that `pattern` leaves out"),
+    "DETECTIONS": Key("", "table of a detector's boxes for person search; empty: the true boxes"),
+    "MIN_DETECTION_SCORE": Key(MIN_SCORE, "boxes of `DATA.DETECTIONS` with a lower score are left out"),
     "NUM_WORKERS": Key(2, "processes that read and augment images; 0: none"),
     "CACHE": Key("", "folder for the cache of decoded training images, see docs/input.md; empty: no cache"),
     "HOLDOUT": Key(0.0, "share of training identities held out to choose the best epoch; 0: keep the last"),

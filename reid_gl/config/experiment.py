@@ -40,6 +40,8 @@ class DataSettings:
         pattern: regular expression of the data set "pattern".
         split_map: the split of other names in "pattern" and "folders".
         leave_out: regular expression of the paths that "pattern" leaves out.
+        detections: table of a detector's boxes for person search; empty for the true boxes.
+        min_detection_score: boxes of a detector with a lower score are left out.
         holdout: training identities to hold out.
         num_workers: processes that read training images.
         cache: folder for decoded training images; None for no cache.
@@ -51,6 +53,8 @@ class DataSettings:
     pattern: str
     split_map: str
     leave_out: str
+    detections: str
+    min_detection_score: float
     holdout: Holdout
     num_workers: int
     cache: Path | None

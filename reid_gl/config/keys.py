@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -41,6 +42,7 @@ OFF = -1.0
 """Value in a file that means None (off) for an optional number."""
 
 
+@functools.cache  # reading signatures and docstrings takes most of the time of load_config
 def argument(owner: Callable[..., Any], name: str, *, none: float = OFF, meaning: str = "") -> Key:
     """Make a key from an argument of a class or function, with its default and its docstring entry.
 

@@ -155,6 +155,6 @@ def _scalar(words: object, default: object) -> Any:  # noqa: ANN401
 
 def _kind(value: object) -> str:
     if isinstance(value, list):
-        return f"a list of {_kind(value[0])}"
+        return f"a list of {_kind(value[0]).removeprefix('a ')}s"
     kinds = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
     return kinds[type(value)]

@@ -13,6 +13,7 @@ from reid_gl.evaluation.scores.clustering import ClusteringResult, evaluate_clus
 from reid_gl.evaluation.scores.draws import evaluate_draws
 from reid_gl.evaluation.scores.group_protocols import evaluate_group_protocols
 from reid_gl.evaluation.scores.matching import GroupRule
+from reid_gl.evaluation.scores.person_search import evaluate_person_search
 from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
 from reid_gl.evaluation.scores.ranking import evaluate_features, evaluate_ranking
 from reid_gl.evaluation.scores.reassociation import Reassociation, evaluate_reassociation
@@ -39,6 +40,7 @@ __all__ = [
     "evaluate_draws",
     "evaluate_features",
     "evaluate_group_protocols",
+    "evaluate_person_search",
     "evaluate_ranking",
     "evaluate_reassociation",
     "evaluate_retrieval",

@@ -1,4 +1,4 @@
-"""Convert callers' lists, arrays and tensors to numpy arrays."""
+"""Convert callers' lists, arrays and tensors to numpy arrays, and check floating-point whole numbers."""
 
 from __future__ import annotations
 
@@ -18,3 +18,24 @@ def as_array(values: ArrayLike | torch.Tensor) -> NDArray[Any]:
     values = values.detach().cpu()
     array: NDArray[Any] = (values.float() if values.dtype in HAS_NO_NUMPY else values).numpy()
     return array
+
+
+def check_told_apart(name: str, values: NDArray[Any]) -> None:
+    """Refuse whole numbers in floating point that are so large that adjacent ones have the same value.
+
+    Args:
+        name: of the numbers, for the message.
+        values: whole numbers of any shape and type.
+
+    Raises:
+        ValueError: one is as large as that.
+    """
+    if values.dtype.kind != "f" or not values.size:
+        return
+    exact = 2 ** (int(np.finfo(str(values.dtype)).nmant) + 1)
+    largest = int(values.flat[np.abs(values).argmax()])
+    if abs(largest) >= exact:  # an adjacent whole number may have been rounded to it
+        raise ValueError(
+            f"{name} are {values.dtype}, which tells whole numbers apart below {exact} only, and reach "
+            f"{largest}: different identities would be one; give them as integers"
+        )

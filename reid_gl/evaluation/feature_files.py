@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_gl.evaluation.arrays import check_told_apart
 from reid_gl.evaluation.feature_lists import GROUPS, LIST_NAMES, SIDES, divide_list
 from reid_gl.records import Features
 from reid_gl.untrusted.csv_lines import read_csv_lines
@@ -112,22 +113,28 @@ def _read_csv(path: Path) -> dict[str, NDArray[Any]]:
     first = 2 + len(groups)
     if titles[2:first] != sorted(groups, key=[*CSV_GROUPS].index):
         raise ValueError(f"{path}: the columns {', '.join(CSV_GROUPS)} must stand in this order after pid")
-    sides: dict[str, list[tuple[list[int], NDArray[np.float32]]]] = {"query": [], "gallery": []}
+    sides: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = {"query": [], "gallery": []}
     for number, row in lines:
         try:
             feature = np.array([float(text) for text in row[first:]], dtype=np.float32)
-            sides[row[0]].append(([int(text) for text in row[1:first]], feature))
+            known = [int(text) for text in row[1:first]]
+            sides[row[0]].append((np.array(known, np.int64), feature))
         except (KeyError, ValueError, IndexError):
             raise ValueError(
                 f"{path}, line {number}: expected query or gallery, whole numbers and features, got "
                 f"{quoted(','.join(row[:4]))}"
+            ) from None
+        except OverflowError:
+            raise ValueError(
+                f"{path}, line {number}: {quoted(','.join(row[1:first]))} has a number beyond 64 bits: "
+                "number the identities from 1"
             ) from None
         if len(row) != len(titles):
             raise ValueError(f"{path}, line {number}: {len(row)} columns, but {len(titles)} titles")
     arrays: dict[str, NDArray[Any]] = {}
     for side, rows in sides.items():
         features = [feature for _, feature in rows]
-        numbers = np.array([known for known, _ in rows]).reshape(len(rows), first - 1)
+        numbers = np.array([known for known, _ in rows], np.int64).reshape(len(rows), first - 1)
         arrays[side] = np.array(features, dtype=np.float32).reshape(len(rows), len(titles) - first)
         names = ("pids", *(CSV_GROUPS[title] for title in groups))
         arrays |= {f"{side}_{name}": column for name, column in zip(names, numbers.T, strict=True)}
@@ -171,4 +178,5 @@ def _ids(values: NDArray[Any] | None, name: str, count: int, path: Path) -> NDAr
             whole = flat.astype(np.int64)
     if max(values.shape, default=0) != count or not np.array_equal(whole, flat):
         raise ValueError(f"{path}: {name} must be {count} whole numbers, got {values.dtype} {values.shape}")
+    check_told_apart(f"{path}: {name}", flat)
     return whole

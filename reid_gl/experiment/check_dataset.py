@@ -10,7 +10,7 @@ from typing import Any
 from reid_gl.data.checking.check import DatasetReport, check_dataset
 from reid_gl.data.checking.split_counts import Spread
 from reid_gl.data.datasets import load_dataset
-from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
+from reid_gl.evaluation.scores.protocol import Preflight, check_test_set
 from reid_gl.experiment.check_findings import judge_dataset, scored_copies
 from reid_gl.experiment.check_sheet import make_contact_sheet
 from reid_gl.files import write_text
@@ -113,6 +113,6 @@ def _check_sheet_path(path: Path, *, force: bool) -> Path:
 def _preflight(dataset: ReidDataset) -> Preflight | str:
     """Return what can be scored, or a sentence that says why nothing can."""
     try:
-        return check_protocol(dataset.query, dataset.gallery)
+        return check_test_set(dataset)
     except ValueError as error:
         return str(error)

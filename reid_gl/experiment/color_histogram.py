@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reid_gl.config import Config, read_experiment
-from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.evaluation.scores.protocol import check_test_set
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.load_data import load_data
 from reid_gl.inference.color_histogram import extract_color_histograms
@@ -22,7 +22,7 @@ def run_color_histogram(config: Config) -> dict[str, Any]:
     experiment = read_experiment(config)
     dataset = load_data(experiment.data)
     camera_filter = experiment.scoring.camera_filter
-    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    preflight = check_test_set(dataset, camera_filter=camera_filter)
     query = extract_color_histograms(dataset.query)
     gallery = extract_color_histograms(dataset.gallery) if dataset.gallery else None
     result = evaluate_features(
@@ -30,6 +30,7 @@ def run_color_histogram(config: Config) -> dict[str, Any]:
         metric="cosine",
         use_cameras=preflight.use_cameras,
         draws=dataset.draws,
+        search=dataset.search,
     )
     return scores_to_dict(
         result,

@@ -131,12 +131,7 @@ def run_comparison(
         Interrupted: stopped by a signal; the same call resumes.
     """
     check_num_jobs(num_jobs)
-    if num_seeds < 1 or not contenders:
-        raise ValueError(f"expected losses or values and a seed, got {len(contenders)} and {num_seeds} seeds")
-    if num_seeds > MOST_SEEDS:
-        raise ValueError(f"--seeds must be at most {MOST_SEEDS:,}, got {num_seeds}")
-    if len({one.name for one in contenders}) < len(contenders):
-        raise ValueError(f"something is given twice: {' '.join(one.name for one in contenders)}")
+    _check_size(contenders, num_seeds)
     base = load_experiment(config_file, overrides)
     num_epochs = base.comparison_epochs
     every = [*overrides, "SOLVER.NUM_EPOCHS", str(num_epochs), *ALWAYS]
@@ -157,6 +152,15 @@ def run_comparison(
     write_text(folder / COMPARISON_FILE, json.dumps(summary, indent=2) + "\n")
     _draw(summary, contenders, num_seeds, folder / IMAGE_FILE)
     return summary
+
+
+def _check_size(contenders: Sequence[Contender], num_seeds: int) -> None:
+    if num_seeds < 1 or not contenders:
+        raise ValueError(f"expected losses or values and a seed, got {len(contenders)} and {num_seeds} seeds")
+    if num_seeds > MOST_SEEDS:
+        raise ValueError(f"--seeds must be at most {MOST_SEEDS:,}, got {num_seeds}")
+    if len({one.name for one in contenders}) < len(contenders):
+        raise ValueError(f"something is given twice: {' '.join(one.name for one in contenders)}")
 
 
 def _note_other_weights(name: str, compared: Mapping[str, float], configured: Mapping[str, float]) -> None:

@@ -71,7 +71,8 @@ def extract_to_file(
 
     Raises:
         FileExistsError: the output or the file of rejects exists already.
-        ValueError: the format needs boxes and the images have none; also as extract_in_parts.
+        ValueError: the format needs boxes and the images have none, or it takes only names in UTF-8; also as
+            extract_in_parts.
         ImportError: Parquet without pyarrow.
     """
     form = choose_format(output)
@@ -120,6 +121,7 @@ def _check_output(form: str, crops: CropList, output: Path, files: list[Path]) -
         raise ValueError(f"{output}: this format is for boxes of frames, {crops.name} has none; write .npz")
     if form == "parquet":
         import_pyarrow()
+        crops.check_unicode("Parquet")
 
 
 def _count_invalid(parts: FeatureParts) -> int:
@@ -133,7 +135,9 @@ def _count_invalid(parts: FeatureParts) -> int:
 def write_rejects(path: Path, crops: CropList, rejected: Mapping[int, str]) -> None:
     """Write a line for each row without a feature: its number from 0, image or video, frame and reason."""
     logger.warning("%s of %s rows are skipped, see %s", f"{len(rejected):,}", f"{len(crops):,}", path)
-    with whole_or_nothing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    # file names that are not UTF-8 become visible escapes, not errors
+    text: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
+    with whole_or_nothing(path) as partial, partial.open("w", **text) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("row", "path", "frame", "reason"))
         for row, reason in sorted(rejected.items()):

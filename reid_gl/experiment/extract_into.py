@@ -61,6 +61,7 @@ def extract_into_gallery(
         ValueError: as Gallery, sightings_of and extract_in_parts, for example if the features and the gallery
             differ in dimension.
     """
+    crops.check_unicode("a gallery")
     place, rejects = _places(uri, crops)
     sightings = sightings_of(crops.arrays(), len(crops), replace(recording, video=crops.video))
     parts = extract_in_parts(

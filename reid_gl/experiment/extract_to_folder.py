@@ -72,7 +72,8 @@ def extract_to_folder(
         What the folder contains, as plain values.
 
     Raises:
-        ValueError: a video; a folder of another list or network; or a part that cannot be computed.
+        ValueError: a video; names that are not UTF-8; a folder of another list or network; or a part that
+            cannot be computed.
         FileExistsError: the folder holds other files.
         ImportError: pyarrow is not installed.
     """
@@ -80,6 +81,7 @@ def extract_to_folder(
     if crops.video is not None:
         raise ValueError(f"{crops.video} is decoded in order by one process: use --engine local for a video")
     import_pyarrow()
+    crops.check_unicode("Parquet")
     crops, folder, skip = crops.with_absolute_paths(), folder.absolute(), on_error == "skip"
     claim_folder(folder, PLAN_FILE, {"rows": len(crops), "part_rows": part_rows, "network": identity})
     ranges = part_ranges(len(crops), part_rows)

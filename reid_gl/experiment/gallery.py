@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reid_gl.gallery import Gallery, Match, Sighting
 from reid_gl.gallery.sightings import UNKNOWN
 from reid_gl.untrusted.npz import read_npz
+from reid_gl.untrusted.regular_file import why_no_file
 
 ROWS_AT_ONCE = 4_096
 NUMBERS = {"camera": ("camids",), "tracklet": ("tracklets", "ids"), "pid": ("pids",), "frame": ("frames",)}
@@ -25,6 +26,8 @@ ROW_ARRAYS = (
     "boxes",
     *(n for names in NUMBERS.values() for n in names),
 )
+WIDTHS = {"boxes": (4,)}
+"""Shape of each row of the arrays whose rows are not single values."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,18 @@ def _boxes(arrays: Mapping[str, NDArray[Any]], count: int) -> list[tuple[float, 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
-        raise FileNotFoundError(f"features {path} do not exist")
+        raise FileNotFoundError(f"the file of features {path} {why_no_file(path)}")
     arrays = read_npz(path, ROW_ARRAYS)
     if "features" not in arrays or arrays["features"].ndim != 2:
         raise ValueError(f"{path} has no features (M, D): make it with `reid-gl extract`")
+    for name, column in arrays.items():
+        shape = (len(arrays["features"]), *WIDTHS.get(name, ()))
+        words = name == "paths"
+        if name != "features" and (
+            column.shape != shape or column.dtype.kind not in ("U" if words else "biuf")
+        ):
+            raise ValueError(
+                f"{path}: {name} must be {'words' if words else 'numbers'} of shape {shape}, got "
+                f"{column.dtype} {column.shape}"
+            )
     return arrays

@@ -35,10 +35,13 @@ def score_groups(
 
     Returns:
         {"groups": {protocol: scores and counts, or None if no query has such a match}}; empty if the set has
-        no groups, or lacks some of them or some cameras, which a warning says.
+        no groups, or lacks some of them, on one side or both, or some cameras, which a warning says.
     """
+    if gallery is None:
+        return {}
+    _say_what_one_side_lacks(query, gallery)
     names = possible_protocols(query, gallery)
-    if not names or gallery is None:
+    if not names:
         return {}
     try:
         results = evaluate_group_protocols(
@@ -53,3 +56,19 @@ def score_groups(
             for name, result in results.items()
         }
     }
+
+
+def _say_what_one_side_lacks(query: Features, gallery: Features) -> None:
+    """Warn of clothes or days that only the queries or only the gallery have."""
+    for group, kind in (("clothes", "clothes"), ("dates", "day")):
+        lacking = [
+            name
+            for name, side in (("queries", query), ("gallery images", gallery))
+            if getattr(side, group) is None
+        ]
+        if len(lacking) == 1:
+            logger.warning(
+                "no scores by %s: the %s have none, and both sides need it; add it to their table",
+                kind,
+                lacking[0],
+            )

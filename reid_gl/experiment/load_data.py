@@ -30,8 +30,9 @@ def load_data(data: DataSettings) -> ReidDataset:
         ValueError, FileNotFoundError: as load_dataset; also if one of several sets has no training part.
     """
     if data.names == data.test_names and "," not in data.names:
-        return _load(data, data.names)[0]
-    datasets, tested = _load(data, data.names), _load(data, data.test_names.split(",")[0])[0]
+        return load_test_sets(data)[0]
+    tested = load_test_sets(replace(data, test_names=data.test_names.split(",")[0]))[0]
+    datasets = _load(data, data.names)
     return replace(tested, train=combine_training_sets(datasets))
 
 
@@ -39,14 +40,20 @@ def load_test_sets(data: DataSettings) -> list[ReidDataset]:
     """Load each test set.
 
     Raises:
-        ValueError, FileNotFoundError: as load_dataset.
+        ValueError, FileNotFoundError: as load_dataset; also if none of the sets takes the detections.
     """
-    return _load(data, data.test_names)
+    datasets = _load(data, data.test_names)
+    if data.detections and all(dataset.search is None for dataset in datasets):
+        raise ValueError(
+            f"DATA.DETECTIONS {data.detections} is for sets of person search, and {data.test_names} is none: "
+            "test on prw or cuhk_sysu, or leave it out"
+        )
+    return datasets
 
 
 def _load(data: DataSettings, names: str) -> list[ReidDataset]:
-    own = {"pattern": data.pattern, "split_map": data.split_map, "leave_out": data.leave_out}
-    return load_datasets(names, data.root, **own)
+    own = ("pattern", "split_map", "leave_out", "detections", "min_detection_score")
+    return load_datasets(names, data.root, **{name: getattr(data, name) for name in own})
 
 
 def load_extra_queries(experiment: Experiment) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from reid_gl.device import choose_device
 from reid_gl.evaluation.thresholds.measure import calibrate
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.experiment.load_data import hold_out, load_data
-from reid_gl.files import write_text
+from reid_gl.files import make_folder, write_text
 from reid_gl.inference.exported.exported_network import read_sidecar, sidecar_of
 from reid_gl.inference.exported.open_exported import EXPORTED_SUFFIXES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
@@ -28,6 +28,7 @@ from reid_gl.inference.extractor.manifest import write_manifest
 from reid_gl.inference.extractor.stored_thresholds import KEY, read_own_checkpoint
 from reid_gl.inference.extractor.weights_folder import folder_config_beside
 from reid_gl.models.packaged import PACKAGED_FILE
+from reid_gl.models.weight_files import check_regular
 from reid_gl.records import Features, ReidDataset, Sample
 from reid_gl.report.figures import save_figure
 from reid_gl.report.thresholds import draw_calibration
@@ -93,7 +94,7 @@ def report_calibration(calibration: Calibration, weights: Path | None, image: Pa
         )
     if calibration.collapse:
         logger.warning("%s", calibration.collapse)
-    image.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(image.parent)
     save_figure(draw_calibration(calibration), image)
     file = None if weights is None else str(store_calibration(weights, calibration))
     return {**calibration.to_dict(), "file": file, "picture": str(image)}
@@ -123,8 +124,7 @@ def store_calibration(weights: Path, calibration: Calibration) -> Path:
 
 def check_storable(weights: Path) -> None:
     """Raise unless thresholds can be stored with weights: FileNotFoundError or ValueError."""
-    if not weights.is_file():
-        raise FileNotFoundError(f"weights {weights} do not exist")
+    check_regular(weights)
     if is_in_hub_cache(weights):
         raise ValueError(
             "thresholds cannot be stored in a hub's cache: copy the weights with reid-gl weights pull, and "

@@ -53,6 +53,7 @@ class OnePass:
             max_memory_gb=self.candidate.scoring.max_memory_gb,
             use_cameras=self.candidate.preflight.use_cameras,
             draws=self.candidate.dataset.draws,
+            search=self.candidate.dataset.search,
         )
 
 

@@ -17,6 +17,7 @@ from reid_gl.data.loading.loaders import make_label_map
 from reid_gl.device import choose_device
 from reid_gl.experiment.load_data import hold_out, load_data, make_sampler
 from reid_gl.experiment.make_network import make_configured_loss
+from reid_gl.files import make_folder
 from reid_gl.inference.extract import extract_features
 from reid_gl.inference.extractor.open_weights import stored_preprocessing
 from reid_gl.losses import SHORT_NAMES
@@ -137,7 +138,7 @@ def _prepare_output(path: Path, *, force: bool) -> Path:
         raise IsADirectoryError(f"cannot draw {path}: it is a folder")
     check_replaceable(path, force=force)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
         raise type(error)(
             f"cannot draw {path}: folder {path.parent} cannot be made ({error.strerror})"

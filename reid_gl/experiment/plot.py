@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from reid_gl.files import make_folder
 from reid_gl.own_files import check_replaceable
 from reid_gl.report.figures import save_figure
 from reid_gl.report.page import read_report
@@ -41,7 +42,7 @@ def run_plot(
     files = {name: folder / f"{name}.{form}" for name in figures}
     for path in files.values():
         check_replaceable(path, force=force)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with _damage_named(report):  # a figure is laid out only when it is saved
         for name, path in files.items():
             save_figure(figures[name], path)

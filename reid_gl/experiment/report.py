@@ -24,7 +24,7 @@ from reid_gl.experiment.report_similarity import MAX_BYTES, make_similarity_maps
 from reid_gl.experiment.score import ScoredFeatures, compute_features, load_candidate
 from reid_gl.files import write_text
 from reid_gl.own_files import check_replaceable
-from reid_gl.records import Sample
+from reid_gl.records import ReidDataset, Sample
 from reid_gl.report.page import format_report
 from reid_gl.training.run_folder import CONFIG_FILE, MODEL_FILE
 
@@ -80,10 +80,21 @@ def run_report(
                 f"add DATA.ROOT <folder> to the command, the images of {folder} are not where they were: "
                 f"{error}"
             ) from None
+    for _, candidate in candidates:
+        _check_searches_everything(candidate.dataset)
     _check_same_images(
         [(str(candidate.weights), rows_of_sides(candidate.dataset)) for _, candidate in candidates]
     )
     return write_report([compute_features(*candidate) for candidate in candidates], page)
+
+
+def _check_searches_everything(dataset: ReidDataset) -> None:
+    if dataset.draws or dataset.search is not None:
+        kind = "drawn galleries" if dataset.draws else "scenes of its own"
+        raise ValueError(
+            f"a report ranks one gallery for all queries, and in {dataset.name} a query searches {kind}: "
+            "reid-gl test gives its scores, without a report"
+        )
 
 
 def check_report_path(out: str | Path, *, force: bool) -> Path:
@@ -103,7 +114,11 @@ def write_report(tested: Sequence[ScoredFeatures], page: Path) -> dict[str, Any]
     Args:
         tested: the runs, which have the same test set.
         page: the file, checked by check_report_path.
+
+    Raises:
+        ValueError: queries search several galleries.
     """
+    _check_searches_everything(tested[0].candidate.dataset)
     sides = rows_of_sides(tested[0].candidate.dataset)
     samples = [*sides[0], *sides[1]]
     names = _names([one.candidate.weights for one in tested])

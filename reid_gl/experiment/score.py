@@ -19,7 +19,7 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.device import choose_device, choose_precision
 from reid_gl.distributed.ranks import is_first
 from reid_gl.evaluation.reranking.rerank import RerankSettings
-from reid_gl.evaluation.scores.protocol import Preflight, check_protocol
+from reid_gl.evaluation.scores.protocol import Preflight, check_test_set
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.group_scores import score_groups
 from reid_gl.experiment.load_data import load_extra_queries, load_test_sets
@@ -154,8 +154,9 @@ def run_test(
         return {}
     candidate, scoring, comparison = tested.candidate, tested.candidate.scoring, tested.comparison()
     query, gallery = tested.query, tested.gallery
-    cameras, draws = candidate.preflight.use_cameras, candidate.dataset.draws
-    result = evaluate_features(query, gallery, use_cameras=cameras, draws=draws, **comparison)
+    draws, search = candidate.dataset.draws, candidate.dataset.search
+    cameras = candidate.preflight.use_cameras
+    result = evaluate_features(query, gallery, use_cameras=cameras, draws=draws, search=search, **comparison)
     scores = tested.describe(result, scoring.rerank) | score_groups(query, gallery, draws=draws, **comparison)
     if draws:
         scores["protocol"]["name"] = f"{len(draws)} drawn galleries of people"
@@ -248,7 +249,7 @@ def load_candidate(
             f"{dataset.name} has a gallery, and a doubled pool is for sets that search themselves: leave "
             "TEST.RERANK.DOUBLED_POOL, or the preset that sets it, out"
         )
-    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=scoring.camera_filter)
+    preflight = check_test_set(dataset, camera_filter=scoring.camera_filter)
     logger.info("%s: %s", dataset.name, preflight)
     device = choose_device(experiment.device)
     return Candidate(loaded.net.to(device), weights, loaded.checkpoint, dataset, preflight, scoring, device)

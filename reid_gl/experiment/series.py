@@ -13,7 +13,7 @@ from reid_gl.config import Config, describe_changes, read_experiment, read_kept
 from reid_gl.experiment.job_process import Job
 from reid_gl.experiment.jobs import POLL_SECONDS, describe_rest, gpus_to_deal, run_jobs
 from reid_gl.experiment.train import run_training
-from reid_gl.files import partial_of, write_text
+from reid_gl.files import make_folder, partial_of, write_text
 from reid_gl.records import ReidDataset
 from reid_gl.training.run_folder import CONFIG_FILE, TRAINING_FILE, describe_environment, is_in_use
 from reid_gl.untrusted.json_files import read_json_object
@@ -50,7 +50,7 @@ def open_series(folder: Path, config: Config, *, kind: str) -> None:
                 "--output"
             )
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if foreign := sorted(file.name for file in folder.iterdir() if file.name not in OWN_FILES):
         raise FileExistsError(
             f"{folder} holds {', '.join(foreign[:3])}, and no {kind}: choose another folder with --output"

@@ -14,7 +14,7 @@ from reid_gl.data.loading.sampler import check_parts
 from reid_gl.distributed.agreement import agreement, first_on_each_host, on_first
 from reid_gl.distributed.place import num_restarts
 from reid_gl.distributed.ranks import is_first, ranks
-from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.evaluation.scores.protocol import check_test_set
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.experiment.load_data import load_extra_queries, make_loader
 from reid_gl.experiment.make_network import fit_on_this_machine, make_losses, make_net
@@ -195,12 +195,18 @@ def _make_evaluation(experiment: Experiment, dataset: ReidDataset) -> Callable[[
     comparison = {name: getattr(scoring, name) for name in ("metric", "rerank", "max_memory_gb")}
 
     def run(net: nn.Module) -> dict[str, float]:
-        preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=scoring.camera_filter)
+        preflight = check_test_set(dataset, camera_filter=scoring.camera_filter)
         query, gallery = extract_sides(net, dataset, preprocessing=preprocessing, **extraction)
 
         def score() -> dict[str, float]:
-            cameras, draws = preflight.use_cameras, dataset.draws
-            result = evaluate_features(query, gallery, use_cameras=cameras, draws=draws, **comparison)
+            result = evaluate_features(
+                query,
+                gallery,
+                use_cameras=preflight.use_cameras,
+                draws=dataset.draws,
+                search=dataset.search,
+                **comparison,
+            )
             return {"rank1": result.rank(1), "mAP": result.mean_ap}
 
         return on_first(score)

@@ -13,7 +13,7 @@ from reid_gl.config import Experiment
 from reid_gl.data.loading.loaders import check_images, make_label_map
 from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
 from reid_gl.distributed.ranks import ranks
-from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.evaluation.scores.protocol import check_test_set
 from reid_gl.experiment.load_data import hold_out, load_data, make_sampler
 from reid_gl.records import ReidDataset, Sample
 
@@ -63,7 +63,7 @@ def load_training_data(experiment: Experiment) -> TrainingData:
 
 def _check_dataset(experiment: Experiment, dataset: ReidDataset) -> None:
     camera_filter = experiment.scoring.camera_filter
-    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    preflight = check_test_set(dataset, camera_filter=camera_filter)
     if not dataset.train:
         raise ValueError(
             f"{dataset.name} has no training set: it can only be used for testing (DATA.TEST_NAMES)"

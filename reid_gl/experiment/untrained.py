@@ -9,7 +9,7 @@ import torch
 
 from reid_gl.config import Config, read_experiment
 from reid_gl.device import choose_device
-from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.evaluation.scores.protocol import check_test_set
 from reid_gl.experiment.load_data import load_data
 from reid_gl.experiment.make_network import make_net
 from reid_gl.inference.evaluate import evaluate
@@ -30,7 +30,7 @@ def run_untrained(config: Config) -> dict[str, Any]:
         torch.manual_seed(experiment.seed)
         net = make_net(experiment, num_classes=1)
     scoring = replace(experiment.scoring, feature="before_neck", precision="float32", rerank=None)
-    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=scoring.camera_filter)
+    preflight = check_test_set(dataset, camera_filter=scoring.camera_filter)
     net = net.to(choose_device(experiment.device))
     result = evaluate(net, dataset, preprocessing=experiment.preprocessing, **scoring.arguments())
     return scores_to_dict(

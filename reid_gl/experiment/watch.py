@@ -56,6 +56,11 @@ class WatchFiles:
         """The contact sheet, next to the video."""
         return self.video.with_suffix(".html")
 
+    @property
+    def parts(self) -> Path:
+        """The folder next to the video that holds all that is unfinished; it disappears at the end."""
+        return self.video.with_name(f"{self.video.name}.parts")
+
     def check(self, source: Path) -> None:
         """Check before the work that the files can be written.
 
@@ -87,7 +92,7 @@ def watch_video(
     """Compute features, assign identities, and write both files; they appear together or not at all.
 
     The features are kept in a folder next to the video until it is finished, so that the same call resumes an
-    interrupted one.
+    interrupted one. The video grows in this folder too, so that a killed process leaves nothing elsewhere.
 
     Args:
         source: the video, or the folder of a MOT Challenge sequence.
@@ -114,11 +119,10 @@ def watch_video(
     if threshold is not None and not math.isfinite(threshold):
         raise ValueError(f"threshold must be a finite cosine distance, got {threshold}")
     rate = frame_rate_of(source, crops) or USUAL_FRAME_RATE
-    folder = files.video.with_name(f"{files.video.name}.parts")
     parts = extract_in_parts(
         make_extractor(),
         crops,
-        folder,
+        files.parts,
         identity=identity,
         batch_size=batch_size,
         show_progress=show_progress,
@@ -152,7 +156,7 @@ def _write_files(
     show_progress: bool,
 ) -> int:
     """Write video and contact sheet, both or none, and return the number of frames."""
-    with unfinished_beside(files.video) as unfinished:
+    with unfinished_beside(files.parts / files.video.name) as unfinished:
         video, sheet = unfinished / files.video.name, unfinished / files.sheet.name
         num_frames, thumbnails = _write_video(video, source, crops, found, rate, show_progress)
         lines = [

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.audit_log import AuditLog
-from reid_gl.gallery.engine import Engine
+from reid_gl.gallery.engine import Addition, Engine, Parts
 from reid_gl.gallery.sightings import Floats, Ints, Sighting, checked_parts
-
-Parts = Iterable[tuple[Floats, Sequence[Sighting]]]
 
 
 def add_logged(
     engine: Engine, log: AuditLog, parts: Parts, key: AdditionKey | None, user: str | None
 ) -> Ints:
     """Check and add rows; see Gallery.add_parts."""
-    return engine.add(_logged(log, checked_parts(parts, engine.dimension), user), time.time(), key)
+    logged = _logged(log, checked_parts(parts, engine.dimension), user)
+    return engine.add(Addition(logged, time.time(), key))
 
 
 def _logged(log: AuditLog, parts: Parts, user: str | None) -> Iterator[tuple[Floats, Sequence[Sighting]]]:

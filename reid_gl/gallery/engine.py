@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.sightings import Floats, Ints, Sighting, StoredRow
+
+Parts: TypeAlias = Iterable[tuple[Floats, Sequence[Sighting]]]
+"""Features (M, D) with M sightings, repeatedly."""
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """Rows to store, all of them or none.
+
+    Attributes:
+        parts: the rows, checked; an engine takes all parts before anything is final.
+        added: time of the addition, in seconds since 1970.
+        key: name of the addition; None if it is never tried again.
+    """
+
+    parts: Parts
+    added: float
+    key: AdditionKey | None = None
 
 
 class Found(NamedTuple):
@@ -93,16 +111,11 @@ class Engine(Protocol):
     def keep_seconds(self) -> float | None:
         """See the class."""
 
-    def add(
-        self,
-        parts: Iterable[tuple[Floats, Sequence[Sighting]]],
-        added: float,
-        key: AdditionKey | None = None,
-    ) -> Ints:
-        """Store checked rows and return their numbers; after the return, they survive a kill.
+    def add(self, addition: Addition) -> Ints:
+        """Store rows and return their numbers; after the return, they survive a kill.
 
-        All parts are taken before anything is final. Rows that were added under the key are not added again:
-        their numbers are returned. ValueError if the key was used for other rows.
+        Rows that were added under the key are not added again: their numbers are returned. ValueError if the
+        key was used for other rows.
         """
 
     def search(self, queries: Floats, num_nearest: int, condition: Condition) -> Found:

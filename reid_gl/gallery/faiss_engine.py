@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Engine, Found, GalleryStats, Verification
+from reid_gl.gallery.engine import Addition, Engine, Found, GalleryStats, Verification
 from reid_gl.gallery.indexed_rows import IndexedRows
 from reid_gl.gallery.ivf_file import index_fault, index_path, read_numbers
 from reid_gl.gallery.ivf_index import import_faiss
 from reid_gl.gallery.ivf_search import IvfSearch
 from reid_gl.gallery.ivf_settings import IvfSettings
 from reid_gl.gallery.kept_index import KeptIndex
-from reid_gl.gallery.sightings import Floats, Ints, Sighting, StoredRow
+from reid_gl.gallery.sightings import Floats, Ints, StoredRow
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from reid_gl.gallery.sqlite_file import DamagedGalleryError
 
@@ -60,14 +59,9 @@ class FaissEngine:
         """Return the age at which rows are deleted."""
         return self._stored.keep_seconds
 
-    def add(
-        self,
-        parts: Iterable[tuple[Floats, Sequence[Sighting]]],
-        added: float,
-        key: AdditionKey | None = None,
-    ) -> Ints:
+    def add(self, addition: Addition) -> Ints:
         """Store all parts in one transaction; then train or save the index, if it is time."""
-        ids = self._stored.add(parts, added, key)
+        ids = self._stored.add(addition)
         self._attempt(self._kept.after_addition)
         return ids
 
@@ -84,7 +78,7 @@ class FaissEngine:
 
     def delete(self, condition: Condition) -> int:
         """Delete rows; they leave the file of the index when it is next saved, at the latest by `close`."""
-        return self._stored.delete(condition)
+        return self._stored.delete_rows(condition)
 
     def set_identity(self, condition: Condition, pid: int) -> int:
         """Change identities."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.gallery.addition_key import AdditionKey, make_key
-from reid_gl.gallery.additions import Parts, add_logged
+from reid_gl.gallery.additions import add_logged
 from reid_gl.gallery.answers import Answers, read_features
 from reid_gl.gallery.audit_log import AuditLog, current_user, log_problems
 from reid_gl.gallery.checks import at_least_one, checked_age
 from reid_gl.gallery.condition import Condition, TimeRange, Values, make_condition
-from reid_gl.gallery.engine import Engine, GalleryStats, Verification
+from reid_gl.gallery.engine import Engine, GalleryStats, Parts, Verification
 from reid_gl.gallery.export_rows import write_rows
 from reid_gl.gallery.faiss_engine import train_index_of
 from reid_gl.gallery.list_rows import list_rows
@@ -39,7 +39,7 @@ class Gallery:
         calibration: thresholds of the network, for probabilities of matches.
         prior: expected share of the compared rows that show the person of the query; None takes that of the
             calibration, which suits galleries of the size of its data set. See same_person_probability.
-        audit_log: file that records every addition, search, export, change of identities and deletion; None
+        audit_log: file that records every addition, search, export, change and deletion; None
             takes `<file>.audit.jsonl` next to the gallery. A server has no default: name a file.
         user: name in the audit log; None takes the name in the operating system.
 
@@ -219,8 +219,10 @@ class Gallery:
         Returns:
             Number of deleted rows; ValueError if the age is not a positive number.
         """
+        age = checked_age(seconds)
         with self._turns.take() as engine:
-            engine.keep_for(checked_age(seconds))
+            self._log.write("keep", {"keep_seconds": age})
+            engine.keep_for(age)
             return self.apply_retention()
 
     def apply_retention(self) -> int:
@@ -289,7 +291,9 @@ class Gallery:
     def _logged(
         self, action: str, condition: Condition, act: Callable[[Engine], int], **details: object
     ) -> int:
-        """Log an action, then perform it."""
+        """Log an action, perform it, and log on how many rows."""
         with self._turns.take() as engine:
             self._log.write(action, {"filter": condition.to_dict(), **details})
-            return act(engine)
+            count = act(engine)
+            self._log.write_done(action, {"rows": count})
+        return count

@@ -14,7 +14,8 @@ from typing import Any
 from reid_gl.files import whole_or_nothing
 from reid_gl.gallery.ivf_index import IvfIndex, read_index
 from reid_gl.gallery.ivf_settings import Breadth, Marks
-from reid_gl.gallery.sqlite_file import RIGHTS, DamagedGalleryError
+from reid_gl.gallery.sqlite_file import RIGHTS, DamagedGalleryError, real_path
+from reid_gl.untrusted.regular_file import why_no_file
 
 ENDING = ".ivfpq"
 FORMAT = 1
@@ -26,7 +27,7 @@ BYTES_AT_ONCE = 2**24
 
 def index_path(gallery: Path) -> Path:
     """Return the index of a gallery, next to its file."""
-    file = gallery.resolve()
+    file = real_path(gallery)
     return file.with_name(file.name + ENDING)
 
 
@@ -105,6 +106,8 @@ def index_fault(path: Path, misfit: Callable[[Marks], str] | None = None) -> str
 
 
 def _description(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise cannot_be_used(path, f"it {why_no_file(path)}")
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - TAIL.size, 0))

@@ -6,8 +6,13 @@ import math
 from dataclasses import dataclass
 
 DIMENSIONS_A_BYTE = 8
+LISTS_A_ROOT = 16
+"""Lists for the root of the number of rows. With fewer lists than people, k-means leaves some people without
+a list, and their rows are spread over lists of others."""
+MOST_LISTS = 2**16
+"""Every new row and every query is compared with the centres of all lists."""
 ROWS_A_LIST = 39
-"""Fewest rows per list of a chosen number of lists; k-means on fewer gives poor centres."""
+"""Fewest rows per list of a chosen number of lists."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class IvfSettings:
     """Settings of an index; lists and code_bytes take effect when it is trained.
 
     Attributes:
-        lists: number of lists that rows are divided into; None for about four times the root of their number.
+        lists: number of lists that rows are divided into; None for about LISTS_A_ROOT times
+            the root of their number, see num_lists.
         code_bytes: bytes that stand for a feature, a divisor of D; None for an eighth of D.
         probes: number of lists to search for a query; more find more, and take longer. None for what training
             chose.
@@ -61,8 +67,8 @@ class IvfSettings:
             ValueError: there are fewer rows than lists.
         """
         if self.lists is None:
-            ideal = 2 ** round(math.log2(4 * math.sqrt(num_rows)))
-            return int(max(1, min(ideal, num_rows // ROWS_A_LIST)))
+            ideal = 2 ** round(math.log2(LISTS_A_ROOT * math.sqrt(num_rows)))
+            return int(max(1, min(ideal, MOST_LISTS, num_rows // ROWS_A_LIST)))
         if self.lists > num_rows:
             raise ValueError(f"{num_rows:,} rows are too few for {self.lists:,} lists: use fewer lists")
         return self.lists

@@ -15,7 +15,9 @@ from reid_gl.gallery.ivf_settings import Breadth, IvfSettings, Marks
 
 logger = logging.getLogger(__name__)
 
-SAMPLE_A_LIST = 64
+SAMPLE_A_LIST = 16
+"""Rows to train a list on. In small lists, a few rows of a person without a list pull a centre towards them;
+with 64, such people stay spread over many lists."""
 SMALLEST_SAMPLE = 20_000
 UNSAVED_ROWS = 10_000
 UNSAVED_SHARE = 0.01

@@ -13,7 +13,7 @@ import numpy as np
 
 from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import GalleryStats, Verification
+from reid_gl.gallery.engine import Addition, GalleryStats, Verification
 from reid_gl.gallery.served_rows import fault_of, stats_of, to_row
 from reid_gl.gallery.sightings import LARGEST_NUMBER, Floats, Ints, Sighting, StoredRow
 
@@ -53,18 +53,14 @@ class ServedEngine(ABC):
             self._width = self._read_width()
         return self._width
 
-    def add(
-        self,
-        parts: Iterable[tuple[Floats, Sequence[Sighting]]],
-        added: float,
-        key: AdditionKey | None = None,
-    ) -> Ints:
+    def add(self, addition: Addition) -> Ints:
         """Store all parts; without transactions, see the class."""
         self.check_writable()
+        key = addition.key
         first = number = _random_number() if key is None else _number_of(key)
         written: int | None = None  # the first row that this call has stored
         try:
-            for vectors, sightings in parts:
+            for vectors, sightings in addition.parts:
                 if not self._exists:
                     self._create(vectors.shape[1])
                     self._exists = True
@@ -72,7 +68,9 @@ class ServedEngine(ABC):
                     rows = slice(start, start + self.rows_at_once)
                     if key is None or not self._has(number, sightings[rows], key):
                         written = number if written is None else written
-                        self._write(number, vectors[rows], sightings[rows], added, is_new=key is None)
+                        self._write(
+                            number, vectors[rows], sightings[rows], addition.added, is_new=key is None
+                        )
                     number += len(vectors[rows])
         except BaseException:
             if written is not None:

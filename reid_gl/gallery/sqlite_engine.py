@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.condition_sql import to_sql
-from reid_gl.gallery.engine import Found, GalleryStats, Verification
+from reid_gl.gallery.engine import Addition, Found, GalleryStats, Verification
+from reid_gl.gallery.ivf_file import index_path
 from reid_gl.gallery.matrix import Matrix
 from reid_gl.gallery.sightings import UNKNOWN, Floats, Ints, Sighting, StoredRow
 from reid_gl.gallery.sqlite_file import (
@@ -23,6 +23,7 @@ from reid_gl.gallery.sqlite_file import (
     lock_for_writing,
     open_file,
     read_state,
+    real_path,
     write_state,
 )
 from reid_gl.gallery.sqlite_keys import added_rows, remember_rows
@@ -53,7 +54,7 @@ class SqliteEngine:
     """
 
     def __init__(self, path: Path, mode: str) -> None:
-        path = path.resolve()  # resolved, so that two names of one file share a lock
+        path = real_path(path)  # so that two names of one file share a lock
         self._path, self._mode = path, mode
         self._lock = None if mode == "r" else lock_for_writing(path)
         try:
@@ -82,19 +83,15 @@ class SqliteEngine:
         """Return the age at which rows are deleted."""
         return self._state().keep_seconds
 
-    def add(
-        self,
-        parts: Iterable[tuple[Floats, Sequence[Sighting]]],
-        added: float,
-        key: AdditionKey | None = None,
-    ) -> Ints:
+    def add(self, addition: Addition) -> Ints:
         """Store all parts in one transaction."""
         with self._writing() as state:
+            key, added = addition.key, addition.added
             if key is not None and (known := added_rows(self._connection, key)) is not None:
                 return np.array(known, np.int64)
             first = state.next_id
             dimension, version, number = state.dimension, state.version + 1, first
-            for vectors, sightings in parts:
+            for vectors, sightings in addition.parts:
                 dimension = vectors.shape[1]
                 numbers = range(number, number + len(vectors))
                 rows = zip(numbers, sightings, strict=True)
@@ -139,6 +136,17 @@ class SqliteEngine:
         self.warn_of(reader.broken)
 
     def delete(self, condition: Condition) -> int:
+        """Delete rows, and warn if their codes stay in an index beside the file."""
+        gone = self.delete_rows(condition)
+        if gone and (index := index_path(self._path)).exists():
+            logger.warning(
+                "index %s still holds codes of the deleted rows: open faiss:%s for writing and close it, to "
+                "remove them",
+                *(index, self._path),
+            )
+        return gone
+
+    def delete_rows(self, condition: Condition) -> int:
         """Delete rows; their bytes in the file are overwritten with zeros."""
         where, values = to_sql(condition)
         with self._writing() as state:

@@ -16,6 +16,8 @@ import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from reid_gl.untrusted.regular_file import why_no_file
+
 logger = logging.getLogger(__name__)
 
 MODES = ("r", "r+", "a")
@@ -74,6 +76,11 @@ class State:
     keep_seconds: float | None = None
 
 
+def real_path(path: Path) -> Path:
+    """Return the absolute path with links followed; a link to itself stays (Path.resolve raises for it)."""
+    return Path(os.path.realpath(path))
+
+
 def open_file(path: Path, mode: str) -> sqlite3.Connection:
     """Open a gallery file; modes "r+" and "a" need the lock of `lock_for_writing` first.
 
@@ -86,17 +93,22 @@ def open_file(path: Path, mode: str) -> sqlite3.Connection:
         back an unfinished transaction of a killed writer.
 
     Raises:
-        FileNotFoundError: no such file, and the mode is not "a".
+        FileNotFoundError: no such file, and the mode is not "a"; or the path is a link to itself.
         IsADirectoryError: the path is a folder.
         DamagedGalleryError: the gallery is damaged and cannot be opened for writing.
-        ValueError: the file belongs to another program, or another version of this one.
+        ValueError: the path is a pipe or a device, or the file belongs to another program or another version
+            of this one.
     """
     if path.is_dir():
         raise IsADirectoryError(f"gallery {path} is a folder: name a file")
     if not path.exists():
+        if path.is_symlink():
+            raise FileNotFoundError(f"gallery {path} is a link to itself: name another file")
         if mode != "a":
             raise FileNotFoundError(f"gallery {path} does not exist: add features to create it")
         _create(path)
+    if not path.is_file():
+        raise ValueError(f"gallery {path} {why_no_file(path)}: name another file")
     if not path.stat().st_size:
         raise ValueError(f"{path} is empty and not a gallery: delete it, or name another file")
     is_writable = os.access(path, os.W_OK)
@@ -118,11 +130,15 @@ def lock_for_writing(path: Path) -> sqlite3.Connection:
 
     Raises:
         FileNotFoundError: no such folder.
+        OSError: the lock is no file, or cannot be made.
         BlockingIOError: there is another writer.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"gallery {path} cannot be created: {path.parent} is not a folder")
-    lock = _connect(path.with_name(f"{path.name}.lock"), "rwc", wait=0.0)
+    lock_file = path.with_name(f"{path.name}.lock")
+    if os.path.lexists(lock_file) and not lock_file.is_file():
+        raise OSError(f"{lock_file} {why_no_file(lock_file)}, and locks the gallery: delete it")
+    lock = _connect(lock_file, "rwc", wait=0.0)
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.DatabaseError as error:

@@ -12,7 +12,7 @@ from reid_gl.data.loading.transforms import Preprocessing
 from reid_gl.evaluation.multi_query import pool_queries
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.same_images import NO_COPY, number_same_images
-from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.evaluation.scores.protocol import check_test_set
 from reid_gl.evaluation.scores.ranking import evaluate_features
 from reid_gl.evaluation.track_pooling import pool_tracks
 from reid_gl.inference.extract import extract_features
@@ -45,15 +45,13 @@ def evaluate(
 
     Args:
         model: any module that maps images (N, 3, H, W) to a tensor (N, D) or a ReidOutput.
-        dataset: its query and gallery are used, or only its queries if there is no gallery. Samples of one
-            side with the same tracklet are pooled into one (see pool_tracks), for cosine only.
-        preprocessing: converts images to the network's input; None means 256 x 128 (height x width) with
-            ImageNet statistics.
+        dataset: its queries, and its gallery if there is one. Samples of one side with the same tracklet are
+            pooled into one (see pool_tracks), for cosine only.
+        preprocessing: None means 256 x 128 (height x width) with ImageNet statistics.
         feature: "before_neck", "after_neck" or "concatenated", if the network returns both embeddings.
         metric: "cosine" or "euclidean"; beta-normalisation needs "euclidean".
         inference: pooling, views and normalisation at test time.
-        extra_queries: further images of the queries' identities in the queries' cameras (see pool_queries),
-            for cosine only.
+        extra_queries: further images of the queries (see pool_queries), for cosine only.
         query_pooling: how to pool a query with its extra images, "average" or "max".
         rerank: settings of k-reciprocal re-ranking; None for no re-ranking.
         max_memory_gb: memory limit of re-ranking, in addition to the features.
@@ -70,7 +68,7 @@ def evaluate(
         ValueError: nothing can be scored, a setting of `inference` does not apply to the feature, the metric
             or the network, or features are not finite.
     """
-    preflight = check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    preflight = check_test_set(dataset, camera_filter=camera_filter)
     query, gallery = extract_sides(
         model,
         dataset,
@@ -93,6 +91,7 @@ def evaluate(
         max_memory_gb=max_memory_gb,
         use_cameras=preflight.use_cameras,
         draws=dataset.draws,
+        search=dataset.search,
     )
 
 

@@ -1,4 +1,28 @@
-"""Group Loss: refine class beliefs by the similarities within the batch, then apply cross-entropy."""
+"""Group Loss: refine class beliefs by the similarities within the batch, then apply cross-entropy.
+
+There are two forms. A tensor of anchors selects the paper's form: rows that are not anchors are free and vote
+for one another with their beliefs. "others" selects our leave-one-out form: every row is predicted once, with
+the labels of all other rows as anchors.
+
+Values and gradients are finite for every batch, including identical or constant embeddings, a single class,
+and one image per class. A row without any support keeps its belief. A row that gets support from anchors of
+other classes only has a large finite loss instead of the formula's infinity, because 1e-20 is added to
+supports. With "others", a row without another image of its class does not count; if no row counts, or if the
+batch has a single class, the loss is 0.
+
+Example:
+    Two images of person 0, the first of them an anchor, and one of person 1. Their correlations are 1/2
+    (images 0, 1), -1 (0, 2) and -1/2 (1, 2). All logits are 0, so beliefs start at (1/2, 1/2).
+    Image 1 gets the support 1/2 (1, 0) + (1/2, 1/2) = (1, 1/2), so its belief becomes (2/3, 1/3). Image 2
+    gets support from itself only, so its belief stays. The loss is (log 3/2 + log 2) / 2 = log(3) / 2.
+
+    >>> embeddings = torch.tensor([[1.0, -1.0, 0.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+    >>> labels, logits = torch.tensor([0, 0, 1]), torch.zeros(3, 2)
+    >>> anchors = torch.tensor([True, False, False])
+    >>> loss = group_loss(embeddings, labels, logits=logits, anchors=anchors, num_steps=1)
+    >>> round(float(loss.exp() ** 2), 4)
+    3.0
+"""
 
 from __future__ import annotations
 
@@ -34,18 +58,10 @@ def group_loss(
 ) -> Tensor:
     """Cross-entropy of class beliefs after similar samples have voted; anchors vote with their labels.
 
-    There are two forms. A tensor of anchors selects the paper's form: rows that are not anchors are free and
-    vote for one another with their beliefs. "others" selects our leave-one-out form: every row is predicted
-    once, with the labels of all other rows as anchors.
+    GroupSettings explains the settings that follow `anchors` in full.
 
     Computed in float32 or better, also under autocast. Memory does not grow with num_steps (see
     `refinement`). The paper's form supports first derivatives only.
-
-    Values and gradients are finite for every batch, including identical or constant embeddings, a single
-    class, and one image per class. A row without any support keeps its belief. A row that gets support from
-    anchors of other classes only has a large finite loss instead of the formula's infinity, because 1e-20 is
-    added to supports. With "others", a row without another image of its class does not count; if no row
-    counts, or if the batch has a single class, the loss is 0.
 
     Args:
         embeddings: (N, D) pooled features, any scale; before the neck in the paper's form.
@@ -55,46 +71,23 @@ def group_loss(
         num_steps: replicator updates, at least 1.
         temperature: divides the logits before they become beliefs.
         similarity: "pearson", each row centred over its own D numbers, or "cosine".
-        negatives: how to remove negative similarities: "clip" sets them to zero; "shift" subtracts the
-            smallest similarity of the batch from all similarities, if it is negative.
-        similarity_scale: s > 0 replaces a similarity r by exp(s (r - 1)); None is the paper's form. Clipped
-            similarities are a nearly flat kernel: no image of another class weighs much more than the others.
-            Required with "others", where it also bounds the gradient: the logarithm of a row's support
-            changes by at most s times the change of its similarities. The logarithm of a clipped similarity
-            near 0 has an unbounded slope.
-        self_similarity: whether a row also supports its own belief, as in the authors' code; the paper
-            sets the diagonal of the similarities to zero. Must be False with a scale and with "others".
-        class_subset: "all" training identities compete, or only those in the "batch". With "others" both give
-            the same loss, since no row votes for an identity that is not in the batch.
-        positives: support of the true class with "others". "sum" adds its votes, as the replicator does, so
-            the most similar image dominates. "geometric" is the number of votes times their geometric mean,
-            so the least similar image counts as much as the most similar one.
+        negatives: negative similarities become zero ("clip"), or all are shifted above zero ("shift").
+        similarity_scale: s > 0 replaces a similarity r by exp(s (r - 1)); None for the paper's form.
+        self_similarity: whether a row also supports its own belief.
+        class_subset: "all" training identities compete, or only those in the "batch".
+        positives: the votes for the true class as their "sum", or with "others" as "geometric" mean.
 
     Returns:
         Scalar, nats, mean over the rows that are not anchors; 0 with a live graph if all rows are anchors.
         The authors' code divides by the number of all rows instead, which only scales the loss.
 
     Raises:
-        ValueError: shapes disagree, a label is outside [0, C), num_steps is below 1, the temperature is not
-            positive, a choice is unknown, or settings exclude each other.
+        ValueError: shapes disagree, a label is outside [0, C), or the settings are invalid.
 
     Source:
         Elezi et al., "The Group Loss for Deep Metric Learning", ECCV 2020, section 3. The scale and "others"
         are ours; with one step and a flat prior the latter is the soft nearest neighbour loss (Goldberger et
         al., "Neighbourhood Components Analysis", NIPS 2004).
-
-    Example:
-        Two images of person 0, the first of them an anchor, and one of person 1. Their correlations are 1/2
-        (images 0, 1), -1 (0, 2) and -1/2 (1, 2). All logits are 0, so beliefs start at (1/2, 1/2).
-        Image 1 gets the support 1/2 (1, 0) + (1/2, 1/2) = (1, 1/2), so its belief becomes (2/3, 1/3). Image 2
-        gets support from itself only, so its belief stays. The loss is (log 3/2 + log 2) / 2 = log(3) / 2.
-
-        >>> embeddings = torch.tensor([[1.0, -1.0, 0.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
-        >>> labels, logits = torch.tensor([0, 0, 1]), torch.zeros(3, 2)
-        >>> anchors = torch.tensor([True, False, False])
-        >>> loss = group_loss(embeddings, labels, logits=logits, anchors=anchors, num_steps=1)
-        >>> round(float(loss.exp() ** 2), 4)
-        3.0
     """
     settings = GroupSettings(
         num_steps,

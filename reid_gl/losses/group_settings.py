@@ -16,7 +16,31 @@ CLASS_SUBSETS = ("all", "batch")
 
 @dataclass(frozen=True)
 class GroupSettings:
-    """Settings of group_loss, with the same names; invalid values and combinations raise ValueError."""
+    """Settings of group_loss, with the same names.
+
+    Attributes:
+        num_steps: replicator updates, at least 1.
+        temperature: positive; divides the logits before they become beliefs.
+        similarity: "pearson", each row centred over its own D numbers, or "cosine".
+        negatives: how to remove negative similarities: "clip" sets them to zero; "shift" subtracts the
+            smallest similarity of the batch from all similarities, if it is negative.
+        similarity_scale: s > 0 replaces a similarity r by exp(s (r - 1)); None is the paper's form. Clipped
+            similarities are a nearly flat kernel: no image of another class weighs much more than the others.
+            Required with "others", where it also bounds the gradient: the logarithm of a row's support
+            changes by at most s times the change of its similarities. The logarithm of a clipped similarity
+            near 0 has an unbounded slope.
+        self_similarity: whether a row also supports its own belief, as in the authors' code; the paper
+            sets the diagonal of the similarities to zero. Must be False with a scale and with "others".
+        class_subset: "all" training identities compete, or only those in the "batch". With "others" both give
+            the same loss, since no row votes for an identity that is not in the batch.
+        positives: support of the true class with "others". "sum" adds its votes, as the replicator does, so
+            the most similar image dominates. "geometric" is the number of votes times their geometric mean,
+            so the least similar image counts as much as the most similar one.
+
+    Raises:
+        ValueError: num_steps is below 1, the temperature is not positive, a choice is unknown, or settings
+            exclude each other.
+    """
 
     num_steps: int
     temperature: float

@@ -6,7 +6,7 @@ import struct
 import zipfile
 from pathlib import Path
 
-from reid_gl.untrusted.regular_file import check_regular_file
+from reid_gl.untrusted.regular_file import check_regular_file, why_no_file
 from reid_gl.untrusted.sizes import MAX_ARRAYS_BYTES
 
 FIRST_BYTES = 512
@@ -64,6 +64,8 @@ def check_regular(path: Path, *, kind: str = "weights") -> int:
     try:
         return check_regular_file(path, max_bytes=limit, name=f"{kind} {path}")
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise FileNotFoundError(f"{path} {why_no_file(path)}: {kind} cannot be read") from None
         verb = "do" if kind.endswith("s") else "does"
         raise FileNotFoundError(f"{kind} {path} {verb} not exist") from None
 

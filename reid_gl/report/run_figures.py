@@ -14,11 +14,18 @@ from reid_gl.report.figures import literal
 FORMS = ("svg", "png", "pdf")
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#AA4499", "#B07B00", "#44778C", "#882255", "#555555")
 """Suit all kinds of colour vision; the page uses the same, one for each run."""
+COLUMN, TEXT_WIDTH = 3.4, 7.0
+"""Inches: a column, and both columns, of a paper; figures are included without scaling."""
+FONT, SMALL_FONT = 8, 7
+"""Points."""
+LONGEST_NAME = 24
+"""Letters of a run's name; more do not fit into a legend and beside the height of a comparison."""
 NUM_BINS = 20
 MOST_CELLS = 2_500
 """Pairs of cameras whose numbers stand in their cells; more could not be read."""
 MOST_RUNS, MOST_ROWS = 100, 1_000
 """Runs, and rows of an ablation, that figures can show."""
+THRESHOLD_LINES = (":", "--", "-.", (0, (6, 1)))
 NO_LOSSES = ("epoch", "images_per_second", "learning_rate", "gradient_norm")
 Data = Mapping[str, Any]
 
@@ -60,12 +67,17 @@ def draw_figures(data: Data) -> dict[str, Figure]:
 def list_name(data: Data, ranking: Data) -> str:
     """Return the name of a rank list, with that of its run if there are several."""
     words = "re-ranked" if ranking["reranked"] else "not re-ranked"
-    return f"{literal(data['runs'][ranking['run']]['name'])}, {words}" if len(data["runs"]) > 1 else words
+    if len(data["runs"]) == 1:
+        return words
+    name, half = data["runs"][ranking["run"]]["name"], LONGEST_NAME // 2
+    return f"{literal(name if len(name) <= LONGEST_NAME else f'{name[:half]}…{name[-half:]}')}, {words}"
 
 
 def _one_panel(draw: Callable[[Axes, Data], None], data: Data) -> Figure:
-    figure = Figure(figsize=(5.2, 3.6), dpi=200, layout="constrained")
-    draw(figure.subplots(), data)
+    figure = Figure(figsize=(COLUMN, 2.4), dpi=300, layout="constrained")
+    panel = figure.subplots()
+    draw(panel, data)
+    _size_letters(panel)
     return figure
 
 
@@ -93,7 +105,7 @@ def _draw_average_precision(panel: Axes, data: Data) -> None:
     for ranking in data["lists"]:
         values = [100 * value for value in ranking["average_precision"] if value is not None]
         counts, edges = np.histogram(values, NUM_BINS, (0, 100))
-        panel.stairs(counts, edges, label=list_name(data, ranking), linewidth=1.5, **_style(ranking))
+        panel.stairs(counts, edges, label=list_name(data, ranking), linewidth=1.2, **_style(ranking))
     _finish(panel, "average precision (%)", "queries")
 
 
@@ -106,12 +118,13 @@ def _draw_cameras(panel: Axes, run: Data) -> None:
     for (row, column), value in np.ndenumerate(values if values.size <= MOST_CELLS else values[:0]):
         color = "white" if value < 55 else "black"
         text = "–" if np.isnan(value) else f"{value:.1f}"
-        panel.text(column, row, text, ha="center", va="center", color="black" if text == "–" else color)
+        color = "black" if text == "–" else color
+        panel.text(column, row, text, ha="center", va="center", color=color, fontsize=SMALL_FONT)
     panel.set_xticks(range(len(across)), [literal(str(camera)) for camera in across])
     panel.set_yticks(range(len(down)), [literal(str(camera)) for camera in down])
     panel.set_xlabel("camera of the gallery images")
     panel.set_ylabel("camera of the queries")
-    panel.set_title("mAP (%)", fontsize="medium", loc="left")
+    panel.set_title("mAP (%)", loc="left", fontsize=FONT)
 
 
 def _draw_distances(panel: Axes, found: Data) -> None:
@@ -125,9 +138,10 @@ def _draw_distances(panel: Axes, found: Data) -> None:
         panel.stairs(shares, edges, color=color, label=name)
     used = np.flatnonzero(np.add(found["same"], found["different"]))
     panel.set_xlim(edges[max(used[0] - 2, 0)], edges[min(used[-1] + 3, len(edges) - 1)])
-    for point in found["points"]:
+    for number, point in enumerate(found["points"]):
         label = f"FAR {point['false_accept_rate']:g}: {point['threshold']:.3f}"
-        panel.axvline(point["threshold"], color="0.2", linestyle=":", linewidth=1.2, label=label)
+        dashes = THRESHOLD_LINES[number % len(THRESHOLD_LINES)]
+        panel.axvline(point["threshold"], color="0.2", linestyle=dashes, linewidth=1.2, label=label)
     _finish(panel, "cosine distance", "pairs in a bin (%)")
 
 
@@ -142,9 +156,10 @@ def _draw_training(panel: Axes, steps: Data) -> None:
 def _draw_ablation(panel: Axes, ablation: Data) -> None:
     rows = sorted(ablation["rows"], key=lambda row: float(row["mAP"]))
     names = [literal(" + ".join(row["on"])) or "none" for row in rows]
-    panel.barh(names, [100 * row["mAP"] for row in rows], color=COLORS[0])
-    panel.figure.set_figheight(1.0 + 0.24 * len(rows))  # type: ignore[union-attr]
-    panel.tick_params(axis="y", labelsize=7)
+    bars = panel.barh(names, [100 * row["mAP"] for row in rows], color=COLORS[0])
+    panel.bar_label(bars, fmt="%.1f", padding=2, fontsize=SMALL_FONT)
+    panel.margins(x=0.15)
+    _set_height(panel, max(1.2, 0.6 + 0.17 * len(rows)))
     panel.set_xlabel("mAP (%)")
     panel.grid(axis="x", alpha=0.3)
 
@@ -156,7 +171,7 @@ def _draw_comparison(data: Data, pair: Data) -> Figure:
     values = 100 * np.array([row for row in zip(*both, strict=True) if None not in row], dtype=float).reshape(
         -1, 2
     )
-    figure = Figure(figsize=(8.4, 3.8), dpi=200, layout="constrained")
+    figure = Figure(figsize=(TEXT_WIDTH, 3.2), dpi=300, layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot([0, 100], [0, 100], color="0.6", linestyle="--", linewidth=1)
     left.scatter(values[:, 0], values[:, 1], s=6, alpha=0.35, linewidths=0, color=_style(second)["color"])
@@ -168,9 +183,10 @@ def _draw_comparison(data: Data, pair: Data) -> Figure:
     right.set_ylabel("queries")
     low, high = pair["interval"]
     right.set_title(
-        f"mAP {100 * pair['difference']:+.1f} points (95 %: {100 * low:+.1f} to {100 * high:+.1f})",
-        fontsize="medium",
+        f"mAP {100 * pair['difference']:+.1f} points (95 %: {100 * low:+.1f} to {100 * high:+.1f})"
     )
+    for panel in (left, right):
+        _size_letters(panel)
     return figure
 
 
@@ -178,4 +194,18 @@ def _finish(panel: Axes, x_label: str, y_label: str) -> None:
     panel.set_xlabel(x_label)
     panel.set_ylabel(y_label)
     panel.grid(alpha=0.3)
-    panel.legend(frameon=False, fontsize="small")
+    # above the panel, where it hides no line however long its names are
+    names = panel.get_legend_handles_labels()[1]
+    panel.legend(frameon=False, fontsize=SMALL_FONT, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+    _set_height(panel, 2.4 + 0.15 * len(names))
+
+
+def _set_height(panel: Axes, inches: float) -> None:
+    panel.figure.set_figheight(inches)  # type: ignore[union-attr]
+
+
+def _size_letters(panel: Axes) -> None:
+    """Give all letters outside the panel a size that can be read in a column."""
+    for text in (panel.xaxis.label, panel.yaxis.label, panel.title):
+        text.set_fontsize(FONT)
+    panel.tick_params(labelsize=SMALL_FONT)

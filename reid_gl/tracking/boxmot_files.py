@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reid_gl.files import whole_or_nothing
+from reid_gl.files import make_folder, whole_or_nothing
 from reid_gl.tracking.rows import check_rows
 
 NUM_COLUMNS = 7
@@ -51,6 +51,6 @@ def write_boxmot_cache(
 
 
 def _write(path: Path, table: NDArray[np.floating], *, header: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with whole_or_nothing(path) as partial:
         np.savetxt(partial, table, fmt="%f", header=header, encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reid_gl.files import whole_or_nothing
+from reid_gl.files import make_folder, whole_or_nothing
 from reid_gl.tracking.rows import check_rows
 
 NUM_COLUMNS = 10
@@ -44,6 +44,6 @@ def write_deep_sort_file(path: str | Path, detections: ArrayLike, features: Arra
     table = np.full((len(rows), NUM_COLUMNS + values.shape[1]), -1.0)
     table[:, : rows.shape[1]] = rows
     table[:, NUM_COLUMNS:] = values
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with whole_or_nothing(path) as partial, partial.open("wb") as file:
         np.save(file, table[np.argsort(rows[:, 0], kind="stable")], allow_pickle=False)

@@ -9,6 +9,8 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from reid_gl.files import make_folder
+
 
 class EventFile:
     """A new event file in a folder, which is created.
@@ -19,7 +21,7 @@ class EventFile:
     """
 
     def __init__(self, folder: Path, *, purge_step: int | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         now = time.time_ns()  # TensorBoard reads the files in the order of their names
         name = f"events.out.tfevents.{now // 10**9:010d}.{now % 10**9:09d}"
         self._writer = RecordWriter((folder / name).open("xb"))

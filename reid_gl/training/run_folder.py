@@ -20,7 +20,7 @@ from typing import Any
 
 from reid_gl.distributed.agreement import agreement
 from reid_gl.distributed.ranks import is_first
-from reid_gl.files import write_text
+from reid_gl.files import make_folder, write_text
 
 try:
     import fcntl
@@ -37,6 +37,7 @@ LOG_FILE = "log.jsonl"
 ENVIRONMENT_FILE = "environment.json"
 TENSORBOARD_FOLDER = "tensorboard"
 LOCK_FILE = ".lock"
+WRITTEN_IN_PLACE = (LOCK_FILE, LOG_FILE)
 OF_AN_UNSAVED_RUN = re.compile(r"config\.yml|environment\.json|log\.jsonl|tensorboard|\.lock|\..*\.partial")
 """Files in the folder of a run before its first checkpoint."""
 
@@ -85,7 +86,7 @@ def is_in_use(folder: Path) -> bool:
     Must not be called while this process trains in it: that would release its lock.
     """
     path = folder / LOCK_FILE
-    if fcntl is None or not os.access(path, os.W_OK):
+    if fcntl is None or not path.is_file() or not os.access(path, os.W_OK):
         return False
     with path.open("r+b") as file:
         try:
@@ -130,7 +131,9 @@ def open_run_folder(path: str | Path, *, config_text: str, resuming: bool) -> It
 
 @contextmanager
 def _entered(folder: Path, config_text: str, resuming: bool) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
+    for name in WRITTEN_IN_PLACE:
+        _check_is_file(folder / name)
     with _locked(folder):
         if find_run(folder, resume=resuming) != resuming:
             raise FileNotFoundError(f"the checkpoint in {folder} has been removed: start the command again")
@@ -146,6 +149,18 @@ def _start(folder: Path, config_text: str) -> None:
     shutil.rmtree(folder / TENSORBOARD_FOLDER, ignore_errors=True)
     write_text(folder / ENVIRONMENT_FILE, json.dumps(describe_environment(), indent=2) + "\n")
     write_text(folder / CONFIG_FILE, config_text)
+
+
+def _check_is_file(path: Path) -> None:
+    """Refuse a link, which would lead the writer to a file elsewhere, and a pipe, which would block it.
+
+    Raises:
+        FileExistsError: the path is neither a regular file nor free.
+    """
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        raise FileExistsError(
+            f"{path} is a link, folder, pipe or device, and a run writes a file there: remove it"
+        )
 
 
 @contextmanager

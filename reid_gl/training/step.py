@@ -1,4 +1,14 @@
-"""One optimiser step on one batch of P x K images, split between the ranks if there are several."""
+"""One optimiser step on one batch of P x K images, split between the ranks if there are several.
+
+With a micro-batch, the backbone processes the images in parts, twice: first without a graph; then, after the
+losses of the *whole* batch have given every pooled feature its gradient, again with a graph. Losses and neck
+are the same as without parts. The backbone's batch normalisation uses each part's own statistics, and updates
+its running statistics once.
+
+Source:
+    Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup", RepL4NLP 2021
+    (gradients of a whole batch from parts).
+"""
 
 from __future__ import annotations
 
@@ -65,11 +75,6 @@ def train_step(
     Several ranks take the step together, each with its own images. The pooled features of all ranks are
     gathered, and every rank computes neck, classifier and losses of the whole batch; see settings.gather.
 
-    With a micro-batch, the backbone processes the images in parts, twice: first without a graph; then, after
-    the losses of the *whole* batch have given every pooled feature its gradient, again with a graph. Losses
-    and neck are the same as without parts. The backbone's batch normalisation uses each part's own
-    statistics, and updates its running statistics once.
-
     Args:
         net: in training mode, on the device of the images.
         losses: summed on the network's output.
@@ -87,10 +92,6 @@ def train_step(
 
     Raises:
         NonFiniteError: names the loss term, or the gradient, that is not finite.
-
-    Source:
-        Gao et al., "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup",
-        RepL4NLP 2021 (gradients of a whole batch from parts).
     """
     optimizer.zero_grad(set_to_none=True)
     if backbone is None:

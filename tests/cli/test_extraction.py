@@ -43,5 +43,7 @@ def test_the_extractor_is_made_with_the_arguments(tmp_path: Path) -> None:
 
 
 def test_weights_that_do_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="weights /dev/zero is not a file but a device"):
+        read("--weights", "/dev/zero")
     with pytest.raises(FileNotFoundError, match=r"weights .*none\.ckpt do not exist"):
         read("--weights", tmp_path / "none.ckpt")

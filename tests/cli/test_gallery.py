@@ -155,10 +155,19 @@ def test_searching_with_filters(call: Call) -> None:
         (["stats", "redis://host/people"], "unknown engine 'redis'"),
         (["stats", "people.db", "a.jpg"], "gallery stats takes no files, got a.jpg"),
         (["add", "people.db"], "nothing to add"),
-        (["add", "people.db", "none.npz"], "features none.npz do not exist"),
+        (["add", "people.db", "none.npz"], "none.npz does not exist"),
         (["add", "people.db", "people.db"], "people.db is not an .npz archive"),
         (["add", "people.db", "empty.npz"], "empty.npz has no features (M, D)"),
-        (["add", "people.db", "short.npz"], "camids has 1 rows, the features have 2"),
+        (
+            ["add", "people.db", "short.npz"],
+            "short.npz: camids must be numbers of shape (2,), got int64 (1,)",
+        ),
+        (["add", "people.db", "/dev/zero"], "/dev/zero is not a file but a device"),
+        (["add", "people.db", "words.npz"], "words.npz: times must be numbers of shape (2,), got <U1 (2,)"),
+        (
+            ["add", "people.db", "flat.npz"],
+            "flat.npz: boxes must be numbers of shape (2, 4), got float64 (2,)",
+        ),
         (["add", "people.db", "wide.npz"], "features have 8 numbers each, this gallery holds features of 16"),
         (["delete", "people.db"], "say which rows to delete"),
         (
@@ -176,6 +185,8 @@ def test_a_mistake_ends_in_one_sentence(words: list[str], message: str, call: Ca
     filled(Path("people.db"), 3)
     np.savez("empty.npz", ids=np.zeros(3))
     np.savez("short.npz", features=features(2), camids=np.zeros(1, np.int64))
+    np.savez("words.npz", features=features(2), times=np.array(["a", "b"]))
+    np.savez("flat.npz", features=features(2), boxes=np.zeros(2))
     np.savez("wide.npz", features=features(2, width=WIDTH // 2))
     code, _, shown = call(*words)
     assert code == 1

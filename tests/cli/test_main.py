@@ -3,6 +3,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -95,6 +97,60 @@ def test_a_lack_of_memory_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()[1:]
     assert line.startswith("E not enough memory (")
     assert line.endswith(f"{reason}): use smaller batches or images, or fewer of them at once")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
+        RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"),
+        BrokenProcessPool("A process in the process pool was terminated abruptly while"),
+    ],
+)
+def test_a_killed_worker_is_one_line(
+    error: Exception, outcome: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome.error = error
+    assert main(["demo"]) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("E a worker process was killed, as systems do when memory runs out (")
+    assert line.endswith("): use fewer workers")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device"), "OSError: No space left on device"),
+        (
+            PermissionError(13, "Permission denied", "run/.lock"),
+            "PermissionError: run/.lock: Permission denied",
+        ),
+        (OSError(18, "Invalid link", "a", None, "b"), "OSError: a: b: Invalid link"),
+        (FileNotFoundError("a.csv does not exist"), "FileNotFoundError: a.csv does not exist"),
+    ],
+)
+def test_an_error_of_the_system_is_shown_without_its_number(
+    error: Exception, line: str, outcome: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome.error = error
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"E {line}"
+
+
+def test_a_current_folder_that_was_deleted(
+    outcome: SimpleNamespace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(FileNotFoundError) as caught:
+        Path("a").absolute()
+    outcome.error = caught.value
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().err.endswith("the current folder was deleted: change to another one\n")
 
 
 def test_an_error_of_the_program_itself_keeps_its_traceback(outcome: SimpleNamespace) -> None:

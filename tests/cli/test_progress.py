@@ -63,3 +63,10 @@ def test_a_message_stands_on_a_line_of_its_own_above_the_bar(capsys: pytest.Capt
     lines = [line.rpartition("\r")[2] for line in answer.err.split("\n")]
     assert lines[0].strip() == "I half of 4"
     assert lines[1].startswith("baking: 100%")
+
+
+def test_a_name_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x1b[2J\r\x9bä\udcff.jpg\n"
+    record = logging.LogRecord("reid_gl", logging.ERROR, "", 0, "%s is broken,\t時", (name,), None)
+    BarFriendlyHandler().emit(record)
+    assert capsys.readouterr().err.endswith("a\\x1b[2J\\r\\x9bä\\udcff.jpg\n is broken,\t時\n")

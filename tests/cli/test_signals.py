@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from reid_gl.cli.signals import noted_signals
+from reid_gl.cli.signals import TerminatedError, noted_signals, termination_raises
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
@@ -38,3 +38,20 @@ def test_an_error_inside_gives_the_handlers_back() -> None:
     with pytest.raises(ValueError, match="inside"), noted_signals():
         raise ValueError("inside")
     assert [signal.getsignal(each) for each in NUMBERS] == before
+
+
+def test_termination_ends_the_block_like_ctrl_c() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    cleaned = []
+
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            cleaned.append(True)
+
+    with pytest.raises(TerminatedError), termination_raises():
+        work()
+    assert cleaned == [True]
+    assert issubclass(TerminatedError, KeyboardInterrupt)  # code that handles errors lets both pass
+    assert signal.getsignal(signal.SIGTERM) == before

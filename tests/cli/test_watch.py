@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from reid_gl.cli.main import main
+from reid_gl.experiment import watch
 from reid_gl.inference.bulk.video import count_frames
 from tests.cli.test_commands import call
 from tests.experiment.test_watch import NUM_FRAMES, filmed
@@ -75,3 +79,33 @@ def test_a_mistake_ends_in_one_sentence(
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr
     assert not Path("out.mp4").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_half_way_leaves_what_resumes_and_says_so(
+    number: signal.Signals,
+    code: int,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(watch, "draw_boxes", lambda *_: os.kill(os.getpid(), number))
+    output = tmp_path / "out.mp4"
+    words = [folder / "MOT-01", output, "--weights", folder / "model.ckpt", "--threshold", 0.3]
+    assert main(["watch", *map(str, words)]) == code
+    assert f"W stopped: run the same command again to resume from {output}.parts\n" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4.parts"]
+    assert not [path for path in (tmp_path / "out.mp4.parts").iterdir() if path.is_dir()]
+
+
+def test_a_signal_at_the_start_is_told_too(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("reid_gl.cli.watch.list_crops", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    words = [folder / "MOT-01", tmp_path / "out.mp4", "--weights", folder / "model.ckpt"]
+    assert main(["watch", *map(str, words)]) == 143
+    assert (
+        "W stopped before the first file was written: run the same command again\n" in capsys.readouterr().err
+    )
+    assert not list(tmp_path.iterdir())

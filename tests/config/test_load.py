@@ -64,7 +64,7 @@ def test_an_unknown_key_names_the_nearest_one(word: str, tmp_path: Path) -> None
     ("key", "text", "message"),
     [
         ("SEED", "often", "SEED .* must be a whole number like 0, got 'often'"),
-        ("INPUT.SIZE", "[a, b]", "must be a list of a whole number"),
+        ("INPUT.SIZE", "[a, b]", "must be a list of whole numbers"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(key: str, text: str, message: str) -> None:

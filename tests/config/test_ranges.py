@@ -58,40 +58,36 @@ def test_every_number_has_a_range_and_the_default_lies_in_it() -> None:
 
 
 @pytest.mark.parametrize("word", ["nan", "inf", "-inf", "1e999"])
-@pytest.mark.parametrize("key", NUMBERS)
-def test_what_is_no_number(key: str, word: str) -> None:
-    with pytest.raises(
-        ConfigError, match=rf"config key {key} in the command line must be .*number.*'{word}'"
-    ):
-        load_config(None, write(key, word))
+def test_what_is_no_number(word: str) -> None:
+    for key in NUMBERS:
+        with pytest.raises(
+            ConfigError, match=rf"config key {key} in the command line must be .*number.*'{word}'"
+        ):
+            load_config(None, write(key, word))
 
 
-@pytest.mark.parametrize("key", NUMBERS)
-def test_negative_numbers(key: str) -> None:
-    words = write(key, "-2")
-    if key in MAY_BE_NEGATIVE:
-        load_config(None, words)
-        return
-    with pytest.raises(ConfigError, match=rf"^{key} must (be|lie in) .*got \[?-2"):
-        load_config(None, words)
-    if key in COSINES:
+def test_negative_numbers() -> None:
+    for key in MAY_BE_NEGATIVE:
+        load_config(None, write(key, "-2"))
+    for key in NUMBERS.keys() - MAY_BE_NEGATIVE:
+        with pytest.raises(ConfigError, match=rf"^{key} must (be|lie in) .*got \[?-2"):
+            load_config(None, write(key, "-2"))
+    for key in COSINES:
         load_config(None, write(key, "-1"))
 
 
-@pytest.mark.parametrize("key", NUMBERS)
-def test_zero(key: str) -> None:
-    words = write(key, "0")
-    if key not in ZERO_IS_NONSENSE:
-        load_config(None, words)
-        return
-    with pytest.raises(ConfigError, match=rf"^{key} must (be|lie in) .*got \[?0"):
-        load_config(None, words)
+def test_zero() -> None:
+    for key in NUMBERS.keys() - ZERO_IS_NONSENSE:
+        load_config(None, write(key, "0"))
+    for key in ZERO_IS_NONSENSE:
+        with pytest.raises(ConfigError, match=rf"^{key} must (be|lie in) .*got \[?0"):
+            load_config(None, write(key, "0"))
 
 
-@pytest.mark.parametrize("key", sorted(AT_MOST_ONE))
-def test_shares(key: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^{key} must (be at most|lie in .*) 1.*got \[?1.5"):
-        load_config(None, write(key, "1.5"))
+def test_shares() -> None:
+    for key in AT_MOST_ONE:
+        with pytest.raises(ConfigError, match=rf"^{key} must (be at most|lie in .*) 1.*got \[?1.5"):
+            load_config(None, write(key, "1.5"))
 
 
 @pytest.mark.parametrize(("key", "word"), [("SEED", "1" + "0" * 30), ("MODEL.LAST_STRIDE", "3")])
@@ -100,17 +96,11 @@ def test_beyond_the_largest(key: str, word: str) -> None:
         load_config(None, [key, word])
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        key
-        for key, value in NUMBERS.items()
-        if isinstance(value if not isinstance(value, list) else value[0], int)
-    ],
-)
-def test_numbers_that_no_machine_can_count_to(key: str) -> None:
-    with pytest.raises(ConfigError, match=rf"^{key} must .*got \[?9{{30}}"):
-        load_config(None, write(key, "9" * 30))
+def test_numbers_that_no_machine_can_count_to() -> None:
+    for key, value in NUMBERS.items():
+        if isinstance(value[0] if isinstance(value, list) else value, int):
+            with pytest.raises(ConfigError, match=rf"^{key} must .*got \[?9{{30}}"):
+                load_config(None, write(key, "9" * 30))
 
 
 def test_one_number_of_a_list() -> None:

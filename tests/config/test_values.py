@@ -138,15 +138,15 @@ def test_words_become_what_the_default_is(words: object, default: object, expect
     [
         ("often", 0, "must be a whole number like 0, got 'often'"),
         ("1.5", 0, "must be a whole number like 0"),
-        ("128", [1, 2], r"must be a list of a whole number like \[1, 2\], got '128'"),
-        (["a"], [1], "must be a list of a whole number"),
+        ("128", [1, 2], r"must be a list of whole numbers like \[1, 2\], got '128'"),
+        (["a"], [1], "must be a list of whole numbers"),
         ("1", True, "must be true or false like True, got '1'"),
         ("true", 0.5, "must be a finite number like 0.5, got 'true'"),
         ("nan", 0.5, "must be a finite number"),
         ("inf", 0.5, "must be a finite number"),
         ("ce", ["a"], "must be a list of text"),
         ({"a": "b"}, "text", "must be text like 'text'"),
-        ([["1"]], [1], "must be a list of a whole number"),
+        ([["1"]], [1], "must be a list of whole numbers"),
     ],
 )
 def test_words_that_are_none_of_it(words: object, default: Any, message: str) -> None:

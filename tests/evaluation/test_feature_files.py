@@ -95,6 +95,10 @@ def test_names_of_other_programs_are_known(tmp_path: Path) -> None:
         ),
         ({"gallery_pids": np.arange(3)}, r"gallery_pids must be 5 whole numbers, got int64 \(3,\)"),
         ({"gallery_pids": np.arange(4)}, r"gallery looks transposed: \(5, 4\), but 4 identities"),
+        (
+            {"gallery_pids": np.full(5, 2**24 + 2, np.float32)},
+            "gallery_pids are float32, which tells whole numbers apart below 16777216 only",
+        ),
         ({"gallery_pids": np.full(5, np.inf)}, "gallery_pids must be 5 whole numbers, got float64"),
         ({"gallery_pids": np.full(5, 2**63, np.uint64)}, "gallery_pids must be 5 whole numbers, got uint64"),
         (
@@ -139,6 +143,11 @@ def test_what_cannot_be_used(changes: dict[str, np.ndarray | None], message: str
         ),
         ("features.csv", "split,pid,a\nquery,x,1\n", "line 2: expected query or gallery, whole numbers"),
         ("features.csv", "split,pid,a\ntrain,1,1\n", "line 2: expected query or gallery, whole numbers"),
+        (
+            "features.csv",
+            "split,pid,a\nquery,20201128123456789012,1\n",
+            "line 2: '20201128123456789012' has a number beyond 64 bits: number the identities from 1",
+        ),
         ("features.csv", "split,pid,a\nquery,1,1,2\n", "line 2: 4 columns, but 3 titles"),
     ],
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,23 @@ from reid_gl.experiment.compare_losses import Contender, parse_losses, run_compa
 from reid_gl.experiment.load_data import load_data
 from reid_gl.training.fit import Interrupted
 from tests.distributed.run_ranks import forkserver
+from tests.experiment.conftest import SMALL
 
-CE = parse_losses("ce")
+CE, GROUP = parse_losses("ce"), parse_losses("ce+group")
+RESULT = {"rank1": 0.5, "mAP": 0.25, "seconds": 3.0, "was_resumed": False}
 
 
 @pytest.fixture
 def small(words: list[str]) -> list[str]:
-    return [*words, "COMPARE.NUM_EPOCHS", "2"]
+    return [*words, "COMPARE.NUM_EPOCHS", "1"]
+
+
+@pytest.fixture(scope="module")
+def finished(people: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A comparison of two losses over two seeds that nothing stopped: its folder and its summary."""
+    folder = tmp_path_factory.mktemp("finished") / "compared"
+    words = [*SMALL, "DATA.ROOT", str(people), "COMPARE.NUM_EPOCHS", "1"]
+    return folder, compare(words, folder, CE, GROUP, num_seeds=2)
 
 
 def compare(
@@ -84,27 +95,32 @@ def test_what_a_comparison_sets_itself_cannot_be_varied(key: str) -> None:
         vary_setting(key, ["1"], None)
 
 
-def test_names_that_look_alike_have_folders_of_their_own(small: list[str], tmp_path: Path) -> None:
+def test_names_that_look_alike_have_folders_of_their_own(
+    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_result(_: None, words: list[str], place: Path, *others: object) -> None:
+        place.mkdir(parents=True)
+        (place / "result.json").write_text(json.dumps(RESULT))
+
+    monkeypatch.setattr(compare_losses, "_run", write_result)
     contenders = [Contender(name, CE.overrides) for name in ("a/b", "a_b", "a b")]
-    compare([*small, "COMPARE.NUM_EPOCHS", "1"], tmp_path / "compared", *contenders)
+    compare(small, tmp_path / "compared", *contenders)
     assert len(list((tmp_path / "compared").glob("*/seed0/result.json"))) == 3
 
 
 def test_every_contender_is_trained_with_every_seed_and_nothing_twice(
-    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: list[str], finished: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    group = parse_losses("ce+group")
-    folder = tmp_path / "compared"
-    first = compare(small, folder, CE, group, num_seeds=2)
+    folder, first = finished
     assert list(first["results"]) == ["ce", "ce+group"]
-    assert first["num_epochs"] == 2
+    assert first["num_epochs"] == 1  # not the three of SOLVER.NUM_EPOCHS
     for result in first["results"].values():
         assert len(result["rank1"]["values"]) == len(result["mAP"]["values"]) == 2
         assert all(0 < value <= 1 for value in result["mAP"]["values"])
     log = (folder / "ce+group" / "seed1" / "log.jsonl").read_text()
     assert '"group"' in log
-    assert '"epoch": 2' in log
-    assert '"epoch": 3' not in log
+    assert '"epoch": 1' in log
+    assert '"epoch": 2' not in log
     assert json.loads((folder / "comparison.json").read_text()) == first
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert not list(folder.rglob("*.ckpt"))
@@ -113,25 +129,26 @@ def test_every_contender_is_trained_with_every_seed_and_nothing_twice(
         raise AssertionError("trained again")
 
     monkeypatch.setattr(series, "run_training", fail)
-    assert compare(small, folder, CE, group, num_seeds=2) == first
-    assert list(compare(small, folder, group)["results"]) == ["ce+group"]
+    assert list(compare(small, folder, GROUP)["results"]) == ["ce+group"]
+    assert compare(small, folder, CE, GROUP, num_seeds=2) == first
 
 
 def test_jobs_give_the_results_of_one_after_the_other_and_resume(
-    small: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    small: list[str],
+    finished: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, logger="reid_gl")
     monkeypatch.setattr(jobs, "START_METHOD", forkserver().get_start_method())  # has imported everything
-    words = [*small, "COMPARE.NUM_EPOCHS", "1"]
-    triplet = parse_losses("triplet")
-    first = compare(words, tmp_path / "one", CE, triplet)
-    both = compare(words, tmp_path / "two", CE, triplet, num_jobs=2)
-    assert list(both["results"]) == ["ce", "triplet"]
+    both = compare(small, tmp_path / "two", CE, GROUP, num_jobs=2)
+    assert list(both["results"]) == ["ce", "ce+group"]
     for name, result in both["results"].items():
-        assert result["mAP"] == first["results"][name]["mAP"]
+        assert result["mAP"]["values"] == finished[1]["results"][name]["mAP"]["values"][:1]
         assert f"[{name}, seed 0] market1501: 48 training images of 8 identities" in caplog.messages
     assert not list((tmp_path / "two").rglob("*.ckpt"))
-    assert compare(words, tmp_path / "two", CE, triplet, num_jobs=2) == both
+    assert compare(small, tmp_path / "two", CE, GROUP, num_jobs=2) == both
 
 
 def test_no_jobs_are_refused(small: list[str], tmp_path: Path) -> None:
@@ -150,7 +167,7 @@ def test_with_a_holdout_the_test_set_is_not_looked_at(
         return test(config, dataset)
 
     monkeypatch.setattr(compare_losses, "run_test", run_test)
-    words = [*small, "COMPARE.NUM_EPOCHS", "1", "DATA.HOLDOUT", "0.4", "SOLVER.EVALUATE_EVERY", "1"]
+    words = [*small, "DATA.HOLDOUT", "0.4", "SOLVER.EVALUATE_EVERY", "1"]
     summary = compare(words, tmp_path / "compared", CE)
     whole = load_data(load_experiment(None, words).data)
     assert summary["tested_on"] == "held-out training identities"
@@ -159,36 +176,39 @@ def test_with_a_holdout_the_test_set_is_not_looked_at(
     assert "mAP" not in log
 
 
-def test_a_stopped_comparison_goes_on_where_it_was(small: list[str], tmp_path: Path) -> None:
-    straight = compare(small, tmp_path / "straight", CE, num_seeds=2)
+def test_a_stopped_comparison_goes_on_where_it_was(
+    small: list[str], finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
     steps = count(1)
     with pytest.raises(Interrupted):
-        compare(small, tmp_path / "stopped", CE, num_seeds=2, stop_signal=lambda: 15 * (next(steps) == 15))
+        compare(small, tmp_path / "stopped", CE, num_seeds=2, stop_signal=lambda: 15 * (next(steps) == 9))
     done = tmp_path / "stopped" / "ce" / "seed0" / "result.json"
     assert done.exists()
     assert not (tmp_path / "stopped" / "comparison.json").exists()
     resumed = compare(small, tmp_path / "stopped", CE, num_seeds=2)
     for score in ("rank1", "mAP"):
-        assert resumed["results"]["ce"][score] == straight["results"]["ce"][score]
+        assert resumed["results"]["ce"][score] == finished[1]["results"]["ce"][score]
     assert json.loads((tmp_path / "stopped/ce/seed1/result.json").read_text())["was_resumed"]
 
 
-def test_seeds_count_up_from_the_first(small: list[str], tmp_path: Path) -> None:
-    words = [*small, "COMPARE.NUM_EPOCHS", "1"]
-    later = compare(words, tmp_path / "later", CE, first_seed=1)
+def test_seeds_count_up_from_the_first(
+    small: list[str], finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    later = compare(small, tmp_path / "later", CE, first_seed=1)
     assert (tmp_path / "later" / "ce" / "seed1" / "result.json").is_file()
-    both = compare(words, tmp_path / "both", CE, num_seeds=2)
-    assert later["results"]["ce"]["mAP"]["values"] == both["results"]["ce"]["mAP"]["values"][1:]
+    assert later["results"]["ce"]["mAP"]["values"] == finished[1]["results"]["ce"]["mAP"]["values"][1:]
 
 
-def test_a_run_killed_before_its_first_checkpoint_starts_again(small: list[str], tmp_path: Path) -> None:
-    expected = compare(small, tmp_path / "compared", CE)
+def test_a_run_killed_before_its_first_checkpoint_starts_again(
+    small: list[str], finished: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    shutil.copytree(finished[0], tmp_path / "compared")
     done = tmp_path / "compared" / "ce" / "seed0"
     for file in [done / "result.json", *done.glob("test_*.json")]:
         file.unlink()
     (done / "config.yml").write_text("half of a")
-    again = compare(small, tmp_path / "compared", CE)
-    assert again["results"]["ce"]["mAP"] == expected["results"]["ce"]["mAP"]
+    again = compare(small, tmp_path / "compared", CE, num_seeds=2)
+    assert again["results"]["ce"]["mAP"] == finished[1]["results"]["ce"]["mAP"]
 
 
 def test_a_run_that_diverges_is_noted_and_the_others_resuming(small: list[str], tmp_path: Path) -> None:
@@ -246,29 +266,24 @@ def test_a_foreign_file_in_a_run_s_folder_is_not_deleted(small: list[str], tmp_p
     assert note.read_text() == "years of work"
 
 
-RESULT = {"rank1": 0.5, "mAP": 0.25, "seconds": 3.0, "was_resumed": False}
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"mAP": "0.5"}, r"has no mAP in \[0, 1\]"),
+    ({"rank1": float("nan")}, r"has no rank1 in \[0, 1\]"),
+    ({"NMI": [1]}, r"has no NMI in \[0, 1\]"),
+    ({"seconds": 10**400}, "has no number of seconds"),
+    ({"was_resumed": None}, "does not say whether it was_resumed"),
+    ({"error": {"a": 1}, "mAP": None}, r"has no mAP in \[0, 1\]"),
+]
 
 
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        ({"mAP": "0.5"}, r"has no mAP in \[0, 1\]"),
-        ({"rank1": float("nan")}, r"has no rank1 in \[0, 1\]"),
-        ({"NMI": [1]}, r"has no NMI in \[0, 1\]"),
-        ({"seconds": 10**400}, "has no number of seconds"),
-        ({"was_resumed": None}, "does not say whether it was_resumed"),
-        ({"error": {"a": 1}, "mAP": None}, r"has no mAP in \[0, 1\]"),
-    ],
-)
-def test_a_result_with_other_values_is_named(
-    small: list[str], tmp_path: Path, change: dict[str, Any], fault: str
-) -> None:
+def test_a_result_with_other_values_is_named(small: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "compared"
     series.open_series(folder, load_config(None, small), kind="comparison")
     path = folder / "ce" / "seed0" / "result.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({**RESULT, **change}))
-    with pytest.raises(ValueError, match=rf"seed0/result\.json {fault}: delete it to test and train"):
-        compare(small, folder, CE)
+    for change, fault in WRONG:
+        path.write_text(json.dumps({**RESULT, **change}))
+        with pytest.raises(ValueError, match=rf"seed0/result\.json {fault}: delete it to test and train"):
+            compare(small, folder, CE)
     path.write_text(json.dumps(RESULT))
     assert compare(small, folder, CE)["results"]["ce"]["mAP"]["values"] == [0.25]

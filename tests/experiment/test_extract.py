@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -153,3 +155,19 @@ def test_formats() -> None:
         ValueError, match=r"cannot write a\.txt: expected \.npz, \.parquet, \.npy for deep_sort"
     ):
         choose_format(Path("a.txt"))
+
+
+def test_names_that_are_not_utf_8(crops: CropList, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    shutil.copy(crops.paths[0], folder / os.fsdecode(b"a\xff.png"))
+    Path(folder, os.fsdecode(b"b\xff.png")).touch()
+    images = list_crops(folder)
+    pytest.importorskip("pyarrow")
+    with pytest.raises(ValueError, match=r"a\\udcff.png' is not UTF-8, and Parquet takes no other"):
+        _extract(images, tmp_path / "a.parquet", on_error="skip")
+    assert not (tmp_path / "a.parquet.parts").exists()
+    _extract(images, tmp_path / "a.npz", on_error="skip")
+    with np.load(tmp_path / "a.npz") as stored:
+        assert stored["paths"].tolist() == [str(folder / os.fsdecode(b"a\xff.png"))]
+    assert "b\\udcff.png" in (tmp_path / "a.npz.rejects.csv").read_text()

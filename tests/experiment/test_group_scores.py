@@ -42,3 +42,14 @@ def test_cameras_that_are_missing_are_said(caplog: pytest.LogCaptureFixture) -> 
         "no scores by clothes or day: 3 of 3 gallery images with a query's identity have no camera"
         in caplog.text
     )
+
+
+def test_clothes_that_one_side_lacks_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    query, gallery = features(0, [1, 2, 3]), features(1, None)
+    assert score_groups(query, gallery, **QUIET) == {}
+    assert score_groups(gallery, query, **QUIET) == {}
+    assert score_groups(gallery, gallery, **QUIET) == {}
+    assert caplog.messages == [
+        f"no scores by clothes: the {side} have none, and both sides need it; add it to their table"
+        for side in ("gallery images", "queries")
+    ]

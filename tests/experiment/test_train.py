@@ -11,11 +11,15 @@ import pytest
 import torch
 
 from reid_gl.config import load_config
+from reid_gl.data.datasets import load_dataset
 from reid_gl.evaluation import RerankSettings
 from reid_gl.experiment import run_test, run_training
 from reid_gl.models import read_checkpoint
 from reid_gl.training.fit import Interrupted
+from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
+
+AVERAGED = ["SOLVER.EMA_DECAY", "0.9", "SOLVER.NUM_EPOCHS", "2"]
 
 
 def train(words: list[str], *, resume: bool = False, stop_after: int = 0) -> Path:
@@ -53,20 +57,38 @@ def training_state(folder: Path) -> dict[str, Any]:
     return read_checkpoint(folder / "training.ckpt")["training"]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("stop_after", [6, 8])
+@pytest.fixture(scope="module")
+def averaged(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs with averaged weights that nothing stopped, without workers."""
+    words = [*SMALL, *AVERAGED, "DATA.ROOT", str(people)]
+    return train([*words, "OUTPUT_DIR", str(tmp_path_factory.mktemp("averaged") / "run")])
+
+
+@pytest.fixture(scope="module")
+def trained(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of one epoch."""
+    words = [*SMALL, "SOLVER.NUM_EPOCHS", "1", "DATA.ROOT", str(people)]
+    return train([*words, "OUTPUT_DIR", str(tmp_path_factory.mktemp("trained") / "run")])
+
+
+@pytest.fixture
+def finished(trained: Path, tmp_path: Path) -> Path:
+    """The finished run of one epoch, copied to where `words` train."""
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+@pytest.mark.parametrize(("workers", "stop_after"), [(0, 6), (2, 8)])
 def test_stopping_and_resuming_equals_never_stopping_bit_for_bit(
-    words: list[str], tmp_path: Path, workers: int, stop_after: int
+    words: list[str], averaged: Path, tmp_path: Path, workers: int, stop_after: int
 ) -> None:
-    words += ["DATA.NUM_WORKERS", str(workers), "SOLVER.EMA_DECAY", "0.9", "SOLVER.NUM_EPOCHS", "2"]
-    straight = train([*words, "OUTPUT_DIR", str(tmp_path / "straight")])
+    words += ["DATA.NUM_WORKERS", str(workers), *AVERAGED]
     with pytest.raises(Interrupted):
         train(words, stop_after=stop_after)
     stopped = training_state(tmp_path / "run")
     assert (stopped["epoch"], stopped["step"]) == divmod(stop_after, 6) if stop_after % 6 else (0, 6)
     resumed = train(words, resume=True)
-    assert_same(training_state(resumed), training_state(straight))
-    for folder in (resumed, straight):
+    assert_same(training_state(resumed), training_state(averaged))
+    for folder in (resumed, averaged):
         lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
         assert [line["epoch"] for line in lines] == sorted(line["epoch"] for line in lines)
 
@@ -83,10 +105,9 @@ def test_what_losses_learn_is_resumed_too(words: list[str], tmp_path: Path) -> N
     assert len(straight["losses"]) == 3
 
 
-def test_a_finished_run_resumes_to_itself(words: list[str]) -> None:
-    folder = train(words)
-    before = training_state(folder)
-    assert_same(training_state(train(words, resume=True)), before)
+def test_a_finished_run_resumes_to_itself(words: list[str], finished: Path) -> None:
+    before = training_state(finished)
+    assert_same(training_state(train([*words, "SOLVER.NUM_EPOCHS", "1"], resume=True)), before)
 
 
 def test_the_checkpoint_holds_what_inference_needs_and_the_folder_the_rest(words: list[str]) -> None:
@@ -145,18 +166,15 @@ def test_micro_batches_freezing_and_warm_up_run(words: list[str]) -> None:
     assert training_state(folder)["epoch"] == 2
 
 
+@pytest.mark.usefixtures("finished")
 def test_another_training_set_cannot_be_resumed(words: list[str], tmp_path: Path) -> None:
-    from tests.made_up_people import write_people
-
-    train([*words, "SOLVER.NUM_EPOCHS", "1"])
     other = write_people(tmp_path / "other", num_people=9)
     with pytest.raises(ValueError, match="was trained on 8 identities, the training set has 9"):
         train([*words, "SOLVER.NUM_EPOCHS", "1", "DATA.ROOT", str(other)], resume=True)
 
 
-def test_a_truncated_checkpoint_cannot_be_resumed(words: list[str]) -> None:
-    folder = train([*words, "SOLVER.NUM_EPOCHS", "1"])
-    path = folder / "training.ckpt"
+def test_a_truncated_checkpoint_cannot_be_resumed(words: list[str], finished: Path) -> None:
+    path = finished / "training.ckpt"
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(ValueError, match=r"training.ckpt is truncated"):
         train([*words, "SOLVER.NUM_EPOCHS", "1"], resume=True)
@@ -191,10 +209,9 @@ def test_divergence_names_the_place_and_keeps_the_last_checkpoint(
     assert all(value.isfinite().all() for value in state["net"].values())
 
 
-def test_scores_of_the_result_file_are_those_returned(words: list[str]) -> None:
-    folder = train([*words, "SOLVER.NUM_EPOCHS", "1"])
-    scores = run_test(load_config(None, [*words, "MODEL.WEIGHTS", str(folder / "model.ckpt")]))
-    assert json.loads((folder / "test_market1501_before_neck_cosine.json").read_text()) == scores
+def test_scores_of_the_result_file_are_those_returned(words: list[str], finished: Path) -> None:
+    scores = run_test(load_config(None, [*words, "MODEL.WEIGHTS", str(finished / "model.ckpt")]))
+    assert json.loads((finished / "test_market1501_before_neck_cosine.json").read_text()) == scores
     assert scores["counts"] == {"queries": 8, "queries_scored": 8, "gallery": 49, "distractors": 1}
     assert scores["protocol"]["name"] == "market1501"
     assert {"rank1", "rank5", "rank10", "rank20", "mAP", "mAP_trapezoid", "mINP"} <= scores.keys()
@@ -204,7 +221,9 @@ def test_scores_of_the_result_file_are_those_returned(words: list[str]) -> None:
         run_test(load_config(None, words))
 
 
-def test_a_reranked_test_has_a_result_of_its_own(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reranked_test_has_a_result_of_its_own(
+    words: list[str], finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = sys.modules["reid_gl.experiment.score"]
     evaluate_features, seen = module.evaluate_features, []
 
@@ -212,24 +231,23 @@ def test_a_reranked_test_has_a_result_of_its_own(words: list[str], monkeypatch: 
         seen.append(settings["rerank"])
         return evaluate_features(*sides, **settings)
 
-    weights, dataset = run_training(load_config(None, [*words, "SOLVER.NUM_EPOCHS", "1"]))
+    words = [*words, "MODEL.WEIGHTS", str(finished / "model.ckpt")]
     monkeypatch.setattr(module, "evaluate_features", spy)
-    plain = run_test(load_config(None, [*words, "MODEL.WEIGHTS", str(weights)]), dataset)
+    plain = run_test(load_config(None, words))
     more = ["TEST.RERANK.ENABLED", "True", "TEST.RERANK.K1", "3", "TEST.RERANK.K2", "2"]
-    reranked = run_test(load_config(None, [*words, *more, "MODEL.WEIGHTS", str(weights)]), dataset)
+    reranked = run_test(load_config(None, [*words, *more]))
     assert seen == [None, RerankSettings(3, 2, 0.3)]
     assert plain["rerank"] is None
     assert reranked["rerank"] == asdict(RerankSettings(3, 2, 0.3))
-    names = {path.name for path in weights.parent.glob("test_*.json")}
+    names = {path.name for path in finished.glob("test_*.json")}
     assert len(names) == 2
     assert sum(name.endswith("_reranked.json") for name in names) == 1
 
 
-def test_several_images_of_each_query(words: list[str], tmp_path: Path) -> None:
+def test_several_images_of_each_query(words: list[str], finished: Path, tmp_path: Path) -> None:
     root = write_people(tmp_path / "market1501")
-    words = [*words, "DATA.ROOT", str(root)]
-    weights, dataset = run_training(load_config(None, [*words, "SOLVER.NUM_EPOCHS", "1"]))
-    words = [*words, "MODEL.WEIGHTS", str(weights)]
+    dataset = load_dataset("market1501", str(root))
+    words = [*words, "DATA.ROOT", str(root), "MODEL.WEIGHTS", str(finished / "model.ckpt")]
     with pytest.raises(FileNotFoundError, match="gt_bbox"):
         run_test(load_config(None, [*words, "TEST.MULTI_QUERY", "average"]), dataset)
     (root / "gt_bbox").mkdir()
@@ -248,51 +266,47 @@ def test_several_images_of_each_query(words: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_run_killed_before_its_first_checkpoint_starts_again(
-    words: list[str], tmp_path: Path, resume: bool
+    words: list[str], finished: Path, resume: bool
 ) -> None:
     words += ["SOLVER.NUM_EPOCHS", "1"]
-    straight = training_state(train([*words, "OUTPUT_DIR", str(tmp_path / "straight")]))
-    folder = train(words)
+    straight = training_state(finished)
     for name in ("training.ckpt", "model.ckpt"):
-        (folder / name).unlink()
+        (finished / name).unlink()
     assert_same(training_state(train(words, resume=resume)), straight)
 
 
 def test_one_folder_under_its_names_and_after_a_move(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words += ["SOLVER.NUM_EPOCHS", "1"]
-    before = training_state(train([*words, "OUTPUT_DIR", "r"]))
+    before = training_state(finished.rename("r"))
     for name in ("r", "./r", "../" + tmp_path.name + "/r", str(tmp_path / "r")):
         assert_same(training_state(train([*words, "OUTPUT_DIR", name], resume=True)), before)
     (tmp_path / "r").rename(tmp_path / "moved")
     assert_same(training_state(train([*words, "OUTPUT_DIR", "moved"], resume=True)), before)
 
 
-def test_a_run_begun_before_a_key_existed_resumes(words: list[str]) -> None:
+def test_a_run_begun_before_a_key_existed_resumes(words: list[str], finished: Path) -> None:
     words += ["SOLVER.NUM_EPOCHS", "1"]
-    folder = train(words)
-    config = folder / "config.yml"
+    config = finished / "config.yml"
     lines = config.read_text().splitlines()
     config.write_text("\n".join(line for line in lines if "CLIP_NORM" not in line and "GEM_EXP" not in line))
-    assert train(words, resume=True) == folder
+    assert train(words, resume=True) == finished
     with pytest.raises(ValueError, match=r"another configuration \(SOLVER.CLIP_NORM was 0.0, is now 2.0\)"):
         train([*words, "SOLVER.CLIP_NORM", "2"], resume=True)
 
 
-@pytest.mark.parametrize("crops", [False, True])
 def test_the_cache_may_change_where_it_changes_no_pixel(
-    words: list[str], tmp_path: Path, crops: bool
+    words: list[str], finished: Path, tmp_path: Path
 ) -> None:
-    words += ["SOLVER.NUM_EPOCHS", "1", *(["INPUT.PAD", "0", "INPUT.CROP_AREA", "[0.5, 1]"] if crops else [])]
-    folder = train(words)
-    words += ["DATA.CACHE", str(tmp_path / "cache")]
-    if crops:
-        with pytest.raises(ValueError, match=r"another configuration \(DATA.CACHE was ''"):
-            train(words, resume=True)
-    else:
-        assert train(words, resume=True) == folder
+    words += ["SOLVER.NUM_EPOCHS", "1"]
+    cache = ["DATA.CACHE", str(tmp_path / "cache")]
+    assert train([*words, *cache], resume=True) == finished
+    words += ["INPUT.PAD", "0", "INPUT.CROP_AREA", "[0.5, 1]", "OUTPUT_DIR", str(tmp_path / "cropped")]
+    train(words)
+    with pytest.raises(ValueError, match=r"another configuration \(DATA.CACHE was ''"):
+        train([*words, *cache], resume=True)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +335,6 @@ def test_what_would_come_to_light_later_comes_to_light_first(
     words: list[str], message: str, people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from reid_gl.experiment import training_data
-    from tests.experiment.conftest import SMALL
 
     monkeypatch.setattr(training_data, "load_data", lambda _: pytest.fail("images were looked at"))
     words = [*SMALL, "DATA.ROOT", str(people), "OUTPUT_DIR", str(tmp_path / "run"), *words]
@@ -337,13 +350,11 @@ def test_an_empty_cache_is_none(words: list[str], tmp_path: Path, monkeypatch: p
 
 
 def test_training_images_that_have_gone_are_remarked_on(
-    words: list[str], people: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    words: list[str], finished: Path, people: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     moved = shutil.copytree(people, tmp_path / "moved" / "market1501")
-    words += ["SOLVER.NUM_EPOCHS", "1"]
-    train(words)
-    words += ["DATA.ROOT", str(moved)]
-    train(words, resume=True)
+    words += ["SOLVER.NUM_EPOCHS", "1", "DATA.ROOT", str(moved)]
+    assert train(words, resume=True) == finished
     assert "and they differ" not in caplog.text
     sorted((moved / "bounding_box_train").iterdir())[0].unlink()
     train(words, resume=True)

@@ -173,6 +173,9 @@ def test_an_interruption_leaves_no_broken_file_and_is_resumed(
         with pytest.raises(KeyboardInterrupt):
             run(sequence, output)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["MOT-01", "out.mp4.parts"]
+    half = tmp_path / "out.mp4.parts" / ".out.mp4-unfinished-0123abcd"  # as a killed process leaves it
+    half.mkdir()
+    (half / "out.mp4").write_bytes(b"half a video")
     forbidden: Callable[..., Any] = lambda *_: pytest.fail("the features were computed again")  # noqa: E731
     monkeypatch.setattr(FeatureExtractor, "__call__", forbidden)
     run(sequence, output)

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from reid_gl.gallery import Gallery
-from reid_gl.gallery.audit_log import AuditLog, audit_path, current_user, damaged_lines
+from reid_gl.gallery import Gallery, audit_log
+from reid_gl.gallery.audit_log import AuditLog, audit_path, current_user, damaged_lines, log_problems
 from tests.gallery.made_up_galleries import features, filled
 
 
@@ -38,6 +39,34 @@ def test_a_changed_line_and_half_a_line_are_found(tmp_path: Path) -> None:
         assert len(gallery.search(features(1))[0]) == 3
     path.write_bytes(b"\xff\xfe\n[]\n3\n{}\n")
     assert damaged_lines(path) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link to nothing"])
+def test_what_is_no_file_is_no_log(tmp_path: Path, kind: str) -> None:
+    """A pipe would block, or lose the lines with its reader; a device loses them."""
+    path = tmp_path / "log"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else tmp_path / "nowhere")
+    with pytest.raises(OSError, match=f"cannot be written .*{kind}.*, and nothing is done without it"):
+        AuditLog(path, "eva").write("search", {})
+    (problem,) = log_problems(path)
+    assert problem.startswith(f"audit log {path} is")
+    assert problem.endswith(kind)
+
+
+def test_long_and_nested_lines_are_damaged_and_read_in_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "MAX_LINE_BYTES", 1_000)
+    path = tmp_path / "log"
+    AuditLog(path, "eva").write("search", {})
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"{" * 5_000 + b"\n" + whole + b"[" * 900 + b"}\n" + bytes(2_500))
+    assert damaged_lines(path) == [2, 4, 5]
+    path.write_bytes(b"\n" * 25)
+    assert log_problems(path)[0].endswith("19, 20] and 5 more")
 
 
 def test_another_user_of_one_line(tmp_path: Path) -> None:

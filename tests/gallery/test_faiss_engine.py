@@ -188,6 +188,20 @@ def test_deleted_rows_leave_the_index_file_when_the_writer_closes(
     assert index_path(path).stat().st_mtime_ns == saved
 
 
+def test_rows_that_are_deleted_without_the_index_leave_it_later(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Gallery(path) as gallery:
+        gallery.delete(ids=3)
+    assert f"index {index_path(path)} still holds codes of the deleted rows" in caplog.text
+    assert 3 in load_index(index_path(path))[0].ids()
+    caplog.clear()
+    with opened(path) as gallery:
+        gallery.delete(ids=4)
+    assert load_index(index_path(path))[0].ids().tolist() == [1, 2, *range(5, COUNT + 1)]
+    assert not caplog.text
+
+
 def test_the_index_is_saved_when_it_lacks_many_rows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_index, "UNSAVED_ROWS", 30)
     with opened(path) as gallery:

@@ -15,6 +15,7 @@ import pytest
 
 from reid_gl.evaluation import RerankSettings, k_reciprocal_rerank
 from reid_gl.gallery import Gallery, Sighting, sqlite_keys
+from reid_gl.gallery.audit_log import AuditLog
 from reid_gl.gallery.searches import Search
 from reid_gl.gallery.sightings import unit_features
 from tests.gallery.made_up_galleries import MORNING, WIDTH, features, filled, sightings
@@ -130,17 +131,24 @@ def test_deleting_says_what(path: Path) -> None:
         assert gallery.delete(ids=[]) == 0
 
 
-def test_deleted_bytes_are_gone_from_the_file(path: Path) -> None:
-    vectors = features(2)
-    stored = unit_features("", vectors, None)[0].tobytes()
+def test_deleted_bytes_are_gone_from_all_files(path: Path) -> None:
+    """Rows are deleted here and there, so that SQLite moves the others between pages."""
+    vectors = np.random.default_rng(0).normal(size=(240, 256)).astype(np.float32)
+    stored = [row.tobytes()[500:516] for row in unit_features("", vectors, None)]
+    metadata = [Sighting(row % 5, MORNING + row, path=f"a/secret-{row:03d}.jpg") for row in range(240)]
+    order = np.random.default_rng(1).permutation(np.arange(1, 201))
     with Gallery(path) as gallery:
-        gallery.add(vectors, [Sighting(path="a/secret.jpg"), Sighting()])
-    assert stored[:12] in path.read_bytes()
-    with Gallery(path) as gallery:
-        gallery.delete(ids=1)
-    left = path.read_bytes()
-    assert stored[:12] not in left
-    assert b"secret" not in left
+        gallery.add(vectors[:200], metadata[:200])
+        gallery.set_identity(range(1, 201, 3), 7)
+        assert all(row in path.read_bytes() for row in stored[:200])
+        for part in range(4):
+            gallery.delete(ids=order[40 * part : 40 * part + 40].tolist())
+            gallery.add(vectors[200 + 10 * part :][:10], metadata[200 + 10 * part :][:10])
+    left = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    for number in order[:160] - 1:
+        assert stored[number] not in left
+        assert metadata[number].path.encode() not in left
+    assert stored[order[-1] - 1] in left
 
 
 def test_identities_are_merged(path: Path) -> None:
@@ -193,9 +201,19 @@ def test_every_change_and_search_is_in_the_audit_log(path: Path, tmp_path: Path)
         gallery.delete(pids=2)
         gallery.keep_for(3600)
     lines = [json.loads(line) for line in (tmp_path / "people.db.audit.jsonl").read_text().splitlines()]
-    actions = ["add", "add", "search", "merge", "set identity", "export", "delete", "retention"]
+    done = {line["action"]: line["rows"] for line in lines if line["action"].endswith(" done")}
+    pids = [one.pid for one in [*sightings(40), *sightings(1)]]
+    left = [7, *(2 if pid == 1 else pid for pid in pids[1:])]
+    assert done == {
+        "merge done": pids.count(1),
+        "set identity done": 1,
+        "export done": 41,
+        "delete done": left.count(2),
+    }
+    lines = [line for line in lines if not line["action"].endswith(" done")]
+    actions = ["add", "add", "search", "merge", "set identity", "export", "delete", "keep", "retention"]
     assert [line["action"] for line in lines] == actions
-    assert [line["user"] for line in lines] == ["eva", "door", *["eva"] * 6]
+    assert [line["user"] for line in lines] == ["eva", "door", *["eva"] * 7]
     assert [line["rows"] for line in lines[:2]] == [40, 1]
     search = lines[2]
     assert search["rows"] == [[match.id for match in answer]]
@@ -204,6 +222,7 @@ def test_every_change_and_search_is_in_the_audit_log(path: Path, tmp_path: Path)
     assert abs(search["at"] - time.time()) < 60
     assert lines[3]["filter"] == {"pid": [1]}
     assert lines[6]["filter"] == {"pid": [2]}
+    assert lines[7]["keep_seconds"] == 3600
 
 
 def test_nothing_is_done_without_an_audit_log(path: Path, tmp_path: Path) -> None:
@@ -213,6 +232,23 @@ def test_nothing_is_done_without_an_audit_log(path: Path, tmp_path: Path) -> Non
             with pytest.raises(FileNotFoundError, match=r"audit log .* cannot be written .* nothing is done"):
                 act()
         assert gallery.stats().num_rows == 40
+
+
+def test_what_is_done_is_not_undone_if_the_second_line_cannot_be_written(
+    path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(path)
+    write = AuditLog.write
+
+    def fails_at_the_end(log: AuditLog, action: str, details: Any, user: str | None = None) -> None:
+        if action.endswith(" done"):
+            raise OSError("the disk is full")
+        write(log, action, details, user)
+
+    monkeypatch.setattr(AuditLog, "write", fails_at_the_end)
+    with Gallery(path) as gallery:
+        assert gallery.delete(ids=3) == 1
+    assert "delete is done, but not logged: the disk is full" in caplog.text
 
 
 def test_probabilities_and_their_prior(path: Path) -> None:

@@ -22,3 +22,6 @@ def test_the_examples_run(
     assert sorted(eval(tracked)) == [(0, 1, 0), (0, 1, 0), (0, 1, 0), (1, 1, 0), (1, 1, 0), (1, 1, 0)]
     assert third == "[True] True"
     assert (names["rows"], names["left"]) == (3, 1)
+    searches = names["searches"]
+    assert isinstance(searches, list)
+    assert next(reason for _, _, reason in searches) == "an example"

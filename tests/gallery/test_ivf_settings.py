@@ -6,7 +6,7 @@ from reid_gl.gallery.ivf_settings import IvfSettings
 
 
 @pytest.mark.parametrize(
-    ("num_rows", "lists"), [(1, 1), (256, 6), (10_000, 256), (10**6, 4096), (10**9, 131_072)]
+    ("num_rows", "lists"), [(1, 1), (256, 6), (10_000, 256), (10**5, 2564), (10**6, 16_384), (10**9, 65_536)]
 )
 def test_lists_grow_with_the_root_of_the_rows(num_rows: int, lists: int) -> None:
     assert IvfSettings().num_lists(num_rows) == lists

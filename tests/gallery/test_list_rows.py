@@ -27,5 +27,5 @@ def test_rows_are_listed_without_a_search(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="rows cannot be selected by 'colour'"):
             gallery.rows(colour=3)
     log = [json.loads(line) for line in path.with_name("people.db.audit.jsonl").read_text().splitlines()]
-    assert [line["action"] for line in log] == ["add"] + ["read"] * 4 + ["delete", "read"]
+    assert [line["action"] for line in log] == ["add"] + ["read"] * 4 + ["delete", "delete done", "read"]
     assert log[2]["skip"] == 3

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reid_gl.gallery import DamagedGalleryError, Gallery
-from reid_gl.gallery.sqlite_file import PAGE_BYTES
+from reid_gl.gallery.sqlite_file import PAGE_BYTES, open_file
 from tests.gallery.made_up_galleries import features, filled, sightings
 
 
@@ -50,6 +50,30 @@ def test_what_is_no_gallery(path: Path) -> None:
         Gallery(path.parent)
     with pytest.raises(FileNotFoundError, match="is not a folder"):
         Gallery(path / "nowhere" / "a.db")
+
+
+@pytest.mark.parametrize("mode", ["r", "a"])
+def test_a_pipe_or_a_device_is_no_gallery(path: Path, mode: str) -> None:
+    os.mkfifo(path)
+    device = path.with_name("device.db")
+    device.symlink_to("/dev/null")
+    for place, kind in ((path, "a pipe"), (device, "a device")):
+        with pytest.raises(ValueError, match=f"is not a file but {kind}: name another file"):
+            open_file(place, mode)
+
+
+@pytest.mark.parametrize("mode", ["r", "a"])
+def test_a_link_to_itself_is_no_gallery(path: Path, mode: str) -> None:
+    path.symlink_to(path)
+    with pytest.raises(FileNotFoundError, match=r"gallery .* is a link to itself: name another file"):
+        Gallery(path, mode)
+
+
+def test_a_lock_that_is_no_file(path: Path) -> None:
+    os.mkfifo(path.with_name(f"{path.name}.lock"))
+    with pytest.raises(OSError, match=r"\.lock is not a file but a pipe, and locks the gallery: delete it"):
+        Gallery(path, "a")
+    assert not path.exists()
 
 
 def test_a_database_of_another_program(path: Path) -> None:

@@ -33,12 +33,12 @@ def test_by_hand() -> None:
     assert smoothed.item() == pytest.approx(0.95 * math.log(4 / 3) + 0.05 * math.log(4))
 
 
-@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.5])
-def test_agrees_with_the_slow_version(label_smoothing: float, seed: int) -> None:
-    logits, labels = _case(seed)
-    value = cross_entropy_loss(logits, labels, label_smoothing=label_smoothing)
-    assert value.item() == pytest.approx(_slow(logits, labels, label_smoothing), abs=1e-12)
+def test_agrees_with_the_slow_version(label_smoothing: float) -> None:
+    for seed in range(8):
+        logits, labels = _case(seed)
+        value = cross_entropy_loss(logits, labels, label_smoothing=label_smoothing)
+        assert value.item() == pytest.approx(_slow(logits, labels, label_smoothing), abs=1e-12)
 
 
 def test_gradcheck() -> None:

@@ -36,19 +36,19 @@ def _walked(seed: int, num_steps: int) -> tuple[ReplicatorSteps, Tensor]:
     return steps, beliefs
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_without_anchors_the_states_are_those_of_the_slow_version(seed: int) -> None:
-    weights, _, beliefs = _case(seed)
-    nothing = torch.zeros(NUM_ROWS, NUM_CLASSES, dtype=torch.float64)
-    steps, expected = ReplicatorSteps(), beliefs.tolist()
-    for step in range(3):
-        state = torch.tensor(expected, dtype=torch.float64)
-        steps.append(weights, nothing, _mean_support(weights, nothing, state))
-        expected = slow_replicator_step(weights.tolist(), expected)
-        states, ratios = steps.forth(beliefs, steps.anchored)
-        torch.testing.assert_close(states[-1], torch.tensor(expected, dtype=torch.float64))
-        torch.testing.assert_close(states[-1], states[-2] * ratios[-1])
-        assert len(states) == len(ratios) + 1 == step + 2
+def test_without_anchors_the_states_are_those_of_the_slow_version() -> None:
+    for seed in range(5):
+        weights, _, beliefs = _case(seed)
+        nothing = torch.zeros(NUM_ROWS, NUM_CLASSES, dtype=torch.float64)
+        steps, expected = ReplicatorSteps(), beliefs.tolist()
+        for step in range(3):
+            state = torch.tensor(expected, dtype=torch.float64)
+            steps.append(weights, nothing, _mean_support(weights, nothing, state))
+            expected = slow_replicator_step(weights.tolist(), expected)
+            states, ratios = steps.forth(beliefs, steps.anchored)
+            torch.testing.assert_close(states[-1], torch.tensor(expected, dtype=torch.float64))
+            torch.testing.assert_close(states[-1], states[-2] * ratios[-1])
+            assert len(states) == len(ratios) + 1 == step + 2
 
 
 def test_rows_stay_on_the_simplex_also_with_anchors_and_in_blocks() -> None:
@@ -68,38 +68,38 @@ def test_without_any_support_a_belief_stays() -> None:
     torch.testing.assert_close(steps.forth(beliefs, steps.floors)[0][-1], beliefs)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_step_back_is_what_autograd_gives(seed: int) -> None:
+def test_a_step_back_is_what_autograd_gives() -> None:
     """A loss whose gradient by log X_1 is `flow`, with normalisation as a price `total` on the row sums."""
-    steps, beliefs = _walked(seed, 1)
-    flow, total = _random(seed + 3, NUM_ROWS, NUM_CLASSES), _random(seed + 4, NUM_ROWS, 1)
-    states, ratios = steps.forth(beliefs, steps.anchored)
+    for seed in range(5):
+        steps, beliefs = _walked(seed, 1)
+        flow, total = _random(seed + 3, NUM_ROWS, NUM_CLASSES), _random(seed + 4, NUM_ROWS, 1)
+        states, ratios = steps.forth(beliefs, steps.anchored)
 
-    log_beliefs = beliefs.log().requires_grad_()
-    ratio = steps.shares[0] @ log_beliefs.exp() + steps.anchored[0]
-    after = log_beliefs.exp() * ratio
-    loss = (flow * after.log()).sum() - (total * after).sum()
-    by_ratio, by_beliefs = torch.autograd.grad(loss, [ratio, log_beliefs])
+        log_beliefs = beliefs.log().requires_grad_()
+        ratio = steps.shares[0] @ log_beliefs.exp() + steps.anchored[0]
+        after = log_beliefs.exp() * ratio
+        loss = (flow * after.log()).sum() - (total * after).sum()
+        by_ratio, by_beliefs = torch.autograd.grad(loss, [ratio, log_beliefs])
 
-    quotient, before = steps.back(0, flow.clone(), states, ratios, total)
-    torch.testing.assert_close(quotient, by_ratio)
-    torch.testing.assert_close(before, by_beliefs)
+        quotient, before = steps.back(0, flow.clone(), states, ratios, total)
+        torch.testing.assert_close(quotient, by_ratio)
+        torch.testing.assert_close(before, by_beliefs)
 
 
 @pytest.mark.parametrize("has_anchors", [True, False])
-@pytest.mark.parametrize("seed", range(5))
-def test_the_last_flow_is_the_gradient_of_the_normalisers(seed: int, has_anchors: bool) -> None:
-    weights, from_anchors, beliefs = _case(seed)
-    from_anchors = from_anchors * has_anchors
-    factors = _random(seed + 5, NUM_ROWS, 1)
-    steps = ReplicatorSteps()
-    steps.append(weights, from_anchors, _mean_support(weights, from_anchors, beliefs))
+def test_the_last_flow_is_the_gradient_of_the_normalisers(has_anchors: bool) -> None:
+    for seed in range(5):
+        weights, from_anchors, beliefs = _case(seed)
+        from_anchors = from_anchors * has_anchors
+        factors = _random(seed + 5, NUM_ROWS, 1)
+        steps = ReplicatorSteps()
+        steps.append(weights, from_anchors, _mean_support(weights, from_anchors, beliefs))
 
-    log_beliefs = beliefs.log().requires_grad_()
-    normalisers = _mean_support(weights, from_anchors, log_beliefs.exp()).log()
-    (expected,) = torch.autograd.grad((factors * normalisers).sum(), log_beliefs)
-    push = factors * steps.anchored[0] if has_anchors else None
-    torch.testing.assert_close(steps.last_flow(beliefs, push, factors), expected)
+        log_beliefs = beliefs.log().requires_grad_()
+        normalisers = _mean_support(weights, from_anchors, log_beliefs.exp()).log()
+        (expected,) = torch.autograd.grad((factors * normalisers).sum(), log_beliefs)
+        push = factors * steps.anchored[0] if has_anchors else None
+        torch.testing.assert_close(steps.last_flow(beliefs, push, factors), expected)
 
 
 def test_another_type_is_a_copy() -> None:

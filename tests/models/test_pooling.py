@@ -30,11 +30,11 @@ def test_by_hand() -> None:
     assert squares.item() == pytest.approx(12.5**0.5)
 
 
-@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("exponent", [0.5, 3.0, 6.5])
-def test_gem_agrees_with_the_slow_version(exponent: float, seed: int) -> None:
-    maps = _maps(seed)
-    assert torch.allclose(GeMPooling(exponent)(maps), torch.tensor(_slow_gem(maps, exponent)), rtol=1e-5)
+def test_gem_agrees_with_the_slow_version(exponent: float) -> None:
+    for seed in range(8):
+        maps = _maps(seed)
+        assert torch.allclose(GeMPooling(exponent)(maps), torch.tensor(_slow_gem(maps, exponent)), rtol=1e-5)
 
 
 def test_gem_lies_between_average_and_maximum() -> None:

@@ -241,3 +241,9 @@ def test_parts_that_only_some_commands_ask_for(path: Path, net: ReidNet) -> None
     assert checkpoint.get("epoch") is None
     with pytest.raises(ValueError, match="lacks the part 'epoch' of a checkpoint"):
         checkpoint["epoch"]
+
+
+def test_a_link_to_nothing_is_not_said_to_be_missing(path: Path) -> None:
+    path.symlink_to(path.with_name("nowhere"))
+    with pytest.raises(FileNotFoundError, match=r" is a link to nothing: weights cannot be read$"):
+        check_weight_file(path)

@@ -46,39 +46,39 @@ def random_rules(seed: int) -> tuple[dict[str, Any], set[frozenset[int]], dict[f
     return settings, *pairs
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_agrees_with_the_definition(seed: int) -> None:
-    tracklets = random_case(seed)
-    settings, overlapping, travel = random_rules(seed)
-    for threshold in (0.1, 0.4, 0.8):
-        found = associate_tracklets(tracklets, threshold=threshold, **settings)
-        assert found.tolist() == slow_associate(tracklets, threshold, overlapping, travel)
+def test_agrees_with_the_definition() -> None:
+    for seed in range(8):
+        tracklets = random_case(seed)
+        settings, overlapping, travel = random_rules(seed)
+        for threshold in (0.1, 0.4, 0.8):
+            found = associate_tracklets(tracklets, threshold=threshold, **settings)
+            assert found.tolist() == slow_associate(tracklets, threshold, overlapping, travel)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_no_identity_breaks_a_constraint(seed: int) -> None:
-    tracklets = random_case(seed, num=40)
-    settings, overlapping, travel = random_rules(seed)
-    found = associate_tracklets(tracklets, threshold=1.5, **settings)  # nearly everybody looks alike
-    shared = 0
-    for i, first in enumerate(tracklets):
-        for j, second in enumerate(tracklets[:i]):
-            if found[i] == found[j]:
-                shared += 1
-                assert slow_is_possible(first, second, overlapping, travel)
-    assert shared > 20
+def test_no_identity_breaks_a_constraint() -> None:
+    for seed in range(8):
+        tracklets = random_case(seed, num=40)
+        settings, overlapping, travel = random_rules(seed)
+        found = associate_tracklets(tracklets, threshold=1.5, **settings)  # nearly everybody looks alike
+        shared = 0
+        for i, first in enumerate(tracklets):
+            for j, second in enumerate(tracklets[:i]):
+                if found[i] == found[j]:
+                    shared += 1
+                    assert slow_is_possible(first, second, overlapping, travel)
+        assert shared > 20
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_order_of_the_input_names_identities_but_changes_none(seed: int) -> None:
-    tracklets = random_case(seed)
-    order = np.random.default_rng(seed).permutation(len(tracklets))
-    straight = associate_tracklets(tracklets, threshold=0.5)
-    shuffled = associate_tracklets([tracklets[place] for place in order], threshold=0.5)
-    together = straight[order]
-    assert np.array_equal(together[:, None] == together, shuffled[:, None] == shuffled)
-    firsts = [int(np.flatnonzero(shuffled == name)[0]) for name in range(shuffled.max() + 1)]
-    assert firsts == sorted(firsts)
+def test_the_order_of_the_input_names_identities_but_changes_none() -> None:
+    for seed in range(5):
+        tracklets = random_case(seed)
+        order = np.random.default_rng(seed).permutation(len(tracklets))
+        straight = associate_tracklets(tracklets, threshold=0.5)
+        shuffled = associate_tracklets([tracklets[place] for place in order], threshold=0.5)
+        together = straight[order]
+        assert np.array_equal(together[:, None] == together, shuffled[:, None] == shuffled)
+        firsts = [int(np.flatnonzero(shuffled == name)[0]) for name in range(shuffled.max() + 1)]
+        assert firsts == sorted(firsts)
 
 
 def test_three_people_by_hand() -> None:
@@ -248,16 +248,16 @@ def walk(seed: int) -> tuple[list[Tracklet], list[int], list[int]]:
     return tracklets, people, lengths
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_cameras_joined_beat_cameras_alone(seed: int) -> None:
-    tracklets, people, lengths = walk(seed)
-    truth = np.repeat(people, lengths).tolist()
-    scores = {}
-    for threshold in (0.0, 0.5):
-        found = associate_tracklets(tracklets, threshold=threshold, min_travel_times={(0, 1): 5.0})
-        scores[threshold] = identity_f1(truth, np.repeat(found, lengths).tolist())
-    assert scores[0.0] < 0.6
-    assert scores[0.5] > 0.95
+def test_cameras_joined_beat_cameras_alone() -> None:
+    for seed in range(5):
+        tracklets, people, lengths = walk(seed)
+        truth = np.repeat(people, lengths).tolist()
+        scores = {}
+        for threshold in (0.0, 0.5):
+            found = associate_tracklets(tracklets, threshold=threshold, min_travel_times={(0, 1): 5.0})
+            scores[threshold] = identity_f1(truth, np.repeat(found, lengths).tolist())
+        assert scores[0.0] < 0.6
+        assert scores[0.5] > 0.95
 
 
 def test_identity_f1_agrees_with_trackeval() -> None:

@@ -19,15 +19,15 @@ from reid_gl.synthetic.write_people import render_shot
 
 PREPROCESSING = Preprocessing(64, 32)
 SIZE = SyntheticSize(
-    num_train_identities=200,
+    num_train_identities=96,
     num_test_identities=1,
     num_queries=1,
     num_distractors=0,
     num_junk=0,
     cameras_per_identity=4,
-    images_per_camera=2,
+    images_per_camera=1,
 )
-NUM_STEPS = 450
+NUM_STEPS = 240
 PEOPLE, VIEWS = 16, 4
 WIDTHS = (32, 64, 96, 128)
 STRIPES = 4

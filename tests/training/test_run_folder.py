@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -95,3 +96,22 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     assert not is_in_use(folder)
     assert not is_in_use(tmp_path / "nowhere")
     assert start(folder) == folder  # a lock does not outlive its process
+
+
+@pytest.mark.parametrize("name", [".lock", "log.jsonl"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_written_in_place_must_be_a_file(name: str, kind: str, tmp_path: Path) -> None:
+    """A link in somebody's run folder would lead to any file of the user."""
+    folder, victim = tmp_path / "run", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_text("precious")
+    if kind == "link":
+        (folder / name).symlink_to(victim)
+    elif kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).mkdir()
+    with pytest.raises(FileExistsError, match=f"{name} is a link, folder, pipe or device"):
+        start(folder)
+    assert victim.read_text() == "precious"
+    assert not is_in_use(folder)

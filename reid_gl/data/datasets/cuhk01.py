@@ -20,7 +20,11 @@ _NAME = re.compile(r"(?!0000)(\d{4})00([1-4])\.")
 _EXPECTED = "{identity, 4 digits from 0001}{image, 001 to 004}, such as 0001003.png"
 
 
-def load_cuhk01(root: str | Path, *, split: int = 0) -> ReidDataset:
+NUM_TESTED = 100
+"""People to test on in the protocol with 871 people to train on."""
+
+
+def load_cuhk01(root: str | Path, *, split: int = 0, few_tested: bool = False) -> ReidDataset:
     """Load CUHK01: half of its people for training (485 of 971), half for testing; no image is opened.
 
     Images 001 and 002 of a person are camera 0, 003 and 004 camera 1. The set defines no splits. These are
@@ -31,9 +35,10 @@ def load_cuhk01(root: str | Path, *, split: int = 0) -> ReidDataset:
     Args:
         root: the data folder, its parent, or its image folder.
         split: 0 to 9 search for camera 0 in camera 1; 10 to 19 use the same people the other way round.
+        few_tested: test on 100 people and train on 871, the other protocol that papers use.
 
     Returns:
-        The data set, each part sorted by file name.
+        The data set, each part sorted by file name; "cuhk01", or "cuhk01_871".
 
     Raises:
         FileNotFoundError: the folder is not there.
@@ -48,4 +53,6 @@ def load_cuhk01(root: str | Path, *, split: int = 0) -> ReidDataset:
         Sample(path, int(match[1]), (int(match[2]) - 1) // 2)
         for path, match in match_names(images, list_images(images), _NAME, _EXPECTED)
     ]
+    if few_tested:
+        return split_in_halves(samples, split=split, name="cuhk01_871", num_tested=NUM_TESTED)
     return split_in_halves(samples, split=split, name="cuhk01")

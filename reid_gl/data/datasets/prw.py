@@ -1,19 +1,21 @@
-"""PRW, person search: whole frames with the boxes of their people, read as a re-identification set."""
+"""PRW, person search: whole frames of six cameras with the boxes of their people."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reid_gl.data.datasets.own.detections import MIN_SCORE, read_detections
 from reid_gl.data.datasets.reading.folders import Layout, find_folder, require_files
 from reid_gl.data.datasets.reading.image_lists import AGAIN
-from reid_gl.data.datasets.reading.person_search import corners_of
-from reid_gl.records import DISTRACTOR_PID, ReidDataset, Sample
+from reid_gl.data.datasets.reading.person_search import Corners, corners_of, make_search
+from reid_gl.records import DISTRACTOR_PID, ReidDataset, Sample, SceneSearch
 from reid_gl.untrusted.matlab import read_matlab
 from reid_gl.untrusted.regular_file import quoted, read_lines
 
@@ -34,23 +36,31 @@ _NUMBER = r"-?\d{1,9}(?:\.\d{1,9})?"
 _QUERY = re.compile(rf"(?P<pid>\d{{1,9}})\s+(?P<box>{_NUMBER}(?:\s+{_NUMBER}){{3}})\s+(?P<frame>\S+)")
 
 
-def load_prw(root: str | Path) -> ReidDataset:
-    """Load the people of PRW by their true boxes; no image is opened.
+def load_prw(
+    root: str | Path,
+    *,
+    cross_camera: bool = False,
+    detections: str | Path = "",
+    min_detection_score: float = MIN_SCORE,
+) -> ReidDataset:
+    """Load PRW with its protocol of person search; no image is opened.
 
-    Training uses the labelled boxes of the training frames. The gallery is every box of the test frames;
-    people without a label are distractors. Boxes are rounded to whole pixels. This is re-identification of
-    true boxes under the usual camera rule: scores of person search, with a detector and all cameras, are
-    others.
+    Training uses the labelled boxes of the training frames. Each query searches all test frames but its own.
+    The gallery is every box of the test frames, true ones or those of a detector; people without a label are
+    distractors. Boxes are rounded to whole pixels.
 
     Args:
         root: the data folder, its parent, or a part of it.
+        cross_camera: leave out the frames of the query's own camera.
+        detections: table of a detector's boxes in the test frames; empty for the true boxes.
+        min_detection_score: see read_detections.
 
     Returns:
         The data set, by frame and in the order of the boxes.
 
     Raises:
         FileNotFoundError: folders or files are missing.
-        ValueError: a list or an annotation file is broken.
+        ValueError: a list, an annotation file or the detections are broken.
 
     Source: Zheng, Zhang, Sun, Chandraker, Yang, Tian, "Person Re-identification in the Wild", CVPR 2017.
     """
@@ -61,15 +71,45 @@ def load_prw(root: str | Path) -> ReidDataset:
         [os.path.join(folder, "annotations", f"{frame}.jpg.mat") for frame in train + test],
         "the lists of frames",
     )
+    queries, true_boxes = tuple(_read_queries(folder)), tuple(_read_boxes(folder, test))
+    cameras = {_path(folder, frame): _camera(frame) for frame in test}
+    gallery = true_boxes
+    if detections:
+        gallery = read_detections(detections, cameras, min_score=min_detection_score)
     dataset = ReidDataset(
         tuple(sample for sample in _read_boxes(folder, train) if sample.pid != DISTRACTOR_PID),
-        tuple(_read_queries(folder)),
-        tuple(_read_boxes(folder, test)),
-        "prw",
+        queries,
+        gallery,
+        "prw_cross_camera" if cross_camera else "prw",
+        search=_search(queries, true_boxes, gallery, cameras, cross_camera=cross_camera),
     )
     everything = (*dataset.train, *dataset.query, *dataset.gallery)
     require_files([sample.path for sample in everything], f"the lists of {folder}")
     return dataset
+
+
+def _search(
+    queries: Sequence[Sample],
+    true_boxes: Sequence[Sample],
+    gallery: Sequence[Sample],
+    cameras: Mapping[str, int],
+    *,
+    cross_camera: bool,
+) -> SceneSearch:
+    """Return which frames each query searches; cameras are those of the test frames."""
+    numbers = {path: number for number, path in enumerate(cameras)}
+    seen: dict[int, dict[int, Corners]] = defaultdict(dict)
+    for sample in true_boxes:
+        if sample.pid != DISTRACTOR_PID and sample.box is not None:
+            seen[sample.pid].setdefault(numbers[sample.path], sample.box)  # one in a frame
+    searched = np.ones((len(queries), len(cameras)), np.bool_)
+    of_frames = np.array([*cameras.values()], np.int64)
+    for row, query in zip(searched, queries, strict=True):
+        if query.path in numbers:
+            row[numbers[query.path]] = False
+        if cross_camera:
+            row &= of_frames != query.camid
+    return make_search(cameras, gallery, searched, [seen[query.pid] for query in queries])
 
 
 def _read_frames(path: Path, field: str) -> list[str]:
@@ -123,5 +163,12 @@ def _sample(folder: Path, frame: str, pid: int, box: Sequence[float], where: str
     corners = corners_of(box)
     if corners is None:
         raise ValueError(f"{where} has an empty box {list(box)}: expected x, y, width and height; {AGAIN}")
-    camera = int(frame[1]) - 1
-    return Sample(os.path.join(folder, "frames", f"{frame}.jpg"), pid, camera, corners)
+    return Sample(_path(folder, frame), pid, _camera(frame), corners)
+
+
+def _path(folder: Path, frame: str) -> str:
+    return os.path.join(folder, "frames", f"{frame}.jpg")
+
+
+def _camera(frame: str) -> int:
+    return int(frame[1]) - 1

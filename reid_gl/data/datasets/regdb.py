@@ -60,7 +60,7 @@ def load_regdb(root: str | Path, *, query: str, split: int = 0) -> ReidDataset:
     """
     check_split(split, NUM_SPLITS, "RegDB")
     lists = [f"idx/{part}_{kind}_{split + 1}.txt" for part in ("train", "test") for kind in KINDS]
-    folder, _ = find_folder(root, Layout("RegDB", FOLDER_NAMES, (tuple(lists),), TREE))
+    folder, _ = find_folder(root, Layout("RegDB", FOLDER_NAMES, (("Visible", "Thermal", *lists),), TREE))
     parts = [_read_list(folder, name, camera) for camera, name in zip((0, 1, 0, 1), lists, strict=True)]
     require_files([sample.path for part in parts for sample in part], f"the lists of {folder / 'idx'}")
     train = parts[0] + parts[1]

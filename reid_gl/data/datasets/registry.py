@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from reid_gl.data.datasets.cars196 import load_cars196
 from reid_gl.data.datasets.cub200 import load_cub200
@@ -16,7 +17,7 @@ from reid_gl.data.datasets.cuhk01 import load_cuhk01
 from reid_gl.data.datasets.cuhk02 import load_cuhk02
 from reid_gl.data.datasets.cuhk03_classic import load_cuhk03_classic
 from reid_gl.data.datasets.cuhk03_np import load_cuhk03_np
-from reid_gl.data.datasets.cuhk_sysu import load_cuhk_sysu
+from reid_gl.data.datasets.cuhk_sysu import DEFAULT_SIZE, GALLERY_SIZES, load_cuhk_sysu
 from reid_gl.data.datasets.dukemtmc_reid import load_dukemtmc_reid
 from reid_gl.data.datasets.grid import load_grid
 from reid_gl.data.datasets.ilids import load_ilids
@@ -30,6 +31,7 @@ from reid_gl.data.datasets.msmt17 import load_msmt17
 from reid_gl.data.datasets.occluded_duke import load_occluded_duke
 from reid_gl.data.datasets.omniglot import load_omniglot
 from reid_gl.data.datasets.own.class_folders import load_class_folders
+from reid_gl.data.datasets.own.detections import MIN_SCORE
 from reid_gl.data.datasets.own.pattern import load_pattern
 from reid_gl.data.datasets.own.table import load_table
 from reid_gl.data.datasets.prcc import load_prcc
@@ -53,6 +55,7 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "dukemtmc_reid": load_dukemtmc_reid,
     "occluded_duke": load_occluded_duke,
     "cuhk01": load_cuhk01,
+    "cuhk01_871": partial(load_cuhk01, few_tested=True),
     "cuhk02": load_cuhk02,
     "cuhk03_classic_labelled": partial(load_cuhk03_classic, labelled=True),
     "cuhk03_classic_detected": partial(load_cuhk03_classic, labelled=False),
@@ -64,7 +67,14 @@ LOADERS: dict[str, Callable[..., ReidDataset]] = {
     "prcc": load_prcc,
     "prcc_single_shot": partial(load_prcc, single_shot=True),
     "prw": load_prw,
+    "prw_cross_camera": partial(load_prw, cross_camera=True),
     "cuhk_sysu": load_cuhk_sysu,
+    **{
+        f"cuhk_sysu_{size}": partial(load_cuhk_sysu, gallery_size=size)
+        for size in GALLERY_SIZES
+        if size != DEFAULT_SIZE
+    },
+    "cuhk_sysu_all": partial(load_cuhk_sysu, gallery_size=None),
     "sysu_mm01_all": load_sysu_mm01,
     "sysu_mm01_all_multi": partial(load_sysu_mm01, num_shots=10),
     "sysu_mm01_indoor": partial(load_sysu_mm01, indoor=True),
@@ -119,7 +129,14 @@ _CALL = re.compile(r"(?P<name>[^:=]*)(:(?P<split>\d+))?(=(?P<root>.+))?")
 
 
 def load_dataset(
-    name: str, root: str | Path, *, pattern: str = "", split_map: str = "", leave_out: str = ""
+    name: str,
+    root: str | Path,
+    *,
+    pattern: str = "",
+    split_map: str = "",
+    leave_out: str = "",
+    detections: str = "",
+    min_detection_score: float = MIN_SCORE,
 ) -> ReidDataset:
     """Load a data set by its name; no image is opened.
 
@@ -130,6 +147,8 @@ def load_dataset(
         pattern: regular expression for the data set "pattern".
         split_map: for "pattern" and "folders", which split other names are, such as "probe=query".
         leave_out: for "pattern", regular expression of the paths of images to leave out.
+        detections: for person search, a table of a detector's boxes to search in place of the true ones.
+        min_detection_score: boxes of a detector with a lower score are left out.
 
     Returns:
         The data set.
@@ -151,11 +170,16 @@ def load_dataset(
         if "split" not in accepted:
             raise ValueError(f"{key} has only one split: write {key!r} instead of {name!r}")
         settings["split"] = int(call["split"])
-    own = {"pattern": pattern, "split_map": split_map, "leave_out": leave_out}
+    own: dict[str, object] = {"pattern": pattern, "split_map": split_map, "leave_out": leave_out}
+    own |= {"detections": detections, "min_detection_score": min_detection_score}
     settings |= {setting: value for setting, value in own.items() if setting in accepted}
     return LOADERS[key](os.path.expanduser(call["root"] or os.fspath(root)), **settings)
 
 
-def load_datasets(names: str, root: str | Path, **settings: str) -> list[ReidDataset]:
+def load_datasets(
+    names: str,
+    root: str | Path,
+    **settings: Any,  # noqa: ANN401 - those of load_dataset
+) -> list[ReidDataset]:
     """Load several data sets, their names separated by commas; arguments and errors as load_dataset."""
     return [load_dataset(name, root, **settings) for name in names.split(",")]

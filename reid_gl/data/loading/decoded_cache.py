@@ -20,10 +20,11 @@ from tqdm import tqdm
 
 from reid_gl.data.loading.cache_format import CacheForm
 from reid_gl.data.loading.images import Image8
-from reid_gl.files import finished_or_nothing
+from reid_gl.files import finished_or_nothing, make_folder
 from reid_gl.records import Sample
 from reid_gl.untrusted.json_files import read_json_object
 from reid_gl.untrusted.npz import read_npy
+from reid_gl.untrusted.regular_file import why_no_file
 
 logger = logging.getLogger(__name__)
 
@@ -133,14 +134,14 @@ def _identify(samples: Sequence[Sample], form: CacheForm) -> tuple[str, str]:
         try:
             status = os.stat(sample.path)
         except FileNotFoundError:
-            raise FileNotFoundError(f"image {sample.path} does not exist") from None
+            raise FileNotFoundError(f"image {sample.path} {why_no_file(Path(sample.path))}") from None
         everything.update(f" {status.st_size} {status.st_mtime_ns}".encode())
     return subject.hexdigest()[:16], everything.hexdigest()
 
 
 def _check_space(folder: Path, num_images: int, form: CacheForm) -> None:
     needed = num_images * form.estimate_bytes()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OSError(

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from reid_gl.data.loading.bit_depth import to_8_bits
 from reid_gl.data.loading.orientation import transposition
-from reid_gl.untrusted.regular_file import read_regular_file
+from reid_gl.untrusted.regular_file import read_regular_file, why_no_file
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Suffixes of files that are read as images, in lower case."""
@@ -90,7 +90,7 @@ def read_image_bytes(path: str | Path) -> bytes:
     try:
         return read_regular_file(path, max_bytes=MAX_FILE_BYTES, name=f"image {path}")
     except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"image {path} does not exist") from None
+        raise FileNotFoundError(f"image {path} {why_no_file(Path(path))}") from None
     except OSError as error:
         raise UnreadableImageError(f"image {path} cannot be opened: {error.strerror}") from None
     except ValueError as error:

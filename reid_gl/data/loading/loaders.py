@@ -150,10 +150,12 @@ class BatchLoader:
         try:
             for item in self._items():
                 yield item if self._change_on is None else self._changed(item, self._change_on)
-        except (UnreadableImageError, FileNotFoundError) as error:
+        except (OSError, ValueError) as error:
+            _end_workers(self._loader)
+            if not str(error).startswith("Caught "):
+                raise
             # a worker's error contains its traceback as text; the last line is the message for the user
             message = str(error).strip().splitlines()[-1]
-            _end_workers(self._loader)
             raise type(error)(message.removeprefix(f"{_qualified_name(error)}: ")) from None
 
     def _items(self) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reid_gl.data.datasets.reading.entries import is_folder
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
 from reid_gl.data.mot.classes import select_classes
 from reid_gl.data.mot.read import (
@@ -108,15 +110,13 @@ def find_sequences(folders: Sequence[str | Path]) -> list[MotSequence]:
         The sequences that have ground truth.
 
     Raises:
-        FileNotFoundError: a folder has no sequence with ground truth.
+        FileNotFoundError: a folder has no sequence with ground truth, or a link in it is broken.
+        PermissionError: a folder in it cannot be read.
         ValueError: two sequences have the same name.
     """
     found: dict[str, MotSequence] = {}
     for folder in folders:
-        candidates = [path.parent for path in sorted(Path(folder).glob("*/seqinfo.ini"))]
-        if (Path(folder) / "seqinfo.ini").is_file():
-            candidates = [Path(folder)]
-        candidates = [path for path in candidates if (path / "gt" / "gt.txt").is_file()]
+        candidates = [path for path in _possible(Path(folder)) if (path / "gt" / "gt.txt").is_file()]
         if not candidates:
             raise FileNotFoundError(
                 f"no sequence in {folder}: expected seqinfo.ini and gt/gt.txt in it or in folders of it"
@@ -129,6 +129,15 @@ def find_sequences(folders: Sequence[str | Path]) -> list[MotSequence]:
                 logger.info("%s is left out: %s has the same frames", sequence.name, found[key].name)
             found.setdefault(key, sequence)
     return list(found.values())
+
+
+def _possible(folder: Path) -> list[Path]:
+    """Return the folder if it holds seqinfo.ini, else those folders in it that do, sorted by name."""
+    if not folder.is_dir() or (folder / "seqinfo.ini").is_file():
+        return [folder]
+    with os.scandir(folder) as entries:
+        inner = sorted(folder / entry.name for entry in entries if entry.name[0] != "." and is_folder(entry))
+    return [path for path in inner if (path / "seqinfo.ini").is_file()]
 
 
 def plan_crops(sequences: Sequence[MotSequence], rule: CropRule) -> list[Crop]:

@@ -79,9 +79,11 @@ def choose_test_identities(
         )
     count = max(2, round(share * len(groups)))
     if count > len(eligible) or count >= len(groups) - 1:
+        has_cameras = any(sample.camid >= 0 for samples in groups.values() for sample in samples)
+        needed = "were seen by two cameras" if has_cameras else "have two images"
         raise ValueError(
-            f"{count} of {len(groups)} identities cannot be held out: only {len(eligible)} were seen by two "
-            f"cameras, and two must remain to train on; {advice}"
+            f"{count} of {len(groups)} identities cannot be held out: only {len(eligible)} {needed}, and two "
+            f"must remain to train on; {advice}"
         )
     chosen = np.random.default_rng(seed).choice(eligible, size=count, replace=False)
     return {int(pid) for pid in chosen}

@@ -18,7 +18,7 @@ from reid_gl.data.datasets.reading.folders import require_files
 from reid_gl.data.datasets.reading.market_layout import MARKET_FOLDERS
 from reid_gl.data.loading.images import Image8, crop_box, read_image
 from reid_gl.data.mot.to_reid import JPEG_QUALITY
-from reid_gl.files import finished_or_nothing, whole_or_nothing
+from reid_gl.files import finished_or_nothing, make_folder, whole_or_nothing
 from reid_gl.records import ReidDataset, Sample
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def write_csv(dataset: ReidDataset, path: str | Path) -> None:
         box = (sample.box or ("",) * len(boxes)) if boxes else ()
         numbers = [_or_empty(getattr(sample, title)) for title in groups]
         lines.append((relative(sample.path), sample.pid, _or_empty(sample.camid), split, *box, *numbers))
-    table.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(table.parent)
     with whole_or_nothing(table) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(lines)
 

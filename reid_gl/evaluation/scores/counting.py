@@ -68,7 +68,7 @@ def score_rows(
             ranks = _count_each(row, kept, own, matches)
         else:
             ranks = _count_sorted(row, kept, own, matches)
-        _score(ranks, scores[i])
+        score_ranks(ranks, scores[i])
 
 
 @compiled()
@@ -107,8 +107,8 @@ def _count_sorted(
 
 
 @compiled()
-def _score(ranks: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
-    """Fill one row of scores from the ascending ranks of its matches."""
+def score_ranks(ranks: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+    """Fill one row of scores, (NUM_SCORES,), from the ascending ranks of its matches, at least one."""
     rectangle = trapezoid = at_r = 0.0
     num_within = 0  # matches among the first len(ranks) images
     for place in range(len(ranks)):

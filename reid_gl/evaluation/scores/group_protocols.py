@@ -1,4 +1,10 @@
-"""Scores for matches in the same clothes, in other clothes, and on another day."""
+"""Scores for matches in the same clothes, in other clothes, and on another day.
+
+Source: Qian et al., "Long-Term Cloth-Changing Person Re-identification", ACCV 2020, section 5; Yang, Wu,
+    Zheng, "Person Re-identification by Contour Sketch under Moderate Clothing Change", TPAMI 2021; for
+    matches in the same clothes: Gu et al., "Clothes-Changing Person Re-identification with RGB Modality
+    Only", CVPR 2022.
+"""
 
 from __future__ import annotations
 
@@ -63,30 +69,30 @@ def evaluate_group_protocols(
         rerank: see evaluate_features.
         max_memory_gb: see evaluate_features.
         max_rank: length of the CMC curve.
-        draws: for each of several galleries, rows of the gallery; each is scored by itself, and the results
-            are averaged (see mean_over_draws). Empty for the whole gallery.
+        draws: for each of several galleries, its rows; the results are averaged (see mean_over_draws). Empty
+            for the whole gallery.
 
     Returns:
-        For each name its scores; None if no query has a match, such as in the same clothes, in the gallery or
-        in one of those that are drawn.
+        For each name its scores; None if no query has a match in the gallery, or in one of those drawn.
 
     Raises:
         ValueError: a name is unknown; a query, or a gallery image of a query's identity, has no camera or no
             group; or see evaluate_features.
-
-    Source: Qian et al., "Long-Term Cloth-Changing Person Re-identification", ACCV 2020, section 5; Yang, Wu,
-        Zheng, "Person Re-identification by Contour Sketch under Moderate Clothing Change", TPAMI 2021; for
-        matches in the same clothes: Gu et al., "Clothes-Changing Person Re-identification with RGB Modality
-        Only", CVPR 2022.
     """
     unknown = [name for name in names if name not in PROTOCOLS]
     if unknown:
         raise ValueError(f"unknown protocol {unknown[0]!r}: expected one of {', '.join(PROTOCOLS)}")
-    if draws:
-        parts = [_select(gallery, rows) for rows in drawn_rows(draws, len(gallery.embeddings))]
-        settings: dict[str, Any] = {"metric": metric, "rerank": rerank}
-        settings |= {"max_memory_gb": max_memory_gb, "max_rank": max_rank}
-        return _average([evaluate_group_protocols(query, part, names, **settings) for part in parts])
+    distances = {"metric": metric, "rerank": rerank, "max_memory_gb": max_memory_gb}
+    if not draws:
+        return _score(query, gallery, names, distances, max_rank)
+    parts = [_select(gallery, rows) for rows in drawn_rows(draws, len(gallery.embeddings))]
+    return _average([_score(query, part, names, distances, max_rank) for part in parts])
+
+
+def _score(
+    query: Features, gallery: Features, names: tuple[str, ...], distances: dict[str, Any], max_rank: int
+) -> dict[str, RankingResult | None]:
+    """Score one whole gallery; `distances` are arguments of feature_distances."""
     groups = [PROTOCOLS[name] for name in names]
     for group in ("camids", *dict.fromkeys(group for group, _ in groups)):
         _check_known(query, gallery, group)
@@ -96,9 +102,7 @@ def evaluate_group_protocols(
         [*sides.rules, GroupRule(getattr(query, group), getattr(gallery, group)[kept], wants_same)]
         for group, wants_same in groups
     ]
-    blocks = feature_distances(
-        sides.query, sides.gallery, metric=metric, rerank=rerank, max_memory_gb=max_memory_gb
-    )
+    blocks = feature_distances(sides.query, sides.gallery, **distances)
     everything = np.ones(len(sides.gallery_pids), dtype=np.bool_)
     scores = score_blocks_by(blocks, sides.query_pids, sides.gallery_pids, everything, protocols)
     return {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.evaluation.arrays import as_array
+from reid_gl.evaluation.arrays import as_array, check_told_apart
 
 Ints = NDArray[np.int64]
 
@@ -79,12 +79,5 @@ def whole_numbers(name: str, given: Ints, count: int) -> Ints:
     different = np.flatnonzero(whole != values)
     if len(different):
         raise ValueError(f"{name} must be whole numbers of 64 bits, got {values[different[0]]}")
-    if values.dtype.kind == "f" and count:
-        exact = 2 ** (int(np.finfo(str(values.dtype)).nmant) + 1)
-        largest = whole[np.abs(values).argmax()]
-        if abs(int(largest)) >= exact:  # an adjacent whole number may have been rounded to it
-            raise ValueError(
-                f"{name} are {values.dtype}, which tells whole numbers apart below {exact} only, and reach "
-                f"{largest}: different identities would be one; give them as integers"
-            )
+    check_told_apart(name, values)
     return whole

@@ -7,8 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from reid_gl.evaluation.same_images import NO_COPY, number_same_images
-from reid_gl.records import JUNK_PID, Sample
+from reid_gl.records import DISTRACTOR_PID, JUNK_PID, ReidDataset, Sample, SceneSearch
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ class Preflight:
         num_distractors: gallery images of identities without a query.
         num_in_both: queries that are also in the gallery and that the camera rule alone does not leave out;
             only the image itself is left out.
+        searches_scenes: whether this is person search: each query searches scenes of its own.
     """
 
     use_cameras: bool
@@ -40,13 +43,21 @@ class Preflight:
     num_gallery: int
     num_distractors: int
     num_in_both: int = 0
+    searches_scenes: bool = False
 
     @property
     def name(self) -> str:
         """Name of the protocol in printed results."""
+        if self.searches_scenes:
+            return "person search"
         return "market1501" if self.use_cameras else "no camera rule"
 
     def __str__(self) -> str:
+        if self.searches_scenes:
+            return (
+                f"{self.num_scored} of {self.num_queries} queries have their person in a scene that they "
+                f"search; the scenes have {self.num_gallery} boxes"
+            )
         rule = "another camera" if self.use_cameras else "any camera"
         return (
             f"{self.num_scored} of {self.num_queries} queries have a match from {rule} among "
@@ -111,6 +122,38 @@ def check_protocol(
     if result.num_scored == 0:
         raise ValueError(f"nothing can be scored: {result}. {_advice(result)}")
     return result
+
+
+def check_test_set(dataset: ReidDataset, *, camera_filter: str = "auto") -> Preflight:
+    """Count the queries that can be scored under the data set's own protocol, else as check_protocol.
+
+    Person search has no camera rule: whether a query searches the scenes of its own camera is a matter of the
+    data set, such as prw and prw_cross_camera.
+
+    Raises:
+        ValueError: as check_protocol.
+    """
+    if dataset.search is None:
+        return check_protocol(dataset.query, dataset.gallery, camera_filter=camera_filter)
+    result = _count_scenes(dataset, dataset.search)
+    if result.num_scored == 0:
+        raise ValueError(f"nothing can be scored: {result}. Check that the scenes are those of the queries")
+    return result
+
+
+def _count_scenes(dataset: ReidDataset, search: SceneSearch) -> Preflight:
+    searched = search.searched[search.targets[:, 0], search.targets[:, 1]]
+    num_scored = len(np.unique(search.targets[searched, 0]))
+    return Preflight(
+        use_cameras=False,
+        num_queries=len(dataset.query),
+        num_scored=num_scored,
+        num_only_same_camera=0,
+        num_absent=len(dataset.query) - num_scored,
+        num_gallery=len(dataset.gallery),
+        num_distractors=sum(sample.pid == DISTRACTOR_PID for sample in dataset.gallery),
+        searches_scenes=True,
+    )
 
 
 def _cameras_of_copies(query: Sequence[Sample], gallery: Sequence[Sample]) -> list[Counter[int]]:

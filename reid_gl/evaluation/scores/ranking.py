@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,11 @@ from reid_gl.evaluation.scores.counting import FIRST_MATCH
 from reid_gl.evaluation.scores.draws import evaluate_draws
 from reid_gl.evaluation.scores.identities import check_distances, whole_numbers
 from reid_gl.evaluation.scores.matching import GroupRule
+from reid_gl.evaluation.scores.person_search import evaluate_person_search
 from reid_gl.evaluation.scores.row_scores import score_blocks
 from reid_gl.evaluation.scores.sides import Sides, prepare
 from reid_gl.evaluation.scores.summary import summarise, why_nothing
-from reid_gl.records import JUNK_PID, Features, RankingResult
+from reid_gl.records import JUNK_PID, Features, RankingResult, SceneSearch
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
@@ -98,6 +100,7 @@ def evaluate_features(
     use_cameras: bool = True,
     max_rank: int = 50,
     draws: Sequence[Sequence[int]] = (),
+    search: SceneSearch | None = None,
 ) -> RankingResult:
     """Score features without holding all Q x G distances in memory.
 
@@ -113,6 +116,8 @@ def evaluate_features(
         max_rank: length of the CMC curve.
         draws: rows of the gallery for each of several galleries; scores are means over them (see
             evaluate_draws). Empty for one gallery, the whole one.
+        search: the scenes that each query searches (see evaluate_person_search); identities and cameras then
+            do not count. None if every query searches every gallery image.
 
     Returns:
         The same scores as evaluate_ranking for these distances.
@@ -121,6 +126,15 @@ def evaluate_features(
         ValueError: see evaluate_ranking; also if the dimensions of the two sides differ, or features are not
             finite (the message names the rows).
     """
+    settings: dict[str, Any] = {
+        "metric": metric,
+        "rerank": rerank,
+        "max_memory_gb": max_memory_gb,
+    }
+    if search is not None:
+        if gallery is None:
+            raise ValueError("person search needs a gallery: the boxes of the scenes")
+        return evaluate_person_search(query, gallery, search, max_rank=max_rank, **settings)
     if draws:
         if gallery is None:
             raise ValueError("galleries that are drawn need a gallery to draw from")
@@ -128,20 +142,11 @@ def evaluate_features(
             query,
             gallery,
             draws,
-            metric=metric,
-            rerank=rerank,
-            max_memory_gb=max_memory_gb,
             use_cameras=use_cameras,
             max_rank=max_rank,
+            **settings,
         )
-    comparison = compare_features(
-        query,
-        gallery,
-        metric=metric,
-        rerank=rerank,
-        max_memory_gb=max_memory_gb,
-        use_cameras=use_cameras,
-    )
+    comparison = compare_features(query, gallery, use_cameras=use_cameras, **settings)
     return score_comparison(comparison, max_rank=max_rank)
 
 

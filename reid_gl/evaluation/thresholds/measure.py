@@ -45,15 +45,14 @@ def calibrate(
     """Measure the cosine distances of genuine and impostor pairs, and thresholds between them.
 
     Genuine pairs show the same person, impostor pairs different people. A pair is accepted if its distance is
-    at most the threshold. Pairs with junk are ignored, and so are genuine pairs within one camera. If no
-    person is seen by two cameras, genuine pairs within one camera are used after all; the log and `source`
-    say so, because true accept rates are higher within a camera than between two. Thresholds, their true
-    accept rates and the ROC curve are exact, see verify_pairs.
+    at most the threshold. Pairs with junk and genuine pairs within one camera are ignored. If no person is
+    seen by two cameras, the latter are used; the log and `source` say so, because true accept rates are
+    higher there. Thresholds, true accept rates and the ROC curve are exact, see verify_pairs.
 
     Intervals are 95 % bootstrap intervals that resample people instead of pairs, because pairs that share a
     person are not independent. Each of the `num_redraws` samples draws U of the U people with replacement. An
     impostor pair counts as often as both of its people were drawn together; pairs between two draws of the
-    same person are ignored. The interval is given by the 2.5 and 97.5 percentiles of the thresholds.
+    same person are ignored. Intervals end at the 2.5 and 97.5 percentiles of the thresholds.
 
     Memory: that of verify_pairs, plus 12 bytes for each held pair, about twice the largest rate of all pairs.
 

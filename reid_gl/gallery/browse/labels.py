@@ -12,6 +12,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from reid_gl.untrusted.regular_file import MAX_TEXT_BYTES, check_regular_file
+
 logger = logging.getLogger(__name__)
 
 ENDING = ".labels.jsonl"
@@ -53,6 +55,7 @@ class Labels:
 
     Raises:
         OSError: the file exists and cannot be read.
+        ValueError: it is a pipe, a device or a folder, or larger than a list can be.
     """
 
     def __init__(self, path: Path, user: str) -> None:
@@ -60,6 +63,7 @@ class Labels:
         self._lock = threading.Lock()
         self._labels: dict[tuple[str, int], Label] = {}
         if path.exists():
+            check_regular_file(path, max_bytes=MAX_TEXT_BYTES, name=f"the file of labels {path}")
             self._read()
 
     def add(self, label: Label) -> None:
@@ -108,7 +112,7 @@ class Labels:
                     box = fields["box"] and tuple(map(float, fields["box"]))
                     names = Label.__dataclass_fields__
                     self._put(Label(**{**{name: fields[name] for name in names}, "box": box}))
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, RecursionError):
                     damaged.append(number)
         if damaged:
             logger.warning("%s: lines %s are damaged and left out", self.path, damaged)

@@ -129,7 +129,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(browser.rows(camera=camera, skip=_number(query, "skip", 0) or 0))
         elif path == "/labels.csv":
             saved = {"Content-Disposition": 'attachment; filename="labels.csv"'}
-            self._send(200, browser.labels.to_csv().encode(), "text/csv; charset=utf-8", saved)
+            self._send(
+                200, browser.labels.to_csv().encode("utf-8", "replace"), "text/csv; charset=utf-8", saved
+            )
         else:
             raise RequestError(404, "there is no such page")
 

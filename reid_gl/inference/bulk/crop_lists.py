@@ -47,6 +47,24 @@ class CropList:
         """M."""
         return len(self.paths) if self.video is None else len(self.columns["frames"])
 
+    def check_unicode(self, kept_in: str) -> None:
+        """Refuse files whose names are not UTF-8, before features are computed that cannot be kept.
+
+        Args:
+            kept_in: what takes only such names, for the message.
+
+        Raises:
+            ValueError: there is one.
+        """
+        for path in self.paths:
+            try:
+                path.encode()
+            except UnicodeEncodeError:
+                raise ValueError(
+                    f"the name of image {path!r} is not UTF-8, and {kept_in} takes no other: rename it, or "
+                    "write .npz"
+                ) from None
+
     def select(self, rows: NDArray[np.bool_]) -> CropList:
         """Return the rows for which the mask `rows` (M,) is True."""
         return CropList(

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.files import whole_or_nothing
+from reid_gl.files import make_folder, whole_or_nothing
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.crop_tables import singular
 from reid_gl.inference.bulk.extract_many import FeatureParts
@@ -27,7 +27,7 @@ def write_npz(path: Path, crops: CropList, parts: FeatureParts) -> None:
         parts: their features.
     """
     columns = _columns(crops, parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with whole_or_nothing(path) as partial, zipfile.ZipFile(partial, "w", allowZip64=True) as archive:
         with archive.open("features.npy", "w", force_zip64=True) as file:
             _write_features(file, parts)  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ def write_parquet(path: Path, crops: CropList, parts: FeatureParts) -> None:
     """
     import_pyarrow()
     parquet = importlib.import_module("pyarrow.parquet")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with whole_or_nothing(path) as partial:
         writer = None
         first = 0

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reid_gl.files import write_text
+from reid_gl.files import make_folder, write_text
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.row_digests import digest_rows
 from reid_gl.untrusted.json_files import read_json_object
@@ -64,7 +64,7 @@ def claim_folder(folder: Path, plan_file: str, plan: dict[str, Any]) -> None:
         if changed:
             raise _other_work(folder, changed)
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if foreign := sorted(file.name for file in folder.iterdir() if file.suffix != ".partial"):
         raise FileExistsError(
             f"{folder} holds {foreign[0]} and no unfinished extraction: move it away, or choose another "

@@ -16,6 +16,7 @@ from reid_gl.inference.exported.exported_network import (
     import_optional,
     only_name,
 )
+from reid_gl.untrusted.regular_file import why_no_file
 
 HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
@@ -52,8 +53,9 @@ def open_openvino(path: Path, *, device: str, precision: str, output_name: str |
     core = openvino_core()
     if device not in ("auto", "cpu"):
         raise ValueError(f"OpenVINO computes on the CPU, got device {device!r}: use cpu, or an ONNX file")
-    if not path.with_suffix(".bin").is_file():
-        raise FileNotFoundError(f"the weights {path.with_suffix('.bin')} of {path} do not exist")
+    numbers = path.with_suffix(".bin")
+    if not numbers.is_file():
+        raise FileNotFoundError(f"{numbers}, which holds the weights of {path}, {why_no_file(numbers)}")
     hints = {"INFERENCE_PRECISION_HINT": HINTS[precision]} if precision in HINTS else {}
     try:
         model = core.read_model(path)

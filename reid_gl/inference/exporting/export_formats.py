@@ -21,6 +21,8 @@ from reid_gl.inference.exported.open_openvino import openvino_core
 from reid_gl.inference.exported.open_torchscript import DESCRIPTION_FILE
 
 INPUT, OUTPUT = "images", "features"
+MOST_LETTERS = 300
+"""Maximum length of OpenVINO's words in a message; it adds lines of its source."""
 
 
 def write_onnx(net: nn.Module, example: Tensor, path: Path, description: str) -> None:
@@ -104,6 +106,7 @@ def write_openvino(
 
     Raises:
         ImportError: openvino, or nncf for int8, is not installed.
+        OSError: the disk is full or not writable.
     """
     model = openvino_core().read_model(onnx_path)
     if calibration is not None:
@@ -111,7 +114,11 @@ def write_openvino(
         images = nncf.Dataset([image[None] for image in calibration])
         model = nncf.quantize(model, images, subset_size=len(calibration))
     model.set_rt_info(description, METADATA_KEY)
-    import_optional("openvino").save_model(model, path, compress_to_fp16=half)
+    try:
+        import_optional("openvino").save_model(model, path, compress_to_fp16=half)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:MOST_LETTERS]
+        raise OSError(f"OpenVINO cannot write {path} ({reason}): is the disk full?") from None
 
 
 def _import_nncf() -> ModuleType:

@@ -38,6 +38,10 @@ def test_sizes_of_the_whole_set_in_both_directions(tmp_path: Path, make_files: M
     paths = [sample.path for sample in one.train]
     assert paths == sorted(paths)
     assert not {sample.pid for sample in one.train} & {sample.pid for sample in one.gallery}
+    few = load_cuhk01(tmp_path, split=3, few_tested=True)
+    assert [len(part) for part in (few.train, few.query, few.gallery)] == [4 * 871, 2 * 100, 2 * 100]
+    assert few.name == "cuhk01_871"
+    assert {sample.pid for sample in few.query} < {sample.pid for sample in one.query}
 
 
 @pytest.mark.parametrize("name", ["0001005.png", "0000001.png", "001001.png", "cover.png"])
@@ -51,6 +55,12 @@ def test_a_person_without_one_of_the_cameras(tmp_path: Path, make_files: MakeFil
     make_files(tmp_path, NAMES[:10])
     with pytest.raises(ValueError, match="cuhk01: 1 of 3 people are seen by only one camera"):
         load_cuhk01(tmp_path)
+
+
+def test_fewer_people_than_are_tested(tmp_path: Path, make_files: MakeFiles) -> None:
+    make_files(tmp_path, SMALL)
+    with pytest.raises(ValueError, match="cuhk01_871 tests on 100 people, and there are 3: unpack it again"):
+        load_cuhk01(tmp_path, few_tested=True)
 
 
 def test_no_such_split_and_no_such_folder(tmp_path: Path, make_files: MakeFiles) -> None:

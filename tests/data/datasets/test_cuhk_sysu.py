@@ -8,8 +8,8 @@ import pytest
 from scipy.io import savemat
 
 from reid_gl.data.datasets.cuhk_sysu import load_cuhk_sysu
-from reid_gl.evaluation.same_images import number_same_images
-from reid_gl.evaluation.scores.protocol import check_protocol
+from reid_gl.data.datasets.registry import load_dataset
+from reid_gl.evaluation.scores.protocol import check_test_set
 from reid_gl.records import Sample
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]
@@ -82,7 +82,8 @@ def make_cuhk_sysu(make_files: MakeFiles) -> Callable[[Path], Path]:
         savemat(root / "annotation/pool.mat", {"pool": pool})
         savemat(root / "annotation/Images.mat", {"Img": all_images()})
         savemat(root / "annotation/test/train_test/Train.mat", {"Train": people_to_train()})
-        savemat(root / "annotation/test/train_test/TestG50.mat", {"TestG50": people_to_test()})
+        for name in ("TestG50", "TestG100"):
+            savemat(root / f"annotation/test/train_test/{name}.mat", {name: people_to_test()})
         return root
 
     return make
@@ -110,12 +111,50 @@ def test_true_boxes_by_hand(
         Sample(f"{frames}/s4.jpg", 3, box=(60, 20, 90, 60)),
         second,
     )
-    assert (number_same_images(dataset.query, dataset.gallery)[0] >= 0).all()
-    preflight = check_protocol(dataset.query, dataset.gallery)
-    assert (preflight.num_scored, preflight.use_cameras) == (2, False)
+    preflight = check_test_set(dataset)
+    assert (preflight.name, preflight.num_scored, preflight.use_cameras) == ("person search", 2, False)
     assert (
         "cuhk_sysu: 1 training identities (published 5,532), 2 query images (published 2,900)" in caplog.text
     )
+
+
+def test_each_query_searches_the_images_of_its_list(
+    tmp_path: Path, make_cuhk_sysu: Callable[[Path], Path]
+) -> None:
+    make_cuhk_sysu(tmp_path)
+    listed, everything = (load_dataset(name, tmp_path).search for name in ("cuhk_sysu", "cuhk_sysu_all"))
+    assert listed is not None
+    assert everything is not None
+    assert listed.scenes.tolist() == [0, 1, 1, 2]  # of s3, s4 and s5
+    assert listed.searched.tolist() == [[False, True, True], [False, True, False]]
+    assert everything.searched.tolist() == [[False, True, True], [True, True, False]]
+    for search in (listed, everything):
+        assert search.targets.tolist() == [[0, 1], [1, 1]]
+        assert search.target_boxes.tolist() == [[11, 21, 41, 61], [60, 20, 90, 60]]
+    names = [load_dataset(f"cuhk_sysu{end}", tmp_path).name for end in ("", "_50", "_all")]
+    assert names == ["cuhk_sysu", "cuhk_sysu_50", "cuhk_sysu_all"]
+    with pytest.raises(FileNotFoundError, match=r"lacks annotation/test/train_test/TestG4000\.mat"):
+        load_dataset("cuhk_sysu_4000", tmp_path)
+
+
+def test_an_image_that_only_a_list_has_is_searched_too(
+    tmp_path: Path, make_cuhk_sysu: Callable[[Path], Path]
+) -> None:
+    folder = make_cuhk_sysu(tmp_path)
+    savemat(folder / "annotation/pool.mat", {"pool": np.array([["s4.jpg"]], dtype=object)})
+    dataset = load_cuhk_sysu(tmp_path)
+    assert dataset.search is not None
+    assert dataset.search.searched.shape == (2, 2)  # s4 and s5; s3, of a query alone, is in no gallery
+    assert [Path(sample.path).name for sample in dataset.gallery] == ["s4.jpg", "s4.jpg", "s5.jpg"]
+
+
+def test_boxes_of_a_detector(tmp_path: Path, make_cuhk_sysu: Callable[[Path], Path]) -> None:
+    folder = make_cuhk_sysu(tmp_path)
+    table = tmp_path / "boxes.csv"
+    table.write_text("path,x1,y1,x2,y2,score\nImage/SSM/s4.jpg,11,21,41,60.6,0.9\ns1.jpg,1,1,9,9,1\n")
+    dataset = load_cuhk_sysu(tmp_path, detections=table)
+    assert dataset.gallery == (Sample(f"{folder}/Image/SSM/s4.jpg", 0, box=(11, 21, 41, 61)),)
+    assert check_test_set(dataset).num_scored == 2
 
 
 def test_people_without_a_label_are_distractors(
@@ -123,26 +162,26 @@ def test_people_without_a_label_are_distractors(
 ) -> None:
     folder = make_cuhk_sysu(tmp_path)
     people = people_to_test()[:, :1]
-    savemat(folder / "annotation/test/train_test/TestG50.mat", {"TestG50": people})
+    savemat(folder / "annotation/test/train_test/TestG100.mat", {"TestG100": people})
     assert [sample.pid for sample in load_cuhk_sysu(tmp_path).gallery] == [2, 2, 0, 0]
 
 
 def test_files_that_are_broken(tmp_path: Path, make_cuhk_sysu: Callable[[Path], Path]) -> None:
     annotation = make_cuhk_sysu(tmp_path) / "annotation"
-    test = annotation / "test/train_test/TestG50.mat"
+    test = annotation / "test/train_test/TestG100.mat"
     for content, message in (
-        ({"TestG100": people_to_test()}, r"TestG50\.mat has no variable 'TestG50', so it is broken"),
-        ({"TestG50": np.eye(2)}, r"TestG50 in .* has no structures with the fields Query, Gallery; take"),
+        ({"TestG50": people_to_test()}, r"TestG100\.mat has no variable 'TestG100', so it is broken"),
+        ({"TestG100": np.eye(2)}, r"TestG100 in .* has no structures with the fields Query, Gallery; take"),
         (
-            {"TestG50": people_to_test([1, 2, 3])},
+            {"TestG100": people_to_test([1, 2, 3])},
             r"s3\.jpg in .* has a box that is not x, y, width and height",
         ),
-        ({"TestG50": people_to_test([1, 2, 0, 3])}, r"query 1 in .* has 0 boxes: exp"),
+        ({"TestG100": people_to_test([1, 2, 0, 3])}, r"query 1 in .* has 0 boxes: exp"),
     ):
         savemat(test, content)
         with pytest.raises(ValueError, match=message):
             load_cuhk_sysu(tmp_path)
-    savemat(test, {"TestG50": people_to_test()})
+    savemat(test, {"TestG100": people_to_test()})
     savemat(annotation / "pool.mat", {"pool": np.array([["../s3.jpg"]], dtype=object)})
     with pytest.raises(ValueError, match=r"pool\.mat names an image '\.\./s3\.jpg': expected a name such as"):
         load_cuhk_sysu(tmp_path)

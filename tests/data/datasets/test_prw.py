@@ -8,7 +8,8 @@ import pytest
 from scipy.io import savemat
 
 from reid_gl.data.datasets.prw import load_prw
-from reid_gl.evaluation.same_images import number_same_images
+from reid_gl.data.datasets.registry import load_dataset
+from reid_gl.evaluation.scores.protocol import check_test_set
 from reid_gl.records import Sample
 
 MakeFiles = Callable[[Path, Iterable[str]], Path]
@@ -50,9 +51,54 @@ def test_true_boxes_by_hand(tmp_path: Path, make_prw: Callable[[Path], Path], ho
         Sample(f"{frames}/c2s1_000176.jpg", 0, 1, (31, 1, 36, 10)),
         Sample(f"{frames}/c6s1_000001.jpg", 7, 5, (41, 1, 46, 10)),
     )
-    # the query is one of the boxes of the gallery, and is not compared with itself
-    numbers = number_same_images(dataset.query, dataset.gallery)
-    assert numbers[0][0] == numbers[1][0] >= 0
+    # the query is one of the boxes of the gallery, and its frame is not searched
+    assert dataset.search is not None
+    assert dataset.search.scenes.tolist() == [0, 0, 1]
+    assert dataset.search.boxes.tolist() == [[11, 20, 16, 29], [31, 1, 36, 10], [41, 1, 46, 10]]
+    assert dataset.search.searched.tolist() == [[False, True]]
+    assert dataset.search.targets.tolist() == [[0, 0], [0, 1]]
+    assert dataset.search.target_boxes.tolist() == [[11, 20, 16, 29], [41, 1, 46, 10]]
+    assert str(check_test_set(dataset)) == (
+        "1 of 1 queries have their person in a scene that they search; the scenes have 3 boxes"
+    )
+
+
+def test_the_frames_of_the_own_camera_and_a_second_box_in_a_frame(
+    tmp_path: Path, make_prw: Callable[[Path], Path]
+) -> None:
+    folder = make_prw(tmp_path)
+    (folder / "query_info.txt").write_text("7 41 1 5 9 c6s1_000001\n7 10.6 20.4 5.0 9.0 c2s1_000176\n")
+    rows = [[7.0, 1, 1, 5, 9], [7.0, 50, 1, 5, 9]]  # the first one counts
+    savemat(folder / "annotations" / "c6s1_000001.jpg.mat", {"box_new": np.array(rows)})
+    (folder / "frames" / "c6s2_000009.jpg").touch()
+    savemat(folder / "annotations" / "c6s2_000009.jpg.mat", {"box_new": np.array([[8.0, 1, 1, 5, 9]])})
+    cells = np.array(["c2s1_000176", "c6s1_000001", "c6s2_000009"], dtype=object)[:, None]
+    savemat(folder / "frame_test.mat", {"img_index_test": cells})
+    everywhere, elsewhere = load_dataset("prw", tmp_path), load_dataset("prw_cross_camera", tmp_path)
+    assert everywhere.search is not None
+    assert elsewhere.search is not None
+    assert everywhere.search.searched.tolist() == [[True, False, True], [False, True, True]]
+    assert elsewhere.search.searched.tolist() == [[True, False, False], [False, True, True]]
+    assert everywhere.search.targets.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert everywhere.search.target_boxes[1].tolist() == [1, 1, 6, 10]
+    assert elsewhere.name == "prw_cross_camera"
+
+
+def test_boxes_of_a_detector_take_the_place_of_the_true_ones(
+    tmp_path: Path, make_prw: Callable[[Path], Path]
+) -> None:
+    folder = make_prw(tmp_path)
+    table = tmp_path / "detections.csv"
+    table.write_text("path,x1,y1,x2,y2,score\nc6s1_000001.jpg,40.4,1,46,10,0.6\n")
+    true, found = (load_prw(folder, detections=name) for name in ("", table))
+    assert found.gallery == (Sample(f"{folder}/frames/c6s1_000001.jpg", 0, 5, (40, 1, 46, 10)),)
+    assert (found.train, found.query) == (true.train, true.query)
+    assert found.search is not None
+    assert true.search is not None
+    assert found.search.scenes.tolist() == [1]
+    assert found.search.targets.tolist() == true.search.targets.tolist()
+    with pytest.raises(ValueError, match=r"0 boxes, 1 with a score below 0\.7, 0 of images that are not sea"):
+        load_prw(folder, detections=table, min_detection_score=0.7)
 
 
 def test_files_that_are_broken(tmp_path: Path, make_prw: Callable[[Path], Path]) -> None:

@@ -13,7 +13,7 @@ MakeFiles = Callable[[Path, Iterable[str]], Path]
 
 
 def test_names_of_the_registry() -> None:
-    assert len(LOADERS) == 50
+    assert len(LOADERS) == 58
     assert [name for name in LOADERS if name != name.lower() or set(name) & set(":=, ")] == []
     assert all(hasattr(sources, name) for name in sources.__all__)
 

@@ -95,6 +95,9 @@ def test_read_image_takes_a_path_or_its_text(tmp_path: Path) -> None:
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"image .*none\.jpg does not exist"):
         read_image(tmp_path / "none.jpg")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "none.jpg")
+    with pytest.raises(FileNotFoundError, match=r"image .*link\.jpg is a link to nothing"):
+        read_image(tmp_path / "link.jpg")
     with pytest.raises(UnreadableImageError, match="is not a file but a folder"):
         read_image(tmp_path)
     assert check_image(tmp_path / "none.jpg") == f"image {tmp_path / 'none.jpg'} does not exist"

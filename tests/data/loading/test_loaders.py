@@ -244,6 +244,20 @@ def test_a_broken_image_stops_the_loader_with_one_sentence(
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine with one core
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_disk_that_fails_is_one_sentence_too(
+    batches: ImageBatches, num_workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error", "cache.npy")
+
+    monkeypatch.setattr(ImageBatches, "_read", fail)  # workers are forked, and see it
+    with pytest.raises(OSError, match=r"^\[Errno 5\] Input/output error: 'cache\.npy'$"):
+        list(BatchLoader(batches, consecutive_keys(1, 1), num_workers=num_workers))
+    assert not multiprocessing.active_children()
+
+
 @pytest.mark.slow
 def test_a_program_that_fails_does_not_wait_for_its_workers(make_samples: MakeSamples) -> None:
     """Workers ignore SIGTERM, which is how Python ends processes that are left over."""

@@ -108,6 +108,29 @@ def test_a_sequence_of_mot17_counts_once(tmp_path: Path) -> None:
     assert [s.name for s in find_sequences([tmp_path])] == ["MOT17-02-DPM"]
 
 
+def test_a_sequence_that_cannot_be_reached_is_not_left_out_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A glob pattern leaves out broken links and folders without permission."""
+    write_sequence(tmp_path / "a", everybody())
+    (tmp_path / "notes").mkdir()
+    assert [s.name for s in find_sequences([tmp_path])] == ["a"]
+    (tmp_path / "b").symlink_to("/unmounted/b")
+    with pytest.raises(FileNotFoundError, match=r"link .*b leads nowhere"):
+        find_sequences([tmp_path])
+    (tmp_path / "b").unlink()
+    is_file = Path.is_file
+
+    def refuse(path: Path) -> bool:
+        if path == tmp_path / "notes" / "seqinfo.ini":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(PermissionError, match="notes"):
+        find_sequences([tmp_path])
+
+
 def test_two_sequences_of_one_name_are_refused(tmp_path: Path) -> None:
     folders = [write_sequence(tmp_path / part / "a", everybody()) for part in "xy"]
     with pytest.raises(ValueError, match="two sequences are called a"):

@@ -114,6 +114,8 @@ def test_too_few_people() -> None:
         ValueError, match="2 of 8 identities cannot be held out: only 0 were seen by two cameras"
     ):
         hold_out_identities(_train(8, 0, 0), 0.1)
+    with pytest.raises(ValueError, match="2 of 8 identities cannot be held out: only 0 have two images"):
+        hold_out_identities(_train(8, -1), 0.1)
     with pytest.raises(ValueError, match="there are 3 identities, but at least 4 are needed"):
         hold_out_identities(_train(3, 0, 1), 0.1)
     with pytest.raises(ValueError, match=r"two must remain to train on; lower DATA.HOLDOUT, or set it to 0"):

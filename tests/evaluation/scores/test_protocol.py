@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from reid_gl.evaluation import check_protocol, evaluate_features, evaluate_ranking
-from reid_gl.records import Features, Sample
+from reid_gl.evaluation.scores.protocol import check_test_set
+from reid_gl.records import Features, ReidDataset, Sample, SceneSearch
 
 NUMBERS = itertools.count()
 
@@ -136,3 +137,24 @@ def test_a_training_set_alone_has_no_camera_to_speak_of(caplog: pytest.LogCaptur
     with pytest.raises(ValueError, match=r"The query set is empty: check the folder"):
         check_protocol((), ())
     assert not caplog.messages
+
+
+def test_person_search_counts_the_queries_whose_person_is_in_a_searched_scene() -> None:
+    query, gallery = _samples((1, 0), (2, 0)), _samples((1, 0), (0, 0), (2, 0))
+    targets = np.array([[0, 0], [0, 1], [1, 1]])
+    search = SceneSearch(
+        np.array([0, 1, 1]),
+        np.ones((3, 4), np.int64),
+        np.array([[True, False], [True, False]]),
+        targets,
+        np.ones((3, 4), np.int64),
+    )
+    dataset = ReidDataset((), tuple(query), tuple(gallery), search=search)
+    result = check_test_set(dataset, camera_filter="on")
+    assert (result.name, result.use_cameras) == ("person search", False)
+    assert (result.num_queries, result.num_scored, result.num_absent) == (2, 1, 1)
+    assert (result.num_gallery, result.num_distractors) == (3, 1)
+    nothing = SceneSearch(search.scenes, search.boxes, ~search.searched, targets[:1], search.target_boxes[:1])
+    with pytest.raises(ValueError, match="nothing can be scored: 0 of 2 queries have their person in a sc"):
+        check_test_set(ReidDataset((), tuple(query), tuple(gallery), search=nothing))
+    assert check_test_set(ReidDataset((), tuple(query), tuple(gallery))) == check_protocol(query, gallery)

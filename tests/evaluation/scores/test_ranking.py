@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -333,6 +334,19 @@ def test_reranked_features_score_as_their_reranked_distances_do(seed: int, metri
 def test_reranking_by_an_unknown_metric() -> None:
     with pytest.raises(ValueError, match="unknown metric 'dot': expected one of cosine, euclidean"):
         evaluate_features(_features(0, 7), _features(1, 20), metric="dot", rerank=RerankSettings())
+
+
+@pytest.mark.parametrize("rerank", [None, RerankSettings(4, 2)])
+def test_the_place_of_features_does_not_matter_by_euclidean_distance(rerank: RerankSettings | None) -> None:
+    """In float32 |a|^2 + |b|^2 - 2ab of features around 1,000 is mostly rounding."""
+    results = []
+    for offset in (0, 1000):
+        sides = [_features(0, 12), _features(1, 40)]
+        rows = [np.round(side.embeddings * 64) / 64 + np.float32(offset) for side in sides]  # exact
+        sides = [replace(side, embeddings=moved) for side, moved in zip(sides, rows, strict=True)]
+        results.append(evaluate_features(*sides, metric="euclidean", rerank=rerank))
+    assert 0.1 < results[0].mean_ap < 0.9
+    assert _same(*results)
 
 
 @pytest.mark.parametrize("rerank", [None, RerankSettings(4, 2), RerankSettings(4, 2, doubled_pool=True)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def test_half_a_line_spoils_no_other(tmp_path: Path, caplog: pytest.LogCaptureFi
     again = Labels(path, "anna")
     assert again.of_query("row 1") == {2: "same"}
     assert again.of_query("sha256:00") == {2: "different"}
+
+
+def test_a_pipe_is_no_file_of_labels(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    with pytest.raises(ValueError, match=r"the file of labels .*a\.jsonl is not a file but a pipe"):
+        Labels(tmp_path / "a.jsonl", "anna")
 
 
 def test_the_table(tmp_path: Path) -> None:

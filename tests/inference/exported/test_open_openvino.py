@@ -19,7 +19,7 @@ from tests.inference.exported.mean_colour import (
 def test_the_weights_of_an_openvino_file_are_missed(tmp_path: Path) -> None:
     path = write(tmp_path, "openvino")
     path.with_suffix(".bin").unlink()
-    with pytest.raises(FileNotFoundError, match=r"net.bin of .* do not exist"):
+    with pytest.raises(FileNotFoundError, match=r"net.bin, which holds the weights of .*, does not exist"):
         open_openvino(path, device="cpu", precision="auto")
 
 

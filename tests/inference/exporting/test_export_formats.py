@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -70,6 +72,29 @@ def test_an_openvino_file_is_made_of_an_onnx_file(half: bool, tmp_path: Path) ->
     net = open_openvino(path, device="cpu", precision="float32")
     assert net.description == "described"
     np.testing.assert_allclose(net.run(NORMALIZED), NORMALIZED.mean(axis=(2, 3)), atol=1e-5)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """Refuse to write more than 100 bytes into a file; gives an ONNX file that was written before."""
+    source = write_onnx(tmp_path / "source.onnx")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    yield source
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_onnx_on_a_full_disk(full_disk: Path) -> None:
+    with pytest.raises(OSError, match="File too large"):
+        export_formats.write_onnx(
+            MeanColour(), torch.zeros(2, 3, 8, 4), full_disk.with_name("net.onnx"), "described"
+        )
+
+
+def test_openvino_on_a_full_disk(full_disk: Path) -> None:
+    path = full_disk.with_name("net.xml")
+    with pytest.raises(OSError, match=rf"^OpenVINO cannot write {path} \(.*\): is the disk full\?$"):
+        export_formats.write_openvino(full_disk, path, "described")
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript"])

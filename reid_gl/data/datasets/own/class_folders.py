@@ -31,7 +31,7 @@ your_folder/
     query/      {identity}/*.jpg
     gallery/    {identity}/*.jpg
 (or bounding_box_train/, query/ and bounding_box_test/; or train/ and test/ alone: every image of test/
-searches all others of it)"""
+searches all others of it; or other names and DATA.SPLIT_MAP, such as probe=query,database=gallery)"""
 LAYOUT = Layout("a data set of class folders", ("dataset",), LAYOUTS, TREE)
 
 

@@ -83,10 +83,11 @@ def _read_rows(table: Path) -> Iterator[tuple[LabelledImage, dict[str, str]]]:
     wanted = choose_columns(titles, table, required=required, known=TABLE_COLUMNS)
     locate = _make_locator(table)
     seen: dict[tuple[str, tuple[int, ...] | None], str] = {}
-    is_empty = True
+    num_rows = num_ignored = 0
     for place, cells in read_rows(table, titles, wanted):
-        is_empty = False
+        num_rows += 1
         if _is_true(cells, "ignore", place, table):
+            num_ignored += 1
             continue
         cells.setdefault("split", implied)
         image, labels = _parse(cells, f"{place} of {table}", locate)
@@ -99,8 +100,10 @@ def _read_rows(table: Path) -> Iterator[tuple[LabelledImage, dict[str, str]]]:
             )
         for role in _roles(cells, image.split, place, table):
             yield replace(image, split=role), labels
-    if is_empty:
+    if not num_rows:
         raise ValueError(f"{table} has titles but no line below them: expected a line for each image")
+    if num_ignored == num_rows:
+        raise ValueError(f"ignore is true in every row of {table}: expected an image to be left")
 
 
 def _parse(

@@ -61,8 +61,9 @@ def choose_columns(
     missing = [title for title in (*required, *needed) if title not in wanted]
     if missing:
         others = ", ".join(title for title in known if title not in required)
+        place = str(table) if table.suffix.lower() in (".json", ".parquet") else f"line 1 of {table}"
         raise ValueError(
-            f"line 1 of {table} has no column {', '.join(map(repr, missing))}: expected "
+            f"{place} has no column {', '.join(map(repr, missing))}: expected "
             f"{', '.join(required)} and, optionally, {others}, found {shortened(', '.join(titles))}; "
             f"{_advice(missing, titles, extra)}"
         )
@@ -81,6 +82,11 @@ def _advice(missing: Sequence[str], titles: Sequence[str], extra: Sequence[str])
     renamed = [f"{other!r} to {column!r}" for column, other in others.items() if other]
     added = [repr(column) for column, other in others.items() if not other]
     steps = [f"rename {', '.join(renamed)}"] * bool(renamed) + [f"add {', '.join(added)}"] * bool(added)
+    if "split" in missing and not others["split"]:
+        steps[-1] += (
+            ", give each split a file of its own (train, query, gallery), or let reid-gl make-split divide "
+            "the identities"
+        )
     return " and ".join(steps)
 
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from reid_gl.data.datasets.reading.cuhk03_protocol import find_protocol
 from reid_gl.files import finished_or_nothing
 from reid_gl.untrusted.hdf5 import check_references, has_name, is_hdf5, open_hdf5, read_array, read_references
+from reid_gl.untrusted.regular_file import why_no_file
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,9 @@ def extract_cuhk03_images(
 
 def _check_paths(mat_path: Path, out: Path) -> None:
     if not mat_path.is_file():
-        raise FileNotFoundError(f"{mat_path} does not exist: expected {MAT_NAME} of the CUHK03 release")
+        raise FileNotFoundError(
+            f"{mat_path} {why_no_file(mat_path)}: expected {MAT_NAME} of the CUHK03 release"
+        )
     if not is_hdf5(mat_path):
         raise ValueError(
             f"{mat_path} is not HDF5: expected {MAT_NAME} of the CUHK03 release (MATLAB 7.3); unpack it again"

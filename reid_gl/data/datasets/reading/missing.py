@@ -69,6 +69,10 @@ def _list(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _contents(folder: Path) -> str:
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        return f"it cannot be read ({error.strerror or error})"
     entries = _list(folder)
     names = [entry.name + ("/" if os.path.isdir(entry.path) else "") for entry in entries[:MAX_SHOWN]]
     at_least = "at least " if len(entries) == MAX_LISTED else ""

@@ -1,14 +1,16 @@
-"""What the sets of person search share: boxes in whole frames, and structures in MATLAB files."""
+"""What the sets of person search share: boxes in whole frames, who searches which, and MATLAB structures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reid_gl.data.datasets.reading.image_lists import AGAIN
+from reid_gl.records import Sample, SceneSearch
 
 Corners = tuple[int, int, int, int]
 
@@ -26,6 +28,31 @@ def corners_of(box: Sequence[float]) -> Corners | None:
     corners = (round(x), round(y), round(x + width), round(y + height))
     is_empty = corners[2] <= max(corners[0], 0) or corners[3] <= max(corners[1], 0)
     return None if is_empty else corners
+
+
+def make_search(
+    frames: Iterable[str],
+    gallery: Sequence[Sample],
+    searched: NDArray[np.bool_],
+    targets: Sequence[Mapping[int, Corners]],
+) -> SceneSearch:
+    """Collect what person search needs to know beside the features.
+
+    Args:
+        frames: the S images that are searched.
+        gallery: G boxes in these images.
+        searched: (Q, S) bool, whether a query searches an image.
+        targets: for each query, the box of its person by the number of the image.
+    """
+    numbers = {frame: number for number, frame in enumerate(frames)}
+    found = [(query, *pair) for query, boxes in enumerate(targets) for pair in sorted(boxes.items())]
+    return SceneSearch(
+        scenes=np.array([numbers[sample.path] for sample in gallery], np.int64),
+        boxes=np.array([sample.box for sample in gallery], np.int64).reshape(-1, 4),
+        searched=searched,
+        targets=np.array([target[:2] for target in found], np.int64).reshape(-1, 2),
+        target_boxes=np.array([target[2] for target in found], np.int64).reshape(-1, 4),
+    )
 
 
 def read_structures(value: Any, fields: Sequence[str], where: str) -> list[tuple[Any, ...]]:  # noqa: ANN401

@@ -28,7 +28,9 @@ def check_split(split: int, num_splits: int, title: str) -> None:
         raise ValueError(f"{title} has no split {split}: expected 0 to {num_splits - 1}")
 
 
-def split_in_halves(samples: Sequence[Sample], *, split: int, name: str) -> ReidDataset:
+def split_in_halves(
+    samples: Sequence[Sample], *, split: int, name: str, num_tested: int | None = None
+) -> ReidDataset:
     """Train on a random half of the people (rounded down) and test on the others.
 
     Splits 0 to 9 are draws of numpy's default generator, seeded with the split, from the sorted identities;
@@ -39,12 +41,13 @@ def split_in_halves(samples: Sequence[Sample], *, split: int, name: str) -> Reid
         samples: images of two cameras, 0 and 1.
         split: 0 to 19.
         name: name of the data set in results and messages.
+        num_tested: people to test on in place of a half.
 
     Returns:
         The data set, each part in the order of the samples.
 
     Raises:
-        ValueError: no such split, or a person is missing in one of the cameras.
+        ValueError: no such split, a person is missing in one of the cameras, or there are too few people.
     """
     check_split(split, NUM_HALVES, name)
     seen = [{sample.pid for sample in samples if sample.camid == camera} for camera in (0, 1)]
@@ -56,7 +59,10 @@ def split_in_halves(samples: Sequence[Sample], *, split: int, name: str) -> Reid
         )
     people = np.array(sorted(seen[0]), dtype=np.int64)
     draw = np.random.default_rng(split % NUM_DRAWS).permutation(people)
-    training = frozenset(draw[: len(people) // 2].tolist())
+    num_trained = len(people) // 2 if num_tested is None else len(people) - num_tested
+    if num_trained < 0:
+        raise ValueError(f"{name} tests on {num_tested} people, and there are {len(people)}: unpack it again")
+    training = frozenset(draw[:num_trained].tolist())
     test = [sample for sample in samples if sample.pid not in training]
     query_camera = split // NUM_DRAWS
     return ReidDataset(

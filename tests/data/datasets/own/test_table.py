@@ -220,6 +220,12 @@ def test_tabs_separate_in_tsv_and_names_may_be_odd(tmp_path: Path, make_files: M
         assert [sample.path for sample in load_table(tmp_path / name).gallery] == expected
 
 
+def test_a_table_of_nothing_but_ignored_rows(make_table: MakeTable) -> None:
+    table = make_table("path,pid,split,ignore\na.jpg,1,train,1\nb.jpg,2,query,yes\n", "dataset.csv")
+    with pytest.raises(ValueError, match=r"ignore is true in every row of .*dataset\.csv: expected an image"):
+        load_table(table)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -38,10 +38,11 @@ def test_others_are_named_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
         ("file,pid,split", r"has no column 'path': .*; rename 'file' to 'path'$"),
         (
             "path,pid",
-            r"has no column 'split': expected path, pid, split and, .*, found path, pid; add 'split'$",
+            r"has no column 'split': expected path, pid, split and, .*, found path, pid; add 'split', give "
+            r"each split a file of its own \(train, query, gallery\), or let reid-gl make-split divide",
         ),
         ("path,Pid,Split", r"has no column 'pid', 'split': .*; rename 'Pid' to 'pid', 'Split' to 'split'$"),
-        ("file,pid", r"has no column 'path', 'split': .*; rename 'file' to 'path' and add 'split'$"),
+        ("file,pid", r"has no column 'path', 'split': .*; rename 'file' to 'path' and add 'split', give"),
         ("path,pid,split,x1,y1,x2", r"has no column 'y2': "),
         ("[" * 10_000, r"has no column 'path', 'pid', 'split': .* found \[{200}\.\.\.; add"),
         ("a.jpg,7,0,train", r"has no column 'path', 'pid', 'split': .* found a\.jpg, 7, 0, train"),
@@ -50,6 +51,11 @@ def test_others_are_named_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
 def test_missing_columns(titles: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         choose_columns(titles.split(","), TABLE)
+
+
+def test_json_has_no_lines() -> None:
+    with pytest.raises(ValueError, match=r"^people\.json has no column 'split': "):
+        choose_columns(["path", "pid"], Path("people.json"))
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|", ","])

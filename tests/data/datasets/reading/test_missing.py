@@ -93,13 +93,13 @@ def test_an_archive_is_recognised(tmp_path: Path, make_files: MakeFiles) -> None
     assert nearest(tmp_path) == f"{tmp_path / 'Tiny-1501.zip'}, an archive: unpack it first"
 
 
-def test_folders_that_cannot_be_read_are_passed_over(
+def test_a_folder_that_cannot_be_read_is_said(
     tmp_path: Path, make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_files(tmp_path, ["a/query/1"])
 
     def refuse(folder: Path) -> None:
-        raise PermissionError(folder)
+        raise PermissionError(13, "Permission denied", str(folder))
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert "nothing\nnearest match: none" in describe(tmp_path)
+    assert ": it cannot be read (Permission denied)\nnearest match: none" in describe(tmp_path)

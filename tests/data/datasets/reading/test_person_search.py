@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reid_gl.data.datasets.reading.person_search import corners_of, read_box, read_structures, read_text
+from reid_gl.data.datasets.reading.person_search import (
+    corners_of,
+    make_search,
+    read_box,
+    read_structures,
+    read_text,
+)
+from reid_gl.records import Sample
 
 
 @pytest.mark.parametrize(
@@ -40,3 +47,15 @@ def test_texts_and_boxes() -> None:
     for other in (np.array([1, 2, 3]), np.array([1, 2, np.nan, 4]), np.array(["1", "2", "3", "4"])):
         with pytest.raises(ValueError, match="x has a box that is not x, y, width and height; take it"):
             read_box(other, "x")
+
+
+def test_what_person_search_needs_to_know() -> None:
+    searched = np.array([[True, False], [True, True]])
+    gallery = [Sample("b.jpg", 1, box=(1, 2, 3, 4)), Sample("a.jpg", 0, box=(5, 6, 7, 8))]
+    search = make_search(["a.jpg", "b.jpg"], gallery, searched, [{}, {1: (1, 2, 3, 4), 0: (5, 5, 6, 6)}])
+    assert search.scenes.tolist() == [1, 0]
+    assert search.boxes.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    assert search.targets.tolist() == [[1, 0], [1, 1]]
+    assert search.target_boxes.tolist() == [[5, 5, 6, 6], [1, 2, 3, 4]]
+    empty = make_search(["a.jpg"], [], np.ones((1, 1), np.bool_), [{}])
+    assert (empty.boxes.shape, empty.targets.shape, empty.target_boxes.shape) == ((0, 4), (0, 2), (0, 4))

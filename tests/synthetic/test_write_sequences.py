@@ -84,11 +84,11 @@ def test_the_layout_says_how_the_cameras_stand(written: Path) -> None:
     assert flags == (True, True, False)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_people_are_nobody_of_the_images(seed: int) -> None:
-    images = [*draw_cast(seed, SyntheticSize()), *bystanders()]
-    for person in draw_sequence_people(seed, 12):
-        assert min(person_distance(person, other) for other in images) > 0
+def test_the_people_are_nobody_of_the_images() -> None:
+    for seed in range(3):
+        images = [*draw_cast(seed, SyntheticSize()), *bystanders()]
+        for person in draw_sequence_people(seed, 12):
+            assert min(person_distance(person, other) for other in images) > 0
 
 
 def test_a_run_that_dies_leaves_nothing(tmp_path: Path) -> None:

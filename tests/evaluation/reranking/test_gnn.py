@@ -50,23 +50,23 @@ def test_four_images_by_hand() -> None:
     np.testing.assert_allclose(result, 1 - rows[:1] @ rows[1:].T, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_agrees_with_the_dense_version(seed: int) -> None:
-    query, gallery, settings = _random_case(seed)
-    expected = slow_gnn_rerank(np.concatenate([query, gallery]), len(query), **settings)
-    result = gnn_rerank(query, gallery, **settings)
-    assert result.dtype == np.float32
-    assert np.abs(result - expected).max() <= 1e-5
+def test_agrees_with_the_dense_version() -> None:
+    for seed in range(8):
+        query, gallery, settings = _random_case(seed)
+        expected = slow_gnn_rerank(np.concatenate([query, gallery]), len(query), **settings)
+        result = gnn_rerank(query, gallery, **settings)
+        assert result.dtype == np.float32
+        assert np.abs(result - expected).max() <= 1e-5
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_agrees_with_the_dense_version_by_default_and_with_as_many_neighbours_as_there_are(seed: int) -> None:
-    query, gallery, _, _ = _clusters(seed)
-    defaults = {"k1": 26, "k2": 7, "alpha": 2.0, "num_layers": 2}
-    expected = slow_gnn_rerank(np.concatenate([query, gallery]), len(query), **defaults)
-    np.testing.assert_allclose(gnn_rerank(query, gallery), expected, atol=1e-5)
-    few = gnn_rerank(query[:2], gallery[:3], k1=1000, k2=900)
-    np.testing.assert_array_equal(few, gnn_rerank(query[:2], gallery[:3], k1=5, k2=5))
+def test_agrees_with_the_dense_version_by_default_and_with_as_many_neighbours_as_there_are() -> None:
+    for seed in range(3):
+        query, gallery, _, _ = _clusters(seed)
+        defaults = {"k1": 26, "k2": 7, "alpha": 2.0, "num_layers": 2}
+        expected = slow_gnn_rerank(np.concatenate([query, gallery]), len(query), **defaults)
+        np.testing.assert_allclose(gnn_rerank(query, gallery), expected, atol=1e-5)
+        few = gnn_rerank(query[:2], gallery[:3], k1=1000, k2=900)
+        np.testing.assert_array_equal(few, gnn_rerank(query[:2], gallery[:3], k1=5, k2=5))
 
 
 @pytest.mark.parametrize("seed", range(0, 20, 3))
@@ -80,15 +80,15 @@ def test_blocks_of_any_size_give_the_same(seed: int, monkeypatch: pytest.MonkeyP
     np.testing.assert_allclose(np.concatenate(blocks), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_noisy_people_are_found_better(seed: int) -> None:
-    query, gallery, query_pids, gallery_pids = _clusters(seed)
-    lengths = [np.linalg.norm(side, axis=1) for side in (query, gallery)]
-    plain = 1 - query @ gallery.T / np.outer(*lengths)
-    before = evaluate_ranking(plain, query_pids, gallery_pids).mean_ap
-    after = evaluate_ranking(gnn_rerank(query, gallery, k1=12, k2=4), query_pids, gallery_pids).mean_ap
-    assert before < 0.9
-    assert after > before + 0.05
+def test_noisy_people_are_found_better() -> None:
+    for seed in range(5):
+        query, gallery, query_pids, gallery_pids = _clusters(seed)
+        lengths = [np.linalg.norm(side, axis=1) for side in (query, gallery)]
+        plain = 1 - query @ gallery.T / np.outer(*lengths)
+        before = evaluate_ranking(plain, query_pids, gallery_pids).mean_ap
+        after = evaluate_ranking(gnn_rerank(query, gallery, k1=12, k2=4), query_pids, gallery_pids).mean_ap
+        assert before < 0.9
+        assert after > before + 0.05
 
 
 def test_shuffling_the_gallery_shuffles_the_distances_and_scale_does_not_matter() -> None:

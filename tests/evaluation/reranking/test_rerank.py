@@ -48,26 +48,26 @@ def _random_case(seed: int, *, with_duplicates: bool = True) -> Case:
     return Case(pool[:num_queries], pool[num_queries:], settings)
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_agrees_with_the_original_algorithm(seed: int) -> None:
-    case = _random_case(seed)
-    expected = slow_rerank(case.squared, len(case.query), **case.settings)
-    result = k_reciprocal_rerank(case.query, case.gallery, **case.settings)
-    assert result.dtype == np.float32
-    assert np.abs(result - expected).max() <= 1e-5
-    for new, old in zip(result, expected, strict=True):  # the order, where it is no matter of rounding
-        gaps = np.diff(np.sort(old))
-        if (gaps > 1e-5).all():
-            assert np.argsort(new).tolist() == np.argsort(old).tolist()
+def test_agrees_with_the_original_algorithm() -> None:
+    for seed in range(50):
+        case = _random_case(seed)
+        expected = slow_rerank(case.squared, len(case.query), **case.settings)
+        result = k_reciprocal_rerank(case.query, case.gallery, **case.settings)
+        assert result.dtype == np.float32
+        assert np.abs(result - expected).max() <= 1e-5
+        for new, old in zip(result, expected, strict=True):  # the order, where it is no matter of rounding
+            gaps = np.diff(np.sort(old))
+            if (gaps > 1e-5).all():
+                assert np.argsort(new).tolist() == np.argsort(old).tolist()
 
 
-@pytest.mark.parametrize("seed", range(0, 200, 20))
-def test_distances_of_somebody_else_give_the_same(seed: int) -> None:
-    case = _random_case(seed)
-    distances, num = np.sqrt(case.squared), len(case.query)
-    parts = (distances[:num, num:], distances[:num, :num], distances[num:, num:])
-    result = k_reciprocal_rerank_distances(*parts, **case.settings)
-    assert np.abs(result - slow_rerank(case.squared, num, **case.settings)).max() <= 1e-5
+def test_distances_of_somebody_else_give_the_same() -> None:
+    for seed in range(0, 200, 20):
+        case = _random_case(seed)
+        distances, num = np.sqrt(case.squared), len(case.query)
+        parts = (distances[:num, num:], distances[:num, :num], distances[num:, num:])
+        result = k_reciprocal_rerank_distances(*parts, **case.settings)
+        assert np.abs(result - slow_rerank(case.squared, num, **case.settings)).max() <= 1e-5
 
 
 @pytest.mark.parametrize("seed", range(0, 200, 40))
@@ -117,18 +117,18 @@ def torchreid_rerank() -> Callable[..., np.ndarray]:
         return pytest.importorskip("torchreid.reid.utils.rerank").re_ranking
 
 
-@pytest.mark.parametrize("seed", range(10))
 def test_agrees_with_torchreid_on_distances_that_are_not_squared(
-    seed: int, torchreid_rerank: Callable[..., np.ndarray]
+    torchreid_rerank: Callable[..., np.ndarray],
 ) -> None:
     """It squares what it is given: its own euclidean distances, which are squared already, twice."""
-    rng = np.random.default_rng(seed)
-    pool = rng.normal(size=(80, 8)).astype(np.float32)
-    distances = np.sqrt(np.square(pool[:, None] - pool[None]).sum(axis=2))
-    parts = (distances[:20, 20:], distances[:20, :20], distances[20:, 20:])
-    expected = torchreid_rerank(*parts, k1=20, k2=6, lambda_value=0.3)
-    assert np.abs(k_reciprocal_rerank_distances(*parts) - expected).max() <= 1e-5
-    assert np.abs(k_reciprocal_rerank(pool[:20], pool[20:]) - expected).max() <= 1e-5
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        pool = rng.normal(size=(80, 8)).astype(np.float32)
+        distances = np.sqrt(np.square(pool[:, None] - pool[None]).sum(axis=2))
+        parts = (distances[:20, 20:], distances[:20, :20], distances[20:, 20:])
+        expected = torchreid_rerank(*parts, k1=20, k2=6, lambda_value=0.3)
+        assert np.abs(k_reciprocal_rerank_distances(*parts) - expected).max() <= 1e-5
+        assert np.abs(k_reciprocal_rerank(pool[:20], pool[20:]) - expected).max() <= 1e-5
 
 
 def test_lambda_of_one_gives_the_distances_and_of_zero_the_overlap() -> None:

@@ -18,11 +18,11 @@ def test_f1_of_pairs_by_hand() -> None:
     assert pair_f1(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0])) == pytest.approx(2 / 4)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_f1_agrees_with_all_pairs(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    labels, clusters = rng.integers(0, 4, 25), rng.integers(0, rng.integers(1, 9), 25)
-    assert pair_f1(labels, clusters) == pytest.approx(slow_pair_f1(labels.tolist(), clusters.tolist()))
+def test_f1_agrees_with_all_pairs() -> None:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        labels, clusters = rng.integers(0, 4, 25), rng.integers(0, rng.integers(1, 9), 25)
+        assert pair_f1(labels, clusters) == pytest.approx(slow_pair_f1(labels.tolist(), clusters.tolist()))
 
 
 def test_f1_where_no_pair_shares_anything() -> None:
@@ -37,19 +37,19 @@ def test_f1_counts_more_pairs_than_32_bits_hold() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("seed", range(5))
-def test_scores_are_those_of_scikit_learn(seed: int, metric: str) -> None:
-    rows, labels = blobs(seed, 90, 9, noise=1.5)
-    names = 10 * labels - 7
-    result = evaluate_clustering(rows, names, seed=seed, metric=metric)
-    compared = rows / np.linalg.norm(rows, axis=1, keepdims=True) if metric == "cosine" else rows
-    clusters = k_means.k_means(torch.from_numpy(compared), 9, seed=seed)
-    assert result.nmi == pytest.approx(normalized_mutual_info_score(names, clusters))
-    assert result.ami == pytest.approx(adjusted_mutual_info_score(names, clusters))
-    assert result.f1 == pytest.approx(slow_pair_f1(names.tolist(), clusters.tolist()))
-    assert result.num_clusters == 9
-    assert 0 < result.ami < result.nmi < 1
-    assert evaluate_clustering(rows, names, seed=seed, metric=metric) == result
+def test_scores_are_those_of_scikit_learn(metric: str) -> None:
+    for seed in range(5):
+        rows, labels = blobs(seed, 90, 9, noise=1.5)
+        names = 10 * labels - 7
+        result = evaluate_clustering(rows, names, seed=seed, metric=metric)
+        compared = rows / np.linalg.norm(rows, axis=1, keepdims=True) if metric == "cosine" else rows
+        clusters = k_means.k_means(torch.from_numpy(compared), 9, seed=seed)
+        assert result.nmi == pytest.approx(normalized_mutual_info_score(names, clusters))
+        assert result.ami == pytest.approx(adjusted_mutual_info_score(names, clusters))
+        assert result.f1 == pytest.approx(slow_pair_f1(names.tolist(), clusters.tolist()))
+        assert result.num_clusters == 9
+        assert 0 < result.ami < result.nmi < 1
+        assert evaluate_clustering(rows, names, seed=seed, metric=metric) == result
 
 
 def test_far_groups_are_found_exactly() -> None:

@@ -83,32 +83,34 @@ def test_draws_that_do_not_do() -> None:
         evaluate_draws(query, on_a_line([1], [-1], [0]), [[0]])
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_each_draw_is_reranked_by_itself(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    query = Features(rng.normal(size=(8, 3)).astype(np.float32), np.arange(8) % 4, rng.integers(0, 3, 8))
-    pids = np.array([*range(4), *rng.integers(0, 5, 20).tolist(), -1, -1])
-    gallery = Features(rng.normal(size=(26, 3)).astype(np.float32), pids, np.full(26, 7))
-    gallery.camids[4:] = rng.integers(0, 3, 22)
-    draws = [[0, 1, 2, 3, *rng.choice(np.arange(4, 24), 9, replace=False).tolist()] for _ in range(2)]
-    expected = []
-    for draw in draws:
-        # images of the query's place take part as neighbours, and are skipped in the scores
-        pool = np.concatenate([query.embeddings, gallery.embeddings[draw]]).astype(np.float64)
-        squared = ((pool[:, None] - pool) ** 2).sum(axis=2)
-        distances = slow_rerank(squared, 8, k1=6, k2=3, lambda_value=0.3)
-        sides = (
-            query.pids.tolist(),
-            pids[draw].tolist(),
-            query.camids.tolist(),
-            gallery.camids[draw].tolist(),
+def test_each_draw_is_reranked_by_itself() -> None:
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        query = Features(rng.normal(size=(8, 3)).astype(np.float32), np.arange(8) % 4, rng.integers(0, 3, 8))
+        pids = np.array([*range(4), *rng.integers(0, 5, 20).tolist(), -1, -1])
+        gallery = Features(rng.normal(size=(26, 3)).astype(np.float32), pids, np.full(26, 7))
+        gallery.camids[4:] = rng.integers(0, 3, 22)
+        draws = [[0, 1, 2, 3, *rng.choice(np.arange(4, 24), 9, replace=False).tolist()] for _ in range(2)]
+        expected = []
+        for draw in draws:
+            # images of the query's place take part as neighbours, and are skipped in the scores
+            pool = np.concatenate([query.embeddings, gallery.embeddings[draw]]).astype(np.float64)
+            squared = ((pool[:, None] - pool) ** 2).sum(axis=2)
+            distances = slow_rerank(squared, 8, k1=6, k2=3, lambda_value=0.3)
+            sides = (
+                query.pids.tolist(),
+                pids[draw].tolist(),
+                query.camids.tolist(),
+                gallery.camids[draw].tolist(),
+            )
+            expected.append(slow_draw(distances.tolist(), *sides, range(len(draw)), max_rank=5))
+        with_junk = [[*draw, 24, 25] for draw in draws]  # junk is no neighbour
+        rerank = RerankSettings(6, 3, 0.3)
+        found = evaluate_features(
+            query, gallery, draws=with_junk, metric="euclidean", rerank=rerank, max_rank=5
         )
-        expected.append(slow_draw(distances.tolist(), *sides, range(len(draw)), max_rank=5))
-    with_junk = [[*draw, 24, 25] for draw in draws]  # junk is no neighbour
-    rerank = RerankSettings(6, 3, 0.3)
-    found = evaluate_features(query, gallery, draws=with_junk, metric="euclidean", rerank=rerank, max_rank=5)
-    assert found.mean_ap == pytest.approx(np.mean([one.mean_ap for one in expected]))
-    assert found.cmc == pytest.approx(np.mean([one.cmc for one in expected], axis=0))
-    assert found.mean_ap != evaluate_features(query, gallery, draws=draws, metric="euclidean").mean_ap
-    approximate = evaluate_features(query, gallery, draws=draws, rerank=GnnRerankSettings(6, 3))
-    assert 0 < approximate.mean_ap <= 1
+        assert found.mean_ap == pytest.approx(np.mean([one.mean_ap for one in expected]))
+        assert found.cmc == pytest.approx(np.mean([one.cmc for one in expected], axis=0))
+        assert found.mean_ap != evaluate_features(query, gallery, draws=draws, metric="euclidean").mean_ap
+        approximate = evaluate_features(query, gallery, draws=draws, rerank=GnnRerankSettings(6, 3))
+        assert 0 < approximate.mean_ap <= 1

@@ -132,22 +132,20 @@ def torchreid_evaluate_rank() -> Callable[..., Any]:
         return pytest.importorskip("torchreid.reid.metrics.rank").evaluate_rank
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_agrees_with_torchreid_where_nothing_ties(
-    seed: int, torchreid_evaluate_rank: Callable[..., Any]
-) -> None:
-    rng = np.random.default_rng(seed)
-    case = Case(
-        rng.permutation(9 * 60).reshape(9, 60) / 540,
-        rng.integers(1, 8, 9),
-        rng.integers(0, 6, 60),
-        rng.integers(0, 3, 9),
-        rng.integers(0, 3, 60),
-    )
-    cmc, mean_ap = torchreid_evaluate_rank(*case, max_rank=20, use_cython=False)
-    result = evaluate_ranking(*case, max_rank=20)
-    assert result.cmc.tolist() == pytest.approx(cmc.tolist(), abs=1e-6)  # theirs is float32
-    assert result.mean_ap == pytest.approx(mean_ap)
+def test_agrees_with_torchreid_where_nothing_ties(torchreid_evaluate_rank: Callable[..., Any]) -> None:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        case = Case(
+            rng.permutation(9 * 60).reshape(9, 60) / 540,
+            rng.integers(1, 8, 9),
+            rng.integers(0, 6, 60),
+            rng.integers(0, 3, 9),
+            rng.integers(0, 3, 60),
+        )
+        cmc, mean_ap = torchreid_evaluate_rank(*case, max_rank=20, use_cython=False)
+        result = evaluate_ranking(*case, max_rank=20)
+        assert result.cmc.tolist() == pytest.approx(cmc.tolist(), abs=1e-6)  # theirs is float32
+        assert result.mean_ap == pytest.approx(mean_ap)
 
 
 @settings(max_examples=100, deadline=None)
@@ -318,17 +316,19 @@ def test_read_only_and_strided_matrices_are_scored_alike() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("seed", range(5))
-def test_reranked_features_score_as_their_reranked_distances_do(seed: int, metric: str) -> None:
-    query, gallery = _features(seed, 7), _features(seed + 100, 20)
-    kept = gallery.pids != -1  # junk is no neighbour of anybody
-    sides = [query.embeddings, gallery.embeddings[kept]]
-    if metric == "cosine":
-        sides = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in sides]
-    distances = k_reciprocal_rerank(*sides, k1=4, k2=2)
-    expected = evaluate_ranking(distances, query.pids, gallery.pids[kept], query.camids, gallery.camids[kept])
-    result = evaluate_features(query, gallery, metric=metric, rerank=RerankSettings(k1=4, k2=2))
-    assert _same(result, expected)
+def test_reranked_features_score_as_their_reranked_distances_do(metric: str) -> None:
+    for seed in range(5):
+        query, gallery = _features(seed, 7), _features(seed + 100, 20)
+        kept = gallery.pids != -1  # junk is no neighbour of anybody
+        sides = [query.embeddings, gallery.embeddings[kept]]
+        if metric == "cosine":
+            sides = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in sides]
+        distances = k_reciprocal_rerank(*sides, k1=4, k2=2)
+        expected = evaluate_ranking(
+            distances, query.pids, gallery.pids[kept], query.camids, gallery.camids[kept]
+        )
+        result = evaluate_features(query, gallery, metric=metric, rerank=RerankSettings(k1=4, k2=2))
+        assert _same(result, expected)
 
 
 def test_reranking_by_an_unknown_metric() -> None:
@@ -352,26 +352,26 @@ def test_the_place_of_features_does_not_matter_by_euclidean_distance(rerank: Rer
 @pytest.mark.parametrize("rerank", [None, RerankSettings(4, 2), RerankSettings(4, 2, doubled_pool=True)])
 @pytest.mark.parametrize("use_cameras", [True, False])
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("seed", range(3))
 def test_images_that_search_one_another_never_find_themselves(
-    seed: int, metric: str, use_cameras: bool, rerank: RerankSettings | None
+    metric: str, use_cameras: bool, rerank: RerankSettings | None
 ) -> None:
-    features = _features(seed, 30)
-    features.camids[:10] = -1
-    kept = features.pids >= 0
-    rows, pids, camids = features.embeddings[kept], features.pids[kept], features.camids[kept]
-    if metric == "cosine":
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    if rerank is None:
-        distances = np.array(slow_euclidean_distance(rows.tolist(), rows.tolist()))
-    else:
-        distances = k_reciprocal_rerank(rows, None, k1=4, k2=2, doubled_pool=rerank.doubled_pool)
-    own = 100 + np.arange(len(pids))
-    cameras = np.where(camids < 0, own, camids) if use_cameras else own
-    expected = evaluate_ranking(distances, pids, pids, cameras, cameras)
-    result = evaluate_features(features, metric=metric, use_cameras=use_cameras, rerank=rerank)
-    assert result.mean_ap == pytest.approx(expected.mean_ap, abs=1e-6)
-    assert result.num_gallery == kept.sum()
+    for seed in range(3):
+        features = _features(seed, 30)
+        features.camids[:10] = -1
+        kept = features.pids >= 0
+        rows, pids, camids = features.embeddings[kept], features.pids[kept], features.camids[kept]
+        if metric == "cosine":
+            rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        if rerank is None:
+            distances = np.array(slow_euclidean_distance(rows.tolist(), rows.tolist()))
+        else:
+            distances = k_reciprocal_rerank(rows, None, k1=4, k2=2, doubled_pool=rerank.doubled_pool)
+        own = 100 + np.arange(len(pids))
+        cameras = np.where(camids < 0, own, camids) if use_cameras else own
+        expected = evaluate_ranking(distances, pids, pids, cameras, cameras)
+        result = evaluate_features(features, metric=metric, use_cameras=use_cameras, rerank=rerank)
+        assert result.mean_ap == pytest.approx(expected.mean_ap, abs=1e-6)
+        assert result.num_gallery == kept.sum()
 
 
 def test_cameras_may_be_called_anything() -> None:

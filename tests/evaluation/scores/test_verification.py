@@ -87,41 +87,43 @@ def test_what_is_left_out_by_hand() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("seed", range(8))
-def test_agrees_with_the_definitions(seed: int, metric: str) -> None:
-    query, gallery = _random(seed, 9), _random(seed + 100, 30)
-    use_cameras = seed % 4 > 0
-    same, different = _pairs(query, gallery, metric=metric, use_cameras=use_cameras)
-    result = verify_pairs(query, gallery, metric=metric, use_cameras=use_cameras, false_positive_rates=RATES)
-    assert (result.num_positive, result.num_negative) == (len(same), len(different))
-    for asked, point in zip(RATES, result.points, strict=True):
-        expected = slow_operating_point(same, different, asked)
-        assert (point.threshold, point.false_positive_rate, point.true_positive_rate) == expected
-        assert point.false_positive_rate <= point.asked_rate == asked
-    for place, threshold in enumerate(result.thresholds.tolist()):
-        rates = result.false_positive_rate[place], result.true_positive_rate[place]
-        assert rates == slow_rates(same, different, threshold)
-    assert result.equal_error_rate == pytest.approx(slow_equal_error_rate(same, different), abs=1e-12)
+def test_agrees_with_the_definitions(metric: str) -> None:
+    for seed in range(8):
+        query, gallery = _random(seed, 9), _random(seed + 100, 30)
+        use_cameras = seed % 4 > 0
+        same, different = _pairs(query, gallery, metric=metric, use_cameras=use_cameras)
+        result = verify_pairs(
+            query, gallery, metric=metric, use_cameras=use_cameras, false_positive_rates=RATES
+        )
+        assert (result.num_positive, result.num_negative) == (len(same), len(different))
+        for asked, point in zip(RATES, result.points, strict=True):
+            expected = slow_operating_point(same, different, asked)
+            assert (point.threshold, point.false_positive_rate, point.true_positive_rate) == expected
+            assert point.false_positive_rate <= point.asked_rate == asked
+        for place, threshold in enumerate(result.thresholds.tolist()):
+            rates = result.false_positive_rate[place], result.true_positive_rate[place]
+            assert rates == slow_rates(same, different, threshold)
+        assert result.equal_error_rate == pytest.approx(slow_equal_error_rate(same, different), abs=1e-12)
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("seed", range(10))
-def test_agrees_with_scikit_learn(seed: int, metric: str) -> None:
-    query, gallery = _random(seed, 12), _random(seed + 100, 60)
-    same, different = _pairs(query, gallery, metric=metric)
-    flags = [1] * len(same) + [0] * len(different)
-    peer = roc_curve(flags, -np.array(same + different), drop_intermediate=False)
-    result = verify_pairs(query, gallery, metric=metric, false_positive_rates=RATES)
-    for point in result.points:
-        place = np.flatnonzero(peer[0] <= point.asked_rate)[-1]
-        assert (point.false_positive_rate, point.true_positive_rate) == (peer[0][place], peer[1][place])
-        assert point.threshold == -peer[2][place]
-    places = [np.flatnonzero(-peer[2] <= threshold)[-1] for threshold in result.thresholds]
-    assert np.array_equal(result.false_positive_rate, peer[0][places])
-    assert np.array_equal(result.true_positive_rate, peer[1][places])
-    gaps = np.linspace(0, 1, 100_001)
-    crossing = gaps[np.argmin(np.abs(1 - gaps - np.interp(gaps, *peer[:2])))]
-    assert result.equal_error_rate == pytest.approx(crossing, abs=2e-5)
+def test_agrees_with_scikit_learn(metric: str) -> None:
+    for seed in range(10):
+        query, gallery = _random(seed, 12), _random(seed + 100, 60)
+        same, different = _pairs(query, gallery, metric=metric)
+        flags = [1] * len(same) + [0] * len(different)
+        peer = roc_curve(flags, -np.array(same + different), drop_intermediate=False)
+        result = verify_pairs(query, gallery, metric=metric, false_positive_rates=RATES)
+        for point in result.points:
+            place = np.flatnonzero(peer[0] <= point.asked_rate)[-1]
+            assert (point.false_positive_rate, point.true_positive_rate) == (peer[0][place], peer[1][place])
+            assert point.threshold == -peer[2][place]
+        places = [np.flatnonzero(-peer[2] <= threshold)[-1] for threshold in result.thresholds]
+        assert np.array_equal(result.false_positive_rate, peer[0][places])
+        assert np.array_equal(result.true_positive_rate, peer[1][places])
+        gaps = np.linspace(0, 1, 100_001)
+        crossing = gaps[np.argmin(np.abs(1 - gaps - np.interp(gaps, *peer[:2])))]
+        assert result.equal_error_rate == pytest.approx(crossing, abs=2e-5)
 
 
 def _people(seed: int, num: int) -> Features:

@@ -26,7 +26,7 @@ from reid_gl.files import write_text
 from reid_gl.own_files import check_replaceable
 from reid_gl.records import ReidDataset, Sample
 from reid_gl.report.page import format_report
-from reid_gl.training.run_folder import CONFIG_FILE, MODEL_FILE
+from reid_gl.training.run_folder import CONFIG_FILE, MODEL_FILE, TRAINING_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +63,12 @@ def run_report(
     Raises:
         FileNotFoundError: a folder is no run, or images or the folder of the file do not exist.
         FileExistsError: another program's file has the name.
-        ValueError: the runs have different test sets, or as run_test.
+        ValueError: a run is given twice, the runs have different test sets, or as run_test.
     """
     page = check_report_path(out, force=force)
     folders = [Path(run) for run in runs]
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ValueError(f"a run is given twice among {', '.join(map(str, folders))}: name each once")
     for folder in folders:
         _check_run(folder)
     candidates = []
@@ -161,6 +163,11 @@ def write_report(tested: Sequence[ScoredFeatures], page: Path) -> dict[str, Any]
 
 
 def _check_run(folder: Path) -> None:
+    if (folder / TRAINING_FILE).is_file() and not (folder / MODEL_FILE).is_file():
+        raise FileNotFoundError(
+            f"{folder} has {TRAINING_FILE} and no {MODEL_FILE} yet: wait for its training, or finish it with "
+            "reid-gl train --resume"
+        )
     for name in (CONFIG_FILE, MODEL_FILE):
         if not (folder / name).is_file():
             raise FileNotFoundError(

@@ -20,6 +20,7 @@ HEAD = """\
 <head>
 <meta name="generator" content="reid_gl">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
 style-src 'unsafe-inline'">
 <title>{title}</title>

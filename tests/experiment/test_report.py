@@ -201,6 +201,14 @@ def test_a_folder_that_is_no_run(nasty: Path, tmp_path: Path) -> None:
     (tmp_path / "config.yml").write_text("SEED: 1\n")
     with pytest.raises(FileNotFoundError, match=r"is no finished run, it has no model.ckpt"):
         run_report([tmp_path], tmp_path / "report.html")
+    (tmp_path / "training.ckpt").touch()
+    with pytest.raises(FileNotFoundError, match=r"has training.ckpt and no model.ckpt yet: wait for its tr"):
+        run_report([tmp_path], tmp_path / "report.html")
+
+
+def test_a_run_that_is_given_twice(nasty: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a run is given twice among .*: name each once"):
+        run_report([nasty / "a", nasty / ".." / nasty.name / "a"], tmp_path / "report.html")
 
 
 def test_images_that_were_moved_and_their_new_place(nasty: Path, tmp_path: Path) -> None:

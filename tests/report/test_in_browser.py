@@ -11,7 +11,7 @@ import pytest
 
 from reid_gl.experiment.report import run_report
 from reid_gl.report.page import read_report
-from tests.browser import needs_browser, open_browser
+from tests.browser import TEXT_TOO_FAINT, TIMEOUT, needs_browser, open_browser
 from tests.finished_run import write_hard_people, write_run
 
 pytestmark = needs_browser
@@ -39,6 +39,7 @@ def browser() -> Iterator[Any]:
 def page(browser: Any, report: Path) -> Iterator[Any]:
     """The open page; at the end, nothing may have been asked of a network or reported on the console."""
     opened = browser.new_page(viewport={"width": 1400, "height": 900})
+    opened.set_default_timeout(TIMEOUT)
     noted: list[str] = []
     opened.on("console", lambda message: noted.append(message.text))
     opened.on("pageerror", lambda error: noted.append(str(error)))
@@ -208,7 +209,59 @@ def read_pid(page: Any, place: int) -> int:
     return int(page.evaluate(f"data.images.pids[data.runs[0].map.places[{place}]]"))
 
 
-@pytest.mark.parametrize("width", [600, 1400])
+def test_charts_and_map_answer_to_the_arrow_keys(page: Any, report: Path) -> None:
+    chart = page.locator("#curves figure").first
+    chart.locator("svg").first.focus()
+    for key, rank in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowLeft", 1), ("Home", 1)):
+        page.keyboard.press(key)
+        tip = chart.locator(".tip").inner_text().splitlines()
+        value = read_report(report)["lists"][0]["cmc"][rank - 1]
+        assert tip[:2] == [f"rank {rank}", f"a, not re-ranked: {100 * value:.2f}"]
+    page.keyboard.press("Escape")
+    assert not chart.locator(".tip").is_visible()
+    figure = page.locator("#map figure").first
+    figure.locator("svg").focus()
+    page.keyboard.press("End")
+    assert figure.locator(".tip").inner_text().startswith("identity 108, camera")
+    assert figure.locator(".tip").get_attribute("role") == "status"  # is read out
+    page.keyboard.press("Tab")
+    assert not figure.locator(".tip").is_visible()
+
+
+def test_text_and_controls_have_enough_contrast(page: Any) -> None:
+    assert page.evaluate(TEXT_TOO_FAINT) == []
+    page.locator("#cards article").first.locator(".strip .shot").first.click()
+    assert page.evaluate(TEXT_TOO_FAINT) == []
+    page.evaluate("document.documentElement.style.setProperty('--muted', '#99a')")
+    assert page.evaluate(TEXT_TOO_FAINT) != []
+
+
+def test_labels_of_axes_lie_beside_the_numbers(page: Any) -> None:
+    overlaps = """[...document.querySelectorAll("figure svg")].flatMap(root => {
+      const texts = [...root.querySelectorAll("text")];
+      const label = texts.find(one => one.hasAttribute("transform"));
+      if (!label) return [];
+      const right = label.getBoundingClientRect().right;
+      return texts
+        .filter(one => one.getAttribute("text-anchor") === "end" && one.getBoundingClientRect().left < right)
+        .map(one => label.textContent + " " + one.textContent);
+    })"""
+    assert page.evaluate(overlaps) == []
+    longer = (
+        "document.querySelectorAll('text[text-anchor=end]').forEach(one => { one.textContent = '7.5e-4'; })"
+    )
+    page.evaluate(longer)
+    assert page.evaluate(overlaps) == []
+
+
+def test_nothing_moves_for_those_who_do_not_want_it(page: Any) -> None:
+    behaviour = "getComputedStyle(document.documentElement).scrollBehavior"
+    assert page.evaluate(behaviour) == "smooth"
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(behaviour) == "auto"
+
+
+@pytest.mark.parametrize("width", [400, 1400])
 def test_nothing_is_wider_than_the_window(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width

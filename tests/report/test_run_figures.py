@@ -40,8 +40,8 @@ def test_a_list_is_named_by_its_run_where_there_are_several() -> None:
     one, two = report_data(1), report_data(2)
     assert [list_name(one, ranking) for ranking in one["lists"]] == ["not re-ranked", "re-ranked"]
     assert list_name(two, two["lists"][3]) == "run 1, re-ranked"
-    two["runs"][1]["name"] = "a folder/with a name that is long/train"
-    assert list_name(two, two["lists"][3]) == "a folder/wit…s long/train, re-ranked"
+    two["runs"][1]["name"] = "one folder/whose name is long/train"
+    assert list_name(two, two["lists"][3]) == "one folder/w…s long/train, re-ranked"
 
 
 @pytest.mark.parametrize("name", ["run", "a_very_long_folder/of_a_run_with/" * 3 + "train"])

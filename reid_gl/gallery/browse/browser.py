@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.loading.images import Image8, decode_image
+from reid_gl.data.loading.images import Image8, UnreadableImageError, decode_image
 from reid_gl.gallery.browse.labels import Label, Labels
 from reid_gl.gallery.browse.stored_images import StoredImages
 from reid_gl.gallery.gallery import Gallery
@@ -96,7 +96,11 @@ class Browser:
         """
         if self._embed is None:
             raise ValueError("images need the network that filled the gallery: start browse with --weights")
-        image = decode_image(data, name=name or "image")
+        try:
+            image = decode_image(data, name=name or "image")
+        except UnreadableImageError as error:
+            reason = str(error).partition(": ")[0]  # the advice after it is for files of a data set
+            raise ValueError(f"{reason}: choose another image") from None
         with self._network:
             feature = self._embed(image)
         query = {"query": f"sha256:{hashlib.sha256(data).hexdigest()}", "name": name}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reid_gl.gallery.browse.server import BrowseServer
-from tests.browser import needs_browser, open_browser
+from tests.browser import TEXT_TOO_FAINT, TIMEOUT, needs_browser, open_browser
 from tests.gallery.browse.test_server import png, server  # noqa: F401 - a fixture
 
 pytestmark = needs_browser
@@ -22,7 +22,7 @@ def page(server: BrowseServer) -> Iterator[Any]:  # noqa: F811
     complaints: list[str] = []
     with open_browser() as browser:
         page = browser.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(TIMEOUT)
         page.on("console", lambda line: complaints.append(line.text) if line.type != "log" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(server.address)
@@ -48,6 +48,7 @@ def test_from_a_click_to_an_exported_label(page: Any, server: BrowseServer) -> N
     page.wait_for_selector("#matches .card")
     assert page.locator("#matches .card").count() == 3
     assert page.locator("#timeline .line").count() == 2
+    assert page.evaluate(TEXT_TOO_FAINT) == []
     wait_until(page, "[...document.querySelectorAll('#timeline img')].every(one => one.naturalWidth > 0)")
     page.locator("#matches .marks button").first.click()
     page.wait_for_selector("#matches .card.same")
@@ -70,3 +71,15 @@ def test_a_box_in_an_image_from_elsewhere(page: Any) -> None:
     page.mouse.up()
     wait_until(page, "document.getElementById('summary').textContent.includes('lost.png [2, 4, 12, 30]')")
     assert page.locator("#matches .card").first.get_attribute("id") == "match-3"
+
+
+def test_a_box_without_a_mouse(page: Any) -> None:
+    page.set_input_files("#file", {"name": "lost.png", "mimeType": "image/png", "buffer": png((20, 20, 200))})
+    page.wait_for_selector("#frame canvas")
+    page.locator("#canvas").focus()
+    for key in ("ArrowLeft", "ArrowDown", "Shift+ArrowRight", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")  # the image ends there
+    page.keyboard.press("Enter")
+    wait_until(page, "document.getElementById('summary').textContent.includes('lost.png [0, 11, 5, 32]')")

@@ -224,14 +224,34 @@ async function showImage(blob, name, known = null) {
     draw();
     outline("#ffff00", ...corners(event));
   };
-  canvas.onpointerup = (event) => {
-    if (!start) return;
-    const [x, y, width, height] = corners(event).map(Math.round);
-    start = null;
+  const searchBox = ([x, y, width, height]) => {
     if (width < 4 || height < 4) return;
     const cut = make("canvas", { width, height });
     cut.getContext("2d").drawImage(bitmap, x, y, width, height, 0, 0, width, height);
     cut.toBlob((part) => searchImage(part, `${name} [${x}, ${y}, ${x + width}, ${y + height}]`), "image/png");
+  };
+  canvas.onpointerup = (event) => {
+    if (!start) return;
+    const box = corners(event).map(Math.round);
+    start = null;
+    searchBox(box);
+  };
+  const box = (known || [0.4, 0.25, 0.6, 0.75].map((part, i) => part * [canvas.width, canvas.height][i % 2])).map(Math.round);
+  canvas.onkeydown = (event) => {
+    const sides = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, -1], ArrowDown: [1, 1] }[event.key];
+    if (!sides && event.key !== "Enter") return;
+    event.preventDefault();
+    const inside = [box[0], box[1], box[2] - box[0], box[3] - box[1]];
+    if (!sides) return searchBox(inside);
+    const [axis, sign] = sides;
+    const most = [canvas.width, canvas.height][axis];
+    const step = sign * Math.max(1, Math.round(most / 100));
+    // Shift moves the right and lower sides only
+    const by = Math.max(event.shiftKey ? box[axis] + 4 - box[axis + 2] : -box[axis], Math.min(step, most - box[axis + 2]));
+    if (!event.shiftKey) box[axis] += by;
+    box[axis + 2] += by;
+    draw();
+    outline("#ffff00", box[0], box[1], box[2] - box[0], box[3] - box[1]);
   };
 }
 

@@ -140,9 +140,7 @@ def _prepare_output(path: Path, *, force: bool) -> Path:
     try:
         make_folder(path.parent)
     except OSError as error:
-        raise type(error)(
-            f"cannot draw {path}: folder {path.parent} cannot be made ({error.strerror})"
-        ) from None
+        raise type(error)(f"cannot draw {path}: {error}") from None
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"cannot draw {path}: no permission to write into {path.parent}")
     return path

@@ -25,6 +25,8 @@ CHECKPOINT_FORMAT = "reid_gl/1"
 NOT_PLAIN = "it is no torch file, or holds Python objects, which are never loaded"
 BROKEN_FILE = (RuntimeError, EOFError, ValueError, OSError, LookupError, AssertionError, struct.error)
 """Errors that torch.load raises for text, images and truncated files, besides UnpicklingError."""
+MAX_CONFIG_LETTERS = 1_000_000
+"""Maximum length of the configuration in a checkpoint; parsing 30 MB of YAML takes minutes."""
 
 
 class NoCheckpointError(ValueError):
@@ -90,6 +92,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             raise ValueError(
                 f"{path} is damaged: its part {name!r} is {type(parts[name]).__name__}, expected a dictionary"
             )
+    config = parts.get("config")
+    if isinstance(config, str) and len(config) > MAX_CONFIG_LETTERS:
+        raise ValueError(
+            f"{path} is damaged: its configuration has {len(config):,} letters, expected at most "
+            f"{MAX_CONFIG_LETTERS:,}"
+        )
     return parts
 
 

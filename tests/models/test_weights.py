@@ -68,6 +68,12 @@ def test_missing_checkpoint(path: Path) -> None:
         read_checkpoint(path)
 
 
+def test_a_configuration_that_takes_minutes_to_parse(checkpoint: dict[str, Any], path: Path) -> None:
+    torch.save({**checkpoint, "config": "a: " + "x" * 1_000_000}, path)
+    with pytest.raises(ValueError, match=r"best\.pth is damaged: its configuration has 1,000,003 letters"):
+        read_checkpoint(path)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99, 0.9999])
 @pytest.mark.parametrize("new_format", [True, False])
 def test_truncated_checkpoint(checkpoint: dict[str, Any], path: Path, new_format: bool, share: float) -> None:

@@ -44,7 +44,7 @@ def write_csv(dataset: ReidDataset, path: str | Path) -> None:
     table = Path(path)
     if table.suffix.lower() != ".csv":
         raise ValueError(f"cannot write {table}: expected a name ending in .csv")
-    if table.exists():
+    if os.path.lexists(table):
         raise FileExistsError(f"{table} exists: choose another name or remove it")
     rows = [(split, sample) for split, part in _parts(dataset) for sample in part]
     if not rows:

@@ -231,6 +231,9 @@ def test_tables_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="empty has no image to list"):
         write_csv(ReidDataset((), (), (), "empty"), tmp_path / "a.csv")
     (tmp_path / "a.csv").write_text("mine")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "unmounted.csv")
+    with pytest.raises(FileExistsError, match=r"link\.csv exists: choose another name or remove it"):
+        write_csv(dataset, tmp_path / "link.csv")
     with pytest.raises(FileExistsError, match=r"a\.csv exists: choose another name or remove it"):
         write_csv(dataset, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == "mine"

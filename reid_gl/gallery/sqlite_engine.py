@@ -14,7 +14,7 @@ import numpy as np
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.condition_sql import to_sql
 from reid_gl.gallery.engine import Addition, Found, GalleryStats, Verification
-from reid_gl.gallery.ivf_file import index_path
+from reid_gl.gallery.ivf_file import warn_of_codes_left
 from reid_gl.gallery.matrix import Matrix
 from reid_gl.gallery.sightings import UNKNOWN, Floats, Ints, Sighting, StoredRow
 from reid_gl.gallery.sqlite_file import (
@@ -137,13 +137,8 @@ class SqliteEngine:
 
     def delete(self, condition: Condition) -> int:
         """Delete rows, and warn if their codes stay in an index beside the file."""
-        gone = self.delete_rows(condition)
-        if gone and (index := index_path(self._path)).exists():
-            logger.warning(
-                "index %s still holds codes of the deleted rows: open faiss:%s for writing and close it, to "
-                "remove them",
-                *(index, self._path),
-            )
+        if gone := self.delete_rows(condition):
+            warn_of_codes_left(self._path)
         return gone
 
     def delete_rows(self, condition: Condition) -> int:
@@ -177,8 +172,7 @@ class SqliteEngine:
             for number, camera, time, tracklet, _, path, frame, *corners, added in found:
                 box = None if corners[0] is None else tuple(corners)
                 sighting = Sighting(camera, time, tracklet, pid, path, frame, box)
-                crc = sighting_values(number, sighting, added)[-1]
-                changes.append((pid, crc, state.version + 1, number))
+                changes.append((pid, sighting_values(number, sighting, added)[-1], state.version + 1, number))
             if changes:
                 self._connection.executemany(
                     "UPDATE sightings SET pid = ?, crc = ?, version = ? WHERE id = ?", changes

@@ -158,9 +158,8 @@ class SqliteEngine:
                 )
             forgotten = max(state.forgotten, version - KEPT_VERSIONS)
             self._connection.execute("DELETE FROM deleted WHERE version <= ?", (forgotten,))
-            self._put_state(
-                replace(state, version=version, num_rows=state.num_rows - gone, forgotten=forgotten)
-            )
+            num_rows = state.num_rows - gone
+            self._put_state(replace(state, version=version, num_rows=num_rows, forgotten=forgotten))
         return gone
 
     def set_identity(self, condition: Condition, pid: int) -> int:

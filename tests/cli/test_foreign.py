@@ -72,6 +72,7 @@ def test_scoring_has_the_features_of_feature_extractor(weights: Path, data: list
     assert load_candidate(config).preprocessing.height == 256  # recognised by its tensors
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:FutureWarning")
 def test_the_commands(
     weights: Path, data: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,8 +81,8 @@ def test_the_commands(
     assert main(["test", *data, "MODEL.WEIGHTS", str(weights), "--keep", *WORDS]) == 1
     assert "--ablate and --keep are for checkpoints of reid_gl" in capsys.readouterr().err
 
-    exported = tmp_path / "net.onnx"
-    assert main(["export", str(weights), "--format", "onnx", "--out", str(exported), *WORDS]) == 0
+    exported = tmp_path / "net.torchscript"
+    assert main(["export", str(weights), "--format", "torchscript", "--out", str(exported), *WORDS]) == 0
     capsys.readouterr()
     people = sorted(Path(data[1], "query").iterdir())
     ours = FeatureExtractor(weights, device="cpu", precision="float32", **FOREIGN.arguments())

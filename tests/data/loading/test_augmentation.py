@@ -45,30 +45,30 @@ def _parts(changes: Changes) -> list[np.ndarray]:
     return [changes.flip, changes.shift, changes.erased, changes.light, changes.cropping]  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_image_s_changes_follow_from_key_and_place_not_from_the_batch(seed: int) -> None:
-    augmentation = Augmentation(pad=0, color_gain=0.2, crop_area=(0.1, 1.0))
-    many, few = (augmentation.draw((seed, 5), num, 64, 32) for num in (9, 4))
-    for larger, smaller in zip(_parts(many), _parts(few), strict=True):
-        assert np.array_equal(larger[:4], smaller)
-    other = augmentation.draw((seed, 6), 9, 64, 32)
-    assert not np.array_equal(other.erased, many.erased)
-    assert not np.array_equal(other.light, many.light)
+def test_a_image_s_changes_follow_from_key_and_place_not_from_the_batch() -> None:
+    for seed in range(8):
+        augmentation = Augmentation(pad=0, color_gain=0.2, crop_area=(0.1, 1.0))
+        many, few = (augmentation.draw((seed, 5), num, 64, 32) for num in (9, 4))
+        for larger, smaller in zip(_parts(many), _parts(few), strict=True):
+            assert np.array_equal(larger[:4], smaller)
+        other = augmentation.draw((seed, 6), 9, 64, 32)
+        assert not np.array_equal(other.erased, many.erased)
+        assert not np.array_equal(other.light, many.light)
 
 
 def test_draws_differ() -> None:
     assert len({image.tobytes() for image in _changed(Augmentation(), _image(), num=20)}) == 20
 
 
-@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("color_gain", [0.0, 0.3])
-def test_agrees_with_one_step_after_the_other(seed: int, color_gain: float) -> None:
-    rng = np.random.default_rng(seed)
-    image = _image(seed, (int(rng.integers(1, 60)), int(rng.integers(1, 60))))
-    augmentation = Augmentation(pad=int(rng.integers(0, 70)), color_gain=color_gain, erase=0.8)
-    changed = _changed(augmentation, image, seed=seed, num=6)
-    for place in range(6):
-        assert np.array_equal(changed[place], slow_change(augmentation, image, (seed,), place))
+def test_agrees_with_one_step_after_the_other(color_gain: float) -> None:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        image = _image(seed, (int(rng.integers(1, 60)), int(rng.integers(1, 60))))
+        augmentation = Augmentation(pad=int(rng.integers(0, 70)), color_gain=color_gain, erase=0.8)
+        changed = _changed(augmentation, image, seed=seed, num=6)
+        for place in range(6):
+            assert np.array_equal(changed[place], slow_change(augmentation, image, (seed,), place))
 
 
 def test_nothing_but_the_flip() -> None:
@@ -77,14 +77,14 @@ def test_nothing_but_the_flip() -> None:
     assert (_changed(Augmentation(flip=0, pad=0, erase=0), image, num=20) == image).all()
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_pad_and_crop_is_a_shift_over_black(seed: int) -> None:
+def test_pad_and_crop_is_a_shift_over_black() -> None:
     """Compared with padding and cutting literally, at every place a cut could start."""
-    image = _image(seed, (9, 7))
-    cropped = _changed(Augmentation(flip=0, pad=3, erase=0), image, seed=seed)[0]
-    padded = np.pad(image, ((3, 3), (3, 3), (0, 0)))
-    cuts = [padded[top : top + 9, left : left + 7] for top in range(7) for left in range(7)]
-    assert sum(np.array_equal(cropped, cut) for cut in cuts) == 1
+    for seed in range(8):
+        image = _image(seed, (9, 7))
+        cropped = _changed(Augmentation(flip=0, pad=3, erase=0), image, seed=seed)[0]
+        padded = np.pad(image, ((3, 3), (3, 3), (0, 0)))
+        cuts = [padded[top : top + 9, left : left + 7] for top in range(7) for left in range(7)]
+        assert sum(np.array_equal(cropped, cut) for cut in cuts) == 1
 
 
 def test_every_shift_comes_up_as_often() -> None:
@@ -95,19 +95,19 @@ def test_every_shift_comes_up_as_often() -> None:
     assert counts == pytest.approx(1000, rel=0.1)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_one_rectangle_within_limits_is_erased(seed: int) -> None:
-    image = _image(seed, (256, 128))
-    image[(image == (1, 2, 3)).all(axis=2)] = 9
-    augmentation = Augmentation(flip=0, pad=0, erase=1, fill=(1, 2, 3))
-    erased = _changed(augmentation, image, seed=seed)[0]
-    changed = (erased != image).any(axis=2)
-    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
-    assert changed.sum() == height * width  # a full rectangle
-    assert 0.02 * 0.95 < changed.mean() < 0.4 * 1.05  # sides are rounded to whole pixels
-    assert 0.3 * 0.9 < height / width < 1 / 0.3 * 1.1
-    assert (erased[changed] == (1, 2, 3)).all()
+def test_one_rectangle_within_limits_is_erased() -> None:
+    for seed in range(8):
+        image = _image(seed, (256, 128))
+        image[(image == (1, 2, 3)).all(axis=2)] = 9
+        augmentation = Augmentation(flip=0, pad=0, erase=1, fill=(1, 2, 3))
+        erased = _changed(augmentation, image, seed=seed)[0]
+        changed = (erased != image).any(axis=2)
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+        assert changed.sum() == height * width  # a full rectangle
+        assert 0.02 * 0.95 < changed.mean() < 0.4 * 1.05  # sides are rounded to whole pixels
+        assert 0.3 * 0.9 < height / width < 1 / 0.3 * 1.1
+        assert (erased[changed] == (1, 2, 3)).all()
 
 
 def test_light_multiplies_each_channel_by_a_gain() -> None:
@@ -188,13 +188,13 @@ def test_crops_are_distributed_as_torchvision_s() -> None:
     assert share.max() <= 1
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_crops_lie_inside_with_area_and_aspect_within_limits(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    height, width = int(rng.integers(60, 200)), int(rng.integers(60, 200))
-    rows, columns = CROPS.crop(_coordinates(height, width), _attempts(seed)[0]).shape[:2]
-    assert 0.2 * 0.95 <= rows * columns / (height * width) <= 0.9 * 1.05
-    assert CROP_ASPECT[0] * 0.95 <= columns / rows <= CROP_ASPECT[1] * 1.05
+def test_crops_lie_inside_with_area_and_aspect_within_limits() -> None:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        height, width = int(rng.integers(60, 200)), int(rng.integers(60, 200))
+        rows, columns = CROPS.crop(_coordinates(height, width), _attempts(seed)[0]).shape[:2]
+        assert 0.2 * 0.95 <= rows * columns / (height * width) <= 0.9 * 1.05
+        assert CROP_ASPECT[0] * 0.95 <= columns / rows <= CROP_ASPECT[1] * 1.05
 
 
 def test_aspects_are_as_often_wide_as_high() -> None:

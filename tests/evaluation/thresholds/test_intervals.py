@@ -17,20 +17,24 @@ from tests.reference.slow_calibration import (
 RATES = (0.02, 0.1)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_redrawn_thresholds_agree_with_the_definition(seed: int) -> None:
-    query, gallery = messy(seed, 20), messy(seed + 100, 30)
-    num_people = slow_people(query, gallery)[2]
-    pairs = of_everything(query, gallery)
-    draws = np.random.default_rng(seed).multinomial(num_people, np.full(num_people, 1 / num_people), size=8)
-    found = redraw_thresholds(query, gallery, RATES, limit=np.inf, num_redraws=8, seed=seed)
-    assert found is not None
-    expected = [[slow_redrawn_threshold(*pairs, drawn, rate) for rate in RATES] for drawn in draws.tolist()]
-    assert found.tolist() == expected
-    within = redraw_thresholds(query, gallery, RATES, limit=found.max() + 0.1, num_redraws=8, seed=seed)
-    assert within is not None
-    assert np.array_equal(within, found)
-    assert redraw_thresholds(query, gallery, RATES, limit=found.max(), num_redraws=8, seed=seed) is None
+def test_redrawn_thresholds_agree_with_the_definition() -> None:
+    for seed in range(8):
+        query, gallery = messy(seed, 20), messy(seed + 100, 30)
+        num_people = slow_people(query, gallery)[2]
+        pairs = of_everything(query, gallery)
+        draws = np.random.default_rng(seed).multinomial(
+            num_people, np.full(num_people, 1 / num_people), size=8
+        )
+        found = redraw_thresholds(query, gallery, RATES, limit=np.inf, num_redraws=8, seed=seed)
+        assert found is not None
+        expected = [
+            [slow_redrawn_threshold(*pairs, drawn, rate) for rate in RATES] for drawn in draws.tolist()
+        ]
+        assert found.tolist() == expected
+        within = redraw_thresholds(query, gallery, RATES, limit=found.max() + 0.1, num_redraws=8, seed=seed)
+        assert within is not None
+        assert np.array_equal(within, found)
+        assert redraw_thresholds(query, gallery, RATES, limit=found.max(), num_redraws=8, seed=seed) is None
 
 
 def test_everybody_drawn_once_is_the_threshold_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from reid_gl.gallery.condition import make_condition
+from reid_gl.gallery.engine import Addition
 from reid_gl.gallery.sightings import unit_features
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from tests.gallery.made_up_galleries import MORNING, features, sightings
@@ -21,7 +22,7 @@ COUNT = 60
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("gallery") / "people.db"
     engine = SqliteEngine(path, "a")
-    engine.add([(unit_features("", features(COUNT), None), sightings(COUNT))], MORNING + 900)
+    engine.add(Addition([(unit_features("", features(COUNT), None), sightings(COUNT))], MORNING + 900))
     engine.close()
     return path
 

@@ -10,6 +10,7 @@ import pytest
 
 from reid_gl.gallery import sqlite_engine
 from reid_gl.gallery.condition import Condition
+from reid_gl.gallery.engine import Addition
 from reid_gl.gallery.sightings import unit_features
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from tests.gallery.made_up_galleries import features, filled, sightings
@@ -55,7 +56,7 @@ def test_rows_that_are_deleted_between_finding_and_reading_do_not_matter(tmp_pat
 
 def test_numbers_of_rows_come_as_numpys_whole_numbers_too(tmp_path: Path) -> None:
     engine = SqliteEngine(tmp_path / "people.db", "a")
-    ids = engine.add([(unit_features("", features(3), None), sightings(3))], 0.0)
+    ids = engine.add(Addition([(unit_features("", features(3), None), sightings(3))], 0.0))
     assert ids.tolist() == [1, 2, 3]
     assert engine.delete(Condition({"id": frozenset(ids[:2].tolist())})) == 2
     engine.close()

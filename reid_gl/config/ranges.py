@@ -57,6 +57,7 @@ RANGES = {
     "SEED": Range(0, NUM_SEEDS, below=True),
     "DATA.NUM_WORKERS": Range(0, 1000, meaning="processes"),
     "DATA.HOLDOUT": SHARE_NOT_ALL,
+    "DATA.MIN_DETECTION_SCORE": Range(),
     "INPUT.SIZE": COUNT,
     "INPUT.SHORTER_SIDE": AMOUNT,
     "INPUT.MEAN": Range(0, 1, meaning="of pixels in [0, 1]"),

@@ -26,6 +26,7 @@ NUMBERS = numeric_defaults(default_config())
 MAY_BE_NEGATIVE = {
     *("TEST.MIXING", "LOSS.GROUP.SIMILARITY_SCALE", "LOSS.RANKED_LIST.BALANCE"),  # off
     *("LOSS.MULTI_SIMILARITY.EPSILON",),
+    "DATA.MIN_DETECTION_SCORE",  # detectors may have any scale
 }
 COSINES = {key for key, allowed in RANGES.items() if (allowed.low, allowed.high) == (-1, 1)}
 ZERO_IS_NONSENSE = {

@@ -110,11 +110,11 @@ def store_calibration(weights: Path, calibration: Calibration) -> Path:
         FileNotFoundError, ValueError, OSError: the weights do not exist, the file next to them is not JSON,
             or the file cannot be written.
     """
+    check_storable(weights)
     checkpoint = read_own_checkpoint(weights)
     if checkpoint is not None:
         save_checkpoint({**checkpoint, KEY: calibration.to_dict()}, weights)
         return weights
-    check_storable(weights)
     values = {**read_sidecar(weights), KEY: calibration.to_dict()}
     write_text(sidecar_of(weights), json.dumps(values, indent=2) + "\n")
     if folder_config_beside(weights) is not None:
@@ -143,7 +143,7 @@ def _held_out(weights: Path, dataset: ReidDataset) -> ReidDataset:
         "calibrate on the test set of DATA with --on test, if no scores of it will be reported with them"
     )
     checkpoint = read_own_checkpoint(weights)
-    if checkpoint is None:
+    if checkpoint is None or "config" not in checkpoint:
         raise ValueError(f"{weights} does not say what it was trained on: {otherwise}")
     holdout = hold_out(read_holdout(checkpoint["config"]), dataset)
     if holdout is None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from reid_gl import FeatureExtractor
+from reid_gl.config.load import load_config
 from reid_gl.data.datasets import load_dataset
 from reid_gl.evaluation.scores.ranking import evaluate_features
-from reid_gl.experiment.measure_thresholds import check_storable
+from reid_gl.experiment.measure_thresholds import calibrate_weights, check_storable, store_calibration
 from reid_gl.inference.color_histogram import extract_color_histograms
 from reid_gl.inference.extractor import find_weights as finding
 from reid_gl.inference.extractor.find_weights import find_weights, results_folder
@@ -67,3 +69,16 @@ def test_nothing_of_the_user_s_is_written_beside_it() -> None:
     assert results_folder(find_weights(PACKAGED)) == Path()
     with pytest.raises(ValueError, match="thresholds cannot be stored in the package: copy "):
         check_storable(PACKAGED_FILE)
+
+
+def test_a_copy_of_it_can_be_calibrated_as_the_message_says(tmp_path: Path) -> None:
+    write_synthetic(tmp_path / "synthetic", seed=4242, size=PEOPLE, num_workers=1)
+    copy = tmp_path / "copy.ckpt"
+    shutil.copyfile(PACKAGED_FILE, copy)
+    config = load_config("synthetic.yml", ["DATA.ROOT", str(tmp_path / "synthetic")])
+    with pytest.raises(ValueError, match=r"does not say what it was trained on: calibrate .* --on test"):
+        calibrate_weights(config, copy, on="held-out")
+    store_calibration(copy, calibrate_weights(config, copy, on="test"))
+    assert FeatureExtractor(copy).calibration is not None
+    with pytest.raises(ValueError, match="thresholds cannot be stored in the package: copy "):
+        store_calibration(PACKAGED_FILE, FeatureExtractor(copy).calibration)

@@ -73,13 +73,13 @@ BUDGETS = {
         "configs/market_small.yml",
         (),
         ("COMPARE.NUM_EPOCHS", "8", "DATA.HOLDOUT", "0.5", "MODEL.LAST_STRIDE", "2"),
-        ("SOLVER.NUM_EPOCHS", "20", "INPUT.SIZE", "[128, 64]", "INPUT.PAD", "5"),
+        (),
     ),
     "gpu": Budget(
         "configs/market.yml",
         ("MODEL.PRETRAINED", "none"),
         ("COMPARE.NUM_EPOCHS", "20", "DATA.HOLDOUT", "0.1"),
-        (),
+        ("SOLVER.NUM_EPOCHS", "60", "INPUT.SIZE", "[256, 128]", "INPUT.PAD", "10", "INPUT.ERASE", "0.5"),
     ),
 }
 LADDER = "configs/market_small.yml"

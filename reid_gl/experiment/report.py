@@ -78,6 +78,8 @@ def run_report(
         try:
             candidates.append((experiment, load_candidate(experiment)))
         except FileNotFoundError as error:
+            if "DATA.ROOT" in overrides:
+                raise
             raise FileNotFoundError(
                 f"add DATA.ROOT <folder> to the command, the images of {folder} are not where they were: "
                 f"{error}"

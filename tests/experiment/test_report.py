@@ -219,6 +219,8 @@ def test_images_that_were_moved_and_their_new_place(nasty: Path, tmp_path: Path)
         FileNotFoundError, match=r"add DATA.ROOT <folder> to the command, the images of .*run"
     ):
         run_report([run], tmp_path / "report.html")
+    with pytest.raises(FileNotFoundError, match=r"^Market-1501 is not in "):
+        run_report([run], tmp_path / "report.html", overrides=["DATA.ROOT", str(tmp_path)])
     words = ["DATA.ROOT", str(tmp_path / "new")]
     run_report([run], tmp_path / "report.html", overrides=words)
     assert read_report(tmp_path / "report.html")["images"]["folder"] == str(tmp_path / "new")

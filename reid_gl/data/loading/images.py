@@ -20,6 +20,8 @@ MAX_PIXELS = 64_000_000
 """Larger images are refused after reading their header, before any pixel is decoded."""
 MAX_FILE_BYTES = 8 * MAX_PIXELS
 """Size of the largest uncompressed image; larger files are refused before they are read."""
+IMAGE_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
+"""First bytes of JPEG, PNG and TIFF files."""
 
 EXPECTED_DEPTH = "expected 8 or 16 bits per channel, convert the image"
 
@@ -121,6 +123,10 @@ def _header_size(data: bytes, name: str) -> tuple[int, int]:
             f"image {name} claims far more than {MAX_PIXELS:,} pixels: remove it"
         ) from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        if data.startswith(IMAGE_SIGNATURES):
+            raise UnreadableImageError(
+                f"image {name} is damaged in its header or truncated: restore or remove the file"
+            ) from None
         raise UnreadableImageError(
             f"{name} is not an image (its first bytes are {data[:8]!r}): remove it from the folder"
         ) from None

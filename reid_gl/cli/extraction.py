@@ -13,6 +13,7 @@ from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.device import DEVICES
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.find_weights import find_weights
+from reid_gl.models.packaged import PACKAGED
 from reid_gl.models.weight_files import check_regular
 
 
@@ -34,7 +35,10 @@ class Extraction:
 def add_extraction_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what read_extraction reads."""
     parser.add_argument(
-        "--weights", required=True, metavar="FILE", help="checkpoint, .onnx, .xml, state dict, folder, hf://"
+        "--weights",
+        default=PACKAGED,
+        metavar="FILE",
+        help="checkpoint, .onnx, .xml, state dict, folder, hf://; default: the small network of the package",
     )
     parser.add_argument("--device", default="auto", help=f"{', '.join(DEVICES)}; default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: %(default)s")

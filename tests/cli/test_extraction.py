@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reid_gl.cli.extraction import Extraction, add_extraction_arguments, read_extraction
+from reid_gl.models.packaged import PACKAGED_FILE
 from tests.tiny_checkpoint import write_checkpoint
 
 
@@ -40,6 +41,11 @@ def test_the_extractor_is_made_with_the_arguments(tmp_path: Path) -> None:
     weights = write_checkpoint(tmp_path / "model.ckpt")
     extractor = read("--weights", weights, "--device", "cpu", flip=True).make_extractor()
     assert extractor.embedding_dim == 512
+
+
+def test_without_weights_the_network_of_the_package_is_used(caplog: pytest.LogCaptureFixture) -> None:
+    assert read("--device", "cpu").weights == PACKAGED_FILE
+    assert "rendered people" in caplog.text
 
 
 def test_weights_that_do_not_exist(tmp_path: Path) -> None:

@@ -273,6 +273,6 @@ def test_paper_shows_the_lists_and_no_controls(page: Any) -> None:
     assert not page.locator(".controls").first.is_visible()
     assert page.locator("#cards article").first.is_visible()
     page.set_viewport_size({"width": 703, "height": 1000})  # A4 without its margins
-    wider = "() => [...document.querySelectorAll('.card, .scroll')].filter(e => e.scrollWidth > e.clientWidth).length"
-    assert page.evaluate(wider) == 0
+    boxes = "[...document.querySelectorAll('.card, .scroll')]"
+    assert page.evaluate(f"{boxes}.filter(box => box.scrollWidth > box.clientWidth).length") == 0
     assert len(page.pdf()) > 20_000

@@ -11,11 +11,8 @@ from reid_gl.evaluation.reranking.rerank import RerankSettings, reranked_blocks
 from reid_gl.evaluation.thresholds.probability import same_person_probability
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Engine
+from reid_gl.gallery.engine import SPARE, Engine
 from reid_gl.gallery.sightings import Floats, Match, StoredRow, vectors_of
-
-SPARE = 16
-"""Number of extra candidates: rounding may exchange rows at the end of the list."""
 
 
 class Answers:

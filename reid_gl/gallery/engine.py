@@ -12,6 +12,8 @@ from reid_gl.gallery.sightings import Floats, Ints, Sighting, StoredRow
 
 Parts: TypeAlias = Iterable[tuple[Floats, Sequence[Sighting]]]
 """Features (M, D) with M sightings, repeatedly."""
+SPARE = 16
+"""Number of extra candidates that a search asks for: rounding may exchange rows at the end of the list."""
 
 
 @dataclass(frozen=True, eq=False)

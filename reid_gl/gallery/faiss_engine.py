@@ -9,8 +9,9 @@ from pathlib import Path
 
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.engine import Addition, Engine, Found, GalleryStats, Verification
+from reid_gl.gallery.index_beside import index_path
 from reid_gl.gallery.indexed_rows import IndexedRows
-from reid_gl.gallery.ivf_file import index_fault, index_path, read_numbers
+from reid_gl.gallery.ivf_file import index_fault, read_numbers
 from reid_gl.gallery.ivf_index import import_faiss
 from reid_gl.gallery.ivf_search import IvfSearch
 from reid_gl.gallery.ivf_settings import IvfSettings

@@ -15,7 +15,8 @@ from reid_gl.gallery.ivf_settings import Marks
 from reid_gl.gallery.sightings import Floats, Ints, StoredRow
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from reid_gl.gallery.sqlite_file import State
-from reid_gl.gallery.stored_rows import BLOB, RowReader
+from reid_gl.gallery.stored_rows import RowReader
+from reid_gl.gallery.vector_bytes import BLOB
 
 ROWS_AT_ONCE = 65_536
 """Rows in one transaction: a writer waits until it ends."""

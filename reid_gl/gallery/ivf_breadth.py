@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reid_gl.gallery.answers import SPARE
+from reid_gl.gallery.engine import SPARE
 from reid_gl.gallery.indexed_rows import IndexedRows
 from reid_gl.gallery.ivf_index import IvfIndex
 from reid_gl.gallery.ivf_settings import Breadth
-from reid_gl.gallery.recall import nearest_rows
+from reid_gl.gallery.nearest_rows import nearest_rows
 from reid_gl.gallery.sightings import Floats, Ints
 
 NUM_QUERIES, K = 200, 50

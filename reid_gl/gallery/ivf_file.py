@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import struct
 import zlib
@@ -15,34 +14,14 @@ from typing import Any
 from reid_gl.files import whole_or_nothing
 from reid_gl.gallery.ivf_index import IvfIndex, read_index
 from reid_gl.gallery.ivf_settings import Breadth, Marks
-from reid_gl.gallery.sqlite_file import RIGHTS, DamagedGalleryError, real_path
+from reid_gl.gallery.sqlite_file import RIGHTS, DamagedGalleryError
 from reid_gl.untrusted.regular_file import why_no_file
 
-logger = logging.getLogger(__name__)
-
-ENDING = ".ivfpq"
 FORMAT = 1
 TAIL = struct.Struct("<II8s")
 """Length and checksum of the description, then MAGIC: the last bytes of the file."""
 MAGIC = b"reid_gl1"
 BYTES_AT_ONCE = 2**24
-
-
-def index_path(gallery: Path) -> Path:
-    """Return the index of a gallery, next to its file."""
-    file = real_path(gallery)
-    return file.with_name(file.name + ENDING)
-
-
-def warn_of_codes_left(gallery: Path) -> None:
-    """Warn that the index of a gallery, if there is one, holds codes of rows that were deleted without it."""
-    path = index_path(gallery)
-    if path.exists():
-        logger.warning(
-            "index %s still holds codes of the deleted rows: open faiss:%s for writing and close it, to "
-            "remove them",
-            *(path, gallery),
-        )
 
 
 def save_index(path: Path, index: IvfIndex, marks: Marks) -> None:

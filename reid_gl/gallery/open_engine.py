@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from reid_gl.gallery.audit_log import audit_path
 from reid_gl.gallery.engine import Engine
 from reid_gl.gallery.faiss_engine import FaissEngine
 from reid_gl.gallery.ivf_settings import IvfSettings
@@ -58,18 +57,6 @@ def file_of(uri: str | Path) -> Path | None:
     if not rest.strip("/"):
         raise ValueError(f"{text!r} names no file: write {scheme}:people.db or {scheme}:///folder/people.db")
     return Path(unquote(rest.removeprefix("//")))
-
-
-def default_log(uri: str | Path) -> Path:
-    """Return the audit log of a gallery in a file.
-
-    Raises:
-        ValueError: the URI names a server, or an unknown engine.
-    """
-    file = file_of(uri)
-    if file is None:
-        raise ValueError(f"{uri} is not a file, so it has no default audit log: name one with audit_log")
-    return audit_path(file)
 
 
 def scheme_of(uri: str | Path) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from reid_gl.gallery.engine import GalleryStats
 from reid_gl.gallery.sightings import UNKNOWN, Floats, Sighting, StoredRow
-from reid_gl.gallery.stored_rows import vector_values
+from reid_gl.gallery.vector_bytes import vector_values
 
 
 def to_payload(number: int, vector: Floats, sighting: Sighting, added: float) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.condition_sql import to_sql
 from reid_gl.gallery.engine import Addition, Found, GalleryStats, Verification
-from reid_gl.gallery.ivf_file import warn_of_codes_left
+from reid_gl.gallery.index_beside import warn_of_codes_left
 from reid_gl.gallery.matrix import Matrix
 from reid_gl.gallery.sightings import UNKNOWN, Floats, Ints, Sighting, StoredRow
 from reid_gl.gallery.sqlite_file import (
@@ -35,9 +35,9 @@ from reid_gl.gallery.stored_rows import (
     RowReader,
     listed,
     sighting_values,
-    vector_values,
 )
 from reid_gl.gallery.transactions import explained, transaction
+from reid_gl.gallery.vector_bytes import vector_values
 
 logger = logging.getLogger(__name__)
 

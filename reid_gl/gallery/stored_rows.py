@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from reid_gl.gallery.sightings import Floats, Sighting, StoredRow
 from reid_gl.gallery.sqlite_file import State
+from reid_gl.gallery.vector_bytes import BLOB, vector_checksum
 
 SIGHTING_FIELDS = "id, camera, time, tracklet, pid, path, frame, x1, y1, x2, y2, added"
 INSERT_SIGHTING = f"INSERT INTO sightings (version, {SIGHTING_FIELDS}, crc) VALUES ({', '.join(['?'] * 14)})"
@@ -23,7 +24,6 @@ FROM sightings s LEFT JOIN vectors v ON v.id = s.id WHERE s.id {{}} ORDER BY s.i
 """
 NUMBERS = struct.Struct("<qq?dqqq?ddddd")
 ROWS_AT_ONCE = 4_096
-BLOB = np.dtype("<f4")
 Values: TypeAlias = tuple[Any, ...]
 
 
@@ -42,12 +42,6 @@ def sighting_values(number: int, sighting: Sighting, added: float) -> tuple[Any,
         added,
     )
     return (*values, _checksum(values))
-
-
-def vector_values(number: int, vector: Floats) -> tuple[int, bytes, int]:
-    """Return number, bytes and checksum of a feature (D,)."""
-    blob = vector.astype(BLOB, copy=False).tobytes()
-    return number, blob, _vector_checksum(number, blob)
 
 
 class RowReader:
@@ -148,7 +142,7 @@ def _fault(values: Values, dimension: int | None) -> str:
         return "the metadata is invalid"
     if not isinstance(vector, bytes):
         return "the feature is missing"
-    if _vector_checksum(values[0], vector) != vector_crc:
+    if vector_checksum(values[0], vector) != vector_crc:
         return "the feature does not match its checksum"
     if dimension is not None and len(vector) != BLOB.itemsize * dimension:
         return f"the feature has {len(vector) // BLOB.itemsize} numbers, expected {dimension}"
@@ -168,7 +162,3 @@ def _checksum(values: Sequence[Any]) -> int:
         *(x1 or 0.0, y1 or 0.0, x2 or 0.0, y2 or 0.0, added),
     )
     return zlib.crc32(path.encode(), zlib.crc32(packed))
-
-
-def _vector_checksum(number: int, blob: bytes) -> int:
-    return zlib.crc32(blob, zlib.crc32(number.to_bytes(8, "little")))

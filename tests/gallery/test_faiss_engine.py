@@ -21,7 +21,8 @@ from reid_gl.gallery import (
     kept_index,
     sqlite_engine,
 )
-from reid_gl.gallery.ivf_file import index_path, load_index, read_marks, save_index
+from reid_gl.gallery.index_beside import index_path
+from reid_gl.gallery.ivf_file import load_index, read_marks, save_index
 from reid_gl.gallery.ivf_index import IvfIndex
 from reid_gl.gallery.sightings import unit_features
 from tests.gallery.made_up_galleries import MORNING, Floats, features, sightings

@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("faiss")
 
 from reid_gl.gallery import Gallery, Sighting, ivf_breadth
-from reid_gl.gallery.ivf_file import index_path, read_marks
+from reid_gl.gallery.index_beside import index_path
+from reid_gl.gallery.ivf_file import read_marks
 from reid_gl.gallery.ivf_settings import USUAL
 from tests.gallery.made_up_galleries import features
 

@@ -35,6 +35,7 @@ LAYERS = {
         "scores",
         "thresholds track_pooling",
     ),
+    "reid_gl/gallery": ("interface", "*", "browse"),
     "reid_gl/inference": ("strategies exported", "extract", "*", "extractor", "exporting bulk"),
 }
 """Which folders and files of a folder may import which, lowest layer first; `*` is every file not named.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from reid_gl.gallery.condition import Condition
+from reid_gl.gallery.interface.condition import Condition
 
 
 def to_sql(condition: Condition) -> tuple[str, list[str | float]]:

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Addition, Engine, Found, GalleryStats, Verification
 from reid_gl.gallery.index_beside import index_path
 from reid_gl.gallery.indexed_rows import IndexedRows
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import Addition, Engine, Found, GalleryStats, Verification
+from reid_gl.gallery.interface.sightings import Floats, Ints, StoredRow
 from reid_gl.gallery.ivf_file import index_fault, read_numbers
 from reid_gl.gallery.ivf_index import import_faiss
 from reid_gl.gallery.ivf_search import IvfSearch
 from reid_gl.gallery.ivf_settings import IvfSettings
 from reid_gl.gallery.kept_index import KeptIndex
-from reid_gl.gallery.sightings import Floats, Ints, StoredRow
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from reid_gl.gallery.sqlite_file import DamagedGalleryError
 

@@ -9,10 +9,10 @@ from itertools import chain
 
 import numpy as np
 
-from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.condition_sql import to_sql
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.sightings import Floats, Ints, StoredRow
 from reid_gl.gallery.ivf_settings import Marks
-from reid_gl.gallery.sightings import Floats, Ints, StoredRow
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from reid_gl.gallery.sqlite_file import State
 from reid_gl.gallery.stored_rows import RowReader

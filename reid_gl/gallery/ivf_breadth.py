@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reid_gl.gallery.engine import SPARE
 from reid_gl.gallery.indexed_rows import IndexedRows
+from reid_gl.gallery.interface.engine import SPARE
+from reid_gl.gallery.interface.sightings import Floats, Ints
 from reid_gl.gallery.ivf_index import IvfIndex
 from reid_gl.gallery.ivf_settings import Breadth
 from reid_gl.gallery.nearest_rows import nearest_rows
-from reid_gl.gallery.sightings import Floats, Ints
 
 NUM_QUERIES, K = 200, 50
 TARGET = 0.985

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.gallery.sightings import Floats, Ints
+from reid_gl.gallery.interface.sightings import Floats, Ints
 
 BITS = 8
 CODES = 2**BITS

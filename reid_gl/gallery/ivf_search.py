@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Found
 from reid_gl.gallery.indexed_rows import IndexedRows
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import Found
+from reid_gl.gallery.interface.sightings import Floats, Ints
 from reid_gl.gallery.ivf_index import IvfIndex
 from reid_gl.gallery.ivf_settings import Breadth
-from reid_gl.gallery.sightings import Floats, Ints
 
 FEW_ROWS = 20_000
 """If a filter leaves at most this many rows, all of them are compared: a seventh of a second to read them."""

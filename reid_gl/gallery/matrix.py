@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from reid_gl.evaluation.reranking.nearest import nearest_of_rows
 from reid_gl.evaluation.search import TILE_IMAGES, TILE_QUERIES
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.sightings import Floats, Ints
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.sightings import Floats, Ints
 
 COLUMNS: dict[str, type] = {
     "id": np.int64,

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Found
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import Found
+from reid_gl.gallery.interface.sightings import Floats, Sighting
 from reid_gl.gallery.milvus_place import (
     FEATURELESS,
     MilvusPlace,
@@ -21,7 +22,6 @@ from reid_gl.gallery.milvus_place import (
 )
 from reid_gl.gallery.served_engine import ServedEngine
 from reid_gl.gallery.served_rows import to_payload
-from reid_gl.gallery.sightings import Floats, Sighting
 
 CALL_SECONDS = 60.0
 """How long the client repeats a call to a server that does not answer."""

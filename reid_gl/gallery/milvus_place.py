@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from reid_gl.gallery.condition import Condition
+from reid_gl.gallery.interface.condition import Condition
 
 INTEGERS = ("camera", "tracklet", "pid", "frame", "crc")
 INDEXED = ("camera", "tracklet", "pid", "time", "moment")

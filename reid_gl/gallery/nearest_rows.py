@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from reid_gl.gallery.sightings import Floats, Ints
+from reid_gl.gallery.interface.sightings import Floats, Ints
 
 
 def nearest_rows(batches: Iterable[tuple[Ints, Floats]], own: list[int], queries: Floats, k: int) -> Ints:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from reid_gl.gallery.engine import Engine
 from reid_gl.gallery.faiss_engine import FaissEngine
+from reid_gl.gallery.interface.engine import Engine
 from reid_gl.gallery.ivf_settings import IvfSettings
 from reid_gl.gallery.milvus_engine import MilvusEngine
 from reid_gl.gallery.milvus_place import EXACT, MilvusPlace, connect_milvus

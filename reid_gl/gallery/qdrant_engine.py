@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Found
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import Found
+from reid_gl.gallery.interface.sightings import Floats, Sighting
 from reid_gl.gallery.qdrant_points import INDEXED, QdrantPlace, import_client, to_filter
 from reid_gl.gallery.served_engine import ServedEngine
 from reid_gl.gallery.served_rows import to_payload
-from reid_gl.gallery.sightings import Floats, Sighting
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.sightings import LARGEST_NUMBER
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.sightings import LARGEST_NUMBER
 
 INDEXED = {"camera": "integer", "tracklet": "integer", "pid": "integer", "time": "float", "moment": "float"}
 """Fields that filters use; the server builds their indexes before rows are added."""

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from reid_gl.gallery.addition_key import AdditionKey
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Addition, GalleryStats, Verification
+from reid_gl.gallery.interface.addition_key import AdditionKey
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import Addition, GalleryStats, Verification
+from reid_gl.gallery.interface.sightings import LARGEST_NUMBER, Floats, Ints, Sighting, StoredRow
 from reid_gl.gallery.served_rows import fault_of, stats_of, to_row
-from reid_gl.gallery.sightings import LARGEST_NUMBER, Floats, Ints, Sighting, StoredRow
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from reid_gl.gallery.engine import GalleryStats
-from reid_gl.gallery.sightings import UNKNOWN, Floats, Sighting, StoredRow
+from reid_gl.gallery.interface.engine import GalleryStats
+from reid_gl.gallery.interface.sightings import UNKNOWN, Floats, Sighting, StoredRow
 from reid_gl.gallery.vector_bytes import vector_values
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_gl.gallery.condition import Condition
 from reid_gl.gallery.condition_sql import to_sql
-from reid_gl.gallery.engine import Addition, Found, GalleryStats, Verification
 from reid_gl.gallery.index_beside import warn_of_codes_left
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import Addition, Found, GalleryStats, Verification
+from reid_gl.gallery.interface.sightings import UNKNOWN, Floats, Ints, Sighting, StoredRow
 from reid_gl.gallery.matrix import Matrix
-from reid_gl.gallery.sightings import UNKNOWN, Floats, Ints, Sighting, StoredRow
 from reid_gl.gallery.sqlite_file import (
     DamagedGalleryError,
     State,

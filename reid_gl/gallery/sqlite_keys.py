@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from reid_gl.gallery.addition_key import KEY_SECONDS, AdditionKey
+from reid_gl.gallery.interface.addition_key import KEY_SECONDS, AdditionKey
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS additions (

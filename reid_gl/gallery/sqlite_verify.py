@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from reid_gl.gallery.engine import Verification
+from reid_gl.gallery.interface.engine import Verification
 from reid_gl.gallery.sqlite_file import DamagedGalleryError, State, missing_bytes, read_state
 from reid_gl.gallery.stored_rows import RowReader, listed
 from reid_gl.gallery.vector_bytes import BLOB

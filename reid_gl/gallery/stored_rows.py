@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.gallery.sightings import Floats, Sighting, StoredRow
+from reid_gl.gallery.interface.sightings import Floats, Sighting, StoredRow
 from reid_gl.gallery.sqlite_file import State
 from reid_gl.gallery.vector_bytes import BLOB, vector_checksum
 

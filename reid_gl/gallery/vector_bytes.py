@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from reid_gl.gallery.sightings import Floats
+from reid_gl.gallery.interface.sightings import Floats
 
 BLOB = np.dtype("<f4")
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from reid_gl.gallery import Gallery, Sighting, kept_index
-from reid_gl.gallery.condition import Condition
+from reid_gl.gallery.interface.condition import Condition
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 
 WIDTH, BATCH = 64, 50

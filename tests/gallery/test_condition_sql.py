@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.gallery.condition import make_condition
-from reid_gl.gallery.engine import Addition
-from reid_gl.gallery.sightings import unit_features
+from reid_gl.gallery.interface.condition import make_condition
+from reid_gl.gallery.interface.engine import Addition
+from reid_gl.gallery.interface.sightings import unit_features
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from tests.gallery.made_up_galleries import MORNING, features, sightings
 from tests.reference.slow_gallery import SlowRow, slow_rows

@@ -22,9 +22,9 @@ from reid_gl.gallery import (
     sqlite_engine,
 )
 from reid_gl.gallery.index_beside import index_path
+from reid_gl.gallery.interface.sightings import unit_features
 from reid_gl.gallery.ivf_file import load_index, read_marks, save_index
 from reid_gl.gallery.ivf_index import IvfIndex
-from reid_gl.gallery.sightings import unit_features
 from tests.gallery.made_up_galleries import MORNING, Floats, features, sightings
 
 PEOPLE, EACH, WIDTH = 20, 120, 32

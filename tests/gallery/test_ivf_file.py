@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from reid_gl.gallery import DamagedGalleryError
+from reid_gl.gallery.interface.sightings import unit_features
 from reid_gl.gallery.ivf_file import index_fault, load_index, read_marks, read_numbers, save_index
 from reid_gl.gallery.ivf_index import IvfIndex, train_index
 from reid_gl.gallery.ivf_settings import Marks
-from reid_gl.gallery.sightings import unit_features
 from tests.gallery.made_up_galleries import features
 
 MARKS = Marks(version=7, next_id=301, num_trained=300, checksums={1: 5, 300: 2**32 - 1})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reid_gl.gallery import matrix as matrix_module
-from reid_gl.gallery.condition import Condition, make_condition
+from reid_gl.gallery.interface.condition import Condition, make_condition
 from reid_gl.gallery.matrix import Matrix
 
 TILE = 8

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from reid_gl.gallery import sqlite_engine
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Addition
-from reid_gl.gallery.sightings import unit_features
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import Addition
+from reid_gl.gallery.interface.sightings import unit_features
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from tests.gallery.made_up_galleries import features, filled, sightings
 

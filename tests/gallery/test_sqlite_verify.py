@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from reid_gl.gallery import DamagedGalleryError, Gallery, Sighting
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.sightings import StoredRow
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.sightings import StoredRow
 from reid_gl.gallery.sqlite_engine import SqliteEngine
 from reid_gl.gallery.sqlite_file import PAGE_BYTES
 from tests.gallery.made_up_galleries import features, sightings

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
-from reid_gl.gallery.sightings import Sighting, check_sightings
+from reid_gl.gallery.interface.sightings import Sighting, check_sightings
 
 KEY_SECONDS = 86_400.0
 """How long a file remembers a key at least."""

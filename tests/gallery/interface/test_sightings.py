@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reid_gl.gallery import Gallery
-from reid_gl.gallery.sightings import Sighting, check_sightings, unit_features
+from reid_gl.gallery.interface.sightings import Sighting, check_sightings, unit_features
 from tests.gallery.made_up_galleries import features
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
-from reid_gl.gallery.addition_key import AdditionKey
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.sightings import Floats, Ints, Sighting, StoredRow
+from reid_gl.gallery.interface.addition_key import AdditionKey
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.sightings import Floats, Ints, Sighting, StoredRow
 
 Parts: TypeAlias = Iterable[tuple[Floats, Sequence[Sighting]]]
 """Features (M, D) with M sightings, repeatedly."""

@@ -18,7 +18,7 @@ from reid_gl.data.mot.read import load_sequence
 from reid_gl.experiment.extract import write_rejects
 from reid_gl.experiment.gallery import Recording, sightings_of
 from reid_gl.gallery import Gallery, Sighting
-from reid_gl.gallery.open_engine import file_of
+from reid_gl.gallery.engines.open_engine import file_of
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.extract_many import FeatureParts, extract_in_parts, remove_parts
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor

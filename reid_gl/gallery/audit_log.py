@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from reid_gl.gallery.open_engine import file_of
-from reid_gl.gallery.sqlite_file import RIGHTS, real_path
+from reid_gl.gallery.engines.open_engine import file_of
+from reid_gl.gallery.engines.sqlite.sqlite_file import RIGHTS, real_path
 from reid_gl.untrusted.regular_file import why_no_file
 
 logger = logging.getLogger(__name__)

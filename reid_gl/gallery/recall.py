@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from reid_gl.gallery.engines.nearest_rows import nearest_rows
 from reid_gl.gallery.interface.condition import Condition
 from reid_gl.gallery.interface.engine import Engine
 from reid_gl.gallery.interface.sightings import Floats, vectors_of
-from reid_gl.gallery.nearest_rows import nearest_rows
 
 
 def measure_recall(engine: Engine, num_queries: int, k: int) -> float:

@@ -75,3 +75,27 @@ def check_keys(uri: str, tmp_path: Path, rows_at_once: int) -> None:
             gallery.add(vectors[:1], [Sighting(camera=77)], key="a")
         assert gallery.stats().num_rows == count + 1  # the refusal took nothing back
         assert gallery.verify().is_whole
+
+
+def check_reopening(uri: str, tmp_path: Path) -> None:
+    """A gallery keeps its rows and its age of deletion, and refuses changes when it is open for reading."""
+    with Gallery(uri, audit_log=tmp_path / "log") as gallery:
+        assert gallery.stats().keep_seconds is None
+        gallery.add(features(3), sightings(3))
+        assert gallery.keep_for(1e12) == 0
+    with Gallery(uri, "r", audit_log=tmp_path / "log") as gallery:
+        assert gallery.stats().keep_seconds == 1e12
+        assert len(gallery.search(features(1))[0]) == 3
+        for change in (
+            lambda: gallery.add(features(1), sightings(1)),
+            lambda: gallery.delete(pids=3),
+            lambda: gallery.keep_for(None),
+        ):
+            with pytest.raises(PermissionError, match="is open for reading"):
+                change()
+    with Gallery(uri, audit_log=tmp_path / "log") as gallery:
+        assert gallery.keep_for(1.0) > 0  # those of 2023
+        gallery.keep_for(None)
+        assert gallery.stats().keep_seconds is None
+        with pytest.raises(ValueError, match="features have 8 numbers each, this gallery"):
+            gallery.add(features(1, width=8), sightings(1))

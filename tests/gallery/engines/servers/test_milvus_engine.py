@@ -19,7 +19,7 @@ from reid_gl.gallery.engines.open_engine import milvus_place
 from reid_gl.gallery.engines.servers import milvus_place as milvus_place_module
 from reid_gl.gallery.engines.servers.milvus_engine import MilvusEngine
 from reid_gl.gallery.engines.servers.milvus_place import connect_milvus, make_indexes
-from tests.gallery.engines.servers.served_galleries import check_keys, check_same_answers
+from tests.gallery.engines.servers.served_galleries import check_keys, check_reopening, check_same_answers
 from tests.gallery.made_up_galleries import WIDTH, features, sightings
 
 
@@ -73,26 +73,8 @@ def test_it_is_there_when_opened_again(server: str, tmp_path: Path) -> None:
     uri = f"{server}/again"
     with pytest.raises(FileNotFoundError, match=r"/again does not exist"):
         Gallery(uri, "r", audit_log=tmp_path / "log")
+    check_reopening(uri, tmp_path)
     with Gallery(uri, audit_log=tmp_path / "log") as gallery:
-        assert gallery.stats().keep_seconds is None
-        gallery.add(features(3), sightings(3))
-        assert gallery.keep_for(1e12) == 0
-    with Gallery(uri, "r", audit_log=tmp_path / "log") as gallery:
-        assert gallery.stats().keep_seconds == 1e12
-        assert len(gallery.search(features(1))[0]) == 3
-        for change in (
-            lambda: gallery.add(features(1), sightings(1)),
-            lambda: gallery.delete(pids=3),
-            lambda: gallery.keep_for(None),
-        ):
-            with pytest.raises(PermissionError, match="is open for reading"):
-                change()
-    with Gallery(uri, audit_log=tmp_path / "log") as gallery:
-        assert gallery.keep_for(1.0) > 0  # those of 2023
-        gallery.keep_for(None)
-        assert gallery.stats().keep_seconds is None
-        with pytest.raises(ValueError, match="features have 8 numbers each, this gallery"):
-            gallery.add(features(1, width=8), sightings(1))
         parts = [(features(300), sightings(300)), (np.full((2, WIDTH), np.nan, np.float32), sightings(2))]
         before = gallery.stats().num_rows
         with pytest.raises(ValueError, match="NaN"):

@@ -14,7 +14,7 @@ import pytest
 from reid_gl.gallery import Gallery
 from reid_gl.gallery.engines import open_engine
 from reid_gl.gallery.engines.servers import qdrant_engine
-from tests.gallery.engines.servers.served_galleries import check_keys, check_same_answers
+from tests.gallery.engines.servers.served_galleries import check_keys, check_reopening, check_same_answers
 from tests.gallery.made_up_galleries import WIDTH, features, sightings
 
 URI = "qdrant://server:6333/people?shards=2&replicas=1"
@@ -47,23 +47,7 @@ def test_an_addition_with_a_key_is_done_once(
 def test_it_is_there_when_opened_again(client: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"http://server:6333/people does not exist"):
         Gallery(URI, "r", audit_log=tmp_path / "log")
-    with Gallery(URI, audit_log=tmp_path / "log") as gallery:
-        gallery.add(features(3), sightings(3))
-        assert gallery.keep_for(1e12) == 0
-    with Gallery(URI, "r", audit_log=tmp_path / "log") as gallery:
-        assert gallery.stats().keep_seconds == 1e12
-        assert len(gallery.search(features(1))[0]) == 3
-        for change in (
-            lambda: gallery.add(features(1), sightings(1)),
-            lambda: gallery.delete(pids=3),
-            lambda: gallery.keep_for(None),
-        ):
-            with pytest.raises(PermissionError, match="is open for reading"):
-                change()
-    with Gallery(URI, audit_log=tmp_path / "log") as gallery:
-        assert gallery.keep_for(1.0) > 0  # those of 2023
-        with pytest.raises(ValueError, match="features have 8 numbers each, this gallery"):
-            gallery.add(features(1, width=8), sightings(1))
+    check_reopening(URI, tmp_path)
 
 
 def test_a_part_that_is_wrong_takes_the_others_with_it(client: Any, tmp_path: Path) -> None:

@@ -10,11 +10,9 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.data.mot.read import load_sequence
 from reid_gl.experiment.extract import write_rejects
 from reid_gl.experiment.gallery import Recording, sightings_of
 from reid_gl.gallery import Gallery, Sighting
@@ -124,15 +122,3 @@ def _with_sightings(
         first += len(features)
         if valid.any():
             yield features[valid], list(compress(own, valid))
-
-
-def frame_rate_of(source: Path, crops: CropList) -> float | None:
-    """Return the frame rate that a video or a sequence states; None if it states none."""
-    if crops.video is not None:
-        capture = cv2.VideoCapture(str(crops.video), cv2.CAP_FFMPEG)
-        rate = float(capture.get(cv2.CAP_PROP_FPS))
-        capture.release()
-        return rate if rate > 0 else None
-    if source.is_dir() and "frames" in crops.columns:
-        return load_sequence(source).frame_rate
-    return None

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.experiment.extract_into import extract_into_gallery, frame_rate_of
+from reid_gl.experiment.extract_into import extract_into_gallery
 from reid_gl.experiment.gallery import Recording
 from reid_gl.gallery import Gallery, Sighting
-from reid_gl.inference.bulk.crop_lists import CropList, list_crops
+from reid_gl.inference.bulk.crop_lists import CropList, frame_rate_of, list_crops
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.made_up_videos import noise_frames, write_sequence, write_video
 from tests.tracking.coloured_people import ColourRuntime

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reid_gl.experiment.plot import run_plot
+from reid_gl.experiment.reporting.plot import run_plot
 from reid_gl.report.page import format_report
 from tests.report.made_up_report import report_data
 

@@ -18,9 +18,15 @@ import reid_gl
 from reid_gl.config import load_run_config, read_experiment
 from reid_gl.evaluation.scores.breakdown import paired_difference
 from reid_gl.evaluation.scores.rank_lists import NOTHING
-from reid_gl.experiment.report_images import describe_images, make_thumbnails, rows_of_sides
-from reid_gl.experiment.report_run import Ranking, choose_queries, describe_ranking, describe_run, rank_run
-from reid_gl.experiment.report_similarity import MAX_BYTES, make_similarity_maps
+from reid_gl.experiment.reporting.report_images import describe_images, make_thumbnails, rows_of_sides
+from reid_gl.experiment.reporting.report_run import (
+    Ranking,
+    choose_queries,
+    describe_ranking,
+    describe_run,
+    rank_run,
+)
+from reid_gl.experiment.reporting.report_similarity import MAX_BYTES, make_similarity_maps
 from reid_gl.experiment.score import ScoredFeatures, compute_features, load_candidate
 from reid_gl.files import write_text
 from reid_gl.own_files import check_replaceable

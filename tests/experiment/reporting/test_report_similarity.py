@@ -14,8 +14,8 @@ from torch import nn
 
 from reid_gl.config import load_run_config, read_experiment
 from reid_gl.data.loading.images import read_image
-from reid_gl.experiment import report_similarity
-from reid_gl.experiment.report_similarity import make_similarity_maps
+from reid_gl.experiment.reporting import report_similarity
+from reid_gl.experiment.reporting.report_similarity import make_similarity_maps
 from reid_gl.experiment.score import Candidate, load_candidate
 from reid_gl.inference import similarity_maps
 from reid_gl.records import Sample

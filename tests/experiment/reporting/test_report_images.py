@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reid_gl.experiment.report_images import (
+from reid_gl.experiment.reporting.report_images import (
     bytes_in_page,
     describe_images,
     encode_webp,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reid_gl.experiment import report_map
-from reid_gl.experiment.report_map import make_map
+from reid_gl.experiment.reporting import report_map
+from reid_gl.experiment.reporting.report_map import make_map
 from reid_gl.records import Features
 
 

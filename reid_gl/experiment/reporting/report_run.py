@@ -19,7 +19,7 @@ from reid_gl.evaluation.scores.breakdown import evaluate_camera_pairs
 from reid_gl.evaluation.scores.rank_lists import NOTHING, RankLists, rank_with_lists
 from reid_gl.evaluation.scores.sides import with_own_cameras
 from reid_gl.evaluation.thresholds.distance_histograms import LARGEST_DISTANCE, distance_histograms
-from reid_gl.experiment.report_map import make_map
+from reid_gl.experiment.reporting.report_map import make_map
 from reid_gl.experiment.score import ScoredFeatures
 from reid_gl.inference.extractor.open_weights import stored_strategies
 from reid_gl.inference.extractor.stored_thresholds import load_calibration

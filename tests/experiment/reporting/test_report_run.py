@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from reid_gl.config import load_run_config, read_experiment
-from reid_gl.experiment import report_run
-from reid_gl.experiment.report_run import choose_queries, describe_run, rank_run
+from reid_gl.experiment.reporting import report_run
+from reid_gl.experiment.reporting.report_run import choose_queries, describe_run, rank_run
 from reid_gl.experiment.score import ScoredFeatures, compute_features, load_candidate
 from tests.finished_run import write_run
 from tests.inference.extractor.test_stored_thresholds import CALIBRATION
@@ -70,7 +70,7 @@ def test_re_ranking_is_left_out_of_sets_that_are_too_large_for_it(
 ) -> None:
     tested = features_of(run)
     assert [ranking.is_reranked for ranking in rank_run(tested, 0)] == [False, True]
-    monkeypatch.setattr("reid_gl.experiment.report_run.MAX_RERANKED", 10)
+    monkeypatch.setattr("reid_gl.experiment.reporting.report_run.MAX_RERANKED", 10)
     assert [ranking.is_reranked for ranking in rank_run(tested, 0)] == [False]
 
 

@@ -13,8 +13,8 @@ import pytest
 from reid_gl.config import load_run_config
 from reid_gl.evaluation import RerankSettings, evaluate_camera_pairs, evaluate_features, mean_ap_interval
 from reid_gl.evaluation.scores.rank_lists import IGNORED, RIGHT
-from reid_gl.experiment import report
-from reid_gl.experiment.report import run_report
+from reid_gl.experiment.reporting import report
+from reid_gl.experiment.reporting.report import run_report
 from reid_gl.experiment.score import ScoredFeatures, run_test
 from reid_gl.report.page import read_report
 from tests.finished_run import ABLATION, write_hard_people, write_run

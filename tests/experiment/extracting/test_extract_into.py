@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.experiment.extract_into import extract_into_gallery
+from reid_gl.experiment.extracting.extract_into import extract_into_gallery
 from reid_gl.experiment.gallery import Recording
 from reid_gl.gallery import Gallery, Sighting
 from reid_gl.inference.bulk.crop_lists import CropList, frame_rate_of, list_crops

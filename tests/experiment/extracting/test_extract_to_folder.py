@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reid_gl.experiment.extract_to_folder import extract_to_folder
+from reid_gl.experiment.extracting.extract_to_folder import extract_to_folder
 from reid_gl.inference.bulk.crop_lists import CropList, list_crops
 from reid_gl.inference.bulk.parquet_parts import Part, PartWriter, part_path
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor

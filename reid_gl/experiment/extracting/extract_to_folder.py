@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from tqdm import tqdm
 
-from reid_gl.experiment.extract import write_rejects
+from reid_gl.experiment.extracting.extract import write_rejects
 from reid_gl.inference.bulk.crop_lists import CropList
 from reid_gl.inference.bulk.feature_tables import import_pyarrow
 from reid_gl.inference.bulk.parquet_parts import (

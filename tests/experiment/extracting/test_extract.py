@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reid_gl.data.loading.images import UnreadableImageError
-from reid_gl.experiment.extract import choose_format, extract_to_file
+from reid_gl.experiment.extracting.extract import choose_format, extract_to_file
 from reid_gl.inference.bulk.crop_lists import CropList, list_crops
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from tests.made_up_videos import noise_frames, write_sequence, write_video

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_gl.experiment.extract import write_rejects
+from reid_gl.experiment.extracting.extract import write_rejects
 from reid_gl.experiment.gallery import Recording, sightings_of
 from reid_gl.gallery import Gallery, Sighting
 from reid_gl.gallery.engines.open_engine import file_of

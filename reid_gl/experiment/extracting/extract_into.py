@@ -71,17 +71,19 @@ def extract_into_gallery(
         on_error=on_error,
         show_progress=show_progress,
     )
-    kept = [sighting for row, sighting in enumerate(sightings) if row not in parts.rejected]
     with Gallery(uri, audit_log=audit_log) as gallery:
-        ids = gallery.add_parts(_with_sightings(parts, kept))
+        num_added = len(gallery.add_parts(_with_sightings(parts, sightings)))
     if parts.rejected:
         write_rejects(rejects, crops, parts.rejected)
     remove_parts(parts)
+    return {"gallery": uri, "added": num_added, **_summarise(parts, num_added, rejects)}
+
+
+def _summarise(parts: FeatureParts, num_added: int, rejects: Path) -> dict[str, Any]:
+    """Return what the parts hold that was not added, as plain values, and where it is listed."""
     return {
-        "gallery": uri,
-        "added": len(ids),
         "embedding_dim": parts.embedding_dim,
-        "boxes_outside": len(kept) - len(ids),
+        "boxes_outside": len(parts) - num_added,
         "rejected": len(parts.rejected),
         "rejects_file": str(rejects) if parts.rejected else None,
     }
@@ -115,10 +117,11 @@ def _make_fitting(
 def _with_sightings(
     parts: FeatureParts, sightings: Sequence[Sighting]
 ) -> Iterator[tuple[NDArray[np.float32], list[Sighting]]]:
-    """Yield the valid features of each part with their sightings; there is one for each row of all parts."""
+    """Yield the valid features of each part with their sightings; there is one for each row of the list."""
+    kept = [sighting for row, sighting in enumerate(sightings) if row not in parts.rejected]
     first = 0
     for features, valid in parts:
-        own = sightings[first : first + len(features)]
+        own = kept[first : first + len(features)]
         first += len(features)
         if valid.any():
             yield features[valid], list(compress(own, valid))

@@ -77,11 +77,7 @@ def extract_to_folder(
         FileExistsError: the folder holds other files.
         ImportError: pyarrow is not installed.
     """
-    check_on_error(on_error)
-    if crops.video is not None:
-        raise ValueError(f"{crops.video} is decoded in order by one process: use --engine local for a video")
-    import_pyarrow()
-    crops.check_unicode("Parquet")
+    _check(crops, on_error)
     crops, folder, skip = crops.with_absolute_paths(), folder.absolute(), on_error == "skip"
     claim_folder(folder, PLAN_FILE, {"rows": len(crops), "part_rows": part_rows, "network": identity})
     ranges = part_ranges(len(crops), part_rows)
@@ -101,6 +97,15 @@ def extract_to_folder(
             bar.update(len(ranges[start]))
     remove_unfinished(folder)
     return _summarise(crops, folder, records)
+
+
+def _check(crops: CropList, on_error: str) -> None:
+    """Check what does not need the folder; for the errors see extract_to_folder."""
+    check_on_error(on_error)
+    if crops.video is not None:
+        raise ValueError(f"{crops.video} is decoded in order by one process: use --engine local for a video")
+    import_pyarrow()
+    crops.check_unicode("Parquet")
 
 
 def _write(parts: Sequence[Part], writer: PartWriter, engine: Engine) -> Generator[int, None, None]:

@@ -8,7 +8,7 @@ import pytest
 from reid_gl.data.checking.check import DatasetReport, Occurrence, Pair, Problem
 from reid_gl.data.checking.split_counts import SplitReport, Spread
 from reid_gl.evaluation.scores.protocol import Preflight
-from reid_gl.experiment.check_findings import judge_dataset, scored_copies
+from reid_gl.experiment.checking.check_findings import judge_dataset, scored_copies
 
 SPLIT = SplitReport(
     images=8,

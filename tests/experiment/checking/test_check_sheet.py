@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from reid_gl.data.checking.check import check_dataset
-from reid_gl.experiment.check_dataset import run_check_dataset
-from reid_gl.experiment.check_findings import Findings
-from reid_gl.experiment.check_sheet import make_contact_sheet
+from reid_gl.experiment.checking.check_dataset import run_check_dataset
+from reid_gl.experiment.checking.check_findings import Findings
+from reid_gl.experiment.checking.check_sheet import make_contact_sheet
 from reid_gl.records import ReidDataset, Sample
-from tests.experiment.checked_set import TRAIN, write_checked_set
+from tests.experiment.checking.checked_set import TRAIN, write_checked_set
 from tests.report.test_contact_sheet import Page
 
 

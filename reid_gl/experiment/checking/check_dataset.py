@@ -11,8 +11,8 @@ from reid_gl.data.checking.check import DatasetReport, check_dataset
 from reid_gl.data.checking.split_counts import Spread
 from reid_gl.data.datasets import load_dataset
 from reid_gl.evaluation.scores.protocol import Preflight, check_test_set
-from reid_gl.experiment.check_findings import judge_dataset, scored_copies
-from reid_gl.experiment.check_sheet import make_contact_sheet
+from reid_gl.experiment.checking.check_findings import judge_dataset, scored_copies
+from reid_gl.experiment.checking.check_sheet import make_contact_sheet
 from reid_gl.files import write_text
 from reid_gl.own_files import check_replaceable
 from reid_gl.records import ReidDataset

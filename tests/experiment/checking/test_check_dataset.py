@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.experiment.check_dataset import run_check_dataset
+from reid_gl.experiment.checking.check_dataset import run_check_dataset
 from tests.data.made_up_images import blobs, brighten, enlarge, read, reencode, write
-from tests.experiment.checked_set import GALLERY, QUERY, TRAIN, write_checked_set
+from tests.experiment.checking.checked_set import GALLERY, QUERY, TRAIN, write_checked_set
 from tests.report.test_contact_sheet import Page, decode
 
 

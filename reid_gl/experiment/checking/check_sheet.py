@@ -11,7 +11,7 @@ import numpy as np
 from reid_gl.data.checking.check import DatasetReport, Occurrence
 from reid_gl.data.checking.fingerprints import Box
 from reid_gl.data.loading.images import crop_box, read_image
-from reid_gl.experiment.check_findings import Findings
+from reid_gl.experiment.checking.check_findings import Findings
 from reid_gl.records import ReidDataset, Sample
 from reid_gl.report.contact_sheet import (
     SheetImage,

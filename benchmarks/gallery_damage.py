@@ -12,9 +12,9 @@ import numpy as np
 from gallery_work import add
 
 from reid_gl.gallery import Gallery
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.sightings import StoredRow
-from reid_gl.gallery.sqlite_engine import SqliteEngine
+from reid_gl.gallery.engines.sqlite.sqlite_engine import SqliteEngine
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.sightings import StoredRow
 
 ROOT = Path(__file__).parents[1]
 DAMAGED_ROWS = 2_000

@@ -32,7 +32,7 @@ def opened(uri: str, mode: str = "a") -> Gallery:
     from qdrant_client import QdrantClient
 
     client = QdrantClient(path=str(QDRANT_FOLDER))
-    with mock.patch("reid_gl.gallery.open_engine.connect", return_value=client):
+    with mock.patch("reid_gl.gallery.engines.open_engine.connect", return_value=client):
         return Gallery(uri, mode, audit_log=log)
 
 

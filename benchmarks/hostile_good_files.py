@@ -15,7 +15,7 @@ import torch
 from hostile_places import COMPARE, DATA, MATRIX, PEOPLE_FOLDER, RENDER, TINY
 
 from reid_gl.cli.main import main as run_command
-from reid_gl.experiment import extract
+from reid_gl.experiment.extracting import extract
 from reid_gl.models import read_checkpoint
 from tests.finished_run import ABLATION
 from tests.inference.exported.mean_colour import describe, write

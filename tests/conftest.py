@@ -27,7 +27,7 @@ LONGEST = (
     "cli/test_export.py",
     "cli/test_foreign.py",
     "training/test_parallel.py",
-    "experiment/test_report.py",
+    "experiment/reporting/test_report.py",
 )
 """Files whose tests or fixtures take more than ten seconds."""
 LOGGERS = ("reid_gl", "reid_gl.evaluation", "uvicorn")

@@ -14,7 +14,7 @@ from reid_gl.gallery.browse.browser import Browser, Embed
 from reid_gl.gallery.browse.labels import ENDING, Labels
 from reid_gl.gallery.browse.server import BrowseServer
 from reid_gl.gallery.browse.stored_images import StoredImages
-from reid_gl.gallery.open_engine import file_of
+from reid_gl.gallery.engines.open_engine import file_of
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.inference.extractor.stored_thresholds import load_calibration
 

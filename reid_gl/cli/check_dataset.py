@@ -9,7 +9,7 @@ import sys
 
 from reid_gl.cli.own_data_arguments import add_own_data_arguments, own_data_settings
 from reid_gl.cli.progress import progress_bar
-from reid_gl.experiment.check_dataset import run_check_dataset
+from reid_gl.experiment.checking.check_dataset import run_check_dataset
 
 logger = logging.getLogger(__name__)
 

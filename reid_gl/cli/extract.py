@@ -10,11 +10,11 @@ from typing import Any
 
 from reid_gl.cli.extraction import add_extraction_arguments, read_extraction
 from reid_gl.cli.times import point_in_time
-from reid_gl.experiment.extract import choose_format, extract_to_file
-from reid_gl.experiment.extract_into import extract_into_gallery, frame_rate_of
-from reid_gl.experiment.extract_to_folder import extract_to_folder
+from reid_gl.experiment.extracting.extract import choose_format, extract_to_file
+from reid_gl.experiment.extracting.extract_into import extract_into_gallery
+from reid_gl.experiment.extracting.extract_to_folder import extract_to_folder
 from reid_gl.experiment.gallery import Recording
-from reid_gl.inference.bulk.crop_lists import list_crops
+from reid_gl.inference.bulk.crop_lists import frame_rate_of, list_crops
 from reid_gl.inference.bulk.part_plans import ON_ERROR
 from reid_gl.inference.bulk.ray_engine import import_ray, write_parts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from reid_gl.experiment.plot import run_plot
+from reid_gl.experiment.reporting.plot import run_plot
 from reid_gl.report.run_figures import FORMS
 
 

@@ -7,7 +7,7 @@ import json
 import logging
 
 from reid_gl.cli.experiment import prepare_torch, split_overrides
-from reid_gl.experiment.report import run_report
+from reid_gl.experiment.reporting.report import run_report
 
 logger = logging.getLogger(__name__)
 

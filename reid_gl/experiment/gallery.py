@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_gl.gallery import Gallery, Match, Sighting
-from reid_gl.gallery.sightings import UNKNOWN
+from reid_gl.gallery.interface.sightings import UNKNOWN
 from reid_gl.untrusted.npz import read_npz
 from reid_gl.untrusted.regular_file import why_no_file
 

@@ -19,9 +19,8 @@ from tqdm import tqdm
 from reid_gl.data.loading.images import Image8
 from reid_gl.data.mot.read import iterate_frames, load_sequence
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.experiment.extract_into import frame_rate_of
 from reid_gl.files import unfinished_beside
-from reid_gl.inference.bulk.crop_lists import CropList
+from reid_gl.inference.bulk.crop_lists import CropList, frame_rate_of
 from reid_gl.inference.bulk.extract_many import extract_in_parts, remove_parts
 from reid_gl.inference.bulk.video import VideoEndsError, VideoReader, claimed_frames
 from reid_gl.inference.extractor.crops import cut_boxes

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from reid_gl.gallery.addition_key import AdditionKey
 from reid_gl.gallery.audit_log import AuditLog
-from reid_gl.gallery.engine import Addition, Engine, Parts
-from reid_gl.gallery.sightings import Floats, Ints, Sighting, checked_parts
+from reid_gl.gallery.interface.addition_key import AdditionKey
+from reid_gl.gallery.interface.engine import Addition, Engine, Parts
+from reid_gl.gallery.interface.sightings import Floats, Ints, Sighting, checked_parts
 
 
 def add_logged(

@@ -10,12 +10,9 @@ import numpy as np
 from reid_gl.evaluation.reranking.rerank import RerankSettings, reranked_blocks
 from reid_gl.evaluation.thresholds.probability import same_person_probability
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Engine
-from reid_gl.gallery.sightings import Floats, Match, StoredRow, vectors_of
-
-SPARE = 16
-"""Number of extra candidates: rounding may exchange rows at the end of the list."""
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import SPARE, Engine
+from reid_gl.gallery.interface.sightings import Floats, Match, StoredRow, vectors_of
 
 
 class Answers:

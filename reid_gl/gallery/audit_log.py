@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from reid_gl.gallery.sqlite_file import RIGHTS, real_path
+from reid_gl.gallery.engines.open_engine import file_of
+from reid_gl.gallery.engines.sqlite.sqlite_file import RIGHTS, real_path
 from reid_gl.untrusted.regular_file import why_no_file
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,18 @@ def audit_path(gallery: Path) -> Path:
     """Return the default log of a gallery in a file, next to that file."""
     file = real_path(gallery)
     return file.with_name(file.name + ENDING)
+
+
+def default_log(uri: str | Path) -> Path:
+    """Return the audit log of a gallery in a file.
+
+    Raises:
+        ValueError: the URI names a server, or an unknown engine.
+    """
+    file = file_of(uri)
+    if file is None:
+        raise ValueError(f"{uri} is not a file, so it has no default audit log: name one with audit_log")
+    return audit_path(file)
 
 
 def current_user() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from reid_gl.files import whole_or_nothing
-from reid_gl.gallery.sightings import StoredRow, vectors_of
+from reid_gl.gallery.interface.sightings import StoredRow, vectors_of
 
 NO_BOX = (np.nan,) * 4
 

@@ -8,21 +8,21 @@ from pathlib import Path
 
 from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.evaluation.thresholds.record import Calibration
-from reid_gl.gallery.addition_key import AdditionKey, make_key
 from reid_gl.gallery.additions import add_logged
 from reid_gl.gallery.answers import Answers, read_features
-from reid_gl.gallery.audit_log import AuditLog, current_user, log_problems
+from reid_gl.gallery.audit_log import AuditLog, current_user, default_log, log_problems
 from reid_gl.gallery.checks import at_least_one, checked_age
-from reid_gl.gallery.condition import Condition, TimeRange, Values, make_condition
-from reid_gl.gallery.engine import Engine, GalleryStats, Parts, Verification
+from reid_gl.gallery.engines.ivf.faiss_engine import train_index_of
+from reid_gl.gallery.engines.open_engine import open_engine
 from reid_gl.gallery.export_rows import write_rows
-from reid_gl.gallery.faiss_engine import train_index_of
+from reid_gl.gallery.interface.addition_key import AdditionKey, make_key
+from reid_gl.gallery.interface.condition import Condition, TimeRange, Values, make_condition
+from reid_gl.gallery.interface.engine import Engine, GalleryStats, Parts, Verification
+from reid_gl.gallery.interface.sightings import Floats, Ints, Match, Sighting, check_sightings
 from reid_gl.gallery.list_rows import list_rows
-from reid_gl.gallery.open_engine import default_log, open_engine
 from reid_gl.gallery.recall import measure_recall
 from reid_gl.gallery.retention import delete_expired
 from reid_gl.gallery.searches import Search, search_all, search_together
-from reid_gl.gallery.sightings import Floats, Ints, Match, Sighting, check_sightings
 from reid_gl.gallery.turns import Turns
 
 

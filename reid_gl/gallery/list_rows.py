@@ -7,9 +7,9 @@ from itertools import chain, islice
 
 from reid_gl.gallery.audit_log import AuditLog
 from reid_gl.gallery.checks import at_least_one
-from reid_gl.gallery.condition import Values, make_condition
-from reid_gl.gallery.engine import Engine
-from reid_gl.gallery.sightings import Sighting
+from reid_gl.gallery.interface.condition import Values, make_condition
+from reid_gl.gallery.interface.engine import Engine
+from reid_gl.gallery.interface.sightings import Sighting
 
 
 def list_rows(

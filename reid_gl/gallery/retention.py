@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from reid_gl.gallery.audit_log import AuditLog
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Engine
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import Engine
 
 
 def delete_expired(engine: Engine, log: AuditLog) -> int:

@@ -12,9 +12,9 @@ from reid_gl.evaluation.reranking.rerank import RerankSettings
 from reid_gl.gallery.answers import Answers
 from reid_gl.gallery.audit_log import AuditLog
 from reid_gl.gallery.checks import at_least_one, checked_cosine
-from reid_gl.gallery.condition import Condition, TimeRange, Values, make_condition
-from reid_gl.gallery.engine import Engine
-from reid_gl.gallery.sightings import Floats, Match, query_features
+from reid_gl.gallery.interface.condition import Condition, TimeRange, Values, make_condition
+from reid_gl.gallery.interface.engine import Engine
+from reid_gl.gallery.interface.sightings import Floats, Match, query_features
 
 
 @dataclass(frozen=True, eq=False)

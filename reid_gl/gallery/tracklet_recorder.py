@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reid_gl.gallery.gallery import Gallery
-from reid_gl.gallery.sightings import UNKNOWN, Sighting
+from reid_gl.gallery.interface.sightings import UNKNOWN, Sighting
 
 Box = tuple[float, float, float, float]
 

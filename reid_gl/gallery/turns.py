@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reid_gl.gallery.engine import Engine
+from reid_gl.gallery.interface.engine import Engine
 
 
 class Turns:

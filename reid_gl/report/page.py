@@ -29,7 +29,7 @@ def format_report(title: str, data: dict[str, Any], thumbnails: Sequence[bytes])
 
     Args:
         title: title of the page.
-        data: what experiment.report collects; plain values, None for what is not a number.
+        data: what experiment.reporting.report collects; plain values, None for what is not a number.
         thumbnails: WebP files.
 
     Returns:

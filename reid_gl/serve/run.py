@@ -18,7 +18,7 @@ import uvicorn
 from reid_gl.evaluation import search_gallery
 from reid_gl.evaluation.thresholds.record import Calibration
 from reid_gl.gallery import Gallery
-from reid_gl.gallery.open_engine import file_of
+from reid_gl.gallery.engines.open_engine import file_of
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.serve.app import make_app
 from reid_gl.serve.guard import Guard

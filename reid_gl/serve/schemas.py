@@ -8,8 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 from reid_gl.gallery import Sighting
-from reid_gl.gallery.condition import FIELDS
-from reid_gl.gallery.sightings import LARGEST_NUMBER, UNKNOWN
+from reid_gl.gallery.interface.condition import FIELDS
+from reid_gl.gallery.interface.sightings import LARGEST_NUMBER, UNKNOWN
 
 MOST_VALUES, MOST_RULES = 1_000, 100
 """Values and rules of a filter: they all go into the audit log."""

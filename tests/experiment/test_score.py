@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from reid_gl.config import load_config
-from reid_gl.experiment.report import write_report
+from reid_gl.experiment.reporting.report import write_report
 from reid_gl.experiment.score import ScoredFeatures, keep_strategies, load_candidate, run_tests, write_result
 from reid_gl.experiment.train import run_training
 from reid_gl.inference.extractor.open_weights import stored_strategies

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from reid_gl.gallery import Gallery, Sighting, kept_index
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.sqlite_engine import SqliteEngine
+from reid_gl.gallery import Gallery, Sighting
+from reid_gl.gallery.engines.ivf import kept_index
+from reid_gl.gallery.engines.sqlite.sqlite_engine import SqliteEngine
+from reid_gl.gallery.interface.condition import Condition
 
 WIDTH, BATCH = 64, 50
 LONGEST = 0.15

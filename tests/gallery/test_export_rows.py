@@ -6,7 +6,7 @@ import numpy as np
 
 from reid_gl.evaluation.feature_files import load_features
 from reid_gl.gallery import Gallery
-from reid_gl.gallery.sightings import unit_features
+from reid_gl.gallery.interface.sightings import unit_features
 from tests.gallery.made_up_galleries import filled
 
 

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from reid_gl.evaluation import RerankSettings, k_reciprocal_rerank
-from reid_gl.gallery import Gallery, Sighting, sqlite_keys
+from reid_gl.gallery import Gallery, Sighting
 from reid_gl.gallery.audit_log import AuditLog
+from reid_gl.gallery.engines.sqlite import sqlite_keys
+from reid_gl.gallery.interface.sightings import unit_features
 from reid_gl.gallery.searches import Search
-from reid_gl.gallery.sightings import unit_features
 from tests.gallery.made_up_galleries import MORNING, WIDTH, features, filled, sightings
 from tests.inference.extractor.test_stored_thresholds import CALIBRATION
 from tests.reference.slow_gallery import SlowRow, slow_rows, slow_search

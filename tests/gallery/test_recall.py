@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from reid_gl.gallery import Gallery, Sighting
-from reid_gl.gallery.condition import Condition
-from reid_gl.gallery.engine import Found
+from reid_gl.gallery.engines.sqlite.sqlite_engine import SqliteEngine
+from reid_gl.gallery.interface.condition import Condition
+from reid_gl.gallery.interface.engine import Found
+from reid_gl.gallery.interface.sightings import Floats
 from reid_gl.gallery.recall import measure_recall
-from reid_gl.gallery.sightings import Floats
-from reid_gl.gallery.sqlite_engine import SqliteEngine
 from tests.gallery.made_up_galleries import features, filled
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reid_gl.gallery.sqlite_engine import SqliteEngine
+from reid_gl.gallery.engines.sqlite.sqlite_engine import SqliteEngine
 from reid_gl.gallery.turns import Turns
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reid_gl.gallery.sightings import Sighting
+from reid_gl.gallery.interface.sightings import Sighting
 
 
 @dataclass

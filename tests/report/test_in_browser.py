@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reid_gl.experiment.report import run_report
+from reid_gl.experiment.reporting.report import run_report
 from reid_gl.report.page import read_report
 from tests.browser import TEXT_TOO_FAINT, TIMEOUT, needs_browser, open_browser
 from tests.finished_run import write_hard_people, write_run

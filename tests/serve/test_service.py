@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from reid_gl.gallery import DamagedGalleryError, Gallery, Sighting
+from reid_gl.gallery.engines.sqlite.sqlite_engine import SqliteEngine
 from reid_gl.gallery.searches import Search
-from reid_gl.gallery.sqlite_engine import SqliteEngine
 from reid_gl.inference.extractor.feature_extractor import FeatureExtractor
 from reid_gl.serve.limits import Limits
 from reid_gl.serve.metrics import Metrics

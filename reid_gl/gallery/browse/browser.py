@@ -16,7 +16,7 @@ from reid_gl.data.loading.images import Image8, UnreadableImageError, decode_ima
 from reid_gl.gallery.browse.labels import Label, Labels
 from reid_gl.gallery.browse.stored_images import StoredImages
 from reid_gl.gallery.gallery import Gallery
-from reid_gl.gallery.sightings import Match, Sighting
+from reid_gl.gallery.interface.sightings import Match, Sighting
 
 Embed = Callable[[Image8], NDArray[np.float32]]
 NUM_MATCHES, MAX_MATCHES, PAGE_ROWS, REASON = 48, 200, 60, "browse"

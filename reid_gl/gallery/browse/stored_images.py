@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from reid_gl.data.loading.images import IMAGE_SUFFIXES, Image8, read_image
-from reid_gl.gallery.sightings import UNKNOWN, Sighting
+from reid_gl.gallery.interface.sightings import UNKNOWN, Sighting
 from reid_gl.inference.bulk.video import VideoReader
 from reid_gl.inference.extractor.crops import cut_boxes
 

@@ -17,7 +17,7 @@ from reid_gl.data.mot.read import MotBoxes, load_sequence
 from reid_gl.inference.bulk.box_files import BoxFile, own_boxes
 from reid_gl.inference.bulk.crop_tables import read_crop_table
 from reid_gl.inference.bulk.remote_tables import is_uri, read_remote_table
-from reid_gl.inference.bulk.video import claimed_frames, count_frames
+from reid_gl.inference.bulk.video import claimed_frames, claimed_rate, count_frames
 from reid_gl.inference.extractor.crops import as_corners
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
@@ -152,6 +152,15 @@ def list_crops(
     else:
         crops = _list_folder(source) if source.is_dir() else _list_table(source)
     return _not_empty(crops, source)
+
+
+def frame_rate_of(source: Path, crops: CropList) -> float | None:
+    """Return the frame rate that a video or a sequence states; None if it states none."""
+    if crops.video is not None:
+        return claimed_rate(crops.video)
+    if source.is_dir() and "frames" in crops.columns:
+        return load_sequence(source).frame_rate
+    return None
 
 
 def _not_empty(crops: CropList, source: str | Path) -> CropList:

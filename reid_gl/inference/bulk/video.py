@@ -82,6 +82,19 @@ def claimed_frames(path: Path) -> int:
         capture.release()
 
 
+def claimed_rate(path: Path) -> float | None:
+    """Return the frames per second that a video's container claims; None if it claims none.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a video.
+    """
+    capture = _open(path)
+    rate = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.release()
+    return rate if rate > 0 else None
+
+
 def count_frames(path: Path, *, show_progress: bool = False) -> int:
     """Count the frames that can be decoded, by decoding all; the number in the container may be wrong.
 

@@ -8,7 +8,7 @@ import pytest
 
 from reid_gl.data.loading.images import Image8
 from reid_gl.gallery.browse.stored_images import StoredImages
-from reid_gl.gallery.sightings import Sighting
+from reid_gl.gallery.interface.sightings import Sighting
 from tests.made_up_videos import write_video
 
 

@@ -1,0 +1,1 @@
+"""An approximate index of compressed features (IVF-PQ by faiss) beside the SQLite file."""

@@ -18,7 +18,7 @@ from torch.distributed.run import main as torchrun
 
 from reid_gl.cli.main import main
 from reid_gl.distributed.ranks import join_ranks
-from reid_gl.experiment import jobs
+from reid_gl.experiment.comparing import jobs
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 120.0

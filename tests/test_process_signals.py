@@ -1,4 +1,4 @@
-"""Processes started with signals held back are in data/loading/test_loaders and experiment/comparing/test_jobs."""
+"""Processes started with signals held back are in data/loading/test_loaders and comparing/test_jobs."""
 
 from __future__ import annotations
 

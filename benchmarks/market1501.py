@@ -23,10 +23,10 @@ import torch
 from machine import print_header
 
 from reid_gl.config import load_config
-from reid_gl.experiment.ablate import run_ablation
-from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison
+from reid_gl.experiment.comparing.ablate import run_ablation
+from reid_gl.experiment.comparing.compare_losses import Contender, parse_losses, run_comparison
+from reid_gl.experiment.comparing.series import RESULT_FILE, train_or_resume
 from reid_gl.experiment.score import run_test
-from reid_gl.experiment.series import RESULT_FILE, train_or_resume
 from reid_gl.files import write_text
 from reid_gl.report.ablation import format_ablation
 from reid_gl.report.comparison import format_comparison, summarize_runs

@@ -35,7 +35,7 @@ LAYERS = {
         "scores",
         "thresholds track_pooling",
     ),
-    "reid_gl/experiment": ("*", "checking extracting reporting"),
+    "reid_gl/experiment": ("*", "checking comparing extracting reporting"),
     "reid_gl/gallery": ("interface", "engines", "*", "browse"),
     "reid_gl/gallery/engines": ("vector_bytes nearest_rows", "sqlite servers", "ivf", "open_engine"),
     "reid_gl/inference": ("strategies exported", "extract", "*", "extractor", "exporting bulk"),

@@ -1,14 +1,17 @@
-"""Processes started with signals held back are in data/loading/test_loaders and experiment/test_jobs."""
+"""Processes started with signals held back are in data/loading/test_loaders and comparing/test_jobs."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from reid_gl.process_signals import NUMBERS, release_signals, signals_held
+from tests.processes import is_running, wait_for_end
 
 FORK = multiprocessing.get_context("fork")
 
@@ -52,3 +55,23 @@ def test_what_was_held_back_comes_when_the_process_is_ready(noted: list[int]) ->
         signal.raise_signal(signal.SIGINT)
         release_signals()
         assert noted == [signal.SIGINT]
+
+
+POOL = """
+import multiprocessing, os, time
+from concurrent.futures import ProcessPoolExecutor
+from reid_gl.process_signals import end_with_parent
+with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=end_with_parent) as pool:
+    print(pool.submit(os.getpid).result(), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_worker_ends_with_a_parent_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", POOL], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        assert is_running(worker)
+        parent.kill()
+        wait_for_end([worker], seconds=10)

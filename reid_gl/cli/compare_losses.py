@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reid_gl.cli.experiment import add_config_arguments, add_jobs_argument, prepare_torch, split_overrides
 from reid_gl.cli.signals import noted_signals
-from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison, vary_setting
+from reid_gl.experiment.comparing.compare_losses import Contender, parse_losses, run_comparison, vary_setting
 from reid_gl.report.comparison import format_comparison
 from reid_gl.training.fit import Interrupted
 

@@ -16,7 +16,7 @@ from reid_gl.cli.experiment import (
     split_overrides,
 )
 from reid_gl.cli.signals import noted_signals
-from reid_gl.experiment.cross_domain import IMAGE_FILE, run_cross_domain
+from reid_gl.experiment.comparing.cross_domain import IMAGE_FILE, run_cross_domain
 from reid_gl.report.cross_domain import format_matrix
 from reid_gl.training.fit import Interrupted
 

@@ -7,7 +7,7 @@ import json
 
 from reid_gl.cli.experiment import add_config_arguments, prepare_torch, split_overrides
 from reid_gl.config import load_experiment
-from reid_gl.experiment.pair_weights import run_pair_weights
+from reid_gl.experiment.comparing.pair_weights import run_pair_weights
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from reid_gl.cli.experiment import (
 )
 from reid_gl.cli.foreign import add_foreign_arguments, read_foreign
 from reid_gl.config import Experiment
-from reid_gl.experiment.ablate import run_ablation
+from reid_gl.experiment.comparing.ablate import run_ablation
 from reid_gl.experiment.reporting.report import check_report_path, write_report
 from reid_gl.experiment.score import ScoredFeatures, keep_strategies, run_tests
 from reid_gl.inference.extractor.foreign import Foreign

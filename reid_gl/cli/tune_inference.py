@@ -14,7 +14,7 @@ from reid_gl.cli.experiment import (
     prepare_torch,
     read_arguments,
 )
-from reid_gl.experiment.tune_inference import run_tuning
+from reid_gl.experiment.comparing.tune_inference import run_tuning
 from reid_gl.report.scores import format_scores
 
 logger = logging.getLogger(__name__)

@@ -46,6 +46,11 @@ def launched_ranks() -> Ranks | None:
     return Ranks(*(int(os.environ[name]) for name in names))
 
 
+def is_started_by_torchrun() -> bool:
+    """Return whether torchrun itself started this process, not another program that sets the variables."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def num_restarts() -> int:
     """Return how often torchrun has restarted the processes after one of them ended (--max-restarts)."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))

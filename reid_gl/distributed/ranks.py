@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -13,7 +14,13 @@ import torch.distributed as dist
 from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
-from reid_gl.distributed.place import LostRankError, Ranks, launched_ranks, num_restarts
+from reid_gl.distributed.place import (
+    LostRankError,
+    Ranks,
+    is_started_by_torchrun,
+    launched_ranks,
+    num_restarts,
+)
 
 TIMEOUT = timedelta(minutes=30)
 """How long a rank waits for the others, for example while one of them decodes a data set."""
@@ -22,6 +29,7 @@ LOST = ("Connection closed", "Connection reset", "Connection refused", "Broken p
 """Parts of torch's messages if another rank is gone."""
 ALONE = Ranks()
 _joined: list[Ranks] = []  # empty, or the place that join_ranks gave this process
+_torchrun: list[int] = []  # empty, or the process that started this one
 
 
 def ranks() -> Ranks:
@@ -37,6 +45,14 @@ def is_joined() -> bool:
 def is_first() -> bool:
     """Return whether this process is the one that writes and reports: rank 0."""
     return ranks().rank == 0
+
+
+def launcher_signal() -> int:
+    """Return SIGTERM if torchrun has ended without ending this process, otherwise 0.
+
+    A torchrun that is killed leaves its ranks, which would train to the end with nobody to stop them.
+    """
+    return int(signal.SIGTERM) if _torchrun and os.getppid() != _torchrun[0] else 0
 
 
 @contextlib.contextmanager
@@ -56,6 +72,8 @@ def join_ranks() -> Iterator[Ranks]:
     if place is None:
         yield ALONE
         return
+    if is_started_by_torchrun():
+        _torchrun.append(os.getppid())
     try:
         _connect(place)
         _joined.append(place)
@@ -66,6 +84,7 @@ def join_ranks() -> Iterator[Ranks]:
         raise LostRankError(_explain(place, error)) from error
     finally:
         _joined.clear()
+        _torchrun.clear()
         if dist.is_initialized():  # without this, a process often aborts when it ends
             dist.destroy_process_group()
 

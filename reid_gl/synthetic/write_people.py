@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 
 from reid_gl.files import finished_or_nothing
+from reid_gl.process_signals import end_with_parent
 from reid_gl.seeds import check_seed
 from reid_gl.synthetic.people import Person
 from reid_gl.synthetic.plan import (
@@ -137,7 +138,8 @@ def _render_all(
 
 
 def _start_worker() -> None:
-    """Use one thread per process, because the processes already run in parallel."""
+    """End with the parent, and use one thread, because the processes already run in parallel."""
+    end_with_parent()
     cv2.setNumThreads(1)
 
 

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from reid_gl.data.loading.loaders import BatchLoader
 from reid_gl.data.loading.sampler import BalancedSampler, PKSampler
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.distributed.ranks import ranks
+from reid_gl.distributed.ranks import launcher_signal, ranks
 from reid_gl.distributed.tensors import copy_from_first, largest
 from reid_gl.losses import WeightedSum
 from reid_gl.models.reid_net import ReidNet
@@ -196,7 +196,8 @@ def fit(
         stop_signal: returns the number of the signal that asks to stop, or 0; called after each step.
 
     Raises:
-        Interrupted: a signal asked a rank to stop; the state was saved after a complete step.
+        Interrupted: a signal asked a rank to stop, or its torchrun was killed; the state was saved after a
+            complete step.
         NonFiniteError: names epoch, batch and loss term; the last checkpoint is unchanged.
     """
     backbone = None
@@ -213,7 +214,7 @@ def fit(
             state.step += 1
             num_images = len(batch.labels) * ranks().world_size
             log.step(epoch, state.step, num_images, {**values, "learning_rate": rate})
-            if number := largest(stop_signal()):
+            if number := largest(stop_signal() or launcher_signal()):
                 save(state, False)
                 raise Interrupted(number)
         state.epoch, state.step = epoch + 1, 0

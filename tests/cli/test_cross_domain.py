@@ -12,7 +12,7 @@ import pytest
 
 from reid_gl.cli import cross_domain
 from reid_gl.cli.main import main
-from reid_gl.experiment import jobs
+from reid_gl.experiment.comparing import jobs
 from reid_gl.training.fit import Interrupted
 from tests.cli.test_commands import call, wait_for_epoch
 from tests.distributed.run_ranks import forkserver, start_command

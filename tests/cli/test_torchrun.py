@@ -14,9 +14,16 @@ import pytest
 
 from reid_gl.cli.main import main
 from reid_gl.models import read_checkpoint
-from tests.distributed.run_ranks import rank_environment, run_command, run_ranks, start_torchrun
+from tests.distributed.run_ranks import (
+    rank_environment,
+    run_command,
+    run_ranks,
+    start_launcher,
+    start_torchrun,
+)
 from tests.experiment.conftest import SMALL
 from tests.made_up_people import write_people
+from tests.processes import children_of, wait_for_end
 
 pytestmark = pytest.mark.slow
 LONG = 40
@@ -41,12 +48,6 @@ def wait_for_epoch(launcher: BaseProcess, folder: Path, epoch: int) -> None:
     raise AssertionError("no step within five minutes")
 
 
-def children_of(process: BaseProcess) -> list[int]:
-    """Ids of the processes that a process has started, in this order."""
-    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
-    return sorted(int(child) for children in tasks for child in children.read_text().split())
-
-
 def test_a_killed_rank_costs_at_most_what_came_after_the_last_checkpoint(
     words: list[str], tmp_path: Path
 ) -> None:
@@ -56,7 +57,7 @@ def test_a_killed_rank_costs_at_most_what_came_after_the_last_checkpoint(
     launcher = start_torchrun(words, "--max-restarts", "1", **files)
     try:
         wait_for_epoch(launcher, folder, 3)
-        second = children_of(launcher)[1]
+        second = children_of(launcher.pid)[1]
         os.kill(second, signal.SIGKILL)
         launcher.join(120)
     finally:
@@ -82,6 +83,20 @@ def test_a_signal_to_torchrun_saves_once_and_ends_all(words: list[str], tmp_path
         launcher.terminate()
     launcher.join(120)
     assert launcher.exitcode
+    check_stopped(folder, (tmp_path / "errors").read_text())
+
+
+def test_ranks_of_a_killed_torchrun_save_once_and_end(words: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = ["train", *words, "OUTPUT_DIR", str(folder), "SOLVER.NUM_EPOCHS", str(LONG)]
+    launcher = start_launcher(words, tmp_path / "errors")
+    try:
+        wait_for_epoch(launcher, folder, 2)
+        found = children_of(launcher.pid)
+    finally:
+        launcher.kill()
+    assert len(found) == 2
+    wait_for_end(found, seconds=60)
     check_stopped(folder, (tmp_path / "errors").read_text())
 
 

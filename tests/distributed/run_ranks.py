@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -18,7 +19,8 @@ from torch.distributed.run import main as torchrun
 
 from reid_gl.cli.main import main
 from reid_gl.distributed.ranks import join_ranks
-from reid_gl.experiment import jobs
+from reid_gl.experiment.comparing import jobs
+from reid_gl.process_signals import end_with_parent
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 120.0
@@ -106,6 +108,7 @@ def _be_rank(
     environment: dict[str, str],
     errors: Path,
 ) -> None:
+    end_with_parent()  # a rank whose peers are gone would wait for half an hour
     os.environ.update(environment)
     _write_errors_to(errors)
     before()
@@ -121,6 +124,7 @@ def start_command(words: Sequence[object], errors: Path) -> ForkServerProcess:
 
 
 def _be_command(words: Sequence[str], errors: Path) -> None:
+    end_with_parent()
     os.setsid()
     multiprocessing.set_start_method("fork", force=True)  # as in a shell: workers inherit signal handlers
     jobs.START_METHOD = "fork"  # type: ignore[misc] # possible here, where nothing has been computed
@@ -139,12 +143,31 @@ def start_torchrun(words: Sequence[str], *options: str, output: Path, errors: Pa
 
 
 def _be_torchrun(words: Sequence[str], output: Path, errors: Path) -> None:
+    end_with_parent()
     os.setsid()
     os.environ["OMP_NUM_THREADS"] = "1"
     with output.open("w") as file:
         os.dup2(file.fileno(), 1)
     _write_errors_to(errors)
     torchrun(list(words))
+
+
+def start_launcher(words: Sequence[str], errors: Path) -> ForkServerProcess:
+    """Start two ranks of a command as torchrun does; they have to notice themselves that it has ended."""
+    process = forkserver().Process(target=_be_launcher, args=(words, free_port(), errors))
+    process.start()
+    return process
+
+
+def _be_launcher(words: Sequence[str], port: int, errors: Path) -> None:
+    end_with_parent()
+    _write_errors_to(errors)
+    os.environ["TORCHELASTIC_RUN_ID"] = "none"  # torchrun's own default
+    for rank in range(2):
+        if os.fork() == 0:
+            os.environ.update(rank_environment(rank, 2, port))
+            run_command(words)
+    signal.pause()
 
 
 def run_command(words: Sequence[str]) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
 import torch.distributed as dist
 
 from reid_gl.distributed.place import LostRankError, Ranks, launched_ranks, num_restarts
-from reid_gl.distributed.ranks import is_first, is_joined, join_ranks, ranks
+from reid_gl.distributed.ranks import is_first, is_joined, join_ranks, launcher_signal, ranks
 from tests.distributed.rank_talk import lose_a_rank
 from tests.distributed.run_ranks import free_port, rank_environment, run_ranks
 
@@ -46,6 +47,21 @@ def test_the_group_is_gone_afterwards_also_after_an_error(monkeypatch: pytest.Mo
         _ = 1 / 0
     assert not is_joined()
     assert not dist.is_initialized()
+
+
+def test_a_torchrun_that_is_gone_asks_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getppid", lambda: 500)
+    for started_by_torchrun, expected in ((True, 15), (False, 0)):  # scripts that start ranks may end
+        launch(monkeypatch, 0, 1, free_port())
+        if started_by_torchrun:
+            monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+        else:
+            monkeypatch.delenv("TORCHELASTIC_RUN_ID")
+        with join_ranks(), monkeypatch.context() as later:
+            assert launcher_signal() == 0
+            later.setattr(os, "getppid", lambda: 1)
+            assert launcher_signal() == expected
+        assert launcher_signal() == 0
 
 
 def test_a_port_in_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

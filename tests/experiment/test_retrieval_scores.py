@@ -11,11 +11,11 @@ import torch
 
 from reid_gl.config import load_config, load_experiment
 from reid_gl.experiment import run_test, run_training
-from reid_gl.experiment.ablate import run_ablation
+from reid_gl.experiment.comparing.ablate import run_ablation
+from reid_gl.experiment.comparing.tune_inference import run_tuning
 from reid_gl.experiment.load_data import load_data
 from reid_gl.experiment.retrieval_scores import score_retrieval
 from reid_gl.experiment.score import run_tests
-from reid_gl.experiment.tune_inference import run_tuning
 from reid_gl.records import Features
 from reid_gl.report.scores import format_scores
 from tests.experiment.conftest import RESNET, SMALL

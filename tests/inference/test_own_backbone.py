@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from reid_gl import FeatureExtractor
 from reid_gl.config import load_config
+from reid_gl.experiment.comparing.pair_weights import run_pair_weights
 from reid_gl.experiment.export import run_export
-from reid_gl.experiment.pair_weights import run_pair_weights
 from reid_gl.experiment.score import run_tests
 from reid_gl.inference.exporting.export_settings import ExportSettings
 from reid_gl.inference.extractor.runtime import TorchRuntime

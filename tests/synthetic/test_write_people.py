@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 from reid_gl.data.datasets.reading.market_layout import load_market_layout
 from reid_gl.synthetic.plan import SyntheticSize
 from reid_gl.synthetic.write_people import CARD, MOST_WORKERS, write_synthetic
+from tests.processes import children_of, wait_for_end
 
 SMALL = SyntheticSize(
     num_train_identities=4,
@@ -145,3 +149,17 @@ def test_a_set_with_worlds_is_another_set(written: Path, tmp_path: Path) -> None
 
 def test_sets_written_before_there_were_worlds_are_reused(written: Path) -> None:
     assert "num_worlds" not in json.loads((written / CARD).read_text())["size"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_workers_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    code = f"from reid_gl.synthetic.write_people import *; write_synthetic({str(tmp_path / 'out')!r})"
+    with subprocess.Popen([sys.executable, "-c", code]) as parent:
+        deadline = time.monotonic() + 60
+        while len(started := children_of(parent.pid)) < 3:  # multiprocessing's tracker of resources is one
+            assert parent.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        parent.kill()
+        wait_for_end(started, seconds=60)

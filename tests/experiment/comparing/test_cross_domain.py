@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from reid_gl.config import load_experiment
-from reid_gl.experiment import jobs, series
-from reid_gl.experiment.cross_domain import run_cross_domain
+from reid_gl.experiment.comparing import jobs, series
+from reid_gl.experiment.comparing.cross_domain import run_cross_domain
 from reid_gl.experiment.load_data import load_data, load_test_sets
 from reid_gl.training.fit import Interrupted
 from tests.distributed.run_ranks import forkserver

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from reid_gl.config import Config, describe_changes, read_experiment, read_kept
-from reid_gl.experiment.job_process import Job
-from reid_gl.experiment.jobs import POLL_SECONDS, describe_rest, gpus_to_deal, run_jobs
+from reid_gl.experiment.comparing.job_process import Job
+from reid_gl.experiment.comparing.jobs import POLL_SECONDS, describe_rest, gpus_to_deal, run_jobs
 from reid_gl.experiment.train import run_training
 from reid_gl.files import make_folder, partial_of, write_text
 from reid_gl.records import ReidDataset

@@ -14,11 +14,8 @@ from urllib.parse import quote
 import torch
 
 from reid_gl.config import load_experiment
-from reid_gl.experiment.job_process import Job
-from reid_gl.experiment.load_data import hold_out
-from reid_gl.experiment.make_network import make_losses
-from reid_gl.experiment.score import run_test
-from reid_gl.experiment.series import (
+from reid_gl.experiment.comparing.job_process import Job
+from reid_gl.experiment.comparing.series import (
     RESULT_FILE,
     check_num_jobs,
     is_share,
@@ -27,6 +24,9 @@ from reid_gl.experiment.series import (
     run_unfinished,
     train_or_resume,
 )
+from reid_gl.experiment.load_data import hold_out
+from reid_gl.experiment.make_network import make_losses
+from reid_gl.experiment.score import run_test
 from reid_gl.files import write_text
 from reid_gl.losses import SHORT_NAMES
 from reid_gl.report.comparison import SCORES, draw_comparison, summarize_runs

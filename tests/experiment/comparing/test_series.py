@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from reid_gl.config import load_config
-from reid_gl.experiment import series
-from reid_gl.experiment.jobs import Job
-from reid_gl.experiment.series import (
+from reid_gl.experiment.comparing import series
+from reid_gl.experiment.comparing.jobs import Job
+from reid_gl.experiment.comparing.series import (
     OWN_FILES,
     is_share,
     open_series,

@@ -9,8 +9,8 @@ import torch
 from reid_gl.config import load_config, load_experiment, read_experiment
 from reid_gl.data.loading import cache_format as cache_form
 from reid_gl.experiment import run_test, run_training
+from reid_gl.experiment.comparing.tune_inference import GRIDS, Choice, coordinate_search, run_tuning
 from reid_gl.experiment.load_data import hold_out, load_data
-from reid_gl.experiment.tune_inference import GRIDS, Choice, coordinate_search, run_tuning
 from reid_gl.inference.strategies.settings import InferenceSettings
 from reid_gl.records import ReidDataset
 from tests.experiment.conftest import RESNET, SMALL

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from reid_gl.config import load_config, load_experiment
-from reid_gl.experiment import compare_losses, jobs, series
-from reid_gl.experiment.compare_losses import Contender, parse_losses, run_comparison, vary_setting
+from reid_gl.experiment.comparing import compare_losses, jobs, series
+from reid_gl.experiment.comparing.compare_losses import Contender, parse_losses, run_comparison, vary_setting
 from reid_gl.experiment.load_data import load_data
 from reid_gl.training.fit import Interrupted
 from tests.distributed.run_ranks import forkserver
@@ -254,7 +254,7 @@ def test_a_folder_of_somebody_else_stays_as_it_is(small: list[str], tmp_path: Pa
 
 
 def test_a_foreign_file_in_a_run_s_folder_is_not_deleted(small: list[str], tmp_path: Path) -> None:
-    from reid_gl.experiment.series import open_series
+    from reid_gl.experiment.comparing.series import open_series
 
     folder = tmp_path / "compared"
     open_series(folder, load_config(None, small), kind="comparison")

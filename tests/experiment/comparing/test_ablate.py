@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reid_gl.config import load_config
 from reid_gl.experiment import run_test, run_training
-from reid_gl.experiment.ablate import RERANKING, list_combinations, run_ablation, switch_values
+from reid_gl.experiment.comparing.ablate import RERANKING, list_combinations, run_ablation, switch_values
 from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
 from tests.experiment.conftest import RESNET, SMALL
 from tests.inference.strategies.test_pooling_statistics import make_net

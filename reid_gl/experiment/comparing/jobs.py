@@ -18,7 +18,7 @@ from typing import Any, Final
 import torch
 from tqdm import tqdm
 
-from reid_gl.experiment.job_process import Job, Share, be_job
+from reid_gl.experiment.comparing.job_process import Job, Share, be_job
 from reid_gl.process_signals import signals_held
 from reid_gl.training.fit import Interrupted
 

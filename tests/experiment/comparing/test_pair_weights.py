@@ -10,8 +10,13 @@ import torch
 from reid_gl.config import load_config, load_experiment, read_experiment
 from reid_gl.data.datasets.market1501 import load_market1501
 from reid_gl.data.loading.transforms import Preprocessing
+from reid_gl.experiment.comparing.pair_weights import (
+    made_up_batch,
+    run_pair_weights,
+    summarize,
+    trained_batch,
+)
 from reid_gl.experiment.make_network import make_net
-from reid_gl.experiment.pair_weights import made_up_batch, run_pair_weights, summarize, trained_batch
 from reid_gl.inference import extract_features
 from reid_gl.losses import BinomialDevianceLoss, MultiSimilarityLoss, pair_weights
 from reid_gl.losses.pairs import pair_masks, pair_similarity

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from reid_gl.config import Config, Experiment, inference_overrides, read_experiment, read_holdout
 from reid_gl.data.loading.loaders import check_images, make_label_map
 from reid_gl.evaluation.reranking.rerank import RerankSettings
+from reid_gl.experiment.comparing.one_pass import OnePass, run_once
 from reid_gl.experiment.load_data import hold_out, load_data
-from reid_gl.experiment.one_pass import OnePass, run_once
 from reid_gl.experiment.score import Candidate, load_candidate
 from reid_gl.files import write_text
 from reid_gl.inference.strategies.pooling_statistics import refusal

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from reid_gl.config import Config
 from reid_gl.evaluation.reranking.rerank import RerankSettings
-from reid_gl.experiment.one_pass import OnePass, run_once
+from reid_gl.experiment.comparing.one_pass import OnePass, run_once
 from reid_gl.experiment.score import load_candidate, write_result
 from reid_gl.inference.strategies.pooling_statistics import refusal, trained_mixing
 from reid_gl.inference.strategies.settings import InferenceSettings

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from reid_gl.experiment import jobs
-from reid_gl.experiment.job_process import Job
-from reid_gl.experiment.jobs import describe_rest, gpus_to_deal, run_jobs
+from reid_gl.experiment.comparing import jobs
+from reid_gl.experiment.comparing.job_process import Job
+from reid_gl.experiment.comparing.jobs import describe_rest, gpus_to_deal, run_jobs
 from reid_gl.training.fit import Interrupted
 from tests.distributed.run_ranks import forkserver
 

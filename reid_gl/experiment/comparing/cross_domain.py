@@ -12,10 +12,8 @@ from urllib.parse import quote
 import torch
 
 from reid_gl.config import load_experiment
-from reid_gl.experiment.job_process import Job
-from reid_gl.experiment.load_data import load_data, load_test_sets
-from reid_gl.experiment.score import run_tests
-from reid_gl.experiment.series import (
+from reid_gl.experiment.comparing.job_process import Job
+from reid_gl.experiment.comparing.series import (
     RESULT_FILE,
     check_num_jobs,
     is_share,
@@ -24,6 +22,8 @@ from reid_gl.experiment.series import (
     run_unfinished,
     train_or_resume,
 )
+from reid_gl.experiment.load_data import load_data, load_test_sets
+from reid_gl.experiment.score import run_tests
 from reid_gl.files import write_text
 from reid_gl.report.cross_domain import draw_matrix
 from reid_gl.report.figures import save_figure

@@ -8,7 +8,7 @@ import pytest
 
 from reid_gl.evaluation import evaluate_features
 from reid_gl.evaluation.reranking.rerank import RerankSettings
-from reid_gl.experiment.one_pass import OnePass
+from reid_gl.experiment.comparing.one_pass import OnePass
 from reid_gl.inference.strategies.settings import PLAIN, InferenceSettings
 from reid_gl.records import JUNK_PID, Features, ReidDataset, Sample
 

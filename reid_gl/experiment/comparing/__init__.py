@@ -1,0 +1,1 @@
+"""Which setting is better: many trainings in one series, or many scores of one network."""

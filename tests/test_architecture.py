@@ -221,7 +221,7 @@ def test_nothing_refers_outside_the_project() -> None:
 
 
 def test_messages_name_nothing_that_an_installed_package_lacks() -> None:
-    """Commands are `reid-gl ...` and pages are the project's, because a wheel has neither tools/ nor data/."""
+    """Commands are `reid-gl ...` and pages are the project's: a wheel has neither tools/ nor data/."""
     lacking = re.compile(r"\btools/|(?<!the project's )\b(data/README|docs/|notebooks/|benchmarks/)")
     found = []
     for path in FILES:

@@ -28,8 +28,8 @@ def list_tree(root: Path) -> list[str]:
     Raises:
         NotADirectoryError: the root is a file.
         FileNotFoundError: no such folder, or a broken link.
-        ValueError: a pipe, socket or device has the name of an image, or links lead to one folder in more than
-            MOST_WAYS ways.
+        ValueError: a pipe, socket or device has the name of an image, or links lead to one folder in
+            more than MOST_WAYS ways.
     """
     if root.is_file():
         raise NotADirectoryError(f"{root} is a file: give the folder that holds the images")

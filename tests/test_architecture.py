@@ -223,6 +223,28 @@ def test_nothing_refers_outside_the_project() -> None:
     assert not [path for path in tracked if outside in path.read_text()]
 
 
+def test_messages_name_nothing_that_an_installed_package_lacks() -> None:
+    """Commands are `reid-gl ...` and pages are the project's: a wheel has neither tools/ nor data/."""
+    lacking = re.compile(r"\btools/|(?<!the project's )\b(data/README|docs/|notebooks/|benchmarks/)")
+    found = []
+    for path in FILES:
+        if path.parent.name == "config":  # its texts are those of docs/configuration.md
+            continue
+        tree = ast.parse(path.read_text())
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        bodies = [node.body for node in ast.walk(tree) if isinstance(node, documented)]
+        statements = {id(one.value) for body in bodies for one in body if isinstance(one, ast.Expr)}
+        texts = (
+            node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in statements
+        )
+        found += [
+            f"{path}: {text.value}"
+            for text in texts
+            if isinstance(text.value, str) and lacking.search(text.value)
+        ]
+    assert found == []
+
+
 def test_public_names_are_there_and_lazy() -> None:
     import reid_gl
 

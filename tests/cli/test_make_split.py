@@ -92,7 +92,10 @@ def test_a_table_is_divided_by_identity_or_as_it_says(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere", "--out", "a.csv"], "FileNotFoundError: folder nowhere does not exist"),
+        (
+            ["labels.csv", "--out", "a.csv"],
+            "labels.csv does not exist: give a folder of images, or a table of",
+        ),
         ([".", "--out", "a.csv", "--pattern", "("], "ValueError: pattern '(' is not a regular expression"),
         (["FOLDERS", "--out", "a.csv", "--train-share", "2"], "must lie between 0 and 1, got 2.0"),
         (["FOLDERS", "--out", "FOLDERS/person 1/a.csv"], "does not lie below"),

@@ -22,7 +22,8 @@ PUBLISHED = SplitCounts(
 )
 NOTICE = (
     "DukeMTMC was withdrawn by its authors in 2019 and is no longer distributed; this loader is for users "
-    "who already have a copy. Please check the terms you received it under (data/README.md) before using it."
+    "who already have a copy. Please check the terms you received it under (the project's data/README.md) "
+    "before using it."
 )
 
 

@@ -153,6 +153,8 @@ def read_labelled_images(
         ValueError: the identity of an image cannot be determined, or the pattern is invalid.
     """
     path = Path(root).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: give a folder of images, or a table of them")
     if path.is_file():
         if pattern:
             raise ValueError(f"{path} is a table: --pattern is for folders of images")

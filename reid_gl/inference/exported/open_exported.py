@@ -178,9 +178,9 @@ def load_exported(
     }
     if preprocessing is not None:
         said["the caller"] = preprocessing
-    agreed = _agreed(said, path)
+    agreed = agreed_images(said, path)
     if kernel is not None:
-        agreed = replace(agreed, kernel=_agreed_kernel(descriptions, kernel))
+        agreed = replace(agreed, kernel=agreed_kernel(descriptions, kernel))
     return ExportedRuntime(net, agreed, str(path), layout=layout)
 
 
@@ -193,7 +193,16 @@ def _descriptions(path: Path, net: ExportedNet) -> dict[str, dict[str, Any]]:
     }
 
 
-def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
+def agreed_images(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
+    """Return what all sources say of the images that a network takes; the kernel is that of the first.
+
+    Args:
+        said: descriptions by their source, such as a file or "the caller".
+        path: the network, for messages.
+
+    Raises:
+        ValueError: nothing is said, or two sources differ.
+    """
     if not said:
         raise ValueError(
             f"{path} does not say what images it takes, neither in its metadata nor in {sidecar_of(path)}: "
@@ -209,8 +218,8 @@ def _agreed(said: Mapping[str, Preprocessing], path: Path) -> Preprocessing:
     return first
 
 
-def _agreed_kernel(descriptions: Mapping[str, dict[str, Any]], kernel: str) -> str:
-    """Return the caller's kernel, unless a description states another one."""
+def agreed_kernel(descriptions: Mapping[str, dict[str, Any]], kernel: str) -> str:
+    """Return the caller's kernel; ValueError if a description, by its source, states another one."""
     for source, description in descriptions.items():
         stored = description.get("preprocessing", {}).get("kernel", kernel)
         if stored != kernel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import yaml
 from torch import nn
 
 from reid_gl.data.loading.transforms import Preprocessing
-from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign
+from reid_gl.inference.exported.exported_network import preprocessing_of, read_sidecar, sidecar_of
+from reid_gl.inference.exported.open_exported import agreed_images, agreed_kernel
+from reid_gl.inference.extractor.foreign import NOTHING_SAID, Foreign, GivenPreprocessing
 from reid_gl.inference.extractor.reid_folder import config_beside, read_reid_config
 from reid_gl.inference.extractor.weights_folder import folder_config_beside, load_weights
 from reid_gl.inference.strategies.apply import KEY, Strategies
@@ -114,15 +116,10 @@ def _open_recognized(path: Path, foreign: Foreign, otherwise: str) -> OpenedWeig
 
 
 def _open_foreign(path: Path, architecture: str | None, said: Foreign | Preprocessing) -> OpenedWeights:
-    """Open a network of another project; the caller describes the input images if the file does not."""
+    """Open a network of another project, whose input images the caller or the JSON beside it may describe."""
     found = load_foreign(path, architecture)
-    if isinstance(said, Preprocessing):
-        preprocessing = said
-    elif said.images.is_empty():
-        kernel = said.images.kernel or found.kernel
-        preprocessing = Preprocessing(found.height, found.width, kernel, found.mean, found.std)
-    else:
-        preprocessing = said.images.build(str(path), kernel=found.kernel)
+    usual = Preprocessing(found.height, found.width, found.kernel, found.mean, found.std)
+    preprocessing = said if isinstance(said, Preprocessing) else _foreign_images(path, usual, said.images)
     parts = {
         "net": {"backbone": found.architecture},
         "preprocessing": preprocessing.to_dict(),
@@ -130,6 +127,35 @@ def _open_foreign(path: Path, architecture: str | None, said: Foreign | Preproce
         "epoch": None,
     }
     return OpenedWeights(found.net, parts)
+
+
+def _foreign_images(path: Path, usual: Preprocessing, given: GivenPreprocessing) -> Preprocessing:
+    """Return what a network of another project takes.
+
+    Args:
+        path: the file; the JSON beside it may hold the same "preprocessing" as beside an exported network, or
+            of this only the kernel.
+        usual: what is usual in its project, for what nobody says.
+        given: what the caller says.
+
+    Raises:
+        ValueError: a description is incomplete or impossible, or the caller says something else.
+    """
+    source, description = str(sidecar_of(path)), read_sidecar(path)
+    said: dict[str, Preprocessing] = {}
+    beside = description.get("preprocessing")
+    if isinstance(beside, Mapping):
+        filled = {**(usual.to_dict() if beside.keys() <= {"kernel"} else {"kernel": usual.kernel}), **beside}
+        said[source] = preprocessing_of({**description, "preprocessing": filled}, source)
+    elif beside is not None:
+        raise ValueError(f"the preprocessing in {source} is not an object: correct it, or remove it")
+    if not given.is_empty():
+        said["the caller"] = given.build(str(path), kernel=usual.kernel)
+    agreed = agreed_images(said, path) if said else usual
+    if given.kernel is None:
+        return agreed
+    described = {source: description} if said.keys() >= {source} else {}
+    return replace(agreed, kernel=agreed_kernel(described, given.kernel))
 
 
 def stored_preprocessing(checkpoint: Mapping[str, Any]) -> Preprocessing:

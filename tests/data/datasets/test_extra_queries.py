@@ -44,7 +44,7 @@ def test_a_missing_folder_says_what_to_do(
     assert f"Market-1501 with multiple queries is not in {tmp_path}" in message
     assert "gt_bbox/             boxes drawn by hand, from the same archive" in message
     assert "which lacks gt_bbox" in message
-    assert "see data/README.md for where to get the data set" in message
+    assert "see the project's data/README.md for where to get the data set" in message
 
 
 def test_an_empty_folder_and_a_strange_name(

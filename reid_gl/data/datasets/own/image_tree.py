@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from pathlib import Path
 
 from reid_gl.data.datasets.own.own_data import is_within
 from reid_gl.data.datasets.reading.entries import is_folder, is_image
 
 logger = logging.getLogger(__name__)
+
+MOST_WAYS = 100
+"""To one folder, through links: folders that link to one another have more ways than can be followed."""
 
 
 def list_tree(root: Path) -> list[str]:
@@ -24,18 +28,26 @@ def list_tree(root: Path) -> list[str]:
     Raises:
         NotADirectoryError: the root is a file.
         FileNotFoundError: no such folder, or a broken link.
-        ValueError: a pipe, socket or device has the name of an image.
+        ValueError: a pipe, socket or device has the name of an image, or links lead to one folder in
+            more than MOST_WAYS ways.
     """
     if root.is_file():
         raise NotADirectoryError(f"{root} is a file: give the folder that holds the images")
     if not root.is_dir():
         raise FileNotFoundError(f"folder {root} does not exist: give the folder that holds the images")
     found: list[str] = []
+    ways: Counter[str] = Counter()
     waiting: list[tuple[str, tuple[str, ...]]] = [
         ("", (os.path.realpath(root),))
     ]  # a folder, and the resolved paths of all folders above it
     while waiting:
         prefix, above = waiting.pop()
+        ways[above[-1]] += 1
+        if ways[above[-1]] > MOST_WAYS:
+            raise ValueError(
+                f"links below {root} lead to {above[-1]} in more than {MOST_WAYS} ways: remove links between "
+                "these folders, or give a folder without them"
+            )
         with os.scandir(os.path.join(root, prefix)) as entries:
             visible = [entry for entry in entries if not entry.name.startswith(".")]
         for entry in visible:

@@ -65,7 +65,8 @@ def load_extracted(folder: Path, style: str, name: str, *, image_folder: str = "
     if path is None:
         raise FileNotFoundError(
             f"{protocol_name(style)} is neither in {folder} nor in the two folders above it: it says which "
-            "images are for training, query and gallery; copy it there (data/README.md says where to get it)"
+            "images are for training, query and gallery; copy it there (the project's data/README.md says "
+            "where to get it)"
         )
     fields = _read_fields(path)
     samples = [

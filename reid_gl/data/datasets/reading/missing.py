@@ -44,7 +44,7 @@ def describe_miss(
             textwrap.indent(tree.strip("\n"), "    "),
             f"found in {base}{reason}: {_contents(base)}",
             f"nearest match: {nearest or 'none'}",
-            "give the right folder, or see data/README.md for where to get the data set; "
+            "give the right folder, or see the project's data/README.md for where to get the data set; "
             "nothing is downloaded for you",
         )
     )

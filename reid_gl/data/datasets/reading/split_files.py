@@ -30,7 +30,7 @@ def find_split_file(folder: Path, name: str, title: str) -> Path:
             return place / name
     raise FileNotFoundError(
         f"{name} is neither in {folder} nor in the folder above it: it holds the splits of {title} that "
-        "others use; copy it there, or use our own draws (data/README.md says how)"
+        "others use; copy it there, or use our own draws (the project's data/README.md says how)"
     )
 
 

@@ -92,6 +92,24 @@ def test_links_in_circles_are_followed_once(
     assert f"link {root / 'a' / 'up'} leads back to a folder around it: not followed" in caplog.messages
 
 
+def test_folders_that_link_to_one_another_are_refused_at_once(tmp_path: Path) -> None:
+    """Twelve of them can be walked through in more than a billion orders, and none of these is a circle."""
+    for one in range(12):
+        (tmp_path / f"{one}").mkdir()
+        for other in {*range(12)} - {one}:
+            (tmp_path / f"{one}" / f"to{other}").symlink_to(tmp_path / f"{other}")
+    with pytest.raises(ValueError, match=r"links below .* lead to .* in more than 100 ways: remove links"):
+        list_tree(tmp_path)
+    chain = tmp_path / "chain"
+    for depth in range(40):  # two ways to the next one, 2^39 to the last
+        (chain / f"{depth}").mkdir(parents=True)
+        for way in "ab":
+            (chain / f"{depth}" / way).symlink_to(chain / f"{depth + 1}")
+    (chain / "40").mkdir()
+    with pytest.raises(ValueError, match="in more than 100 ways"):
+        list_tree(chain / "0")
+
+
 def test_no_such_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileNotFoundError, match="nowhere does not exist: give the folder that holds"):

@@ -29,7 +29,7 @@ def test_says_expected_found_nearest_and_what_to_do(tmp_path: Path, make_files: 
         "        train_set/",
         f"found in {tmp_path}: b.txt, somewhere/",
         f"nearest match: {tmp_path / 'somewhere'}, which lacks train_set, test_set",
-        "give the right folder, or see data/README.md for where to get the data set; "
+        "give the right folder, or see the project's data/README.md for where to get the data set; "
         "nothing is downloaded for you",
     ]
 

@@ -16,6 +16,8 @@ from reid_gl.untrusted.regular_file import read_regular_file, why_no_file
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Suffixes of files that are read as images, in lower case."""
+SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF", b"II*\x00", b"MM\x00*")
+"""First bytes of image files of these kinds, except BMP's two letters, with which texts may begin."""
 MAX_PIXELS = 64_000_000
 """Larger images are refused after reading their header, before any pixel is decoded."""
 MAX_FILE_BYTES = 8 * MAX_PIXELS
@@ -121,6 +123,10 @@ def _header_size(data: bytes, name: str) -> tuple[int, int]:
             f"image {name} claims far more than {MAX_PIXELS:,} pixels: remove it"
         ) from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+        if data.startswith(SIGNATURES):
+            raise UnreadableImageError(
+                f"image {name} is damaged, its header cannot be read: restore or remove the file"
+            ) from None
         raise UnreadableImageError(
             f"{name} is not an image (its first bytes are {data[:8]!r}): remove it from the folder"
         ) from None

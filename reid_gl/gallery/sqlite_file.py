@@ -145,8 +145,8 @@ def lock_for_writing(path: Path) -> sqlite3.Connection:
         lock.close()
         if "locked" not in str(error):
             raise OSError(
-                f"{lock_file} locks the gallery for writing and cannot be used ({error}): delete it if nobody "
-                "writes to the gallery"
+                f"{lock_file} locks the gallery for writing and cannot be used ({error}): delete it if "
+                "nobody writes to the gallery"
             ) from None
         raise BlockingIOError(
             f"gallery {path} is open for writing elsewhere, and only one writer is allowed: open it with "

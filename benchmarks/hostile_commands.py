@@ -201,13 +201,16 @@ def attempt(trial: Trial, good: Path, work: Path) -> tuple[str, str, float]:
         os.waitpid(process, 0)
         status = -1
     seconds = time.monotonic() - start
-    text = (work / ".stderr").read_text(errors="replace") if (work / ".stderr").exists() else ""
+    text, answer = (
+        path.read_text(errors="replace") if path.exists() else ""
+        for path in (work / ".stderr", work / ".stdout")
+    )  # `gallery verify` says on stdout what is broken, and ends in 1
     shutil.rmtree(work, ignore_errors=True)
     if status == -1:
         return "time", text[-300:], seconds
     if os.WIFSIGNALED(status):
         return "crash", f"signal {os.WTERMSIG(status)}: {text[-300:]}", seconds
-    return *judge(trial, os.WEXITSTATUS(status), text), seconds
+    return *judge(trial, os.WEXITSTATUS(status), text or answer), seconds
 
 
 def be_trial(trial: Trial, work: Path) -> None:

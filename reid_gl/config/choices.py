@@ -8,6 +8,10 @@ from typing import Any
 
 from reid_gl.data.loading.transforms import ANTIALIASED, KERNELS
 from reid_gl.device import PRECISIONS
+from reid_gl.losses.anchors import ANCHOR_CHOICES
+from reid_gl.losses.group_settings import CLASS_SUBSETS
+from reid_gl.losses.leave_one_out import POSITIVES
+from reid_gl.losses.vote_weights import NEGATIVES, SIMILARITIES
 from reid_gl.models.neck import NECKS
 from reid_gl.models.pooling import POOLINGS
 from reid_gl.records import FEATURES
@@ -18,11 +22,16 @@ CHOICES = {
     "INPUT.KERNEL": (*KERNELS, *ANTIALIASED),
     "MODEL.POOLING": POOLINGS,
     "MODEL.NECK": NECKS,
+    "LOSS.GROUP.ANCHOR_CHOICE": ANCHOR_CHOICES,
+    "LOSS.GROUP.SIMILARITY": tuple(SIMILARITIES),
+    "LOSS.GROUP.NEGATIVES": NEGATIVES,
+    "LOSS.GROUP.CLASS_SUBSET": CLASS_SUBSETS,
+    "LOSS.GROUP.POSITIVES": POSITIVES,
     "SOLVER.OPTIMIZER": tuple(OPTIMIZERS),
     "SOLVER.SCHEDULE": SCHEDULES,
     "SOLVER.PRECISION": PRECISIONS,
 }
-"""Words by key. Those of TEST are checked with its presets, those of a loss by the loss."""
+"""Words by key. Those of TEST are checked with its presets, the FEATURE of every loss by its name."""
 FEATURE_OF_A_LOSS = re.compile(r"LOSS\.\w+\.FEATURE")
 
 

@@ -16,7 +16,7 @@ from reid_gl.config.defaults import default_config
 from reid_gl.config.ranges import check_ranges
 from reid_gl.config.values import MAX_BYTES, convert, parse_override, read_words, read_yaml
 from reid_gl.untrusted.json_files import what_is_wrong
-from reid_gl.untrusted.regular_file import read_regular_file
+from reid_gl.untrusted.regular_file import read_regular_file, why_no_file
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def find_config(path: str | Path) -> Path:
 
     Raises:
         ConfigError: the suffix is neither .yml nor .yaml.
-        FileNotFoundError: no such file here or in the package.
+        FileNotFoundError: no such file here or in the package, or a broken link here.
     """
     path = Path(path)
     if path.suffix not in SUFFIXES:
@@ -95,6 +95,8 @@ def find_config(path: str | Path) -> Path:
         return path
     if path.exists():
         raise ConfigError(f"config file {path} is a folder, pipe or device: give a regular file")
+    if path.is_symlink():
+        raise FileNotFoundError(f"config file {path} is a link to nothing")
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "configs", package.parent / "configs"):
         if found := sorted(folder.rglob(path.name)):
@@ -210,7 +212,7 @@ def _inherited(path: Path, above: tuple[Path, ...]) -> Iterator[tuple[dict[str, 
     if base is not None:
         parent = path.parent / str(base)
         if not parent.exists():
-            raise FileNotFoundError(f"{path} inherits from {parent}, which does not exist")
+            raise FileNotFoundError(f"{path} inherits from {parent}, which {why_no_file(parent)}")
         yield from _inherited(find_config(parent), (*above, path.resolve()))
     yield values, str(path)
 

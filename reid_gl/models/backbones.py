@@ -90,9 +90,9 @@ def make_backbone(name: str, *, last_stride: int = 1) -> tuple[nn.Module, int]:
         return _OsnetMap.make(name)
     if name not in backbone_names():
         near = difflib.get_close_matches(name, backbone_names(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; the nearest one is {near[0]!r}" if near else ""
         known = f"{', '.join(backbone_names())}, and {PREFIX}<name of a timm network>"
-        raise ValueError(f"unknown backbone {name!r}{hint} Known: {known}")
+        raise ValueError(f"unknown backbone {name!r}{hint}: expected one of {known}")
     resnet = make_ibn_resnet(name) if name in IBN_RESNETS else _make_resnet(name)
     if last_stride == 1:
         _remove_last_stride(resnet)

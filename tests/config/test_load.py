@@ -133,6 +133,9 @@ def test_broken_yaml_and_lists(tmp_path: Path) -> None:
 def test_a_missing_file_and_a_missing_parent(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere.yml does not exist"):
         load_config(tmp_path / "nowhere.yml")
+    (tmp_path / "market.yml").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(FileNotFoundError, match=r"config file .*market\.yml is a link to nothing"):
+        load_config(tmp_path / "market.yml")  # and not the packaged file of this name
     with pytest.raises(FileNotFoundError, match=r"inherits from .*gone.yml, which does not exist"):
         load_config(write(tmp_path, "_BASE_: gone.yml\n"))
 

@@ -88,7 +88,7 @@ def test_settings_round_trip_and_are_plain() -> None:
     ("changes", "message"),
     [
         ({"num_classes": 0}, "the classifier needs at least one identity, got 0"),
-        ({"backbone": "resnet19"}, "unknown backbone 'resnet19'; did you mean"),
+        ({"backbone": "resnet19"}, "unknown backbone 'resnet19'; the nearest one is"),
         ({"pooling": "median"}, "unknown pooling 'median'"),
         ({"neck": "long"}, "unknown neck 'long'"),
     ],

@@ -83,7 +83,11 @@ def test_an_addition_is_on_the_disk_and_found(service: Service, gallery: Path) -
     [
         (lambda s: s.features("A", [[0] * 4] * 6, "xyxy", soon()), 413, "6 boxes, more than 5"),
         (lambda s: s.features("A", None, "xyxy", soon()), 422, "in base64"),
-        (lambda s: s.features("/9j/", None, "xyxy", soon()), 400, "'image' is damaged in its header"),
+        (
+            lambda s: s.features("/9j/", None, "xyxy", soon()),
+            400,
+            "'image' is damaged, its header cannot be read",
+        ),
         (lambda s: add(s, np.ones((6, 3)), [Sighting()] * 6), 413, "6 sightings, more than 5"),
         (lambda s: add(s, np.zeros((1, 3), np.float32), [Sighting()]), 422, "all zeros"),
         (lambda s: search(s, ONES, k=5), 422, "k is 5, but an answer has at most 4"),

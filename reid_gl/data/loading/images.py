@@ -16,12 +16,12 @@ from reid_gl.untrusted.regular_file import read_regular_file, why_no_file
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Suffixes of files that are read as images, in lower case."""
+SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF", b"II*\x00", b"MM\x00*")
+"""First bytes of image files of these kinds, except BMP's two letters, with which texts may begin."""
 MAX_PIXELS = 64_000_000
 """Larger images are refused after reading their header, before any pixel is decoded."""
 MAX_FILE_BYTES = 8 * MAX_PIXELS
 """Size of the largest uncompressed image; larger files are refused before they are read."""
-IMAGE_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*")
-"""First bytes of JPEG, PNG and TIFF files."""
 
 EXPECTED_DEPTH = "expected 8 or 16 bits per channel, convert the image"
 
@@ -123,9 +123,9 @@ def _header_size(data: bytes, name: str) -> tuple[int, int]:
             f"image {name} claims far more than {MAX_PIXELS:,} pixels: remove it"
         ) from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        if data.startswith(IMAGE_SIGNATURES):
+        if data.startswith(SIGNATURES):
             raise UnreadableImageError(
-                f"image {name} is damaged in its header or truncated: restore or remove the file"
+                f"image {name} is damaged, its header cannot be read: restore or remove the file"
             ) from None
         raise UnreadableImageError(
             f"{name} is not an image (its first bytes are {data[:8]!r}): remove it from the folder"

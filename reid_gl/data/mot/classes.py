@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def select_classes(truth: MotBoxes, classes: Sequence[int], path: Path) -> MotBoxes:
-    """Select ground truth of some classes; if there is none, warn which classes there are.
+    """Select ground truth of some classes; if there is none, warn why.
 
     Args:
         truth: all ground truth.
@@ -35,4 +35,6 @@ def select_classes(truth: MotBoxes, classes: Sequence[int], path: Path) -> MotBo
             *(path, ", ".join(map(str, classes)), ", ".join(there) or "none"),
             f"{len(truth) - len(considered):,}",
         )
+    if not len(truth):
+        logger.warning("%s has no line, and so no box", path)
     return chosen

@@ -19,6 +19,7 @@ from reid_gl.inference.bulk.crop_tables import read_crop_table
 from reid_gl.inference.bulk.remote_tables import is_uri, read_remote_table
 from reid_gl.inference.bulk.video import claimed_frames, claimed_rate, count_frames
 from reid_gl.inference.extractor.crops import as_corners
+from reid_gl.untrusted.regular_file import why_no_file
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
 
@@ -139,7 +140,7 @@ def list_crops(
     if stride < 1 or (stride > 1 and (boxes is not None or not is_video)):
         raise ValueError(f"stride must be at least 1, and 1 except for a video without boxes, got {stride}")
     if not source.exists():
-        raise FileNotFoundError(f"{source} does not exist")
+        raise FileNotFoundError(f"{source} {why_no_file(source)}")
     if is_sequence and boxes is None:
         boxes = own_boxes(source)
     if classes is not None and boxes is None:

@@ -82,23 +82,27 @@ def same_parts(
         crops: the list.
         folder: folder of the parts, for messages.
         ranges: rows of each part by its first row.
-        digests: digest of each part that exists, by its first row; see digest_rows.
+        digests: digest of each part that exists, by its first row, "" if the part is broken; see digest_rows.
 
     Raises:
-        ValueError: there are parts, but none of them belongs to the list.
+        ValueError: there are parts that can be read, but none of them belongs to the list.
     """
+    whole = {start: digest for start, digest in digests.items() if digest}
     same = [
         start
-        for start, digest in digests.items()
+        for start, digest in whole.items()
         if digest == digest_rows(crops, ranges[start].start, ranges[start].stop)
     ]
-    if digests and not same:
+    if whole and not same:
         raise _other_work(folder, ["list"])
-    if len(same) < len(digests):
+    if len(whole) < len(digests):
+        broken = len(digests) - len(whole)
+        logger.warning("%s: %d of %d parts cannot be read: computed again", folder, broken, len(digests))
+    if len(same) < len(whole):
         logger.warning(
             "%s: the list has changed: %d of %d finished parts have the same images and are kept, the "
             "others are computed again",
-            *(folder, len(same), len(digests)),
+            *(folder, len(same), len(whole)),
         )
     return same
 

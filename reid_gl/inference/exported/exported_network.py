@@ -75,6 +75,12 @@ def import_optional(name: str) -> ModuleType:
         ) from error
 
 
+def reason_of(error: Exception) -> str:
+    """Return the last line of a runtime's message, without the places in its sources before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rsplit(" : ", 1)[-1] if lines else type(error).__name__
+
+
 def sidecar_of(path: Path) -> Path:
     """Return the path of the description next to an exported network: model.onnx.json for model.onnx."""
     return path.with_name(f"{path.name}.json")

@@ -15,6 +15,7 @@ from reid_gl.inference.exported.exported_network import (
     Shape,
     import_optional,
     only_name,
+    reason_of,
 )
 
 INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
@@ -39,7 +40,7 @@ def open_onnx(path: Path, *, device: str, output_name: str | None = None) -> Exp
     try:
         session = runtime.InferenceSession(str(path), providers=_providers(runtime, device))
     except errors as error:
-        raise ValueError(f"{path} cannot be used as an ONNX file: {error}") from None
+        raise ValueError(f"{path} cannot be used as an ONNX file: {reason_of(error)}") from None
     inputs = {argument.name: argument for argument in session.get_inputs()}
     name = only_name(list(inputs), "input", path)
     output = only_name([argument.name for argument in session.get_outputs()], "output", path, output_name)

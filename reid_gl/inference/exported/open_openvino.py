@@ -15,6 +15,7 @@ from reid_gl.inference.exported.exported_network import (
     ExportedNet,
     import_optional,
     only_name,
+    reason_of,
 )
 from reid_gl.untrusted.regular_file import why_no_file
 
@@ -61,7 +62,7 @@ def open_openvino(path: Path, *, device: str, precision: str, output_name: str |
         model = core.read_model(path)
         compiled = core.compile_model(model, "CPU", hints)
     except RuntimeError as error:
-        raise ValueError(f"{path} cannot be used as an OpenVINO file: {error}") from None
+        raise ValueError(f"{path} cannot be used as an OpenVINO file: {reason_of(error)}") from None
     inputs = {port.get_any_name(): port for port in compiled.inputs}
     source = inputs[only_name(list(inputs), "input", path)]
     output = only_name([port.get_any_name() for port in compiled.outputs], "output", path, output_name)

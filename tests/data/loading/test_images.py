@@ -108,10 +108,16 @@ BROKEN = {
     "text": (b"hello, I am no image\n", "is not an image .* remove it from the folder"),
     "truncated jpeg": (_encoded(_pixels(), "JPEG")[:-200], "is truncated"),
     "jpeg without its last byte": (_encoded(_pixels(), "JPEG")[:-1], "is truncated"),
-    "jpeg header": (_encoded(_pixels(), "JPEG")[:30], "is damaged in its header or truncated"),
+    "jpeg header": (
+        _encoded(_pixels(), "JPEG")[:30],
+        "is damaged, its header cannot be read: restore or remove",
+    ),
     "truncated png": (_encoded(_pixels(), "PNG")[:-200], "is truncated"),
     "half a png": (_encoded(_pixels(), "PNG")[:1200], "is truncated"),
-    "png header": (_encoded(_pixels(), "PNG")[:20], "is damaged in its header or truncated"),
+    "png header": (
+        _encoded(_pixels(), "PNG")[:20],
+        "is damaged, its header cannot be read: restore or remove",
+    ),
     "png with pixels of 4 GB": (_png_that_claims(8, 8, num_bytes=0xFFFF_FFF0), "is truncated"),
     "bomb": (_png_that_claims(50_000, 50_000), f"claims far more than {MAX_PIXELS:,} pixels"),
     "smaller bomb": (_png_that_claims(30_000, 30_000), f"more than {MAX_PIXELS:,}"),

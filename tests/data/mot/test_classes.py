@@ -22,3 +22,7 @@ def test_classes_that_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
         f"{path} has no box of class 1, 2 to consider; its classes: 0 (1 boxes), 3 (2 boxes), and 1 boxes "
         "have a flag of 0 or less. Choose others with --classes"
     ]
+    caplog.clear()
+    path.write_text("\n")
+    assert not len(select_classes(read_ground_truth(path), (1,), path))
+    assert caplog.messages == [f"{path} has no line, and so no box"]

@@ -89,6 +89,9 @@ def test_errors(tmp_path: Path, write_noise: WriteNoise) -> None:
     image = write_noise("a.jpg")
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
         list_crops(tmp_path / "nowhere")
+    (tmp_path / "v.avi").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"v\.avi is a link to nothing$"):
+        list_crops(tmp_path / "v.avi")
     with pytest.raises(
         ValueError,
         match=r"a\.jpg is not a folder, a table \(\.csv, \.tsv, \.parquet\) or a video \(\.mp4, ",

@@ -306,6 +306,18 @@ def test_the_bar_goes_on_where_the_work_does(
     assert ("11/11" in shown.err) == is_terminal
 
 
+def test_parts_that_are_all_broken_are_no_other_work(
+    people: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    crops, folder = list_crops(people), tmp_path / "parts"
+    before, _ = _joined(_extract(crops, folder))
+    for path in folder.glob("*.npz"):
+        path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    after, _ = _joined(_extract(crops, folder))
+    assert np.array_equal(after, before)
+    assert caplog.messages == [f"{folder}: 3 of 3 parts cannot be read: computed again"]
+
+
 def test_a_part_that_a_power_loss_left_empty_is_made_again(people: Path, tmp_path: Path) -> None:
     crops, folder = list_crops(people), tmp_path / "parts"
     before, _ = _joined(_extract(crops, folder))

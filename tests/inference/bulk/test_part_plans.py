@@ -63,7 +63,14 @@ def test_parts_of_the_same_images(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert same_parts(CROPS, tmp_path, ranges, {}) == []
     assert not caplog.records
     assert same_parts(CROPS, tmp_path, ranges, {**digests, 2: ""}) == [0, 4]
-    assert "2 of 3 finished parts have the same images and are kept" in caplog.text
+    assert same_parts(CROPS, tmp_path, ranges, {0: "", 2: ""}) == []
+    assert same_parts(CROPS, tmp_path, ranges, {**digests, 2: digests[0]}) == [0, 4]
+    assert [text.split(": ", 1)[1] for text in caplog.messages] == [
+        "1 of 3 parts cannot be read: computed again",
+        "2 of 2 parts cannot be read: computed again",
+        "the list has changed: 2 of 3 finished parts have the same images and are kept, the others are "
+        "computed again",
+    ]
     with pytest.raises(ValueError, match=r"another extraction \(list differ"):
         same_parts(CROPS, tmp_path, ranges, {0: digests[2]})
 

@@ -14,6 +14,7 @@ from reid_gl.inference.exported.exported_network import (
     parse_description,
     preprocessing_of,
     read_sidecar,
+    reason_of,
     sidecar_of,
 )
 from tests.inference.exported.mean_colour import (
@@ -78,3 +79,15 @@ def test_a_package_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ImportError, match=r"openvino is needed here .*: pip install reid_gl\[export\]"):
         import_optional("openvino")
+
+
+def test_the_reason_of_a_runtime_is_its_last_line() -> None:
+    openvino = (
+        "Exception from src/core.cpp:84:\nException from src/reader.cpp:148:\nUnable to read the model\n\n"
+    )
+    assert reason_of(RuntimeError(openvino)) == "Unable to read the model"
+    onnx = (
+        "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Load model from a.onnx failed:Protobuf parsing failed."
+    )
+    assert reason_of(RuntimeError(onnx)) == "Load model from a.onnx failed:Protobuf parsing failed."
+    assert reason_of(RuntimeError("")) == "RuntimeError"

@@ -100,7 +100,8 @@ def read_identity_folders(folder: Path) -> list[LabelledImage]:
     if loose:
         raise ValueError(
             f"{len(loose):,} images lie in {folder} itself, the first is {loose[0]!r}: expected a folder "
-            "for each identity, such as 0007/picture.jpg; move them into their folders"
+            "for each identity, such as 0007/image.jpg; move them there, or say with a pattern which part of "
+            "a name is the identity"
         )
     if not paths:
         raise FileNotFoundError(f"no image in {folder}: expected a folder of images for each identity")

@@ -144,7 +144,10 @@ def lock_for_writing(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         lock.close()
         if "locked" not in str(error):
-            raise OSError(f"gallery {path} cannot be locked for writing: {error}") from None
+            raise OSError(
+                f"{lock_file} locks the gallery for writing and cannot be used ({error}): delete it if "
+                "nobody writes to the gallery"
+            ) from None
         raise BlockingIOError(
             f"gallery {path} is open for writing elsewhere, and only one writer is allowed: open it with "
             "mode 'r' to search in it meanwhile, or close the other one"

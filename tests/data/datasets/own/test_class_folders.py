@@ -153,6 +153,8 @@ def test_loose_images_are_refused(tmp_path: Path, make_files: MakeFiles) -> None
     make_files(tmp_path, [*PEOPLE, "query/x.jpg", "query/w.jpg"])
     with pytest.raises(ValueError, match=r"2 images lie in .*query itself, the first is 'w\.jpg': expected"):
         load_class_folders(tmp_path)
+    with pytest.raises(ValueError, match="or say with a pattern which part of a name is the identity"):
+        read_identity_folders(tmp_path / "query")
 
 
 def test_a_class_in_train_and_test_is_refused(tmp_path: Path, make_files: MakeFiles) -> None:

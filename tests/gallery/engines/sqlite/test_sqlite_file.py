@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -74,6 +75,16 @@ def test_a_lock_that_is_no_file(path: Path) -> None:
     with pytest.raises(OSError, match=r"\.lock is not a file but a pipe, and locks the gallery: delete it"):
         Gallery(path, "a")
     assert not path.exists()
+
+
+def test_a_lock_of_something_else_is_named(path: Path) -> None:
+    lock = path.with_name(f"{path.name}.lock")
+    lock.write_bytes(b"noise" * 300)
+    with pytest.raises(
+        OSError,
+        match=rf"^{re.escape(str(lock))} locks the gallery .* \(file is not a database\): delete it if",
+    ):
+        Gallery(path, "a")
 
 
 def test_a_database_of_another_program(path: Path) -> None:

@@ -84,7 +84,7 @@ $(MINIMUM)/ready: pyproject.toml $(READY)
 	@test -x $(MINIMUM)/bin/python || $(PYTHON) -m venv $(MINIMUM); \
 	echo "installing into $(MINIMUM) (about 5 GB with torch)"; \
 	$(BIN)/uv pip install --quiet --python $(MINIMUM)/bin/python --resolution lowest-direct \
-	  --editable ".[export,lite,parquet,timm]" "hypothesis>=6.100" "pytest>=8.2" "pytest-xdist>=3.6" || exit 1; \
+	  --editable ".[export,faiss,lite,parquet,timm]" "hypothesis>=6.100" "pytest>=8.2" "pytest-xdist>=3.6" || exit 1; \
 	$(call import_opencv,$(MINIMUM)/bin/python) \
 	touch $(MINIMUM)/ready
 

@@ -45,7 +45,7 @@ def test_what_is_no_duration(text: str) -> None:
 def test_a_frame_rate_needs_a_start() -> None:
     check_frame_rate(None, None)
     check_frame_rate(25.0, 0.0)
-    with pytest.raises(ValueError, match="counted from --start: give both or neither"):
+    with pytest.raises(ValueError, match="counted from --start: give both, or leave --fps out"):
         check_frame_rate(25.0, None)
     for wrong in (-1.0, 0.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=f"--fps must be a positive number .*, got {wrong}"):

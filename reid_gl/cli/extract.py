@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reid_gl.cli.extraction import add_extraction_arguments, read_extraction
-from reid_gl.cli.times import point_in_time
+from reid_gl.cli.times import check_frame_rate, point_in_time
 from reid_gl.experiment.extracting.extract import choose_format, extract_to_file
 from reid_gl.experiment.extracting.extract_into import extract_into_gallery
 from reid_gl.experiment.extracting.extract_to_folder import extract_to_folder
@@ -124,6 +124,7 @@ def _check_output(options: argparse.Namespace) -> None:
     if options.engine == "ray":
         _check_ray(options)
     if options.output is None:
+        check_frame_rate(options.fps, options.start)
         return
     for name in ("audit_log", "camera", "start", "fps"):
         if getattr(options, name) is not None:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reid_gl.cli.times import duration, point_in_time
+from reid_gl.cli.times import check_frame_rate, duration, point_in_time
 from reid_gl.evaluation import RerankSettings
 from reid_gl.experiment.gallery import Recording, add_file, plain_answers
 from reid_gl.gallery import Gallery
@@ -121,6 +121,7 @@ def _open(options: argparse.Namespace, mode: str, **others: Any) -> Gallery:  # 
 def _add(options: argparse.Namespace) -> dict[str, Any]:
     if not options.inputs:
         raise ValueError("nothing to add: name .npz files of reid-gl extract")
+    check_frame_rate(options.fps, options.start)
     recording = Recording(options.camera, options.start, options.fps)
     with _open(options, "a") as gallery:
         return {"files": {path: add_file(gallery, Path(path), recording) for path in options.inputs}}

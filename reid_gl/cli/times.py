@@ -28,6 +28,22 @@ def point_in_time(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
+def check_frame_rate(fps: float | None, start: float | None) -> None:
+    """Check that a frame rate, if given, is one and has a use.
+
+    Raises:
+        ValueError: it is not a positive number, or there is no start from which it could count times.
+    """
+    if fps is None:
+        return
+    if not 0 < fps < float("inf"):
+        raise ValueError(f"--fps must be a positive number of frames a second, got {fps}")
+    if start is None:
+        raise ValueError(
+            "--fps gives frames their times, counted from --start: give both, or leave --fps out"
+        )
+
+
 def duration(text: str) -> float:
     """Seconds of "90s", "45m", "12h" or "30d".
 

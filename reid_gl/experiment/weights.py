@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -83,7 +84,10 @@ def verify_weights(folder: str | Path) -> list[str]:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    if not (folder / MANIFEST_FILE).is_file():
+    manifest = folder / MANIFEST_FILE
+    if os.path.lexists(manifest) and not manifest.is_file():
+        raise FileNotFoundError(f"{manifest} {why_no_file(manifest)}: reid-gl weights card writes one")
+    if not manifest.is_file():
         raise FileNotFoundError(f"{folder} has no {MANIFEST_FILE}: reid-gl weights card writes such a folder")
     return find_changes(folder)
 

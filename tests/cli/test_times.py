@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from reid_gl.cli.times import duration, point_in_time
+from reid_gl.cli.times import check_frame_rate, duration, point_in_time
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,13 @@ def test_what_is_no_time(text: str) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected a duration such as 30d"):
         duration(text)
+
+
+def test_a_frame_rate_needs_a_start() -> None:
+    check_frame_rate(None, None)
+    check_frame_rate(25.0, 0.0)
+    with pytest.raises(ValueError, match="counted from --start: give both, or leave --fps out"):
+        check_frame_rate(25.0, None)
+    for wrong in (-1.0, 0.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"--fps must be a positive number .*, got {wrong}"):
+            check_frame_rate(wrong, 0.0)

@@ -85,6 +85,9 @@ def test_mistakes(folder: Path, checkpoint: Path, tmp_path: Path) -> None:
         verify_weights(tmp_path / "none")
     with pytest.raises(FileNotFoundError, match=r"has no manifest\.json: reid-gl weights card writes"):
         verify_weights(tmp_path)
+    (tmp_path / "manifest.json").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"manifest\.json is not a file but a folder: "):
+        verify_weights(tmp_path)
     with pytest.raises(ValueError, match=r"a whole folder is pushed, leave /x\.ckpt out"):
         push_weights(folder, "hf://a/b/x.ckpt")
 

@@ -33,6 +33,7 @@ from reid_gl.own_files import check_replaceable
 from reid_gl.records import ReidDataset, Sample
 from reid_gl.report.page import format_report
 from reid_gl.training.run_folder import CONFIG_FILE, MODEL_FILE, TRAINING_FILE
+from reid_gl.untrusted.regular_file import why_no_file
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +172,9 @@ def write_report(tested: Sequence[ScoredFeatures], page: Path) -> dict[str, Any]
 
 
 def _check_run(folder: Path) -> None:
+    for path in (folder / CONFIG_FILE, folder / MODEL_FILE):
+        if os.path.lexists(path) and not path.is_file():
+            raise FileNotFoundError(f"{path} {why_no_file(path)}: restore it, or give another run")
     if (folder / TRAINING_FILE).is_file() and not (folder / MODEL_FILE).is_file():
         raise FileNotFoundError(
             f"{folder} has {TRAINING_FILE} and no {MODEL_FILE} yet: wait for its training, or finish it with "

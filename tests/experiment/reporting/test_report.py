@@ -201,6 +201,10 @@ def test_a_folder_that_is_no_run(nasty: Path, tmp_path: Path) -> None:
     (tmp_path / "config.yml").write_text("SEED: 1\n")
     with pytest.raises(FileNotFoundError, match=r"is no finished run, it has no model.ckpt"):
         run_report([tmp_path], tmp_path / "report.html")
+    (tmp_path / "model.ckpt").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(FileNotFoundError, match=r"model.ckpt is a link to nothing: restore it"):
+        run_report([tmp_path], tmp_path / "report.html")
+    (tmp_path / "model.ckpt").unlink()
     (tmp_path / "training.ckpt").touch()
     with pytest.raises(FileNotFoundError, match=r"has training.ckpt and no model.ckpt yet: wait for its tr"):
         run_report([tmp_path], tmp_path / "report.html")

@@ -78,7 +78,8 @@ check: $(READY)
 # Warnings are not errors here: old dependencies warn about problems that newer versions have fixed.
 minimum: $(MINIMUM)/ready
 	@OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(MINIMUM)/bin/python -m pytest --numprocesses 2 --dist worksteal -m "not slow" \
-	  -W default::DeprecationWarning -W default::FutureWarning --disable-warnings $(FAST)
+	  -W default::DeprecationWarning -W default::FutureWarning --disable-warnings $(FAST) \
+	  tests/gallery tests/inference tests/models tests/training
 
 $(MINIMUM)/ready: pyproject.toml $(READY)
 	@test -x $(MINIMUM)/bin/python || $(PYTHON) -m venv $(MINIMUM); \

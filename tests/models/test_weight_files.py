@@ -152,7 +152,14 @@ def read_in_little_memory(path: Path) -> None:
     sys.stdout.write(f"{caught.value}\n")
 
 
-@pytest.mark.parametrize("lie", LIES)
+OLD_TORCH = pytest.mark.skipif(
+    torch.__version__ < "2.7", reason="this torch reads as many bytes as there are"
+)
+
+
+@pytest.mark.parametrize(
+    "lie", [pytest.param(lie, marks=OLD_TORCH if lie == "its storage" else ()) for lie in LIES]
+)
 def test_declared_sizes_are_not_believed(lie: str, path: Path, net: ReidNet) -> None:
     lying(path, *LIES[lie])
     answer = run_forked(read_in_little_memory, path)

@@ -163,7 +163,7 @@ def _finished_parts(
     }
     same = same_parts(crops, folder, ranges, {start: digest for start, (digest, _) in origins.items()})
     reasons = {start: origins[start][1] for start in same}
-    return {start: texts for start, texts in reasons.items() if skip or not texts.astype(bool).any()}
+    return {start: texts for start, texts in reasons.items() if skip or not (texts != "").any()}
 
 
 def _read_origin(path: Path) -> tuple[str, Texts]:

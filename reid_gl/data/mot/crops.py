@@ -116,7 +116,7 @@ def find_sequences(folders: Sequence[str | Path]) -> list[MotSequence]:
     """
     found: dict[str, MotSequence] = {}
     for folder in folders:
-        candidates = [path for path in _possible(Path(folder)) if (path / "gt" / "gt.txt").is_file()]
+        candidates = [path for path in _possible(Path(folder)) if os.path.lexists(path / "gt" / "gt.txt")]
         if not candidates:
             raise FileNotFoundError(
                 f"no sequence in {folder}: expected seqinfo.ini and gt/gt.txt in it or in folders of it"

@@ -31,12 +31,12 @@ def run_plot(
     Raises:
         FileNotFoundError, ValueError: the file is no report.
         FileExistsError: another program's file has the name of a figure.
-        NotADirectoryError: the folder is a file.
+        NotADirectoryError: the folder is something else.
     """
     data = read_report(Path(report))
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is a file: name a folder for the figures")
+        raise NotADirectoryError(f"{folder} is no folder: name one for the figures")
     with _damage_named(report):
         figures = draw_figures(data)
     files = {name: folder / f"{name}.{form}" for name in figures}

@@ -115,6 +115,11 @@ def test_a_sequence_that_cannot_be_reached_is_not_left_out_unseen(
     write_sequence(tmp_path / "a", everybody())
     (tmp_path / "notes").mkdir()
     assert [s.name for s in find_sequences([tmp_path])] == ["a"]
+    ground_truth = tmp_path / "a" / "gt" / "gt.txt"
+    ground_truth.unlink()
+    ground_truth.symlink_to(ground_truth)
+    with pytest.raises(FileNotFoundError, match=r"gt\.txt is a link to nothing"):
+        plan_crops(find_sequences([tmp_path]), CropRule())
     (tmp_path / "b").symlink_to("/unmounted/b")
     with pytest.raises(FileNotFoundError, match=r"link .*b leads nowhere"):
         find_sequences([tmp_path])

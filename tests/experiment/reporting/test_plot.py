@@ -36,7 +36,7 @@ def test_a_foreign_file_stays(report: Path, tmp_path: Path) -> None:
     assert [path.name for path in mine.parent.iterdir()] == ["cmc.png"]
     run_plot(report, mine.parent, form="png", force=True)
     assert mine.read_bytes()[:4] == b"\x89PNG"
-    with pytest.raises(NotADirectoryError, match="name a folder for the figures"):
+    with pytest.raises(NotADirectoryError, match="is no folder: name one for the figures"):
         run_plot(report, mine)
 
 

@@ -81,7 +81,7 @@ def test_a_truncated_video_says_where_it_ends(tmp_path: Path) -> None:
     path = write_video(tmp_path / "noise.avi", noise_frames(20))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     reader = VideoReader(path)
-    with pytest.raises(VideoEndsError, match=r"noise\.avi ends after frame \d+, but frame 20 is needed"):
+    with pytest.raises(VideoEndsError, match=r"noise\.avi ends after frame 1?\d, but frame 20 is needed"):
         reader.read(20)
 
 

@@ -1,19 +1,20 @@
 """In how many lists of an index are the nearest rows? Without codes, which are compared exactly later.
 
-    python benchmarks/gallery_lists.py [--rows 100000] [--cases 410,64,10 1640,16,5]
+    python benchmarks/gallery_lists.py [--rows 100000] [--cases 410,16 1640,16]
 
-Clustered made-up features of 512 numbers, 100 rows per person. A case is a number of lists, rows to train
-each on, and iterations of k-means; the default ones have the ratios of 10^6 rows in 4,096 and 16,384 lists.
-Prints rows of a Markdown table for docs/benchmarks/. Needs faiss (pip install faiss-cpu).
+Clustered made-up features of 512 numbers, 100 rows per person. A case is a number of lists, and of rows to
+train each on; the default ones have the ratios of 10^6 rows in 4,096 and 16,384 lists. Prints rows of a
+Markdown table for docs/benchmarks/.
 """
 
 from __future__ import annotations
 
 import argparse
 
-import faiss
 import numpy as np
 from evaluation_large import synthetic_people
+
+from reid_gl.gallery.engines.ivf.ivf_centres import find_centres
 
 K, NUM_QUERIES, TARGET, SEED = 50, 100, 0.985, 3
 
@@ -21,28 +22,26 @@ K, NUM_QUERIES, TARGET, SEED = 50, 100, 0.985, 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--cases", nargs="+", default=["410,64,10", "1640,16,5"], metavar="LISTS,ROWS,TIMES")
+    parser.add_argument("--cases", nargs="+", default=["410,16", "1640,16"], metavar="LISTS,ROWS")
     options = parser.parse_args()
     num_people = options.rows // 100
     queries, rows = (one.embeddings for one in synthetic_people(num_people, (NUM_QUERIES, options.rows)))
     nearest = np.argsort(-(queries @ rows.T), axis=1)[:, :K]
     for case in options.cases:
-        num_lists, sample, iterations = map(int, case.split(","))
-        lists, share = needed(queries, rows, nearest, trained(rows, num_lists, sample, iterations))
+        num_lists, sample = map(int, case.split(","))
+        lists, share = needed(queries, rows, nearest, trained(rows, num_lists, sample))
         print(
-            f"| {options.rows:,}, {num_people:,} | {num_lists:,} | {sample}, {iterations} | {lists:,} "
+            f"| {options.rows:,}, {num_people:,} | {num_lists:,} | {sample} | {lists:,} "
             f"| {100 * share:.1f} % |",
             flush=True,
         )
 
 
-def trained(rows: np.ndarray, num_lists: int, sample: int, iterations: int) -> np.ndarray:
+def trained(rows: np.ndarray, num_lists: int, sample: int) -> np.ndarray:
     """Centres (L, D) of the lists, as the index trains them."""
-    chosen = np.random.default_rng(SEED).choice(len(rows), min(len(rows), sample * num_lists), replace=False)
-    settings = {"spherical": True, "niter": iterations, "min_points_per_centroid": 1, "seed": SEED}
-    clusters = faiss.Kmeans(rows.shape[1], num_lists, **settings)
-    clusters.train(rows[chosen])
-    return np.asarray(clusters.centroids)
+    count = min(len(rows), sample * num_lists)
+    chosen = np.sort(np.random.default_rng(SEED).choice(len(rows), count, replace=False))
+    return find_centres(rows[chosen], num_lists)
 
 
 def needed(

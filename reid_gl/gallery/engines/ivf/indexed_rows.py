@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from itertools import chain
 
 import numpy as np
 
@@ -76,8 +75,11 @@ class IndexedRows:
         """Return the numbers of all rows that satisfy a condition, in order; None if they are over `most`."""
         where, values = to_sql(condition)
         with self._engine.reading() as (connection, _):
-            found = connection.execute(f"SELECT id FROM sightings WHERE {where} LIMIT ?", [*values, most + 1])
-            ids = np.fromiter(chain.from_iterable(found), np.int64)
+            ((text,),) = connection.execute(  # three times as fast as a row for each
+                f"SELECT group_concat(id) FROM (SELECT id FROM sightings WHERE {where} LIMIT ?)",
+                [*values, most + 1],
+            )
+        ids = np.fromstring(text or "", np.int64, sep=",")
         return None if len(ids) > most else np.sort(ids)
 
     def vectors(self, ids: Ints) -> tuple[Ints, Floats]:

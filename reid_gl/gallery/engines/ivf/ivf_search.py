@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from reid_gl.gallery.engines.ivf.indexed_rows import IndexedRows
@@ -17,8 +15,9 @@ FEW_ROWS = 20_000
 """If a filter leaves at most this many rows, all of them are compared: a seventh of a second to read them."""
 MOST_LISTED = 2**20
 """Number of rows that a filter may leave for their numbers to be listed."""
-MOST_TIMES = 8
-"""A filter that leaves a part of the rows costs this many times as many candidates at most."""
+FILTERED = 16
+"""Factor for candidates if the filter is applied first.
+8 find 96 % of the nearest of 10^6 rows, 16 find 99 %."""
 WIDER = 4
 """Factor for lists and candidates of queries that found too few rows."""
 MOST_PROPOSED = 2**22
@@ -94,24 +93,19 @@ class IvfSearch:
     def _among(self, queries: Floats, wanted: int, allowed: Ints) -> list[Ints]:
         """Return rows to compare for each query, out of the allowed ones; if they are few, the nearest.
 
-        Of more, the index proposes some. The fewer are allowed, the more lists are searched, so that as many
-        rows as without a filter are seen; and the more candidates are compared, because close neighbours are
-        missing, and codes cannot tell distant ones apart.
+        Of more, the index looks at the codes of all: a filter can leave so few rows of a person that the
+        nearest ones are of others, in any list. Codes cannot tell such distant rows apart, so more candidates
+        are compared.
         """
         if len(allowed) <= max(FEW_ROWS, wanted):
             return self._nearest_of_all(queries, wanted, allowed)
-        times = max(1.0, len(self._index) / len(allowed))
-        count = math.ceil(wanted * min(times, MOST_TIMES))
+        count = FILTERED * wanted
         found: list[Ints] = []
         step = max(1, MOST_PROPOSED // count)
         for start in range(0, len(queries), step):
-            block = queries[start : start + step]
-            nearest = self._index.nearest(block, count, math.ceil(self._breadth.probes * times), allowed)
-            is_short = (nearest >= 0).sum(axis=1) < wanted
-            if is_short.any():
-                nearest[is_short] = self._index.nearest(
-                    block[is_short], count, self._index.num_lists, allowed
-                )
+            nearest = self._index.nearest(
+                queries[start : start + step], count, self._index.num_lists, allowed
+            )
             found += [ids[ids >= 0] for ids in nearest]
         return found
 

@@ -27,7 +27,6 @@ UNTESTED = {
     "gallery/answers": "tested with gallery/gallery, whose answers they are",
     "gallery/checks": "tested with gallery/gallery, whose arguments they check",
     "gallery/engines/ivf/indexed_rows": "tested with faiss_engine, which reads them",
-    "gallery/engines/ivf/ivf_index": "tested with faiss_engine and ivf_file",
     "gallery/engines/ivf/ivf_search": "tested with faiss_engine, against the exact search",
     "gallery/engines/ivf/kept_index": "tested with faiss_engine, which keeps it",
     "gallery/engines/nearest_rows": "tested with recall, which counts them",

@@ -17,7 +17,7 @@ from reid_gl.gallery.engines.sqlite.index_beside import index_path
 from reid_gl.gallery.engines.sqlite.sqlite_engine import SqliteEngine
 from reid_gl.gallery.engines.sqlite.sqlite_file import DamagedGalleryError
 from reid_gl.gallery.interface.condition import Condition
-from reid_gl.gallery.interface.engine import Addition, Engine, Found, GalleryStats, Verification
+from reid_gl.gallery.interface.engine import Addition, Engine, Found, GalleryStats, Verification, unannounced
 from reid_gl.gallery.interface.sightings import Floats, Ints, StoredRow
 
 logger = logging.getLogger(__name__)
@@ -77,9 +77,9 @@ class FaissEngine:
         """Yield the rows that satisfy a condition."""
         return self._stored.read(condition)
 
-    def delete(self, condition: Condition) -> int:
+    def delete(self, condition: Condition, announce: Callable[[int], None] = unannounced) -> int:
         """Delete rows; they leave the file of the index when it is next saved, at the latest by `close`."""
-        return self._stored.delete_rows(condition)
+        return self._stored.delete_rows(condition, announce)
 
     def set_identity(self, condition: Condition, pid: int) -> int:
         """Change identities."""

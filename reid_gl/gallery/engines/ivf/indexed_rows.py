@@ -52,12 +52,13 @@ class IndexedRows:
         rng = np.random.default_rng(state.num_rows)
         drawn = min(count * state.next_id // max(state.num_rows, 1), state.next_id - 1)
         numbers = np.sort(rng.choice(state.next_id - 1, drawn, replace=False) + 1).tolist()
-        parts = [
-            vectors
-            for start in range(0, len(numbers), ROWS_AT_ONCE)
-            for _, vectors in self._features(numbers[start : start + ROWS_AT_ONCE])
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, state.dimension or 1), np.float32)
+        found = np.empty((len(numbers), state.dimension or 1), np.float32)
+        count = 0
+        for start in range(0, len(numbers), ROWS_AT_ONCE):
+            for _, vectors in self._features(numbers[start : start + ROWS_AT_ONCE]):
+                found[count : count + len(vectors)] = vectors
+                count += len(vectors)
+        return found[:count]
 
     def fulfilling(self, ids: Ints, condition: Condition) -> Ints:
         """Return those of the row numbers that exist and satisfy a condition, in ascending order."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +57,7 @@ class IvfIndex:
 
     def add(self, ids: Ints, vectors: Floats) -> None:
         """Add features (M, D) of length one under new numbers (M,)."""
+        vectors = np.ascontiguousarray(vectors, np.float32)
         lists = nearest_centres(vectors, self._centres())
         importlib.import_module("faiss.contrib.ivf_tools").add_preassigned(self._index, vectors, lists, ids)
 
@@ -119,7 +119,8 @@ def train_index(sample: Floats, lists: int, code_bytes: int) -> IvfIndex:
     quantizer.add(find_centres(sample, lists))
     index = faiss.IndexIVFPQ(quantizer, dimension, lists, code_bytes, BITS, faiss.METRIC_INNER_PRODUCT)
     index.pq.cp.min_points_per_centroid = 1  # no warning on stderr
-    index.train(sample[:: math.ceil(len(sample) / MOST_FOR_CODES)])
+    some = np.linspace(0, len(sample) - 1, min(len(sample), MOST_FOR_CODES)).astype(np.int64)
+    index.train(sample[some])
     return IvfIndex(index)
 
 

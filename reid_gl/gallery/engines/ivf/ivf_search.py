@@ -21,7 +21,7 @@ FILTERED = 16
 WIDER = 4
 """Factor for lists and candidates of queries that found too few rows."""
 MOST_PROPOSED = 2**22
-"""Number of proposed rows to hold at a time, for several queries together."""
+"""Number of proposed rows, and of lists to search, to hold at a time, for several queries together."""
 MOST_COMPARED = 2**15
 """Number of features to hold at a time, for several queries together."""
 
@@ -83,7 +83,7 @@ class IvfSearch:
     def _kept(self, queries: Floats, count: int, probes: int, condition: Condition) -> list[Ints]:
         """Return those of the proposed rows that exist and satisfy the condition, for each query."""
         found: list[Ints] = []
-        step = max(1, MOST_PROPOSED // count)
+        step = max(1, MOST_PROPOSED // max(count, probes))
         for start in range(0, len(queries), step):
             proposed = self._index.nearest(queries[start : start + step], count, probes)
             kept = self._rows.fulfilling(np.unique(proposed[proposed >= 0]), condition)
@@ -99,13 +99,12 @@ class IvfSearch:
         """
         if len(allowed) <= max(FEW_ROWS, wanted):
             return self._nearest_of_all(queries, wanted, allowed)
-        count = FILTERED * wanted
+        count = min(len(allowed), max(wanted, min(FILTERED * wanted, MOST_COMPARED)))
+        num_lists = self._index.num_lists
         found: list[Ints] = []
-        step = max(1, MOST_PROPOSED // count)
+        step = max(1, MOST_PROPOSED // max(count, num_lists))
         for start in range(0, len(queries), step):
-            nearest = self._index.nearest(
-                queries[start : start + step], count, self._index.num_lists, allowed
-            )
+            nearest = self._index.nearest(queries[start : start + step], count, num_lists, allowed)
             found += [ids[ids >= 0] for ids in nearest]
         return found
 

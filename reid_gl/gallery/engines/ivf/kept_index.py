@@ -16,8 +16,7 @@ from reid_gl.gallery.engines.ivf.ivf_settings import Breadth, IvfSettings, Marks
 logger = logging.getLogger(__name__)
 
 SAMPLE_A_LIST = 16
-"""Rows to train a list on. In small lists, a few rows of a person without a list pull a centre towards them;
-with 64, such people stay spread over many lists."""
+"""Rows to train a list on. More would help only if people outnumber lists, and take as much longer."""
 SMALLEST_SAMPLE = 20_000
 UNSAVED_ROWS = 10_000
 UNSAVED_SHARE = 0.01
@@ -80,6 +79,11 @@ class KeptIndex:
         lists = self._settings.num_lists(state.num_rows)
         code_bytes = self._settings.num_bytes(state.dimension)
         sample = self._rows.sample(max(SAMPLE_A_LIST * lists, SMALLEST_SAMPLE))
+        if len(sample) < max(CODES, lists):
+            raise ValueError(
+                f"an index of {lists:,} lists needs {max(CODES, lists):,} undamaged rows, a sample had "
+                f"{len(sample):,}: see `reid-gl gallery verify`"
+            )
         logger.info("training %s: %d lists, %d bytes a row", self._path, lists, code_bytes)
         self._index, self._next_id, self._marks = train_index(sample, lists, code_bytes), 1, None
         index = self.current()

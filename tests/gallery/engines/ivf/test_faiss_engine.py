@@ -92,10 +92,10 @@ def test_filters_are_exact(
         assert found(indexed, **asked) == found(exact, **asked)
 
 
-def recall(path: Path, **asked: Any) -> float:
+def recall(path: Path, options: str = OPTIONS, **asked: Any) -> float:
     """Mean share of the 50 nearest rows that a search finds."""
     queries = clustered(40, seed=2)
-    with opened(path, "r") as indexed, Gallery(path, "r") as exact:
+    with opened(path, "r", options) as indexed, Gallery(path, "r") as exact:
         answers = [gallery.search(queries, 50, **asked) for gallery in (indexed, exact)]
     pairs = zip(*([{match.id for match in answer} for answer in side] for side in answers), strict=True)
     return float(np.mean([len(found & right) / len(right) for found, right in pairs]))
@@ -105,8 +105,8 @@ def recall(path: Path, **asked: Any) -> float:
     "asked",
     [
         {"cameras": [0, 2, 3]},
-        {"cameras": 1},  # leaves 30 rows of a person
-        {"cameras": 1, "time": (MORNING, MORNING + 60 * COUNT / 2)},  # 15
+        {"cameras": 1},
+        {"cameras": 1, "time": (MORNING, MORNING + 60 * COUNT / 2)},
         {"time": (MORNING, MORNING + 60 * COUNT / 2)},
     ],
 )
@@ -115,6 +115,15 @@ def test_recall_with_a_filter_is_at_least_098_at_50(
 ) -> None:
     monkeypatch.setattr(ivf_search, "FEW_ROWS", 0)
     assert recall(trained, **asked) >= 0.98
+
+
+def test_a_filter_that_is_applied_first_searches_all_lists(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ivf_search, "FEW_ROWS", 0)
+    monkeypatch.setattr(ivf_search, "FILTERED", 4)  # 4 x 66 candidates of about 480 rows
+    assert recall(trained, "?probes=1&candidates=1", cameras=1) >= 0.98
+    assert recall(trained, "?probes=1&candidates=1") < 0.98
 
 
 def test_a_filter_that_leaves_few_rows_compares_them_all(
@@ -224,6 +233,13 @@ def test_training_again_takes_other_settings(path: Path) -> None:
     with opened(path, "r") as gallery, pytest.raises(PermissionError, match="is open for reading"):
         gallery.train()
     with opened(path, options="?bytes=5") as gallery, pytest.raises(ValueError, match="a divisor of 32"):
+        gallery.train()
+
+
+def test_training_needs_undamaged_rows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = np.ones((300, WIDTH), np.float32)
+    monkeypatch.setattr(indexed_rows.IndexedRows, "sample", lambda rows, count: few)
+    with opened(path, options="?lists=400") as gallery, pytest.raises(ValueError, match="400 undamaged rows"):
         gallery.train()
 
 

@@ -46,6 +46,13 @@ def test_centres_without_rows_move_to_people_without_a_centre() -> None:
     np.testing.assert_allclose((people @ find_centres(sample, 10).T).max(axis=1), 1, atol=1e-6)
 
 
+def test_of_equal_centres_one_has_the_rows_and_the_others_are_zero() -> None:
+    people = unit_rows(3)
+    centres = find_centres(np.repeat(people, 40, axis=0), 20)
+    assert np.count_nonzero(np.linalg.norm(centres, axis=1)) == 3
+    np.testing.assert_allclose((people @ centres.T).max(axis=1), 1, atol=1e-6)
+
+
 def test_the_nearest_centre_of_rows_that_cannot_be_written_to() -> None:
     rows, centres = unit_rows(57, seed=1), unit_rows(9, seed=2)
     rows.flags.writeable = False

@@ -10,10 +10,11 @@ from reid_gl.gallery.interface.engine import Engine
 
 
 def delete_expired(engine: Engine, log: AuditLog) -> int:
-    """Delete rows older than the gallery's retention age, record it if there are any, and return how many."""
-    if engine.keep_seconds is None:
+    """Delete rows older than the retention age and return how many; if there are any, log it first."""
+    age = engine.keep_seconds
+    if age is None:
         return 0
-    deleted = engine.delete(Condition(before=time.time() - engine.keep_seconds))
-    if deleted:
-        log.write("retention", {"rows": deleted, "keep_seconds": engine.keep_seconds})
-    return deleted
+    return engine.delete(
+        Condition(before=time.time() - age),
+        lambda count: log.write("retention", {"rows": count, "keep_seconds": age}),
+    )

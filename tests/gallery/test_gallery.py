@@ -190,6 +190,22 @@ def test_retention(path: Path) -> None:
                 gallery.keep_for(wrong)
 
 
+def test_old_rows_stay_if_their_deletion_cannot_be_logged(path: Path, tmp_path: Path) -> None:
+    with Gallery(path) as gallery:
+        gallery.add(features(3), [Sighting(time=1.0)] * 3)
+        gallery.keep_for(None)
+    with Gallery(path, audit_log=tmp_path / "nowhere" / "log") as gallery:
+        with gallery._turns.take() as engine:
+            engine.keep_for(5.0)
+        with pytest.raises(FileNotFoundError, match="nothing is done"):
+            gallery.apply_retention()
+        assert gallery.stats().num_rows == 3
+    with Gallery(path) as gallery:
+        assert gallery.apply_retention() == 3
+    last = json.loads((tmp_path / "people.db.audit.jsonl").read_text().splitlines()[-1])
+    assert (last["action"], last["rows"], last["keep_seconds"]) == ("retention", 3, 5.0)
+
+
 def test_every_change_and_search_is_in_the_audit_log(path: Path, tmp_path: Path) -> None:
     with Gallery(path, user="eva") as gallery:
         gallery.add(features(40), sightings(40))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -92,6 +92,10 @@ class Verification:
         return not self.broken and not self.problems
 
 
+def unannounced(count: int) -> None:
+    """Announce to nobody how many rows are about to be deleted."""
+
+
 class Engine(Protocol):
     """Stores rows and finds the nearest. Calls must not overlap.
 
@@ -126,8 +130,11 @@ class Engine(Protocol):
     def read(self, condition: Condition) -> Iterable[list[StoredRow]]:
         """Yield the rows that satisfy a condition in batches, in ascending order of their numbers."""
 
-    def delete(self, condition: Condition) -> int:
-        """Delete rows and return how many."""
+    def delete(self, condition: Condition, announce: Callable[[int], None] = unannounced) -> int:
+        """Delete rows and return how many.
+
+        `announce` is first called with their number if there are any; if it raises, nothing is deleted.
+        """
 
     def set_identity(self, condition: Condition, pid: int) -> int:
         """Set the identity of rows and return how many."""

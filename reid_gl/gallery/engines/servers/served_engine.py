@@ -14,7 +14,7 @@ import numpy as np
 from reid_gl.gallery.engines.servers.served_rows import fault_of, stats_of, to_row
 from reid_gl.gallery.interface.addition_key import AdditionKey
 from reid_gl.gallery.interface.condition import Condition
-from reid_gl.gallery.interface.engine import Addition, GalleryStats, Verification
+from reid_gl.gallery.interface.engine import Addition, GalleryStats, Verification, unannounced
 from reid_gl.gallery.interface.sightings import LARGEST_NUMBER, Floats, Ints, Sighting, StoredRow
 
 logger = logging.getLogger(__name__)
@@ -83,9 +83,9 @@ class ServedEngine(ABC):
         for points in self._pages(condition, with_vectors=True):
             yield self._rows(points)
 
-    def delete(self, condition: Condition) -> int:
+    def delete(self, condition: Condition, announce: Callable[[int], None] = unannounced) -> int:
         """Delete rows."""
-        return self._change(condition, lambda: self._delete(condition))
+        return self._change(condition, lambda: self._delete(condition), announce)
 
     def set_identity(self, condition: Condition, pid: int) -> int:
         """Change identities."""
@@ -158,10 +158,16 @@ class ServedEngine(ABC):
     def _set_identity(self, condition: Condition, pid: int) -> None:
         """Change the identity of rows, of which there is at least one."""
 
-    def _change(self, condition: Condition, change: Callable[[], None]) -> int:
+    def _change(
+        self,
+        condition: Condition,
+        change: Callable[[], None],
+        announce: Callable[[int], None] = unannounced,
+    ) -> int:
         self.check_writable()
         count = self._count(condition) if self._exists else 0
         if count:
+            announce(count)
             change()
         return count
 

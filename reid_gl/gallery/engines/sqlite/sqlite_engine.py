@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from reid_gl.gallery.engines.sqlite.stored_rows import (
 from reid_gl.gallery.engines.sqlite.transactions import explained, transaction
 from reid_gl.gallery.engines.vector_bytes import vector_values
 from reid_gl.gallery.interface.condition import Condition
-from reid_gl.gallery.interface.engine import Addition, Found, GalleryStats, Verification
+from reid_gl.gallery.interface.engine import Addition, Found, GalleryStats, Verification, unannounced
 from reid_gl.gallery.interface.sightings import UNKNOWN, Floats, Ints, Sighting, StoredRow
 
 logger = logging.getLogger(__name__)
@@ -135,13 +135,13 @@ class SqliteEngine:
             yield from reader.read(ids)
         self.warn_of(reader.broken)
 
-    def delete(self, condition: Condition) -> int:
+    def delete(self, condition: Condition, announce: Callable[[int], None] = unannounced) -> int:
         """Delete rows, and warn if their codes stay in an index beside the file."""
-        if gone := self.delete_rows(condition):
+        if gone := self.delete_rows(condition, announce):
             warn_of_codes_left(self._path)
         return gone
 
-    def delete_rows(self, condition: Condition) -> int:
+    def delete_rows(self, condition: Condition, announce: Callable[[int], None] = unannounced) -> int:
         """Delete rows; their bytes in the file are overwritten with zeros."""
         where, values = to_sql(condition)
         with self._writing() as state:
@@ -152,14 +152,14 @@ class SqliteEngine:
             ).rowcount
             if not gone:
                 return 0
+            announce(gone)
+            rows = "id IN (SELECT id FROM deleted WHERE version = ?)"
             for table in ("sightings", "vectors"):
-                self._connection.execute(
-                    f"DELETE FROM {table} WHERE id IN (SELECT id FROM deleted WHERE version = ?)", (version,)
-                )
+                self._connection.execute(f"DELETE FROM {table} WHERE {rows}", (version,))
             forgotten = max(state.forgotten, version - KEPT_VERSIONS)
             self._connection.execute("DELETE FROM deleted WHERE version <= ?", (forgotten,))
-            num_rows = state.num_rows - gone
-            self._put_state(replace(state, version=version, num_rows=num_rows, forgotten=forgotten))
+            rows_left = state.num_rows - gone
+            self._put_state(replace(state, version=version, num_rows=rows_left, forgotten=forgotten))
         return gone
 
     def set_identity(self, condition: Condition, pid: int) -> int:

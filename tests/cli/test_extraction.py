@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reid_gl.cli.extraction import Extraction, add_extraction_arguments, read_extraction
+from reid_gl.inference.extractor import find_weights as finding
 from reid_gl.models.packaged import PACKAGED_FILE
 from tests.tiny_checkpoint import write_checkpoint
 
@@ -44,6 +45,7 @@ def test_the_extractor_is_made_with_the_arguments(tmp_path: Path) -> None:
 
 
 def test_without_weights_the_network_of_the_package_is_used(caplog: pytest.LogCaptureFixture) -> None:
+    finding._say_what_it_was_trained_on.cache_clear()  # it is said once for each process
     assert read("--device", "cpu").weights == PACKAGED_FILE
     assert "rendered people" in caplog.text
 
